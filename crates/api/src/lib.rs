@@ -1,1 +1,10 @@
-//! Stub.
+//! What summit, avalanche and vessel say to each other: ids, wire types, error codes and token
+//! claims. No I/O, no HTTP framework; `docs/protocol.md` shows every message.
+
+pub mod attempt;
+pub mod claims;
+pub mod host;
+pub mod id;
+pub mod import;
+pub mod problem;
+pub mod repository;
