@@ -98,7 +98,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { wall_seconds: 6 * 3600, log_bytes: 256 << 20 }
+        Self {
+            wall_seconds: 6 * 3600,
+            log_bytes: 256 << 20,
+        }
     }
 }
 

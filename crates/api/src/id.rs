@@ -24,7 +24,11 @@ pub struct InvalidId {
 impl InvalidId {
     pub(crate) fn new(what: &'static str, rule: &'static str, text: &str) -> Self {
         // A hostile text may be long; an error message need not be.
-        Self { what, rule, text: text.chars().take(80).collect() }
+        Self {
+            what,
+            rule,
+            text: text.chars().take(80).collect(),
+        }
     }
 }
 

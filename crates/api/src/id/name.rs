@@ -53,7 +53,9 @@ fn is_file_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
         && !text.starts_with(['.', '-'])
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._+-~:^@=,%".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._+-~:^@=,%".contains(c))
 }
 
 name!(
@@ -177,7 +179,9 @@ impl FromStr for AttemptId {
         text.split_once('.')
             .and_then(|(build, number)| Some(Self::new(build.parse().ok()?, number.parse().ok()?)))
             .filter(|id| id.to_string() == text)
-            .ok_or_else(|| InvalidId::new("attempt id", "it takes a build id, a dot, a number", text))
+            .ok_or_else(|| {
+                InvalidId::new("attempt id", "it takes a build id, a dot, a number", text)
+            })
     }
 }
 
