@@ -27,6 +27,7 @@ async fn echo(caller: Caller, body: String) -> axum::Json<String> {
 }
 
 async fn stage() -> Stage {
+    service::install_tls_provider();
     let folder = tempfile::tempdir().unwrap();
     let key = |name: &str, file: &str| {
         ServiceKey::load_or_create(name.parse().unwrap(), &folder.path().join(file)).unwrap()
