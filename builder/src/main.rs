@@ -1,2 +1,5 @@
-//! Stub.
-fn main() {}
+//! The avalanche binary.
+
+fn main() {
+    avalanche::helper::run_if_requested();
+}

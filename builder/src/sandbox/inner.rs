@@ -1,0 +1,191 @@
+//! The helper's second stage: root in its own user namespace, it makes the sandbox proper and runs
+//! the script in it as an ordinary user without any capability.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use hakoniwa::{Container, MountOptions, Namespace, Rlimit, Stdio};
+use rustix::fs::StatVfsMountFlags;
+
+use super::spec::{Entry, Network, Report, Spec};
+use super::{BUILD_ID, CONTROL, loopback};
+
+/// Runs the script as the child of process 1, so that signals work for it as they do anywhere;
+/// the mark tells a script that ended from a sandbox that was never made.
+const INIT: &str = r#": > "$0/started"; /bin/bash --noprofile --norc "$1" </dev/null; exit "$?""#;
+
+/// Runs the stage.
+pub(crate) fn run() -> ExitCode {
+    match stage() {
+        Ok(report) => super::report(&report),
+        Err(detail) => super::report(&Report::Refused { detail }),
+    }
+}
+
+fn stage() -> Result<Report, String> {
+    let mut text = String::new();
+    io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| format!("no spec: {error}"))?;
+    let spec: Spec = serde_json::from_str(&text).map_err(|error| format!("bad spec: {error}"))?;
+
+    match spec.network {
+        Network::Loopback => loopback::bring_up()
+            .map_err(|error| format!("cannot bring up the loopback interface: {error}"))?,
+        Network::Host => {}
+    }
+    // One user namespace more, the sandbox's own: the script cannot make others and with them
+    // reach the parts of the kernel that only namespaces open. Best effort: where /proc/sys cannot
+    // be written, the sandbox holds without it.
+    let _ = std::fs::write("/proc/sys/user/max_user_namespaces", "1");
+
+    let container = container(&spec)?;
+    let started = control_folder(&spec)?.join("started");
+    let mut command = container.command("/bin/bash");
+    command
+        .args(["--noprofile", "--norc", "-c", INIT, CONTROL, &spec.script])
+        .envs(&spec.environment)
+        .current_dir(&spec.folder)
+        .stdin(Stdio::from(
+            std::fs::File::open("/dev/null").map_err(|e| e.to_string())?,
+        ))
+        .stderr(Stdio::from(
+            io::stdout()
+                .as_fd()
+                .try_clone_to_owned()
+                .map_err(|e| e.to_string())?,
+        ));
+    let status = command.status().map_err(|error| error.to_string())?;
+    Ok(match status.exit_code {
+        Some(code) if started.exists() => Report::Ended { status: code },
+        Some(_) => Report::Refused {
+            detail: "see the last line of the log".to_owned(),
+        },
+        None if started.exists() => Report::Ended {
+            status: status.code,
+        },
+        None => Report::Refused {
+            detail: status.reason,
+        },
+    })
+}
+
+/// The host's side of the folder in which the first process leaves its mark.
+fn control_folder(spec: &Spec) -> Result<&Path, String> {
+    spec.entries
+        .iter()
+        .find_map(|entry| match entry {
+            Entry::Writable { host, inside } if inside == CONTROL => Some(host.as_path()),
+            Entry::ReadOnly { .. }
+            | Entry::Writable { .. }
+            | Entry::Overlay { .. }
+            | Entry::Symlink { .. }
+            | Entry::File { .. } => None,
+        })
+        .ok_or_else(|| format!("the spec has no writable {CONTROL}"))
+}
+
+fn container(spec: &Spec) -> Result<Container, String> {
+    let mut container = Container::empty();
+    for namespace in [
+        Namespace::User,
+        Namespace::Mount,
+        Namespace::Pid,
+        Namespace::Ipc,
+        Namespace::Uts,
+    ] {
+        container.unshare(namespace);
+    }
+    container
+        .uidmap(BUILD_ID)
+        .gidmap(BUILD_ID)
+        .rootdir(&spec.root)
+        .hostname("build")
+        .procfsmount("/proc")
+        .devfsmount("/dev")
+        .tmpfsmount("/dev/shm")
+        .setrlimit(Rlimit::Nproc, spec.processes, spec.processes)
+        .setrlimit(Rlimit::Core, 0, 0);
+    let mut folders = BTreeSet::new();
+    for entry in &spec.entries {
+        add(&mut container, entry, &mut folders)?;
+    }
+    for folder in folders {
+        container.dir(&folder, 0o755);
+    }
+    Ok(container)
+}
+
+fn add(
+    container: &mut Container,
+    entry: &Entry,
+    folders: &mut BTreeSet<String>,
+) -> Result<(), String> {
+    match entry {
+        Entry::ReadOnly { host, inside } => {
+            let options = bind_options(host)? | MountOptions::RDONLY;
+            container.mount(text(host)?, inside, "", options, None);
+        }
+        Entry::Writable { host, inside } => {
+            container.mount(text(host)?, inside, "", bind_options(host)?, None);
+        }
+        Entry::Overlay { layers, inside } => {
+            let layers: Result<Vec<&str>, String> =
+                layers.iter().map(|layer| overlay_text(layer)).collect();
+            container.overlaymount_ro(&layers?.join(":"), inside);
+        }
+        Entry::Symlink { target, inside } => {
+            parents(inside, folders);
+            container.symlink(target, inside);
+        }
+        Entry::File { content, inside } => {
+            parents(inside, folders);
+            container.file(inside, content);
+        }
+    }
+    Ok(())
+}
+
+/// The kernel takes a bind mount's new options only if they keep those that the host's mount has.
+fn bind_options(host: &Path) -> Result<MountOptions, String> {
+    let flags = rustix::fs::statvfs(host)
+        .map_err(|error| format!("cannot look at {}: {error}", host.display()))?
+        .f_flag;
+    let mut options =
+        MountOptions::BIND | MountOptions::REC | MountOptions::NOSUID | MountOptions::NODEV;
+    if flags.contains(StatVfsMountFlags::NOEXEC) {
+        options |= MountOptions::NOEXEC;
+    }
+    if flags.contains(StatVfsMountFlags::RDONLY) {
+        options |= MountOptions::RDONLY;
+    }
+    Ok(options)
+}
+
+fn parents(inside: &str, folders: &mut BTreeSet<String>) {
+    let mut path = inside;
+    while let Some((parent, _)) = path.rsplit_once('/')
+        && !parent.is_empty()
+    {
+        folders.insert(parent.to_owned());
+        path = parent;
+    }
+}
+
+fn text(path: &Path) -> Result<&str, String> {
+    path.to_str()
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+fn overlay_text(path: &Path) -> Result<&str, String> {
+    let text = text(path)?;
+    if text.contains([':', ',', '\\']) {
+        return Err(format!(
+            "{text:?} cannot be a layer: it holds one of `:`, `,`, `\\`"
+        ));
+    }
+    Ok(text)
+}
