@@ -1,0 +1,236 @@
+//! A database folder, opened: transactions, and the state of its map.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use heed::{RoTxn, RwTxn, WithoutTls};
+
+use crate::error::Error;
+use crate::schema::Schema;
+use crate::writer::Writer;
+
+pub(crate) mod backup;
+mod lock;
+mod open;
+
+pub use open::{OpenError, Options};
+
+/// LMDB's environment as this crate opens it. Transactions are not bound to threads.
+pub(crate) type Env = heed::Env<WithoutTls>;
+
+/// The share of the map above which [`Usage::is_high`] warns.
+const ALARM: f64 = 0.8;
+
+/// An open database. Cheap to clone; it closes when the last clone is dropped, which waits for
+/// the changes already submitted.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    inner: Arc<Inner>,
+}
+
+/// Fields are dropped in order: the writer finishes its work before the environment closes,
+/// and the folder is free for others only after that.
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    env: Env,
+    path: PathBuf,
+    _lock: lock::FolderLock,
+}
+
+impl Environment {
+    /// Opens the database in the folder `path`, which is created when it is missing, and its
+    /// tables. Runs the migrations that it needs.
+    ///
+    /// A folder is open at most once at a time, in all processes of the machine. It must lie on
+    /// a local file system: LMDB maps it into memory and locks with shared memory.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub fn open<S: Schema>(path: &Path, options: &Options) -> Result<(Self, S), OpenError> {
+        let opened = open::open::<S>(path, options)?;
+        let writer = Writer::start(opened.env.clone(), opened.identity).map_err(|source| {
+            OpenError::Writer {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
+        let path = path.to_owned();
+        let inner = Inner {
+            writer,
+            env: opened.env,
+            path,
+            _lock: opened.lock,
+        };
+        Ok((
+            Self {
+                inner: Arc::new(inner),
+            },
+            opened.tables,
+        ))
+    }
+
+    /// Runs `view` on one consistent state of the database. Blocks the thread; for async code
+    /// see [`Self::query`].
+    ///
+    /// Readers do not wait for writers, nor writers for readers; but pages that a reader may
+    /// still see are not reused, so `view` should be short.
+    ///
+    /// # Errors
+    ///
+    /// What `view` returns, or that no transaction could be begun.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        view: impl FnOnce(&RoTxn<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let txn = self
+            .inner
+            .env
+            .read_txn()
+            .map_err(|error| Error::storage("begin reading the database", error))?;
+        view(&txn)
+    }
+
+    /// Runs `change` in a transaction of its own and commits it when it returns `Ok`; when this
+    /// returns, the change is on the disk. Blocks the thread, for other writers too: for async
+    /// code, and where many write at once, see [`Self::submit`].
+    ///
+    /// Must not be called from within a change: the inner one would wait for the outer one.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns, or why the commit failed; in both cases nothing was changed.
+    pub fn write<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut RwTxn<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut txn = self
+            .inner
+            .env
+            .write_txn()
+            .map_err(|error| Error::storage("begin writing the database", error))?;
+        let value = change(&mut txn)?;
+        txn.commit()
+            .map_err(|error| Error::storage("commit to the database", error))?;
+        Ok(value)
+    }
+
+    /// As [`Self::read`], on a thread of the tokio runtime on which blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// What `view` returns, that no transaction could be begun, or [`Error::Closed`] when the
+    /// runtime is shutting down.
+    ///
+    /// # Panics
+    ///
+    /// When `view` panics, and outside a tokio runtime.
+    pub async fn query<T, E>(
+        &self,
+        view: impl FnOnce(&RoTxn<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let environment = self.clone();
+        let reading = tokio::task::spawn_blocking(move || environment.read(view));
+        match reading.await {
+            Ok(result) => result,
+            Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
+            Err(_) => Err(Error::Closed.into()),
+        }
+    }
+
+    /// Hands `change` to the writer thread and returns once it is on the disk.
+    ///
+    /// Changes submitted at the same time share one transaction and one sync, yet each is on
+    /// its own: one that returns an error, or panics, leaves nothing behind and takes no other
+    /// along. A change sees those made before it. Changes submitted one after the other from
+    /// one place are made in that order.
+    ///
+    /// When the returned future is dropped, the change may be made or not, but not in part.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns, or why the commit failed. After a failed commit nothing of any
+    /// change that shared it was kept.
+    ///
+    /// # Panics
+    ///
+    /// When `change` panics.
+    pub async fn submit<T, E>(
+        &self,
+        change: impl FnOnce(&mut RwTxn<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.inner.writer.submit(change).await
+    }
+
+    /// How much of the map is used.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let info = self.inner.env.info();
+        let page = u64::from(self.inner.env.unnamed_database_stat().page_size);
+        let used = (info.last_page_number as u64 + 1) * page;
+        Usage {
+            used,
+            map_size: info.map_size as u64,
+        }
+    }
+
+    /// The number of the last transaction that changed the database.
+    #[must_use]
+    pub fn last_transaction(&self) -> u64 {
+        self.inner.env.info().last_txn_id as u64
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.inner.env
+    }
+}
+
+/// How much of the map is used, in bytes. Pages that became free and wait for reuse count as
+/// used, so the truth may be better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    used: u64,
+    map_size: u64,
+}
+
+impl Usage {
+    /// The bytes that the database has ever needed at one time.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The bytes that it can have.
+    #[must_use]
+    pub fn map_size(&self) -> u64 {
+        self.map_size
+    }
+
+    /// The used share, from 0 to 1.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
+    pub fn fraction(&self) -> f64 {
+        self.used as f64 / self.map_size as f64
+    }
+
+    /// Whether 80 % are used, so that an operator should raise the map size.
+    #[must_use]
+    pub fn is_high(&self) -> bool {
+        self.fraction() >= ALARM
+    }
+}

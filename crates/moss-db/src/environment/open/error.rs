@@ -1,0 +1,100 @@
+//! Why an environment was not opened.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+
+/// Why an environment could not be opened. The database is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder cannot be created or its files not opened.
+    #[error("cannot use the database folder `{}`", path.display())]
+    Folder {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// This or another process has it open.
+    #[error("the database `{}` is already open, in this process or another", path.display())]
+    AlreadyOpen {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The database belongs to another program.
+    #[error("the database `{}` belongs to `{found}`, not to `{expected}`", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// Who tried to open it.
+        expected: &'static str,
+    },
+    /// A newer program has written the database.
+    #[error(
+        "the database `{}` has schema version {found}, this program knows versions up to {known}: \
+         run the newer program, or restore a backup from before the upgrade",
+        path.display()
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// The database's version.
+        found: u64,
+        /// The program's version.
+        known: u64,
+    },
+    /// A migration failed.
+    #[error(
+        "cannot migrate the database `{}` from schema version {from}; it was left unchanged",
+        path.display()
+    )]
+    Migration {
+        /// The folder.
+        path: PathBuf,
+        /// The version that should have been left behind.
+        from: u64,
+        /// What the migration returned.
+        #[source]
+        source: Error,
+    },
+    /// A schema declares two tables of one name, or one of a reserved name.
+    #[error("the schema `{schema}` declares table `{table}` twice, or the name is reserved")]
+    TableName {
+        /// The schema.
+        schema: &'static str,
+        /// The table.
+        table: &'static str,
+    },
+    /// The row that tells the version cannot be read: no database of this crate, or a damaged
+    /// one.
+    #[error("cannot read the schema version of the database `{}`", path.display())]
+    Identity {
+        /// The folder.
+        path: PathBuf,
+        /// What serde found.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// LMDB refused.
+    #[error("cannot open the database `{}`", path.display())]
+    Storage {
+        /// The folder.
+        path: PathBuf,
+        /// LMDB's answer.
+        #[source]
+        source: heed::Error,
+    },
+    /// The writer thread cannot be started.
+    #[error("cannot start the writer thread of the database `{}`", path.display())]
+    Writer {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+}
