@@ -1,0 +1,99 @@
+//! The paths a package installs: modes, link texts and content digests.
+//!
+//! Targets are relative to `/usr`. They are claims: [`Entry::path`] says
+//! whether one stays below it.
+
+mod record;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Digest;
+
+pub use record::{EncodeError, Error, decode, encode};
+
+/// One path of a package.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Entry {
+    /// The owner; 0 in what we write.
+    pub uid: u32,
+    /// The group; 0 in what we write.
+    pub gid: u32,
+    /// The full `st_mode`: file type and permissions.
+    pub mode: u32,
+    /// What stands at the path.
+    pub kind: Kind,
+    /// The path below `/usr`, without a leading slash.
+    pub target: String,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A file with the content of this digest. Hard links are files that share
+    /// one.
+    Regular(Digest),
+    /// A symbolic link with this text.
+    Symlink(String),
+    /// A directory; recorded when empty or not of mode 0755.
+    Directory,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A type this library does not know; it is kept as it is.
+    Other {
+        /// The number of the type.
+        number: u8,
+        /// The record's source.
+        source: Vec<u8>,
+    },
+}
+
+/// A target that does not name a place below `/usr`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the path {target:?} does not name a place below /usr")]
+pub struct UnsafePath {
+    /// The target.
+    pub target: String,
+}
+
+impl Entry {
+    /// The components of the target.
+    ///
+    /// # Errors
+    ///
+    /// When there are none, or one is empty, `.`, `..` or holds a NUL.
+    pub fn path(&self) -> Result<Vec<&str>, UnsafePath> {
+        let components: Vec<&str> = self.target.split('/').collect();
+        let odd = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
+        if components.iter().any(odd) {
+            return Err(UnsafePath {
+                target: self.target.clone(),
+            });
+        }
+        Ok(components)
+    }
+
+    /// The digest, when this is a file.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        match self.kind {
+            Kind::Regular(digest) => Some(digest),
+            Kind::Symlink(_)
+            | Kind::Directory
+            | Kind::CharDevice
+            | Kind::BlockDevice
+            | Kind::Fifo
+            | Kind::Socket
+            | Kind::Other { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

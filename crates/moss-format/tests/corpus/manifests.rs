@@ -1,0 +1,101 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use moss_format::meta::{RawRecord, Records};
+use moss_format::payload::{Decoder, Encoding};
+use moss_format::stone::View;
+use moss_format::{Limits, Manifest};
+
+use super::{bundle, place};
+
+const FAST: Encoding = Encoding {
+    level: 1,
+    workers: 0,
+};
+
+#[test]
+fn manifests_beside_the_recipes_read_back_equal() -> Result<()> {
+    let Some(corpus) = place::find()? else {
+        return Ok(());
+    };
+    let mut found = manifests_below(&corpus.join("recipes"))?;
+    found.extend(manifests_below(&corpus.join("manifests"))?);
+    assert!(!found.is_empty());
+    for path in found {
+        check(&path)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn manifests_at_the_tip_of_the_bundle_read_back_equal() -> Result<()> {
+    let Some(corpus) = place::find()? else {
+        return Ok(());
+    };
+    let tip = bundle::check_out(&corpus)?;
+    let found = manifests_below(tip.path())?;
+    assert_eq!(found.len(), 835);
+    for path in found {
+        check(&path)?;
+    }
+    Ok(())
+}
+
+/// Decodes a manifest, encodes it, and compares the records of both.
+fn check(path: &Path) -> Result<()> {
+    let bytes = fs::read(path)?;
+    let manifest = Manifest::decode(&bytes).with_context(|| format!("{}", path.display()))?;
+    for meta in &manifest.packages {
+        assert!(
+            meta.other.is_empty(),
+            "{}: {:?}",
+            path.display(),
+            meta.other
+        );
+    }
+    let again = manifest.encode(&FAST)?;
+    assert_eq!(Manifest::decode(&again)?, manifest, "{}", path.display());
+    assert_eq!(records(&again)?, records(&bytes)?, "{}", path.display());
+    Ok(())
+}
+
+/// The records of each payload in any order, with the one NUL at the end of
+/// texts that some files leave out.
+fn records(bytes: &[u8]) -> Result<Vec<Vec<RawRecord>>> {
+    let mut decoder = Decoder::new(Limits::default());
+    let mut payloads = Vec::new();
+    for payload in View::new(bytes)?.payloads() {
+        let payload = payload?;
+        let plain = decoder.plain(&payload)?;
+        let mut records = Vec::new();
+        for record in Records::new(&plain, payload.header().records) {
+            let mut record = record?.to_raw();
+            if record.primitive >= 9 && record.value.last() != Some(&0) {
+                record.value.push(0);
+            }
+            records.push(record);
+        }
+        records.sort_by(|a, b| (a.tag, &a.value).cmp(&(b.tag, &b.value)));
+        payloads.push(records);
+    }
+    Ok(payloads)
+}
+
+fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if name.starts_with("manifest.") && name.ends_with(".bin") {
+                found.push(entry.path());
+            }
+        }
+    }
+    Ok(found)
+}
