@@ -1,0 +1,141 @@
+//! summit's configuration: one TOML file, shown with all its keys in `summit.example.toml`.
+
+use std::path::PathBuf;
+
+use api::id::{Architecture, ChannelName, ServiceName};
+use serde::Deserialize;
+use service::auth::Peer;
+use service::{listen, telemetry};
+use url::Url;
+
+/// All of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// summit's own name in tokens.
+    #[serde(default = "default_name")]
+    pub name: ServiceName,
+    /// The folder for the database, mirrors and logs.
+    pub data: PathBuf,
+    /// summit's private key; made at the first start.
+    pub key: PathBuf,
+    /// Where webhooks, reports and pages are served.
+    pub listen: listen::Config,
+    /// The address under which people and builders reach summit.
+    pub public_url: Url,
+    /// GitHub and the App.
+    pub github: GitHub,
+    /// The builders.
+    pub builders: Vec<Builder>,
+    /// Where stones are published.
+    pub vessel: Vessel,
+    /// What attempts may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Logs.
+    #[serde(default)]
+    pub telemetry: telemetry::Config,
+}
+
+/// GitHub and the App.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitHub {
+    /// The REST API's base, such as `https://api.github.com/`.
+    pub api_url: Url,
+    /// The App's id.
+    pub app_id: u64,
+    /// The App's private key, in a PEM file.
+    pub private_key: PathBuf,
+    /// The file that holds the webhook secret; white space around it does not count.
+    pub webhook_secret: PathBuf,
+    /// The organisation whose recipes are built.
+    pub organisation: String,
+    /// How often GitHub is asked for what webhooks may have failed to tell, in seconds.
+    #[serde(default = "default_sweep")]
+    pub sweep_seconds: u64,
+}
+
+/// A builder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Builder {
+    /// Its name and pinned key.
+    #[serde(flatten)]
+    pub peer: BuilderPeer,
+    /// Its control port.
+    pub url: Url,
+}
+
+/// The name and pinned key of a builder.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BuilderPeer {
+    /// Its name in tokens.
+    pub name: ServiceName,
+    /// Its key.
+    pub public_key: service::auth::PublicKey,
+}
+
+impl Builder {
+    /// What the builder may do here: report.
+    pub fn peer(&self) -> Peer {
+        Peer {
+            name: self.peer.name.clone(),
+            public_key: self.peer.public_key,
+            scopes: vec![api::claims::Scope::Reports],
+        }
+    }
+}
+
+/// Where stones are published.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vessel {
+    /// vessel's name in tokens.
+    pub name: ServiceName,
+    /// Its control API.
+    pub url: Url,
+    /// Where clients and builders read the repository, the channel's folder below it.
+    pub public_url: Url,
+    /// The channel that default branches are published to.
+    #[serde(default = "default_channel")]
+    pub channel: ChannelName,
+    /// What is built for.
+    #[serde(default = "default_architecture")]
+    pub architecture: Architecture,
+}
+
+/// What attempts may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Wall time of an attempt, in seconds.
+    pub wall_seconds: u32,
+    /// Bytes of log of an attempt.
+    pub log_bytes: u64,
+    /// Seconds without a reader after which a builder gives an attempt up.
+    pub lease_seconds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let order = api::attempt::Limits::default();
+        Self { wall_seconds: order.wall_seconds, log_bytes: order.log_bytes, lease_seconds: 300 }
+    }
+}
+
+fn default_name() -> ServiceName {
+    "summit".parse().expect("a valid name")
+}
+
+fn default_channel() -> ChannelName {
+    "main".parse().expect("a valid name")
+}
+
+fn default_architecture() -> Architecture {
+    "x86_64".parse().expect("a valid name")
+}
+
+fn default_sweep() -> u64 {
+    300
+}

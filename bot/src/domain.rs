@@ -1,0 +1,10 @@
+//! What summit decides: states, events and decisions, as pure functions. Nothing here reads a
+//! clock, a file, a database or the network.
+
+pub mod build;
+pub mod check_run;
+pub mod command;
+pub mod name;
+pub mod plan;
+pub mod schedule;
+pub mod tail;

@@ -1,0 +1,166 @@
+//! A build: one recipe to be built once, from planned to published.
+//!
+//! ```text
+//! Planned → Waiting{on} → Queued → Building{attempt} → Built{assets} → Publishing{import} → Published
+//!    └──────────┴─→ Held{by}            └→ Failed   └→ Queued (the attempt was lost)
+//! ```
+//! Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
+//! `Built`. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
+
+mod explain;
+mod state;
+mod transition;
+
+use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::name::{CheckRunId, RepositoryId};
+
+pub use state::{Annotation, By, Failure, FailureKind, Hold, Progress, State, Success};
+pub use transition::{Effect, Event, IllegalTransition, MAX_ATTEMPTS};
+
+/// A build and all that is remembered of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Its id.
+    pub id: BuildId,
+    /// The repository that holds the recipe.
+    pub repository: RepositoryId,
+    /// What it is built for.
+    pub target: Target,
+    /// The head that was planned; its check runs hang there.
+    pub commit: CommitSha,
+    /// Where the recipe lies.
+    pub folder: RecipeFolder,
+    /// The tree of that folder: what is really built.
+    pub tree: TreeSha,
+    /// The recipe's name; for a recipe that cannot be read, its folder's.
+    pub recipe: RecipeName,
+    /// The recipe's version, exact text.
+    pub version: String,
+    /// The recipe's release.
+    pub release: u64,
+    /// Build and check dependencies, as text.
+    pub needs: Vec<String>,
+    /// What it will provide, as text: package names, and what its last manifest provides.
+    pub provides: Vec<String>,
+    /// The builds whose success it waits for.
+    pub after: Vec<BuildId>,
+    /// The members of its cycle in their order, itself among them; empty outside of cycles. They
+    /// are imported as one.
+    pub cycle: Vec<BuildId>,
+    /// The author time of the commit, recorded once.
+    pub source_date_epoch: i64,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// What the recipe's reader noted beside errors.
+    pub warnings: Vec<Annotation>,
+    /// How many attempts were begun.
+    pub attempts: u32,
+    /// Grows with every change.
+    pub seq: u64,
+    /// Where it stands.
+    pub state: State,
+    /// What GitHub shows of it.
+    pub shown: Shown,
+}
+
+/// What a build is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "target", rename_all = "kebab-case")]
+pub enum Target {
+    /// A branch that is published.
+    Branch {
+        /// Its name, without `refs/heads/`.
+        name: String,
+    },
+    /// A pull request: built, not published.
+    Pull {
+        /// Its number.
+        number: u64,
+    },
+}
+
+impl Target {
+    /// The ref under which the head is found.
+    pub fn git_ref(&self) -> String {
+        match self {
+            Self::Branch { name } => format!("refs/heads/{name}"),
+            Self::Pull { number } => format!("refs/pull/{number}/head"),
+        }
+    }
+
+    /// True when successful builds go on into the channel.
+    pub fn is_published(&self) -> bool {
+        match self {
+            Self::Branch { .. } => true,
+            Self::Pull { .. } => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Branch { name } => f.write_str(name),
+            Self::Pull { number } => write!(f, "#{number}"),
+        }
+    }
+}
+
+/// The build's check run on GitHub, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The `seq` up to which GitHub was made to agree.
+    pub seq: u64,
+    /// The check run that shows the build now.
+    pub run: Option<CheckRunId>,
+    /// Whether that run is concluded; a concluded one does not open again.
+    pub concluded: bool,
+    /// Concluded runs that showed the build before.
+    pub past: Vec<CheckRunId>,
+    /// A digest of what was last sent, so that nothing is sent twice.
+    pub digest: Option<String>,
+}
+
+impl Build {
+    /// The attempt that is current, if one is.
+    pub fn find_attempt(&self) -> Option<AttemptId> {
+        match &self.state {
+            State::Building { .. } | State::Built(_) | State::Publishing { .. } => {
+                Some(AttemptId::new(self.id, self.attempts))
+            }
+            State::Planned
+            | State::Waiting { .. }
+            | State::Queued { .. }
+            | State::Published { .. }
+            | State::Held { .. }
+            | State::Failed(_)
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => None,
+        }
+    }
+
+    /// True when what waits for this build can go on: published, or for a pull request built.
+    pub fn is_success(&self) -> bool {
+        match &self.state {
+            State::Published { .. } => true,
+            State::Built(_) => !self.target.is_published(),
+            State::Planned
+            | State::Waiting { .. }
+            | State::Queued { .. }
+            | State::Building { .. }
+            | State::Publishing { .. }
+            | State::Held { .. }
+            | State::Failed(_)
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => false,
+        }
+    }
+
+    /// True when nothing will move the build any more.
+    pub fn is_settled(&self) -> bool {
+        self.is_success() || self.state.is_final()
+    }
+}

@@ -1,0 +1,70 @@
+//! Every state that is not final can say why it is not moving.
+
+use super::{Build, By, Hold, Progress, State};
+
+impl Build {
+    /// One sentence that says where the build stands and why it does not move, if it does not.
+    /// Plain text: whoever shows it escapes it.
+    pub fn explain(&self) -> String {
+        match &self.state {
+            State::Planned => "Planned; the scheduler has not looked at it yet.".to_owned(),
+            State::Waiting { on } => match on.len() {
+                1 => "Waiting for 1 build that it depends on.".to_owned(),
+                n => format!("Waiting for {n} builds that it depends on."),
+            },
+            State::Queued { reason: None, .. } => "Ready; waiting for a builder.".to_owned(),
+            State::Queued { reason: Some(reason), .. } => {
+                format!("Ready; waiting for a builder: {reason}.")
+            }
+            State::Building { builder, progress, .. } => match progress {
+                Progress::Ordered => format!("The order is on its way to {builder}."),
+                Progress::Accepted { ahead: 0 } => format!("Next on {builder}."),
+                Progress::Accepted { ahead } => {
+                    format!("In the queue of {builder} behind {ahead} other attempts.")
+                }
+                Progress::Running { phase, .. } => format!("On {builder}, in phase {phase}."),
+            },
+            State::Built(built) if self.target.is_published() => {
+                format!("Built on {}; its import is next.", built.builder)
+            }
+            State::Built(built) => format!("Built on {}.", built.builder),
+            State::Publishing { import, .. } => format!("Being published by import {import}."),
+            State::Published { history, .. } => format!("Published in history {history}."),
+            State::Held { by, .. } => by.explain(),
+            State::Failed(failure) => failure.message.clone(),
+            State::Cancelled { by, .. } => by.explain(),
+            State::Superseded { .. } => "A newer build of the recipe took its place.".to_owned(),
+        }
+    }
+}
+
+impl Hold {
+    fn explain(&self) -> String {
+        match self {
+            Self::Build { recipe, .. } => {
+                format!("It needs {recipe}, whose build did not succeed.")
+            }
+            Self::Needs { missing } => format!(
+                "Nothing provides {}: neither the channel, nor a builder's host, nor a build \
+                 before it.",
+                missing.join(", ")
+            ),
+            Self::Approval { author } => format!(
+                "{author} has no write access to the repository, so nothing of this pull request \
+                 is run."
+            ),
+        }
+    }
+}
+
+impl By {
+    fn explain(&self) -> String {
+        match self {
+            Self::AlreadyPublished { release } => format!(
+                "Release {release} is published already. Raise `release` to publish the change."
+            ),
+            Self::PullClosed => "The pull request was closed.".to_owned(),
+            Self::Person { login } => format!("Cancelled by {login}."),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The states of a build.
+
+use api::attempt::{Asset, Phase};
+use api::id::{BuildId, HistoryId, ImportId, ServiceName, Sha256};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Where a build stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum State {
+    /// Known, and not yet looked at by the scheduler.
+    Planned,
+    /// Other builds come first.
+    Waiting {
+        /// Which.
+        on: Vec<BuildId>,
+    },
+    /// Ready for a builder.
+    Queued {
+        /// Since when.
+        since: Timestamp,
+        /// Why no builder has it yet, as last seen.
+        reason: Option<String>,
+    },
+    /// A builder has it.
+    Building {
+        /// Which builder.
+        builder: ServiceName,
+        /// How far the attempt is.
+        progress: Progress,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Built; the builder keeps the assets.
+    Built(Success),
+    /// The assets are on their way into the channel.
+    Publishing {
+        /// The import.
+        import: ImportId,
+        /// What was built.
+        built: Success,
+    },
+    /// Users can install it.
+    Published {
+        /// The history that first holds it.
+        history: HistoryId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Cannot go on until something else does.
+    Held {
+        /// What.
+        by: Hold,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Not built, or not taken by the channel.
+    Failed(Failure),
+    /// Given up on purpose.
+    Cancelled {
+        /// By whom or what.
+        by: By,
+        /// When.
+        at: Timestamp,
+    },
+    /// A newer build of the same recipe took its place.
+    Superseded {
+        /// The newer build; none when the recipe is gone.
+        by: Option<BuildId>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl State {
+    /// True when the state will never change again.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Planned
+            | Self::Waiting { .. }
+            | Self::Queued { .. }
+            | Self::Building { .. }
+            | Self::Built(_)
+            | Self::Publishing { .. }
+            | Self::Held { .. } => false,
+            Self::Published { .. }
+            | Self::Failed(_)
+            | Self::Cancelled { .. }
+            | Self::Superseded { .. } => true,
+        }
+    }
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "progress", rename_all = "kebab-case")]
+pub enum Progress {
+    /// The order is on its way to the builder.
+    Ordered,
+    /// The builder has it, and other attempts before it.
+    Accepted {
+        /// How many.
+        ahead: u32,
+    },
+    /// At work.
+    Running {
+        /// In which phase.
+        phase: Phase,
+        /// Since when.
+        since: Timestamp,
+    },
+}
+
+/// What a successful attempt left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Success {
+    /// The builder that keeps the assets.
+    pub builder: ServiceName,
+    /// The assets.
+    pub assets: Vec<Asset>,
+    /// What the builder's host was.
+    pub host: Sha256,
+    /// When it was done.
+    pub at: Timestamp,
+}
+
+/// Why a build cannot go on by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hold", rename_all = "kebab-case")]
+pub enum Hold {
+    /// A build that must succeed first did not.
+    Build {
+        /// Which.
+        build: BuildId,
+        /// What it builds, for people.
+        recipe: String,
+    },
+    /// Neither the channel nor a builder's host meets these needs.
+    Needs {
+        /// Which, as text.
+        missing: Vec<String>,
+    },
+    /// The author of a pull request may not write, so nothing of it runs.
+    Approval {
+        /// The author's login, for people.
+        author: String,
+    },
+}
+
+/// Who or what gave a build up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case")]
+pub enum By {
+    /// The channel has this release already.
+    AlreadyPublished {
+        /// The release.
+        release: u64,
+    },
+    /// The pull request was closed.
+    PullClosed,
+    /// A person.
+    Person {
+        /// The login, for people.
+        login: String,
+    },
+}
+
+/// Why a build failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// The phase of the attempt, when there was one.
+    pub phase: Option<Phase>,
+    /// A sentence or a few, for people.
+    pub message: String,
+    /// Places in the recipe that it is about.
+    pub annotations: Vec<Annotation>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The kinds of failure that people treat differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The recipe cannot be read or breaks a rule.
+    Recipe,
+    /// The attempt failed.
+    Attempt,
+    /// Attempt after attempt was lost.
+    Lost,
+    /// The channel refused the assets.
+    Refused,
+}
+
+/// A remark about some lines of a file in the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The file, from the top of the repository.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// True for an error, false for a warning.
+    pub is_error: bool,
+    /// A short heading.
+    pub title: String,
+    /// What is wrong.
+    pub message: String,
+}

@@ -1,0 +1,333 @@
+//! How builds move: `(Build, Event, now) → (Build, effects)`.
+
+use api::attempt;
+use api::id::{AttemptId, BuildId, ImportId, ServiceName};
+use api::import;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::state::{By, Failure, FailureKind, Hold, Progress, State, Success};
+use super::{Annotation, Build};
+
+/// How many attempts a build gets when attempts are lost through no fault of the recipe.
+pub const MAX_ATTEMPTS: u32 = 5;
+
+/// What can happen to a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Some of the builds that come first are not done.
+    Blocked {
+        /// Which.
+        on: Vec<BuildId>,
+    },
+    /// It cannot go on by itself.
+    Held(Hold),
+    /// All that comes first is done.
+    Ready,
+    /// It is ready, but no builder takes it.
+    Delayed {
+        /// Why.
+        reason: String,
+    },
+    /// A builder was chosen.
+    Dispatched {
+        /// Which.
+        builder: ServiceName,
+    },
+    /// The builder told where an attempt stands.
+    AttemptMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Where it stands.
+        state: attempt::State,
+        /// Places in the recipe that a failure is about.
+        annotations: Vec<Annotation>,
+    },
+    /// The builder lost the attempt or is gone.
+    AttemptLost {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How it was lost.
+        reason: String,
+    },
+    /// Its assets go into the channel.
+    ImportBegun {
+        /// The import.
+        import: ImportId,
+    },
+    /// The import is done or refused.
+    ImportMoved {
+        /// Where it stands.
+        state: import::State,
+    },
+    /// It is given up.
+    Cancelled(By),
+    /// A newer build takes its place.
+    Superseded {
+        /// The newer build.
+        by: Option<BuildId>,
+    },
+}
+
+/// What has to be done outside once a transition is committed. Idempotent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Effect {
+    /// The builder may drop the attempt's assets.
+    Release {
+        /// Which builder.
+        builder: ServiceName,
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The builder shall stop the attempt.
+    Cancel {
+        /// Which builder.
+        builder: ServiceName,
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+}
+
+/// An event that the build's state does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("build {build} in state {state} does not take {event}")]
+pub struct IllegalTransition {
+    build: BuildId,
+    state: &'static str,
+    event: &'static str,
+}
+
+impl Build {
+    /// The build after `event`, and what has to be done outside. A build that is not changed
+    /// keeps its `seq`.
+    ///
+    /// # Errors
+    /// When the state does not take the event; a report of an attempt that is no longer current
+    /// is one of these cases.
+    pub fn apply(&self, event: Event, now: Timestamp) -> Result<(Self, Vec<Effect>), IllegalTransition> {
+        let illegal = IllegalTransition {
+            build: self.id,
+            state: self.state.name(),
+            event: event.name(),
+        };
+        let mut next = self.clone();
+        let (state, effects) = next.step(event, now).ok_or(illegal)?;
+        if state != self.state {
+            next.state = state;
+            next.seq += 1;
+        }
+        Ok((next, effects))
+    }
+
+    fn step(&mut self, event: Event, now: Timestamp) -> Option<(State, Vec<Effect>)> {
+        let state = match event {
+            Event::Blocked { on } => self.unscheduled().then_some(State::Waiting { on })?,
+            Event::Held(by) => self.hold(by, now)?,
+            Event::Ready => match &self.state {
+                State::Queued { .. } => self.state.clone(),
+                _ if self.unscheduled() => State::Queued { since: now, reason: None },
+                _ => return None,
+            },
+            Event::Delayed { reason } => match &self.state {
+                State::Queued { since, .. } => {
+                    State::Queued { since: *since, reason: Some(reason) }
+                }
+                _ => return None,
+            },
+            Event::Dispatched { builder } => {
+                if !matches!(self.state, State::Queued { .. }) {
+                    return None;
+                }
+                self.attempts += 1;
+                State::Building { builder, progress: Progress::Ordered, since: now }
+            }
+            Event::AttemptMoved { attempt, state, annotations } => {
+                return self.attempt_moved(attempt, state, annotations, now);
+            }
+            Event::AttemptLost { attempt, reason } => {
+                self.current_builder(attempt)?;
+                self.lost(reason, now)
+            }
+            Event::ImportBegun { import } => match &self.state {
+                State::Built(built) if self.target.is_published() => {
+                    State::Publishing { import, built: built.clone() }
+                }
+                _ => return None,
+            },
+            Event::ImportMoved { state } => return self.import_moved(state),
+            Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }),
+            Event::Superseded { by } => return self.give_up(State::Superseded { by, at: now }),
+        };
+        Some((state, Vec::new()))
+    }
+
+    /// True for the states that the scheduler decides between.
+    fn unscheduled(&self) -> bool {
+        matches!(self.state, State::Planned | State::Waiting { .. } | State::Held { .. })
+    }
+
+    fn hold(&self, by: Hold, now: Timestamp) -> Option<State> {
+        let queued = matches!(self.state, State::Queued { .. });
+        match &self.state {
+            State::Held { by: before, .. } if *before == by => Some(self.state.clone()),
+            _ if queued || self.unscheduled() => Some(State::Held { by, since: now }),
+            _ => None,
+        }
+    }
+
+    /// The builder of the current attempt, if that is `attempt`.
+    fn current_builder(&self, attempt: AttemptId) -> Option<(&ServiceName, Timestamp)> {
+        match &self.state {
+            State::Building { builder, since, .. }
+                if attempt == AttemptId::new(self.id, self.attempts) =>
+            {
+                Some((builder, *since))
+            }
+            _ => None,
+        }
+    }
+
+    fn attempt_moved(
+        &self,
+        attempt: AttemptId,
+        state: attempt::State,
+        annotations: Vec<Annotation>,
+        now: Timestamp,
+    ) -> Option<(State, Vec<Effect>)> {
+        let (builder, since) = self.current_builder(attempt)?;
+        let building = |progress| State::Building { builder: builder.clone(), progress, since };
+        let release = vec![Effect::Release { builder: builder.clone(), attempt }];
+        Some(match state {
+            attempt::State::Accepted { ahead } => {
+                (building(Progress::Accepted { ahead }), Vec::new())
+            }
+            attempt::State::Running { phase, since } => {
+                (building(Progress::Running { phase, since }), Vec::new())
+            }
+            attempt::State::Succeeded { assets, host, finished_at } => {
+                let builder = builder.clone();
+                (State::Built(Success { builder, assets, host, at: finished_at }), Vec::new())
+            }
+            attempt::State::Failed { failure, .. } if failure.reason.is_transient() => {
+                (self.lost(failure.message, now), release)
+            }
+            attempt::State::Failed { failure, finished_at } => {
+                let failed = Failure {
+                    kind: FailureKind::Attempt,
+                    phase: Some(failure.phase),
+                    message: failure.message,
+                    annotations,
+                    at: finished_at,
+                };
+                (State::Failed(failed), release)
+            }
+            attempt::State::Cancelled { .. } => {
+                (self.lost("the builder was told to cancel it".to_owned(), now), release)
+            }
+            attempt::State::Expired { .. } => {
+                (self.lost("its lease ran out".to_owned(), now), release)
+            }
+        })
+    }
+
+    /// Back to the queue, or failed when that was tried often enough.
+    fn lost(&self, reason: String, now: Timestamp) -> State {
+        if self.attempts < MAX_ATTEMPTS {
+            let reason = format!("attempt {} was lost: {reason}", self.attempts);
+            return State::Queued { since: now, reason: Some(reason) };
+        }
+        State::Failed(Failure {
+            kind: FailureKind::Lost,
+            phase: None,
+            message: format!("{} attempts were lost; the last one: {reason}", self.attempts),
+            annotations: Vec::new(),
+            at: now,
+        })
+    }
+
+    fn import_moved(&self, state: import::State) -> Option<(State, Vec<Effect>)> {
+        let State::Publishing { built, .. } = &self.state else {
+            return None;
+        };
+        let attempt = AttemptId::new(self.id, self.attempts);
+        let release = vec![Effect::Release { builder: built.builder.clone(), attempt }];
+        Some(match state {
+            import::State::Accepted { .. }
+            | import::State::Fetching { .. }
+            | import::State::Waiting { .. }
+            | import::State::Publishing => (self.state.clone(), Vec::new()),
+            import::State::Published { history, finished_at } => {
+                (State::Published { history, at: finished_at }, release)
+            }
+            import::State::Refused { refusal, finished_at } => {
+                let failed = Failure {
+                    kind: FailureKind::Refused,
+                    phase: None,
+                    message: refusal.message,
+                    annotations: Vec::new(),
+                    at: finished_at,
+                };
+                (State::Failed(failed), release)
+            }
+        })
+    }
+
+    fn give_up(&self, to: State) -> Option<(State, Vec<Effect>)> {
+        let attempt = AttemptId::new(self.id, self.attempts);
+        match &self.state {
+            State::Planned | State::Waiting { .. } | State::Queued { .. } | State::Held { .. } => {
+                Some((to, Vec::new()))
+            }
+            State::Building { builder, .. } => {
+                Some((to, vec![Effect::Cancel { builder: builder.clone(), attempt }]))
+            }
+            State::Built(built) => {
+                Some((to, vec![Effect::Release { builder: built.builder.clone(), attempt }]))
+            }
+            // What is being published may be seen already: it is published to the end.
+            State::Publishing { .. }
+            | State::Published { .. }
+            | State::Failed(_)
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => None,
+        }
+    }
+}
+
+impl State {
+    /// The state's name in errors and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Waiting { .. } => "waiting",
+            Self::Queued { .. } => "queued",
+            Self::Building { .. } => "building",
+            Self::Built(_) => "built",
+            Self::Publishing { .. } => "publishing",
+            Self::Published { .. } => "published",
+            Self::Held { .. } => "held",
+            Self::Failed(_) => "failed",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Superseded { .. } => "superseded",
+        }
+    }
+}
+
+impl Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Blocked { .. } => "blocked",
+            Self::Held(_) => "held",
+            Self::Ready => "ready",
+            Self::Delayed { .. } => "delayed",
+            Self::Dispatched { .. } => "dispatched",
+            Self::AttemptMoved { .. } => "attempt moved",
+            Self::AttemptLost { .. } => "attempt lost",
+            Self::ImportBegun { .. } => "import begun",
+            Self::ImportMoved { .. } => "import moved",
+            Self::Cancelled(_) => "cancelled",
+            Self::Superseded { .. } => "superseded",
+        }
+    }
+}

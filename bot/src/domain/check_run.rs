@@ -1,0 +1,216 @@
+//! What a build's check run should say.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use url::Url;
+
+use super::build::{Annotation, Build, By, FailureKind, Hold, Progress, State, Target};
+use super::tail::{code, escape, fenced};
+
+/// What GitHub allows in a summary or text, in characters; ours stay below.
+const MAX_TEXT: usize = 60_000;
+
+/// A check run as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Desired {
+    /// The check's name: the same for the same recipe, so that newer runs replace older ones.
+    pub name: String,
+    /// Queued, in progress, or concluded.
+    pub status: Status,
+    /// The heading.
+    pub title: String,
+    /// Markdown.
+    pub summary: String,
+    /// Markdown below the summary.
+    pub text: Option<String>,
+    /// Remarks on lines of the recipe.
+    pub annotations: Vec<Annotation>,
+    /// Where the whole story is.
+    pub details_url: Url,
+    /// When the build was begun.
+    pub started_at: Timestamp,
+}
+
+/// The status of a check run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", content = "conclusion", rename_all = "snake_case")]
+pub enum Status {
+    /// Not begun.
+    Queued,
+    /// A builder or vessel is at work.
+    InProgress,
+    /// Done.
+    Completed(Conclusion),
+}
+
+/// The conclusions that we use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conclusion {
+    /// Built, and published where it should be.
+    Success,
+    /// Not built, or refused.
+    Failure,
+    /// Held back by something else.
+    Skipped,
+    /// Nothing was to be done.
+    Neutral,
+    /// Given up.
+    Cancelled,
+    /// A person has to do something.
+    ActionRequired,
+}
+
+impl Conclusion {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Skipped => "skipped",
+            Self::Neutral => "neutral",
+            Self::Cancelled => "cancelled",
+            Self::ActionRequired => "action_required",
+        }
+    }
+}
+
+/// What `build`'s check run should say. `log_tail` is the end of its log, `base` summit's address.
+pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
+    let mut annotations = build.warnings.clone();
+    if let State::Failed(failure) = &build.state {
+        annotations.extend(failure.annotations.iter().cloned());
+    }
+    Desired {
+        name: name(build),
+        status: status(&build.state, &build.target),
+        title: title(build),
+        summary: summary(build, base),
+        text: log_tail.filter(|tail| !tail.is_empty()).map(|tail| {
+            let mut tail = tail;
+            while tail.len() > MAX_TEXT {
+                tail = tail.split_once('\n').map_or("", |(_, rest)| rest);
+            }
+            format!("The end of the log:\n\n{}", fenced(tail))
+        }),
+        annotations,
+        details_url: page(build, base),
+        started_at: build.created_at,
+    }
+}
+
+/// The check's name.
+pub fn name(build: &Build) -> String {
+    format!("build {}", build.recipe)
+}
+
+/// Where summit shows the build.
+pub fn page(build: &Build, base: &Url) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("/builds/{}", build.id));
+    url
+}
+
+fn status(state: &State, target: &Target) -> Status {
+    match state {
+        State::Planned | State::Waiting { .. } | State::Queued { .. } => Status::Queued,
+        State::Building { progress: Progress::Ordered | Progress::Accepted { .. }, .. } => {
+            Status::Queued
+        }
+        State::Building { progress: Progress::Running { .. }, .. } => Status::InProgress,
+        State::Built(_) if target.is_published() => Status::InProgress,
+        State::Built(_) => Status::Completed(Conclusion::Success),
+        State::Publishing { .. } => Status::InProgress,
+        State::Published { .. } => Status::Completed(Conclusion::Success),
+        State::Held { by: Hold::Build { .. }, .. } => Status::Completed(Conclusion::Skipped),
+        State::Held { by: Hold::Needs { .. }, .. } => Status::Completed(Conclusion::Failure),
+        State::Held { by: Hold::Approval { .. }, .. } => {
+            Status::Completed(Conclusion::ActionRequired)
+        }
+        State::Failed(_) => Status::Completed(Conclusion::Failure),
+        State::Cancelled { by: By::AlreadyPublished { .. }, .. } => {
+            Status::Completed(Conclusion::Neutral)
+        }
+        State::Cancelled { by: By::PullClosed | By::Person { .. }, .. } => {
+            Status::Completed(Conclusion::Cancelled)
+        }
+        State::Superseded { .. } => Status::Completed(Conclusion::Cancelled),
+    }
+}
+
+fn title(build: &Build) -> String {
+    match &build.state {
+        State::Planned => "Planned".to_owned(),
+        State::Waiting { on } => match on.len() {
+            1 => "Waiting for 1 build".to_owned(),
+            n => format!("Waiting for {n} builds"),
+        },
+        State::Queued { .. } => "Waiting for a builder".to_owned(),
+        State::Building { progress, .. } => match progress {
+            Progress::Ordered | Progress::Accepted { .. } => "Waiting for a builder".to_owned(),
+            Progress::Running { phase, .. } => format!("Building: {phase}"),
+        },
+        State::Built(_) if build.target.is_published() => "Built, to be published".to_owned(),
+        State::Built(_) => "Built".to_owned(),
+        State::Publishing { .. } => "Built, being published".to_owned(),
+        State::Published { .. } => "Published".to_owned(),
+        State::Held { by, .. } => match by {
+            Hold::Build { .. } => "Skipped: a build that it needs did not succeed".to_owned(),
+            Hold::Needs { .. } => "Nothing provides what it needs".to_owned(),
+            Hold::Approval { .. } => "Not run: the author may not write".to_owned(),
+        },
+        State::Failed(failure) => match (failure.kind, failure.phase) {
+            (FailureKind::Recipe, _) => "The recipe cannot be built".to_owned(),
+            (FailureKind::Attempt, Some(phase)) => format!("Failed in phase {phase}"),
+            (FailureKind::Attempt, None) => "Failed".to_owned(),
+            (FailureKind::Lost, _) => "Builders lost it too often".to_owned(),
+            (FailureKind::Refused, _) => "The channel refused it".to_owned(),
+        },
+        State::Cancelled { by: By::AlreadyPublished { .. }, .. } => "Nothing to build".to_owned(),
+        State::Cancelled { .. } => "Cancelled".to_owned(),
+        State::Superseded { .. } => "Superseded".to_owned(),
+    }
+}
+
+fn summary(build: &Build, base: &Url) -> String {
+    let mut out = escape(&build.explain());
+    let page = page(build, base);
+    out.push_str("\n\n| | |\n|---|---|\n");
+    let mut row = |what: &str, value: String| {
+        let _ = writeln!(out, "| {what} | {value} |");
+    };
+    let release = if build.version.is_empty() {
+        cell(build.recipe.as_str())
+    } else {
+        cell(&format!("{} {}-{}", build.recipe, build.version, build.release))
+    };
+    row("Recipe", release);
+    row("Folder", cell(build.folder.as_str()));
+    if let State::Built(built) | State::Publishing { built, .. } = &build.state {
+        let stones = built.assets.iter().filter(|asset| {
+            matches!(asset.kind, api::attempt::AssetKind::Stone)
+        });
+        row("Stones", stones.map(|stone| cell(stone.file_name.as_str())).collect::<Vec<_>>().join("<br>"));
+    }
+    if let State::Published { history, .. } = &build.state {
+        row("History", cell(history.as_str()));
+    }
+    if let State::Held { by: Hold::Build { build: before, .. }, .. } = &build.state {
+        let mut url = base.clone();
+        url.set_path(&format!("/builds/{before}"));
+        row("Waits for", format!("[{before}]({url})"));
+    }
+    if build.attempts > 0 {
+        row("Attempts", build.attempts.to_string());
+        row("Log", format!("[{page}/log]({page}/log)"));
+    }
+    row("Build", format!("[{}]({page})", build.id));
+    out
+}
+
+/// Untrusted text in a table's cell.
+fn cell(text: &str) -> String {
+    code(&text.replace('|', "\u{2758}"))
+}

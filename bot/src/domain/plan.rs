@@ -1,0 +1,238 @@
+//! From changed recipes to builds: which are built, and after which others.
+
+use std::collections::{BTreeMap, HashMap};
+
+use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
+use jiff::Timestamp;
+use moss_deps::{Graph, Node, Step};
+use moss_format::{Dependency, Provider};
+
+use super::build::{
+    Annotation, Build, By, Failure, FailureKind, Hold, Shown, State, Target,
+};
+use super::name::RepositoryId;
+
+/// A recipe that changed.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The id that its build will have.
+    pub id: BuildId,
+    /// Where it lies.
+    pub folder: RecipeFolder,
+    /// The folder's tree.
+    pub tree: TreeSha,
+    /// What it says, or why it cannot be read.
+    pub recipe: Result<Described, Unreadable>,
+}
+
+/// What planning needs to know of a recipe.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// Its name.
+    pub name: RecipeName,
+    /// Its version, exact text.
+    pub version: String,
+    /// Its release.
+    pub release: u64,
+    /// Where its file is, and the line of `release` in it.
+    pub release_at: (String, u32),
+    /// Build and check dependencies.
+    pub needs: Vec<Dependency>,
+    /// Package names, and what its last manifest provides.
+    pub provides: Vec<Provider>,
+    /// What its reader noted.
+    pub warnings: Vec<Annotation>,
+}
+
+/// A recipe that cannot be built as it is written.
+#[derive(Debug, Clone)]
+pub struct Unreadable {
+    /// A name for people and for the check.
+    pub name: RecipeName,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// Where.
+    pub annotations: Vec<Annotation>,
+}
+
+/// What all builds of a plan have in common.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// What is built for.
+    pub target: Target,
+    /// The head.
+    pub commit: CommitSha,
+    /// The author time of the head.
+    pub source_date_epoch: i64,
+    /// When.
+    pub now: Timestamp,
+    /// Whether a release that the channel has is built again, with a higher build release.
+    pub again: Again,
+    /// The author of a pull request who may not write.
+    pub unapproved: Option<String>,
+}
+
+/// What to do with a release that the channel has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing: a release is built once.
+    No,
+    /// Build it: a person asked.
+    Yes,
+}
+
+/// The builds for `candidates`, in no order. `active` are builds under way that new ones may have
+/// to wait for; `released` is the channel's release of each recipe.
+pub fn plan(
+    candidates: Vec<Candidate>,
+    frame: &Frame,
+    active: &[Build],
+    released: &HashMap<String, u64>,
+) -> Vec<Build> {
+    let mut builds: BTreeMap<BuildId, Build> = BTreeMap::new();
+    let mut folders: HashMap<RecipeName, RecipeFolder> = HashMap::new();
+    let mut nodes = Vec::new();
+    for candidate in candidates {
+        let mut build = begin(&candidate, frame);
+        if let Ok(recipe) = candidate.recipe {
+            build.state = match folders.get(&recipe.name) {
+                Some(other) => twice(&recipe, other, frame.now),
+                None => first_state(&recipe, frame, released),
+            };
+            if matches!(build.state, State::Planned) {
+                let id = build.id;
+                nodes.push(Node::new(id).needs(recipe.needs).provides(recipe.provides));
+            }
+            folders.entry(recipe.name).or_insert(candidate.folder);
+        }
+        builds.insert(build.id, build);
+    }
+    // Builds under way provide, but wait for nothing new: they were ordered when they were planned.
+    nodes.extend(active.iter().filter(|build| !build.state.is_final()).map(provider));
+    order(&Graph::new(nodes), &mut builds);
+    builds.into_values().collect()
+}
+
+/// A node that only provides.
+fn provider(build: &Build) -> Node<BuildId> {
+    // They were written by us from parsed ones.
+    let provides = build.provides.iter().filter_map(|text| text.parse().ok());
+    Node::new(build.id).provides(provides.collect::<Vec<Provider>>())
+}
+
+/// Writes down which build comes after which, and which make a cycle.
+fn order(graph: &Graph<BuildId>, builds: &mut BTreeMap<BuildId, Build>) {
+    for step in graph.order() {
+        let members = step.members().to_vec();
+        for (position, member) in members.iter().enumerate() {
+            let Some(build) = builds.get_mut(member) else { continue };
+            build.after = graph
+                .dependencies_of(member)
+                .map(|edge| *edge.on)
+                .filter(|on| !members.contains(on))
+                .collect();
+            match step {
+                Step::One(_) => {}
+                Step::Cycle(_) => {
+                    // Members go one at a time; each sees the stones of those before it.
+                    build.after.extend(position.checked_sub(1).map(|before| members[before]));
+                    build.cycle.clone_from(&members);
+                }
+            }
+        }
+    }
+}
+
+fn begin(candidate: &Candidate, frame: &Frame) -> Build {
+    let (name, version, release, state) = match &candidate.recipe {
+        Ok(recipe) => (&recipe.name, recipe.version.clone(), recipe.release, State::Planned),
+        Err(unreadable) => {
+            let failure = Failure {
+                kind: FailureKind::Recipe,
+                phase: None,
+                message: unreadable.message.clone(),
+                annotations: unreadable.annotations.clone(),
+                at: frame.now,
+            };
+            (&unreadable.name, String::new(), 0, State::Failed(failure))
+        }
+    };
+    let described = candidate.recipe.as_ref().ok();
+    Build {
+        id: candidate.id,
+        repository: frame.repository,
+        target: frame.target.clone(),
+        commit: frame.commit,
+        folder: candidate.folder.clone(),
+        tree: candidate.tree,
+        recipe: name.clone(),
+        version,
+        release,
+        needs: described
+            .map_or_else(Vec::new, |recipe| recipe.needs.iter().map(ToString::to_string).collect()),
+        provides: described.map_or_else(Vec::new, |recipe| {
+            recipe.provides.iter().map(ToString::to_string).collect()
+        }),
+        after: Vec::new(),
+        cycle: Vec::new(),
+        source_date_epoch: frame.source_date_epoch,
+        created_at: frame.now,
+        warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
+        attempts: 0,
+        seq: 1,
+        state,
+        shown: Shown::default(),
+    }
+}
+
+/// Where a readable recipe begins.
+fn first_state(recipe: &Described, frame: &Frame, released: &HashMap<String, u64>) -> State {
+    if let Some(author) = &frame.unapproved {
+        return State::Held { by: Hold::Approval { author: author.clone() }, since: frame.now };
+    }
+    let Some(&channel) = released.get(recipe.name.as_str()) else { return State::Planned };
+    if !frame.target.is_published() {
+        return State::Planned;
+    }
+    match recipe.release.cmp(&channel) {
+        std::cmp::Ordering::Greater => State::Planned,
+        std::cmp::Ordering::Equal => match frame.again {
+            Again::Yes => State::Planned,
+            Again::No => {
+                State::Cancelled { by: By::AlreadyPublished { release: channel }, at: frame.now }
+            }
+        },
+        std::cmp::Ordering::Less => {
+            let message = format!(
+                "release {} is lower than {channel}, which is published already",
+                recipe.release
+            );
+            broken(recipe, message, "release-lower", frame.now)
+        }
+    }
+}
+
+/// A second recipe of one name.
+fn twice(recipe: &Described, other: &RecipeFolder, now: Timestamp) -> State {
+    let message = format!("the name {} is taken by the recipe in {other}", recipe.name);
+    broken(recipe, message, "name-taken", now)
+}
+
+fn broken(recipe: &Described, message: String, title: &str, at: Timestamp) -> State {
+    let (path, line) = recipe.release_at.clone();
+    State::Failed(Failure {
+        kind: FailureKind::Recipe,
+        phase: None,
+        annotations: vec![Annotation {
+            path,
+            line,
+            is_error: true,
+            title: title.to_owned(),
+            message: message.clone(),
+        }],
+        message,
+        at,
+    })
+}

@@ -1,0 +1,8 @@
+//! Bare mirrors of the repositories, and what is read from them. All of it blocks: callers use a
+//! thread where that is allowed.
+
+mod mirror;
+mod tree;
+
+pub use mirror::{Error, Mirror, Mirrors};
+pub use tree::{RecipeFiles, RecipeTree};

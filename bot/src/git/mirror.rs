@@ -1,0 +1,187 @@
+//! Fetching into a bare mirror.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use api::id::CommitSha;
+use git2::{
+    AutotagOption, Cred, ErrorCode, FetchOptions, Oid, RemoteCallbacks, RemoteRedirect, Repository,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use crate::domain::name::RepositoryId;
+
+/// How long one fetch may take.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// A mirror that cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The mirror on disk cannot be opened or made.
+    #[error("cannot open the mirror {}", path.display())]
+    Open {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: git2::Error,
+    },
+    /// The repository could not be fetched.
+    #[error("cannot fetch {refs} of {url}")]
+    Fetch {
+        /// From where.
+        url: String,
+        /// Which refs.
+        refs: String,
+        /// Why.
+        source: git2::Error,
+    },
+    /// An object is not there or broken.
+    #[error("cannot read {what} in the mirror")]
+    Read {
+        /// Which object.
+        what: String,
+        /// Why.
+        source: git2::Error,
+    },
+}
+
+/// All mirrors, in one folder.
+#[derive(Debug, Clone)]
+pub struct Mirrors {
+    folder: PathBuf,
+}
+
+impl Mirrors {
+    /// The mirrors in `folder`.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    /// Opens the mirror of a repository; an empty one is made if there is none.
+    ///
+    /// # Errors
+    /// When the disk does not let it.
+    pub fn open(&self, repository: RepositoryId) -> Result<Mirror, Error> {
+        let path = self.folder.join(format!("{repository}.git"));
+        let git = Repository::open_bare(&path)
+            .or_else(|error| match error.code() {
+                ErrorCode::NotFound => Repository::init_bare(&path),
+                _ => Err(error),
+            })
+            .map_err(|source| Error::Open { path: path.clone(), source })?;
+        Ok(Mirror { git })
+    }
+
+    /// Where the mirrors lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// One open mirror.
+pub struct Mirror {
+    pub(super) git: Repository,
+}
+
+impl Mirror {
+    /// Fetches `refs` as they are now, also after a force push. A ref that is gone is no error.
+    ///
+    /// # Errors
+    /// When the repository cannot be fetched.
+    pub fn fetch(
+        &self,
+        url: &Url,
+        token: Option<&SecretString>,
+        refs: &[String],
+    ) -> Result<(), Error> {
+        let failed = |source| Error::Fetch {
+            url: url.to_string(),
+            refs: refs.join(", "),
+            source,
+        };
+        let mut callbacks = RemoteCallbacks::new();
+        let mut asked = false;
+        callbacks.credentials(move |_, _, _| match token {
+            // Asked a second time, the token was refused: the same again would loop.
+            Some(token) if !asked => {
+                asked = true;
+                Cred::userpass_plaintext("x-access-token", token.expose_secret())
+            }
+            _ => Err(git2::Error::from_str("the repository refuses our token")),
+        });
+        let begun = Instant::now();
+        callbacks.transfer_progress(move |_| begun.elapsed() < FETCH_TIMEOUT);
+        let mut options = FetchOptions::new();
+        options
+            .remote_callbacks(callbacks)
+            .download_tags(AutotagOption::None)
+            .follow_redirects(RemoteRedirect::Initial);
+        let specs: Vec<String> = refs.iter().map(|name| format!("+{name}:{name}")).collect();
+        let mut remote = self.git.remote_anonymous(url.as_str()).map_err(failed)?;
+        remote.fetch(&specs, Some(&mut options), None).map_err(failed)
+    }
+
+    /// The commit that a ref names; none when there is no such ref.
+    ///
+    /// # Errors
+    /// When the mirror is broken.
+    pub fn find_ref(&self, name: &str) -> Result<Option<CommitSha>, Error> {
+        match self.git.refname_to_id(name) {
+            Ok(oid) => Ok(Some(commit_sha(oid))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(Error::Read { what: name.to_owned(), source }),
+        }
+    }
+
+    /// True when the mirror has the commit.
+    pub fn has(&self, commit: CommitSha) -> bool {
+        self.git.find_commit(oid(commit)).is_ok()
+    }
+
+    /// Keeps a commit from ever being collected.
+    ///
+    /// # Errors
+    /// When the mirror cannot be written.
+    pub fn keep(&self, name: &str, commit: CommitSha) -> Result<(), Error> {
+        let name = format!("refs/summit/{name}");
+        match self.git.reference(&name, oid(commit), true, "planned") {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Read { what: name, source }),
+        }
+    }
+
+    /// The best common ancestor; none when the histories have nothing in common.
+    ///
+    /// # Errors
+    /// When a commit is missing.
+    pub fn find_merge_base(&self, a: CommitSha, b: CommitSha) -> Result<Option<CommitSha>, Error> {
+        match self.git.merge_base(oid(a), oid(b)) {
+            Ok(base) => Ok(Some(commit_sha(base))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(Error::Read { what: format!("{a} and {b}"), source }),
+        }
+    }
+
+    /// The author time of a commit, in Unix seconds.
+    ///
+    /// # Errors
+    /// When the commit is missing.
+    pub fn author_time(&self, commit: CommitSha) -> Result<i64, Error> {
+        let found = self
+            .git
+            .find_commit(oid(commit))
+            .map_err(|source| Error::Read { what: commit.to_string(), source })?;
+        Ok(found.author().when().seconds())
+    }
+}
+
+pub(super) fn oid(commit: CommitSha) -> Oid {
+    Oid::from_bytes(commit.as_bytes()).expect("a commit's name has the length of an object id")
+}
+
+pub(super) fn commit_sha(oid: Oid) -> CommitSha {
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(oid.as_bytes());
+    CommitSha::from_bytes(bytes)
+}

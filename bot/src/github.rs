@@ -1,0 +1,16 @@
+//! GitHub, as far as summit speaks to it. Types are our own, of the fields that we read; the suite
+//! checks every request and answer against GitHub's OpenAPI description.
+
+mod app;
+mod call;
+mod check_run;
+mod comment;
+mod delivery;
+mod permission;
+mod repository;
+
+pub use app::{App, OpenError};
+pub use call::Error;
+pub use delivery::FailedDelivery;
+pub use permission::{Person, Role};
+pub use repository::{Pull, RepositoryInfo};

@@ -1,0 +1,148 @@
+//! The App: one client for itself, one for each installation, so that tokens are cached once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+use octocrab::Octocrab;
+use octocrab::models::AppId;
+use secrecy::SecretString;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use service::Clock;
+
+use super::call::{Answer, Error, Pause, call};
+use crate::config;
+use crate::domain::name::{InstallationId, RepositoryId};
+
+/// An App that cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The private key cannot be read.
+    #[error("cannot read the App's private key {}", path.display())]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The private key or the API's URL is no use.
+    #[error("cannot make a client for the App")]
+    Client(#[source] Box<octocrab::Error>),
+}
+
+/// The GitHub App.
+#[derive(Debug)]
+pub struct App {
+    crab: Octocrab,
+    installations: Mutex<HashMap<InstallationId, Octocrab>>,
+    pause: Pause,
+    clock: Clock,
+}
+
+impl App {
+    /// Opens the App that `config` describes. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the key or the URL is no use.
+    pub fn open(config: &config::GitHub) -> Result<Self, OpenError> {
+        service::install_tls_provider();
+        let path = &config.private_key;
+        let pem = std::fs::read(path)
+            .map_err(|source| OpenError::Key { path: path.clone(), source })?;
+        let client = |source| OpenError::Client(Box::new(source));
+        let base = config.api_url.as_str().trim_end_matches('/');
+        let crab = Octocrab::builder()
+            .base_uri(base)
+            .map_err(client)?
+            .app_from_rsa_pem(AppId(config.app_id), pem)
+            .map_err(client)?
+            .set_connect_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .set_write_timeout(Some(Duration::from_secs(30)))
+            .build()
+            .map_err(client)?;
+        Ok(Self {
+            crab,
+            installations: Mutex::default(),
+            pause: Pause::default(),
+            clock: Clock::system(),
+        })
+    }
+
+    /// The installation in `organisation`.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn installation(&self, organisation: &str) -> Result<InstallationId, Error> {
+        #[derive(Deserialize)]
+        struct Installation {
+            id: InstallationId,
+        }
+        let path = format!("/orgs/{organisation}/installation");
+        Ok(self.as_app::<Installation>(Method::GET, &path, None::<&()>).await?.body.id)
+    }
+
+    /// A token that reads the contents of one repository, for an hour.
+    ///
+    /// # Errors
+    /// When GitHub does not give it.
+    pub async fn clone_token(
+        &self,
+        installation: InstallationId,
+        repository: RepositoryId,
+    ) -> Result<SecretString, Error> {
+        #[derive(Deserialize)]
+        struct Token {
+            token: SecretString,
+        }
+        let path = format!("/app/installations/{installation}/access_tokens");
+        let body =
+            json!({ "repository_ids": [repository], "permissions": { "contents": "read" } });
+        Ok(self.as_app::<Token>(Method::POST, &path, Some(&body)).await?.body.token)
+    }
+
+    pub(super) async fn as_app<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + ?Sized)>,
+    ) -> Result<Answer<T>, Error> {
+        call(&self.crab, &self.pause, &self.clock, method, path, body).await
+    }
+
+    pub(super) async fn as_installation<T: DeserializeOwned>(
+        &self,
+        installation: InstallationId,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + ?Sized)>,
+    ) -> Result<Answer<T>, Error> {
+        let crab = self.client(installation, &method, path)?;
+        call(&crab, &self.pause, &self.clock, method, path, body).await
+    }
+
+    fn client(
+        &self,
+        installation: InstallationId,
+        method: &Method,
+        path: &str,
+    ) -> Result<Octocrab, Error> {
+        let mut clients = self.installations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&installation) {
+            return Ok(client.clone());
+        }
+        let client = self.crab.installation(installation.number().into()).map_err(|source| {
+            Error::Transport {
+                method: method.clone(),
+                path: path.to_owned(),
+                source: Box::new(source),
+            }
+        })?;
+        clients.insert(installation, client.clone());
+        Ok(client)
+    }
+}

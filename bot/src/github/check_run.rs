@@ -1,0 +1,181 @@
+//! Check runs: looked up before they are created, and made to say what they should.
+
+use api::id::{BuildId, CommitSha};
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::call::Error;
+use crate::db::Repository;
+use crate::domain::build::Annotation;
+use crate::domain::check_run::{Desired, Status};
+use crate::domain::name::CheckRunId;
+
+/// The most annotations in one request; more are appended by further ones.
+const ANNOTATIONS: usize = 50;
+
+/// A check run that was created or found.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Sent {
+    /// Its id.
+    pub id: CheckRunId,
+    /// `completed` when it is concluded.
+    pub status: String,
+    /// Our build's id.
+    pub external_id: Option<String>,
+}
+
+impl App {
+    /// The check run of `build` at `commit` that is none of `past`: what a crash between creating
+    /// and remembering left.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn find_check_run(
+        &self,
+        repository: &Repository,
+        commit: CommitSha,
+        name: &str,
+        build: BuildId,
+        past: &[CheckRunId],
+    ) -> Result<Option<Sent>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            check_runs: Vec<Sent>,
+        }
+        let external_id = build.to_string();
+        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        let mut query = Some(format!("check_name={name}&filter=all&per_page=100"));
+        while let Some(page) = query {
+            let path = format!("/repos/{}/commits/{commit}/check-runs?{page}", repository.name);
+            let answer = self
+                .as_installation::<Page>(repository.installation, Method::GET, &path, None::<&()>)
+                .await?;
+            let found = answer.body.check_runs.into_iter().find(|run| {
+                run.external_id.as_deref() == Some(external_id.as_str()) && !past.contains(&run.id)
+            });
+            if found.is_some() {
+                return Ok(found);
+            }
+            query = answer.next_page;
+        }
+        Ok(None)
+    }
+
+    /// Creates a check run that says what it should.
+    ///
+    /// # Errors
+    /// When GitHub does not take it, or does not say whether it did.
+    pub async fn create_check_run(
+        &self,
+        repository: &Repository,
+        commit: CommitSha,
+        build: BuildId,
+        desired: &Desired,
+    ) -> Result<Sent, Error> {
+        let path = format!("/repos/{}/check-runs", repository.name);
+        let mut body = body(desired, annotations(desired).next().unwrap_or_default());
+        if let Value::Object(fields) = &mut body {
+            fields.insert("name".to_owned(), json!(desired.name));
+            fields.insert("head_sha".to_owned(), json!(commit));
+            fields.insert("external_id".to_owned(), json!(build));
+        }
+        let sent = self
+            .as_installation::<Sent>(repository.installation, Method::POST, &path, Some(&body))
+            .await?
+            .body;
+        self.append(repository, sent.id, desired).await?;
+        Ok(sent)
+    }
+
+    /// Makes a check run say what it should.
+    ///
+    /// # Errors
+    /// When GitHub does not take it.
+    pub async fn update_check_run(
+        &self,
+        repository: &Repository,
+        run: CheckRunId,
+        desired: &Desired,
+    ) -> Result<(), Error> {
+        let path = format!("/repos/{}/check-runs/{run}", repository.name);
+        // Annotations are sent once, with the conclusion: they append.
+        let first = match desired.status {
+            Status::Completed(_) => annotations(desired).next().unwrap_or_default(),
+            Status::Queued | Status::InProgress => &[],
+        };
+        let body = body(desired, first);
+        self.as_installation::<Value>(repository.installation, Method::PATCH, &path, Some(&body))
+            .await?;
+        if matches!(desired.status, Status::Completed(_)) {
+            self.append(repository, run, desired).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(
+        &self,
+        repository: &Repository,
+        run: CheckRunId,
+        desired: &Desired,
+    ) -> Result<(), Error> {
+        let path = format!("/repos/{}/check-runs/{run}", repository.name);
+        for more in annotations(desired).skip(1) {
+            let body = json!({ "output": output(desired, more) });
+            self.as_installation::<Value>(repository.installation, Method::PATCH, &path, Some(&body))
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn annotations(desired: &Desired) -> std::slice::Chunks<'_, Annotation> {
+    desired.annotations.chunks(ANNOTATIONS)
+}
+
+fn body(desired: &Desired, first: &[Annotation]) -> Value {
+    let mut body = json!({
+        "details_url": desired.details_url,
+        "started_at": desired.started_at,
+        "output": output(desired, first),
+    });
+    if let Value::Object(fields) = &mut body {
+        match desired.status {
+            Status::Queued => drop(fields.insert("status".to_owned(), json!("queued"))),
+            Status::InProgress => drop(fields.insert("status".to_owned(), json!("in_progress"))),
+            Status::Completed(conclusion) => {
+                fields.insert("status".to_owned(), json!("completed"));
+                fields.insert("conclusion".to_owned(), json!(conclusion.as_str()));
+            }
+        }
+    }
+    body
+}
+
+fn output(desired: &Desired, annotations: &[Annotation]) -> Value {
+    let mut output = json!({ "title": desired.title, "summary": desired.summary });
+    if let Value::Object(fields) = &mut output {
+        if let Some(text) = &desired.text {
+            fields.insert("text".to_owned(), json!(text));
+        }
+        if !annotations.is_empty() {
+            let annotations = annotations.iter().map(annotation).collect::<Vec<_>>();
+            fields.insert("annotations".to_owned(), json!(annotations));
+        }
+    }
+    output
+}
+
+fn annotation(annotation: &Annotation) -> Value {
+    let clip = |text: &str, limit: usize| text.chars().take(limit).collect::<String>();
+    json!({
+        "path": annotation.path,
+        "start_line": annotation.line,
+        "end_line": annotation.line,
+        "annotation_level": if annotation.is_error { "failure" } else { "warning" },
+        "title": clip(&annotation.title, 255),
+        // The limit is 64 KB; a character takes up to four bytes.
+        "message": clip(&annotation.message, 16_000),
+    })
+}

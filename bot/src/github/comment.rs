@@ -1,0 +1,99 @@
+//! Answers to comments: a reaction to the comment, and where there is more to say a comment.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::call::Error;
+use crate::db::{Place, Repository};
+use crate::domain::name::CommentId;
+
+impl App {
+    /// Reacts to a comment. GitHub keeps one reaction of a kind from one author, so this can be
+    /// repeated.
+    ///
+    /// # Errors
+    /// When GitHub does not take it.
+    pub async fn react(
+        &self,
+        repository: &Repository,
+        place: &Place,
+        comment: CommentId,
+        reaction: &str,
+    ) -> Result<(), Error> {
+        let path = match place {
+            Place::Pull { .. } => {
+                format!("/repos/{}/issues/comments/{comment}/reactions", repository.name)
+            }
+            Place::Commit { .. } => {
+                format!("/repos/{}/comments/{comment}/reactions", repository.name)
+            }
+        };
+        let body = json!({ "content": reaction });
+        self.as_installation::<Value>(repository.installation, Method::POST, &path, Some(&body))
+            .await?;
+        Ok(())
+    }
+
+    /// True when a comment at `place` holds `marker`: ours, from before a crash.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn has_comment(
+        &self,
+        repository: &Repository,
+        place: &Place,
+        marker: &str,
+    ) -> Result<bool, Error> {
+        #[derive(Deserialize)]
+        struct Comment {
+            #[serde(default)]
+            body: Option<String>,
+        }
+        let mut query = Some("per_page=100".to_owned());
+        while let Some(page) = query {
+            let path = format!("{}?{page}", comments_path(repository, place));
+            let answer = self
+                .as_installation::<Vec<Comment>>(
+                    repository.installation,
+                    Method::GET,
+                    &path,
+                    None::<&()>,
+                )
+                .await?;
+            let ours = |comment: &Comment| {
+                comment.body.as_deref().is_some_and(|body| body.contains(marker))
+            };
+            if answer.body.iter().any(ours) {
+                return Ok(true);
+            }
+            query = answer.next_page;
+        }
+        Ok(false)
+    }
+
+    /// Comments at `place`.
+    ///
+    /// # Errors
+    /// When GitHub does not take it.
+    pub async fn comment(
+        &self,
+        repository: &Repository,
+        place: &Place,
+        markdown: &str,
+    ) -> Result<(), Error> {
+        let path = comments_path(repository, place);
+        let body = json!({ "body": markdown });
+        self.as_installation::<Value>(repository.installation, Method::POST, &path, Some(&body))
+            .await?;
+        Ok(())
+    }
+}
+
+fn comments_path(repository: &Repository, place: &Place) -> String {
+    match place {
+        Place::Pull { number } => format!("/repos/{}/issues/{number}/comments", repository.name),
+        Place::Commit { commit } => format!("/repos/{}/commits/{commit}/comments", repository.name),
+    }
+}

@@ -1,0 +1,142 @@
+//! Who may write.
+
+use http::Method;
+use serde::Deserialize;
+
+use super::App;
+use super::call::Error;
+use crate::db::Repository;
+use crate::domain::name::UserId;
+
+/// A person as GitHub names them now.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Person {
+    /// The id, which stays.
+    pub id: UserId,
+    /// The login, which may change.
+    pub login: String,
+}
+
+/// What a person may do in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    name: String,
+    writes: bool,
+}
+
+impl Role {
+    /// True when the person may push.
+    pub fn may_write(&self) -> bool {
+        self.writes
+    }
+
+    /// The role's name, which an organisation may have made up.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[derive(Deserialize)]
+struct Permission {
+    permission: String,
+    #[serde(default)]
+    role_name: Option<String>,
+    user: Option<PermissionUser>,
+}
+
+#[derive(Deserialize)]
+struct PermissionUser {
+    id: UserId,
+    permissions: Option<Permissions>,
+}
+
+#[derive(Deserialize)]
+struct Permissions {
+    #[serde(default)]
+    push: bool,
+    #[serde(default)]
+    maintain: bool,
+    #[serde(default)]
+    admin: bool,
+}
+
+impl Permission {
+    /// `role_name` where it is one of GitHub's own; for an organisation's custom role what it
+    /// allows.
+    fn into_role(self) -> Role {
+        let name = self.role_name.unwrap_or_else(|| self.permission.clone());
+        let writes = match name.as_str() {
+            "admin" | "maintain" | "write" => true,
+            "triage" | "read" | "none" | "" => false,
+            _ => match self.user.and_then(|user| user.permissions) {
+                Some(may) => may.push || may.maintain || may.admin,
+                None => matches!(self.permission.as_str(), "admin" | "write"),
+            },
+        };
+        Role { name, writes }
+    }
+}
+
+impl App {
+    /// What the person with this id may do in a repository now. The login is asked first: it may
+    /// have changed hands. None when there is no such person any more.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn find_role(
+        &self,
+        repository: &Repository,
+        id: UserId,
+    ) -> Result<Option<(Person, Role)>, Error> {
+        let path = format!("/user/{id}");
+        let installation = repository.installation;
+        let person = match self
+            .as_installation::<Person>(installation, Method::GET, &path, None::<&()>)
+            .await
+        {
+            Ok(answer) => answer.body,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let login =
+            percent_encoding::utf8_percent_encode(&person.login, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("/repos/{}/collaborators/{login}/permission", repository.name);
+        let answer = self
+            .as_installation::<Permission>(installation, Method::GET, &path, None::<&()>)
+            .await;
+        let permission = match answer {
+            Ok(answer) => answer.body,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // The login moved to someone else between the two questions.
+        if permission.user.as_ref().is_some_and(|user| user.id != id) {
+            return Ok(None);
+        }
+        Ok(Some((person, permission.into_role())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may_write(json: &str) -> bool {
+        serde_json::from_str::<Permission>(json).unwrap().into_role().may_write()
+    }
+
+    #[test]
+    fn roles_are_read_by_name_and_custom_ones_by_what_they_allow() {
+        assert!(may_write(r#"{"permission":"write","role_name":"maintain","user":null}"#));
+        assert!(!may_write(r#"{"permission":"read","role_name":"triage","user":null}"#));
+        // The legacy field folds an unknown role; the user's own permissions are exact.
+        assert!(may_write(
+            r#"{"permission":"read","role_name":"packager","user":{"id":1,"permissions":{"pull":true,"push":true}}}"#
+        ));
+        assert!(!may_write(
+            r#"{"permission":"write","role_name":"reporter","user":{"id":1,"permissions":{"pull":true,"push":false}}}"#
+        ));
+        assert!(may_write(r#"{"permission":"admin","role_name":"boss","user":{"id":1}}"#));
+        assert!(!may_write(r#"{"permission":"none","role_name":"","user":null}"#));
+    }
+}

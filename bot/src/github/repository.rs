@@ -1,0 +1,184 @@
+//! Repositories, branches and pull requests.
+
+use api::id::CommitSha;
+use http::Method;
+use serde::Deserialize;
+use url::Url;
+
+use super::App;
+use super::call::Error;
+use crate::db::Repository;
+use crate::domain::name::{InstallationId, RepositoryId, RepositoryName, UserId};
+
+/// A repository as GitHub describes it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RepositoryInfo {
+    /// Its id.
+    pub id: RepositoryId,
+    /// `owner/name`.
+    pub full_name: RepositoryName,
+    /// The default branch.
+    pub default_branch: String,
+    /// Where it is cloned from.
+    pub clone_url: Url,
+}
+
+impl RepositoryInfo {
+    /// What we keep of it.
+    pub fn into_row(self, installation: InstallationId) -> Repository {
+        Repository {
+            name: self.full_name,
+            default_branch: self.default_branch,
+            clone_url: self.clone_url,
+            installation,
+        }
+    }
+}
+
+/// A pull request as GitHub describes it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Pull {
+    /// Its number.
+    pub number: u64,
+    /// `open` or `closed`.
+    pub state: String,
+    /// Who opened it.
+    pub user: Option<PullAuthor>,
+    /// Where it comes from.
+    pub head: PullSide,
+    /// Where it goes.
+    pub base: PullSide,
+}
+
+/// The author of a pull request.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PullAuthor {
+    /// The id.
+    pub id: UserId,
+    /// The present login.
+    pub login: String,
+}
+
+/// One side of a pull request.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PullSide {
+    /// The branch.
+    #[serde(rename = "ref")]
+    pub branch: String,
+    /// Its head.
+    pub sha: CommitSha,
+    /// The repository; none when the fork is gone.
+    pub repo: Option<PullRepository>,
+}
+
+/// The repository of one side of a pull request.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PullRepository {
+    /// Its id.
+    pub id: RepositoryId,
+}
+
+impl Pull {
+    /// True while it can be merged.
+    pub fn is_open(&self) -> bool {
+        self.state == "open"
+    }
+
+    /// True when its head lies in another repository than its base.
+    pub fn is_from_fork(&self) -> bool {
+        self.head.repo.as_ref().map(|repo| repo.id) != self.base.repo.as_ref().map(|repo| repo.id)
+    }
+}
+
+impl App {
+    /// All repositories that an installation can see.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn repositories(
+        &self,
+        installation: InstallationId,
+    ) -> Result<Vec<RepositoryInfo>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            repositories: Vec<RepositoryInfo>,
+        }
+        let mut all = Vec::new();
+        let mut query = Some("per_page=100".to_owned());
+        while let Some(page) = query {
+            let path = format!("/installation/repositories?{page}");
+            let answer =
+                self.as_installation::<Page>(installation, Method::GET, &path, None::<&()>).await?;
+            all.extend(answer.body.repositories);
+            query = answer.next_page;
+        }
+        Ok(all)
+    }
+
+    /// The head of a branch; none when there is no such branch.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn find_branch_head(
+        &self,
+        repository: &Repository,
+        branch: &str,
+    ) -> Result<Option<CommitSha>, Error> {
+        #[derive(Deserialize)]
+        struct Branch {
+            commit: Head,
+        }
+        #[derive(Deserialize)]
+        struct Head {
+            sha: CommitSha,
+        }
+        let branch = percent_encoding::utf8_percent_encode(branch, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("/repos/{}/branches/{branch}", repository.name);
+        let answer = self
+            .as_installation::<Branch>(repository.installation, Method::GET, &path, None::<&()>)
+            .await;
+        match answer {
+            Ok(answer) => Ok(Some(answer.body.commit.sha)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The open pull requests of a repository.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn open_pulls(&self, repository: &Repository) -> Result<Vec<Pull>, Error> {
+        let mut all = Vec::new();
+        let mut query = Some("state=open&per_page=100".to_owned());
+        while let Some(page) = query {
+            let path = format!("/repos/{}/pulls?{page}", repository.name);
+            let answer = self
+                .as_installation::<Vec<Pull>>(repository.installation, Method::GET, &path, None::<&()>)
+                .await?;
+            all.extend(answer.body);
+            query = answer.next_page;
+        }
+        Ok(all)
+    }
+
+    /// One pull request; none when there is no such number.
+    ///
+    /// # Errors
+    /// When GitHub does not say.
+    pub async fn find_pull(
+        &self,
+        repository: &Repository,
+        number: u64,
+    ) -> Result<Option<Pull>, Error> {
+        let path = format!("/repos/{}/pulls/{number}", repository.name);
+        let answer = self
+            .as_installation::<Pull>(repository.installation, Method::GET, &path, None::<&()>)
+            .await;
+        match answer {
+            Ok(answer) => Ok(Some(answer.body)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
