@@ -36,12 +36,15 @@ mod bytes;
 pub mod content;
 pub mod dependency;
 pub mod digest;
+pub mod glob;
 pub mod index;
 pub mod layout;
 mod limits;
 pub mod manifest;
 pub mod meta;
 pub mod payload;
+pub mod recipe;
+pub mod script;
 pub mod stone;
 
 pub use bytes::Short;

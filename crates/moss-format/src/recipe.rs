@@ -1,0 +1,141 @@
+//! The recipe, `stone.yaml`: what a package is built from, and how.
+//!
+//! [`Recipe::parse`] reads every key of the format into types, keeps the place
+//! of each value, and reports what is wrong or questionable as
+//! [`Diagnostic`]s, which become annotations on a change. What the format is
+//! comes from the recipes of Serpent OS and AerynOS and from boulder, the tool
+//! that builds them.
+//!
+//! A version keeps the exact text that stands in the file: an unquoted `1.10`
+//! is not the number 1.1.
+
+mod diagnostic;
+mod field;
+mod lint;
+mod name;
+mod options;
+mod package;
+mod phase;
+mod read;
+mod root;
+mod script_text;
+mod span;
+pub mod upstream;
+mod yaml;
+
+pub use diagnostic::{Code, Diagnostic, ParseFailure, Severity};
+pub use name::{Invalid as InvalidName, Name, Version};
+pub use options::{Options, Toolchain, Tuning, TuningValue};
+pub use package::{Contents, Package, PathKind, PathRule};
+pub use phase::{Phase, Profile, Scripts};
+pub use script_text::Script;
+pub use span::{Position, Span, Spanned};
+pub use upstream::Upstream;
+
+use crate::dependency::Dependency;
+
+use read::Reader;
+
+/// How many bytes a recipe may have. Real ones stay below 32 KiB.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// The names a recipe's file may have, the current one first.
+pub const FILE_NAMES: [&str; 2] = ["stone.yaml", "stone.yml"];
+
+/// A recipe. `%(name)`, `%(version)` and `%(release)` are expanded everywhere
+/// but in the scripts, which [`script`](crate::script) expands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// The name of the source, and of its main package.
+    pub name: Spanned<Name>,
+    /// The upstream's version, exactly as written.
+    pub version: Spanned<Version>,
+    /// Counts the changes of the recipe, from 1.
+    pub release: Spanned<u64>,
+    /// The upstream's web page.
+    pub homepage: Spanned<String>,
+    /// The licences, as SPDX expressions.
+    pub licenses: Vec<Spanned<String>>,
+    /// What it is, in a line.
+    pub summary: Spanned<String>,
+    /// What it is, at length.
+    pub description: Spanned<String>,
+    /// The architectures it is meant for; none means every one.
+    pub architectures: Vec<Spanned<String>>,
+    /// Its sources, in order.
+    pub upstreams: Vec<Spanned<Upstream>>,
+    /// What is needed to build it.
+    pub builddeps: Vec<Spanned<Dependency>>,
+    /// What is needed to run its tests.
+    pub checkdeps: Vec<Spanned<Dependency>>,
+    /// The rules that stand in the recipe itself, for its main package.
+    pub contents: Contents,
+    /// Rules about its other packages, or more about the main one, in order.
+    pub packages: Vec<Package>,
+    /// Its scripts.
+    pub scripts: Scripts,
+    /// Other scripts for other targets.
+    pub profiles: Vec<Profile>,
+    /// Its switches.
+    pub options: Options,
+    /// Changes to the compiler's flags.
+    pub tuning: Vec<Tuning>,
+}
+
+impl Recipe {
+    /// Reads a recipe.
+    ///
+    /// The findings that come with it are warnings and notes, in the order of
+    /// the text.
+    ///
+    /// # Errors
+    /// [`ParseFailure`] with at least one error, each with its line, when the
+    /// text is not YAML, a needed key is missing, or a value breaks a rule.
+    pub fn parse(text: &str) -> Result<(Self, Vec<Diagnostic>), ParseFailure> {
+        if text.len() > MAX_BYTES {
+            return Err(ParseFailure::single(Diagnostic::error(
+                Code::TooLarge,
+                Span::at(Position::START),
+                format!(
+                    "a recipe has at most {MAX_BYTES} bytes, and this has {}",
+                    text.len()
+                ),
+            )));
+        }
+        let root = match yaml::parse(text) {
+            Ok(Some(root)) => root,
+            Ok(None) => return Err(ParseFailure::single(empty())),
+            Err(error) => return Err(ParseFailure::single(error)),
+        };
+        let mut reader = Reader::new(text);
+        let recipe = reader.recipe(&root);
+        if let Some(recipe) = &recipe {
+            lint::check(recipe, &mut reader);
+        }
+        let diagnostics = ParseFailure::of(reader.into_diagnostics())?;
+        match recipe {
+            Some(recipe) => Ok((recipe, diagnostics)),
+            None => Err(ParseFailure::single(empty())),
+        }
+    }
+
+    /// What a build needs: `builddeps`, and `checkdeps` because the tests run
+    /// in the same build.
+    pub fn build_dependencies(&self) -> impl Iterator<Item = &Spanned<Dependency>> {
+        self.builddeps.iter().chain(&self.checkdeps)
+    }
+
+    /// The folder, below the build's own, that the scripts start in: that of
+    /// the first source that is laid into one.
+    pub fn work_directory(&self) -> Option<&str> {
+        self.upstreams.iter().find_map(|source| source.directory())
+    }
+}
+
+fn empty() -> Diagnostic {
+    Diagnostic::error(
+        Code::MissingKey,
+        Span::at(Position::START),
+        "the recipe is empty",
+    )
+}

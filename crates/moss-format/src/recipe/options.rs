@@ -1,0 +1,146 @@
+//! The switches of a recipe.
+
+use super::diagnostic::{Code, Diagnostic};
+use super::read::{Fields, Reader};
+use super::span::Spanned;
+use super::yaml::{Node, Value};
+
+/// Which compilers a recipe is built with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Toolchain {
+    /// clang and the LLVM tools.
+    #[default]
+    Llvm,
+    /// gcc and the GNU tools.
+    Gnu,
+}
+
+/// What is done, or not done, besides running the scripts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Whether scripts may use the network.
+    pub networking: bool,
+    /// Which compilers are used.
+    pub toolchain: Toolchain,
+    /// Whether binaries are stripped.
+    pub strip: bool,
+    /// Whether debug information is split into a package of its own.
+    pub debug: bool,
+    /// Whether libtool's `*.la` files are removed.
+    pub lastrip: bool,
+    /// Whether a 32-bit build is wanted as well.
+    pub emul32: bool,
+    /// Whether a profile-guided build has a context-sensitive pass.
+    pub cspgo: bool,
+    /// Whether a profile-guided build samples instead of instrumenting.
+    pub samplepgo: bool,
+    /// Whether programs are linked with mold.
+    pub mold: bool,
+    /// Whether manual and info pages are compressed.
+    pub compressman: bool,
+}
+
+/// The keys read here.
+pub(crate) const KEYS: &[&str] = &[
+    "networking",
+    "toolchain",
+    "strip",
+    "debug",
+    "lastrip",
+    "emul32",
+    "cspgo",
+    "samplepgo",
+    "mold",
+    "compressman",
+    "tuning",
+];
+
+/// A change to the compiler's flags, by the name of a group of flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tuning {
+    /// The group.
+    pub name: Spanned<String>,
+    /// What is done with it.
+    pub value: TuningValue,
+}
+
+/// What is done with a group of flags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TuningValue {
+    /// It is switched on.
+    Enabled,
+    /// It is switched off.
+    Disabled,
+    /// One of its choices is taken.
+    Choice(String),
+}
+
+impl Reader<'_> {
+    /// The switches among a recipe's fields.
+    pub(crate) fn options(&mut self, fields: &mut Fields<'_>) -> Options {
+        let toolchain = self.toolchain(fields);
+        let mut flag = |key: &str, default: bool| {
+            fields
+                .given(self, key)
+                .and_then(|node| self.flag(node, &format!("`{key}`")))
+                .map_or(default, Spanned::into_value)
+        };
+        Options {
+            networking: flag("networking", false),
+            toolchain,
+            strip: flag("strip", true),
+            debug: flag("debug", true),
+            lastrip: flag("lastrip", true),
+            emul32: flag("emul32", false),
+            cspgo: flag("cspgo", false),
+            samplepgo: flag("samplepgo", false),
+            mold: flag("mold", false),
+            compressman: flag("compressman", false),
+        }
+    }
+
+    fn toolchain(&mut self, fields: &mut Fields<'_>) -> Toolchain {
+        let Some(node) = fields.given(self, "toolchain") else {
+            return Toolchain::default();
+        };
+        let Some(text) = self.filled(node, "`toolchain`") else {
+            return Toolchain::default();
+        };
+        match text.as_str() {
+            "llvm" => Toolchain::Llvm,
+            "gnu" => Toolchain::Gnu,
+            _ => {
+                self.report(Diagnostic::error(
+                    Code::BadChoice,
+                    node.span,
+                    format!("`toolchain` is llvm or gnu, not `{text}`"),
+                ));
+                Toolchain::default()
+            }
+        }
+    }
+
+    /// The list of changes to compiler flags.
+    pub(crate) fn tuning(&mut self, node: &Node) -> Vec<Tuning> {
+        let items = self.items(node, "`tuning`");
+        items.iter().filter_map(|item| self.tuned(item)).collect()
+    }
+
+    fn tuned(&mut self, item: &Node) -> Option<Tuning> {
+        let (name, value) = match &item.value {
+            Value::Scalar { .. } => (item, TuningValue::Enabled),
+            Value::Sequence(_) | Value::Mapping(_) => {
+                let (name, value) = self.single(item, "an entry of `tuning`")?;
+                let text = self.filled(value, "a choice of `tuning`")?;
+                let value = match text.to_ascii_lowercase().as_str() {
+                    "true" | "yes" | "on" => TuningValue::Enabled,
+                    "false" | "no" | "off" => TuningValue::Disabled,
+                    _ => TuningValue::Choice(text.into_value()),
+                };
+                (name, value)
+            }
+        };
+        let name = self.filled(name, "an entry of `tuning`")?;
+        Some(Tuning { name, value })
+    }
+}

@@ -1,0 +1,280 @@
+//! YAML as a tree that keeps the exact text and the place of every node.
+//!
+//! Recipes are read from parser events and not through serde: a version
+//! written `1.10` must stay that text, the key as well as the value needs its
+//! place, and a second wrong value should be reported along with the first.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle};
+
+use super::diagnostic::{Code, Diagnostic};
+use super::span::{Position, Span};
+
+/// How many collections may stand within one another. Real recipes need six.
+const MAX_DEPTH: usize = 32;
+
+/// How many nodes a recipe may have once its aliases are resolved, so that
+/// aliases of aliases cannot fill the memory. The largest real recipe has
+/// fewer than a thousand.
+const MAX_NODES: usize = 100_000;
+
+/// How many bytes of text aliases may copy.
+const MAX_ALIASED_BYTES: usize = 4 * 1024 * 1024;
+
+/// How a scalar was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Without quotes.
+    Plain,
+    /// In single or double quotes, or tagged as a string.
+    Quoted,
+    /// After `|`: every line as it stands.
+    Literal,
+    /// After `>`: lines joined.
+    Folded,
+}
+
+/// A node and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Scalar { text: String, style: Style },
+    Sequence(Vec<Node>),
+    Mapping(Vec<(Node, Node)>),
+}
+
+impl Node {
+    /// Whether the node stands for no value at all.
+    pub(crate) fn is_null(&self) -> bool {
+        match &self.value {
+            Value::Scalar {
+                text,
+                style: Style::Plain,
+            } => matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"),
+            Value::Scalar { .. } | Value::Sequence(_) | Value::Mapping(_) => false,
+        }
+    }
+
+    /// What the node is, for a message.
+    pub(crate) fn describe(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar { .. } if self.is_null() => "nothing",
+            Value::Scalar { .. } => "a text",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// The number of nodes below and including this one, and their text's size.
+    fn weight(&self) -> (usize, usize) {
+        let add = |a: (usize, usize), b: (usize, usize)| (a.0 + b.0, a.1 + b.1);
+        match &self.value {
+            Value::Scalar { text, .. } => (1, text.len()),
+            Value::Sequence(items) => items.iter().map(Self::weight).fold((1, 0), add),
+            Value::Mapping(entries) => entries
+                .iter()
+                .map(|(key, value)| add(key.weight(), value.weight()))
+                .fold((1, 0), add),
+        }
+    }
+}
+
+/// Reads one YAML document.
+///
+/// # Errors
+/// One diagnostic where the text is not YAML, holds more than one document, or
+/// is larger than the limits above.
+pub(crate) fn parse(text: &str) -> Result<Option<Node>, Diagnostic> {
+    let options = granit_parser::options! {
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut composer = Composer::default();
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = event.map_err(|error| {
+            Diagnostic::error(
+                Code::YamlSyntax,
+                Span::at(position(*error.marker())),
+                format!("not valid YAML: {}", error.info()),
+            )
+        })?;
+        composer.take(event, &span)?;
+    }
+    Ok(composer.root)
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+fn position(marker: Marker) -> Position {
+    Position::new(
+        number(marker.line().max(1)),
+        number(marker.col().saturating_add(1)),
+    )
+}
+
+fn convert(span: &granit_parser::Span) -> Span {
+    let (start, end) = (position(span.start), position(span.end));
+    Span {
+        start,
+        end: (end > start).then_some(end),
+    }
+}
+
+/// A collection that is still open.
+struct Open {
+    span: Span,
+    anchor: usize,
+    items: Items,
+}
+
+enum Items {
+    Sequence(Vec<Node>),
+    Mapping {
+        entries: Vec<(Node, Node)>,
+        key: Option<Node>,
+    },
+}
+
+/// Builds the tree from events, without recursion.
+#[derive(Default)]
+struct Composer {
+    open: Vec<Open>,
+    anchors: HashMap<usize, Node>,
+    documents: usize,
+    nodes: usize,
+    aliased_bytes: usize,
+    root: Option<Node>,
+}
+
+impl Composer {
+    fn take(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Result<(), Diagnostic> {
+        let span = convert(at);
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(Diagnostic::error(
+                        Code::YamlSyntax,
+                        span,
+                        "a recipe is one YAML document, and here a second one starts",
+                    ));
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
+                let style = match style {
+                    ScalarStyle::Plain if is_text => Style::Quoted,
+                    ScalarStyle::Plain => Style::Plain,
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
+                    ScalarStyle::Literal => Style::Literal,
+                    ScalarStyle::Folded => Style::Folded,
+                };
+                let text = text.into_owned();
+                self.finish(
+                    Node {
+                        span,
+                        value: Value::Scalar { text, style },
+                    },
+                    anchor,
+                )
+            }
+            Event::SequenceStart(_, anchor, _) => {
+                self.start(span, anchor, Items::Sequence(Vec::new()));
+                Ok(())
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let entries = Vec::new();
+                self.start(span, anchor, Items::Mapping { entries, key: None });
+                Ok(())
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::Alias(id) => self.alias(id, span),
+            // Ends carry nothing, and the others are switched off. The enum is
+            // foreign and open, so what it may gain later is ignored as well.
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | Event::UnresolvedAlias(_)
+            | _ => Ok(()),
+        }
+    }
+
+    fn start(&mut self, span: Span, anchor: usize, items: Items) {
+        self.open.push(Open {
+            span,
+            anchor,
+            items,
+        });
+    }
+
+    fn close(&mut self, end: Span) -> Result<(), Diagnostic> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let value = match open.items {
+            Items::Sequence(items) => Value::Sequence(items),
+            Items::Mapping { entries, .. } => Value::Mapping(entries),
+        };
+        let span = Span {
+            start: open.span.start,
+            end: (end.start > open.span.start).then_some(end.start),
+        };
+        self.finish(Node { span, value }, open.anchor)
+    }
+
+    fn alias(&mut self, id: usize, span: Span) -> Result<(), Diagnostic> {
+        let Some(node) = self.anchors.get(&id).cloned() else {
+            return Err(Diagnostic::error(
+                Code::YamlSyntax,
+                span,
+                "this alias stands within the value it refers to",
+            ));
+        };
+        let (nodes, bytes) = node.weight();
+        self.nodes = self.nodes.saturating_add(nodes);
+        self.aliased_bytes = self.aliased_bytes.saturating_add(bytes);
+        if self.aliased_bytes > MAX_ALIASED_BYTES {
+            return Err(Diagnostic::error(
+                Code::YamlSyntax,
+                span,
+                format!("aliases copy more than {MAX_ALIASED_BYTES} bytes"),
+            ));
+        }
+        self.finish(node, 0)
+    }
+
+    fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
+        self.nodes = self.nodes.saturating_add(1);
+        if self.nodes > MAX_NODES {
+            return Err(Diagnostic::error(
+                Code::YamlSyntax,
+                node.span,
+                format!("a recipe has at most {MAX_NODES} values"),
+            ));
+        }
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        match self.open.last_mut().map(|open| &mut open.items) {
+            None => self.root = Some(node),
+            Some(Items::Sequence(items)) => items.push(node),
+            Some(Items::Mapping { entries, key }) => match key.take() {
+                None => *key = Some(node),
+                Some(key) => entries.push((key, node)),
+            },
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Replacing macros in text.
+
+use super::actions;
+use super::context::{Context, Meaning};
+use super::token::{Token, tokens};
+use crate::recipe::{Code, Diagnostic, Script, Span};
+
+/// How deep macros may stand within macros.
+pub const MAX_DEPTH: usize = 128;
+
+/// How many bytes a script may have once it is expanded. Scripts of real
+/// recipes stay below 64 KiB.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// A script could not be expanded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expanding the script failed at {span}: {problem}")]
+pub struct ExpandError {
+    /// What is wrong.
+    pub problem: Problem,
+    /// Where in the recipe.
+    pub span: Span,
+}
+
+/// What can be wrong with a macro.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// `%name` is no action.
+    #[error("the action `%{0}` is not defined; a percent sign for itself is written `%%`")]
+    UnknownAction(String),
+    /// `%(name)` is no definition.
+    #[error("the definition `%({0})` is not defined; a percent sign for itself is written `%%`")]
+    UnknownDefinition(String),
+    /// Macros stand within macros deeper than [`MAX_DEPTH`].
+    #[error("macros stand within macros more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// The script becomes larger than [`MAX_BYTES`].
+    #[error("the script becomes larger than {MAX_BYTES} bytes")]
+    TooLarge,
+}
+
+impl From<ExpandError> for Diagnostic {
+    fn from(error: ExpandError) -> Self {
+        let code = match error.problem {
+            Problem::UnknownAction(_) => Code::UnknownAction,
+            Problem::UnknownDefinition(_) => Code::UnknownDefinition,
+            Problem::TooDeep | Problem::TooLarge => Code::ExpansionLimit,
+        };
+        Self::error(code, error.span, error.problem.to_string())
+    }
+}
+
+/// The script with every macro replaced.
+///
+/// # Errors
+/// [`ExpandError`] with the place in the recipe, for an undefined name and for
+/// what is larger or deeper than the limits.
+pub fn expand(script: &Script, context: &Context) -> Result<String, ExpandError> {
+    let mut out = String::with_capacity(script.text().len() * 2);
+    for token in tokens(script.text()) {
+        replace(token, context, 0, &mut out).map_err(|problem| ExpandError {
+            problem,
+            span: span_of(script, token),
+        })?;
+    }
+    Ok(out)
+}
+
+/// The text with every macro replaced.
+fn expand_into(
+    text: &str,
+    context: &Context,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Problem> {
+    if depth > MAX_DEPTH {
+        return Err(Problem::TooDeep);
+    }
+    tokens(text).try_for_each(|token| replace(token, context, depth, out))
+}
+
+fn replace(
+    token: Token<'_>,
+    context: &Context,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), Problem> {
+    match token {
+        Token::Text(text) => out.push_str(text),
+        Token::Percent => out.push('%'),
+        Token::Action { name, .. } => {
+            let action =
+                actions::find(name).ok_or_else(|| Problem::UnknownAction(name.to_owned()))?;
+            expand_into(action.text.trim(), context, depth + 1, out)?;
+        }
+        Token::Definition { name, .. } => {
+            let meaning = context
+                .definition(name)
+                .ok_or_else(|| Problem::UnknownDefinition(name.to_owned()))?;
+            match meaning {
+                Meaning::Literal(text) => out.push_str(&text),
+                Meaning::Template(text) => expand_into(text, context, depth + 1, out)?,
+            }
+        }
+    }
+    if out.len() > MAX_BYTES {
+        return Err(Problem::TooLarge);
+    }
+    Ok(())
+}
+
+/// The place of a macro in the recipe.
+pub(crate) fn span_of(script: &Script, token: Token<'_>) -> Span {
+    match token {
+        Token::Action { name, offset } => script.span_of(offset, name.len() + 1),
+        Token::Definition { name, offset } => script.span_of(offset, name.len() + 3),
+        Token::Text(_) | Token::Percent => script.span(),
+    }
+}

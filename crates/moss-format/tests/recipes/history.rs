@@ -1,0 +1,73 @@
+//! Every distinct recipe in the bundle's history.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Runs git in `repository`, with `input` from a file, and gives its output.
+fn git(repository: &Path, arguments: &[&str], input: Option<&Path>) -> Result<Vec<u8>> {
+    let stdin = match input {
+        Some(file) => Stdio::from(fs::File::open(file)?),
+        None => Stdio::null(),
+    };
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new("git")
+        .arg("-C")
+        .arg(repository)
+        .args(arguments)
+        .stdin(stdin)
+        .output()
+        .context("running git failed")?;
+    ensure!(
+        status.success(),
+        "git {arguments:?} failed: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+    Ok(stdout)
+}
+
+fn is_recipe(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("stone.yaml" | "stone.yml"))
+}
+
+/// The recipes at the tip, with their paths.
+pub(crate) fn at_tip(repository: &Path) -> Result<Vec<(String, String)>> {
+    let listing = String::from_utf8(git(repository, &["ls-files"], None)?)?;
+    listing
+        .lines()
+        .filter(|path| is_recipe(path))
+        .map(|path| Ok((path.to_owned(), fs::read_to_string(repository.join(path))?)))
+        .collect()
+}
+
+/// The distinct recipes of the whole history, with their blob ids.
+pub(crate) fn all(repository: &Path) -> Result<Vec<(String, String)>> {
+    let listing = String::from_utf8(git(repository, &["rev-list", "--objects", "HEAD"], None)?)?;
+    let blobs: BTreeSet<&str> = listing
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, path)| is_recipe(path))
+        .map(|(blob, _)| blob)
+        .collect();
+    let scratch = tempfile::NamedTempFile::new()?;
+    let wanted: String = blobs.iter().map(|blob| format!("{blob}\n")).collect();
+    fs::write(scratch.path(), wanted)?;
+    let contents = git(repository, &["cat-file", "--batch"], Some(scratch.path()))?;
+    let mut rest = contents.as_slice();
+    let mut recipes = Vec::new();
+    for blob in blobs {
+        let end = rest.iter().position(|&b| b == b'\n').context("no header")?;
+        let header = std::str::from_utf8(&rest[..end])?;
+        let size: usize = header.rsplit(' ').next().context("no size")?.parse()?;
+        let text = &rest[end + 1..end + 1 + size];
+        recipes.push((blob.to_owned(), String::from_utf8(text.to_vec())?));
+        rest = &rest[end + 1 + size + 1..];
+    }
+    Ok(recipes)
+}
