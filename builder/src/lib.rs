@@ -3,4 +3,5 @@
 
 pub mod helper;
 pub mod log;
+pub mod package;
 pub mod sandbox;

@@ -66,7 +66,10 @@ impl InstalledPath {
 
     /// The rest of this path if it lies below `folder`, which is written without a trailing slash.
     pub(crate) fn below(&self, folder: &str) -> Option<&str> {
-        self.0.strip_prefix(folder)?.strip_prefix('/').filter(|rest| !rest.is_empty())
+        self.0
+            .strip_prefix(folder)?
+            .strip_prefix('/')
+            .filter(|rest| !rest.is_empty())
     }
 }
 
@@ -83,7 +86,10 @@ mod tests {
     #[test]
     fn normalising_resolves_dots_and_never_leaves_the_root() {
         let normal = |text| InstalledPath::normalise(text).map(|path| path.to_string());
-        assert_eq!(normal("/usr/bin/../lib//x/./y").as_deref(), Some("/usr/lib/x/y"));
+        assert_eq!(
+            normal("/usr/bin/../lib//x/./y").as_deref(),
+            Some("/usr/lib/x/y")
+        );
         assert_eq!(normal("/../../etc").as_deref(), Some("/etc"));
         assert_eq!(normal("/").as_deref(), Some("/"));
         assert_eq!(normal("usr/lib"), None);
@@ -96,7 +102,10 @@ mod tests {
         assert_eq!(path.as_str(), "/usr/bin/x");
         assert_eq!(path.file_name(), "x");
         assert_eq!(path.folder().as_str(), "/usr/bin");
-        assert_eq!(InstalledPath::root().join("usr").folder(), InstalledPath::root());
+        assert_eq!(
+            InstalledPath::root().join("usr").folder(),
+            InstalledPath::root()
+        );
         assert_eq!(path.below("/usr"), Some("bin/x"));
         assert_eq!(path.below("/usr/bi"), None);
         assert_eq!(path.below("/usr/bin/x"), None);

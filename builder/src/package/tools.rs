@@ -96,19 +96,28 @@ pub struct HostTools {
 impl HostTools {
     /// Programs found through `PATH`, each ended after `limit`.
     pub fn new(limit: Duration) -> Self {
-        Self { folder: None, limit }
+        Self {
+            folder: None,
+            limit,
+        }
     }
 
     /// The same, but with programs taken from `folder`.
     pub fn from_folder(folder: PathBuf, limit: Duration) -> Self {
-        Self { folder: Some(folder), limit }
+        Self {
+            folder: Some(folder),
+            limit,
+        }
     }
 }
 
 impl Tools for HostTools {
     fn run(&self, program: Program, arguments: &[&str], folder: &Path) -> Result<(), ToolError> {
         let name = program.name();
-        let start = |source| ToolError::Start { program: name.to_owned(), source };
+        let start = |source| ToolError::Start {
+            program: name.to_owned(),
+            source,
+        };
         let mut stderr = tempfile::tempfile().map_err(start)?;
         let path = match &self.folder {
             Some(folder) => folder.join(name),
@@ -168,7 +177,11 @@ fn wait(mut child: Child, limit: Duration) -> io::Result<Ended> {
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     let status = child.wait()?;
     let _ = watch.join();
-    Ok(if in_time { Ended::Exited(status) } else { Ended::Killed })
+    Ok(if in_time {
+        Ended::Exited(status)
+    } else {
+        Ended::Killed
+    })
 }
 
 fn tail(file: &mut File) -> io::Result<String> {
@@ -198,8 +211,13 @@ mod tests {
     #[test]
     fn runs_in_the_folder_with_its_arguments() {
         let (folder, tools) = fake("printf '%s,' \"$@\" > seen");
-        tools.run(Program::Strip, &["-g", "a b"], folder.path()).unwrap();
-        assert_eq!(std::fs::read_to_string(folder.path().join("seen")).unwrap(), "-g,a b,");
+        tools
+            .run(Program::Strip, &["-g", "a b"], folder.path())
+            .unwrap();
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("seen")).unwrap(),
+            "-g,a b,"
+        );
     }
 
     #[test]
@@ -223,8 +241,7 @@ mod tests {
     #[test]
     fn at_the_limit_the_whole_group_is_killed() {
         let (folder, _) = fake("echo started >&2; (sleep 600 & echo $! > grandchild; wait)");
-        let tools =
-            HostTools::from_folder(folder.path().to_owned(), Duration::from_millis(1500));
+        let tools = HostTools::from_folder(folder.path().to_owned(), Duration::from_millis(1500));
         let error = tools.run(Program::Strip, &[], folder.path()).unwrap_err();
         assert!(
             matches!(&error, ToolError::TimedOut { stderr, .. } if stderr == "started"),
@@ -234,7 +251,10 @@ mod tests {
         let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
         let begun = Instant::now();
         while alive(pid) {
-            assert!(begun.elapsed() < Duration::from_secs(10), "the grandchild is still alive");
+            assert!(
+                begun.elapsed() < Duration::from_secs(10),
+                "the grandchild is still alive"
+            );
             std::thread::yield_now();
         }
     }
@@ -242,7 +262,12 @@ mod tests {
     /// Whether the process still runs; one that waits to be reaped by init does not.
     fn alive(pid: Pid) -> bool {
         match std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) {
-            Ok(stat) => !stat.rsplit(')').next().unwrap_or_default().trim().starts_with('Z'),
+            Ok(stat) => !stat
+                .rsplit(')')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .starts_with('Z'),
             Err(_) => false,
         }
     }

@@ -8,7 +8,7 @@ use std::fs::File;
 
 use object::Endianness;
 use object::elf;
-use object::read::elf::{Dyn, FileHeader, NoteHeader, ProgramHeader};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::read::{ReadCache, ReadRef};
 
 use crate::package::debug::BuildId;
@@ -151,13 +151,20 @@ where
         .map(|entry| (entry.d_tag(endian), entry.d_val(endian).into()))
         .take_while(|(tag, _)| *tag != elf::DT_NULL)
         .collect();
-    let value = |wanted| entries.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| *value);
+    let value = |wanted| {
+        entries
+            .iter()
+            .find(|(tag, _)| *tag == wanted)
+            .map(|(_, value)| *value)
+    };
     let (Some(address), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else {
         return Ok(());
     };
     let start = file_offset::<E>(segments, endian, address)
         .ok_or("the dynamic string table is not in a loaded segment")?;
-    let end = start.checked_add(size).ok_or("the dynamic string table has no end")?;
+    let end = start
+        .checked_add(size)
+        .ok_or("the dynamic string table has no end")?;
     let string = |offset: u64| {
         let first = start.checked_add(offset).filter(|first| *first < end);
         let first = first.ok_or("a dynamic string lies outside its table")?;
@@ -168,7 +175,9 @@ where
     };
     let all = |wanted| {
         let values = entries.iter().filter(move |(tag, _)| *tag == wanted);
-        values.map(|(_, value)| string(*value)).collect::<Result<Vec<_>, _>>()
+        values
+            .map(|(_, value)| string(*value))
+            .collect::<Result<Vec<_>, _>>()
     };
     found.needed = all(elf::DT_NEEDED)?;
     found.soname = value(elf::DT_SONAME).map(string).transpose()?;
@@ -194,7 +203,9 @@ fn file_offset<E: FileHeader<Endian = Endianness>>(
         .find_map(|segment| {
             let within = address.checked_sub(segment.p_vaddr(endian).into())?;
             let (offset, size) = segment.file_range(endian);
-            (within < size).then(|| offset.checked_add(within)).flatten()
+            (within < size)
+                .then(|| offset.checked_add(within))
+                .flatten()
         })
 }
 

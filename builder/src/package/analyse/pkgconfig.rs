@@ -49,7 +49,12 @@ pub(crate) fn requirements(text: &str) -> Result<BTreeSet<String>, Error> {
     }
     let mut names = BTreeSet::new();
     for (field, value) in fields {
-        let mut expansion = Expansion { field, variables: &variables, steps: 0, out: String::new() };
+        let mut expansion = Expansion {
+            field,
+            variables: &variables,
+            steps: 0,
+            out: String::new(),
+        };
         expansion.run(value, 0)?;
         names.extend(modules(&expansion.out));
     }
@@ -68,14 +73,18 @@ impl Expansion<'_> {
     fn run(&mut self, value: &str, depth: usize) -> Result<(), Error> {
         self.steps += 1;
         if depth > DEPTH_LIMIT || self.steps > STEP_LIMIT {
-            return Err(Error::TooManyVariables { field: self.field.to_owned() });
+            return Err(Error::TooManyVariables {
+                field: self.field.to_owned(),
+            });
         }
         let mut rest = value;
         while let Some((before, after)) = rest.split_once('$') {
             self.push(before)?;
             if let Some(after) = after.strip_prefix('{') {
                 let Some((name, tail)) = after.split_once('}') else {
-                    return Err(Error::Unclosed { field: self.field.to_owned() });
+                    return Err(Error::Unclosed {
+                        field: self.field.to_owned(),
+                    });
                 };
                 self.variable(name.trim(), depth)?;
                 rest = tail;
@@ -92,15 +101,18 @@ impl Expansion<'_> {
             Some(value) => self.run(value, depth + 1),
             // pkg-config defines it itself: the folder of the file.
             None if name == "pcfiledir" => Ok(()),
-            None => {
-                Err(Error::Undefined { field: self.field.to_owned(), name: name.to_owned() })
-            }
+            None => Err(Error::Undefined {
+                field: self.field.to_owned(),
+                name: name.to_owned(),
+            }),
         }
     }
 
     fn push(&mut self, text: &str) -> Result<(), Error> {
         if self.out.len() + text.len() > FIELD_LIMIT {
-            return Err(Error::TooLong { field: self.field.to_owned() });
+            return Err(Error::TooLong {
+                field: self.field.to_owned(),
+            });
         }
         self.out.push_str(text);
         Ok(())
@@ -111,7 +123,9 @@ impl Expansion<'_> {
 fn modules(list: &str) -> Vec<String> {
     let is_operator = |c: char| matches!(c, '<' | '>' | '=' | '!');
     let mut names = Vec::new();
-    let mut words = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|w| !w.is_empty());
+    let mut words = list
+        .split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|w| !w.is_empty());
     while let Some(word) = words.next() {
         let name = word.split(is_operator).next().unwrap_or_default();
         if !name.is_empty() {
@@ -172,7 +186,12 @@ mod tests {
     #[test]
     fn hostile_variables_end_with_an_error() {
         let cycle = requirements("a=${b}\nb=${a}\nRequires: ${a}\n").unwrap_err();
-        assert_eq!(cycle, Error::TooManyVariables { field: "Requires".to_owned() });
+        assert_eq!(
+            cycle,
+            Error::TooManyVariables {
+                field: "Requires".to_owned()
+            }
+        );
         let bomb = |seed: &str| {
             let mut text = format!("v0={seed}\n");
             for i in 1..30 {
@@ -180,8 +199,18 @@ mod tests {
             }
             requirements(&(text + "Requires: ${v29}\n")).unwrap_err()
         };
-        assert_eq!(bomb(&"x".repeat(999)), Error::TooLong { field: "Requires".to_owned() });
-        assert_eq!(bomb(""), Error::TooManyVariables { field: "Requires".to_owned() });
+        assert_eq!(
+            bomb(&"x".repeat(999)),
+            Error::TooLong {
+                field: "Requires".to_owned()
+            }
+        );
+        assert_eq!(
+            bomb(""),
+            Error::TooManyVariables {
+                field: "Requires".to_owned()
+            }
+        );
         let missing = requirements("Requires: ${nothing}\n").unwrap_err();
         assert_eq!(
             missing.to_string(),

@@ -46,7 +46,11 @@ pub(crate) fn version_of(path: &InstalledPath) -> Option<&str> {
 
 /// Reads the header of a metadata file.
 pub(crate) fn read(text: &str, environment: &Environment) -> Distribution {
-    let mut found = Distribution { name: None, requires: BTreeSet::new(), unread: Vec::new() };
+    let mut found = Distribution {
+        name: None,
+        requires: BTreeSet::new(),
+        unread: Vec::new(),
+    };
     for (key, value) in headers(text) {
         if key.eq_ignore_ascii_case("Name") && found.name.is_none() {
             found.name = Some(normalise(&value)).filter(|name| !name.is_empty());
@@ -117,8 +121,12 @@ mod tests {
         let dist = path("/usr/lib/python3.11/site-packages/a-1.dist-info/METADATA");
         assert!(is_metadata(&dist));
         assert_eq!(version_of(&dist), Some("3.11"));
-        assert!(is_metadata(&path("/usr/lib/python3.11/site-packages/a.egg-info/PKG-INFO")));
-        assert!(!is_metadata(&path("/usr/lib/python3.11/site-packages/a-1.dist-info/RECORD")));
+        assert!(is_metadata(&path(
+            "/usr/lib/python3.11/site-packages/a.egg-info/PKG-INFO"
+        )));
+        assert!(!is_metadata(&path(
+            "/usr/lib/python3.11/site-packages/a-1.dist-info/RECORD"
+        )));
         assert!(!is_metadata(&path("/usr/share/a.dist-info/x/METADATA")));
         assert_eq!(version_of(&path("/usr/lib/python3/dist-packages/x")), None);
         assert_eq!(version_of(&path("/usr/lib/python3.x/x")), None);
@@ -132,7 +140,10 @@ mod tests {
                     Requires-Dist: folded\n  >=1\n\nRequires-Dist: body\n";
         let found = read(text, &Environment::new("3.11", "x86_64"));
         assert_eq!(found.name.as_deref(), Some("my-pkg"));
-        assert_eq!(found.requires.into_iter().collect::<Vec<_>>(), ["folded", "mark-up"]);
+        assert_eq!(
+            found.requires.into_iter().collect::<Vec<_>>(),
+            ["folded", "mark-up"]
+        );
         assert_eq!(found.unread, ["`???`: it does not begin with a name"]);
     }
 }

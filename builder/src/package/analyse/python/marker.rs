@@ -71,7 +71,11 @@ impl Environment {
 
 /// Evaluates a marker.
 pub(crate) fn holds(text: &str, environment: &Environment) -> Result<bool, Error> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, environment };
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        at: 0,
+        environment,
+    };
     let result = parser.any(0)?;
     match parser.next() {
         None => Ok(result),
@@ -109,12 +113,19 @@ fn tokens(text: &str) -> Result<Vec<Token>, Error> {
         };
         let after = match first {
             '(' | ')' => {
-                tokens.push(if first == '(' { Token::Open } else { Token::Close });
+                tokens.push(if first == '(' {
+                    Token::Open
+                } else {
+                    Token::Close
+                });
                 rest.split_at(1).1
             }
             '\'' | '"' => {
-                let (text, after) =
-                    rest.split_at(1).1.split_once(first).ok_or(Error::OpenText)?;
+                let (text, after) = rest
+                    .split_at(1)
+                    .1
+                    .split_once(first)
+                    .ok_or(Error::OpenText)?;
                 tokens.push(Token::Text(text.to_owned()));
                 after
             }
@@ -210,21 +221,23 @@ impl Parser<'_> {
             Token::Symbol(symbol) => Ok(symbol),
             Token::Word(word) if word == "in" => Ok(word),
             Token::Word(word) if word == "not" && self.step("in") => Ok("not in".to_owned()),
-            token => Err(Error::UnknownOperator(token.to_string())),
+            token @ (Token::Text(_) | Token::Word(_) | Token::Open | Token::Close) => {
+                Err(Error::UnknownOperator(token.to_string()))
+            }
         }
     }
 }
 
 /// Versions compare as versions where both sides are some, else as text.
 fn compare(left: &str, operator: &str, right: &str) -> Result<bool, Error> {
-    if operator == "==" || operator == "!=" {
-        if let Some(prefix) = right.strip_suffix(".*") {
-            let matches = match (Version::parse(left), Version::parse(prefix)) {
-                (Some(left), Some(prefix)) => left.begins_with(&prefix),
-                _ => left.starts_with(prefix),
-            };
-            return Ok(matches == (operator == "=="));
-        }
+    if matches!(operator, "==" | "!=")
+        && let Some(prefix) = right.strip_suffix(".*")
+    {
+        let matches = match (Version::parse(left), Version::parse(prefix)) {
+            (Some(left), Some(prefix)) => left.begins_with(&prefix),
+            _ => left.starts_with(prefix),
+        };
+        return Ok(matches == (operator == "=="));
     }
     let versions = Version::parse(left).zip(Version::parse(right));
     let order = match &versions {
@@ -260,7 +273,9 @@ struct Version {
 impl Version {
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
         let (release, suffix) = text.split_at(end);
         let suffix = suffix.trim_start_matches(['-', '_', '+']);
         let early = match suffix.trim_end_matches(|c: char| c.is_ascii_digit()) {
@@ -269,7 +284,10 @@ impl Version {
             _ => return None,
         };
         let release = release.trim_end_matches('.').split('.').map(str::parse);
-        Some(Self { release: release.collect::<Result<_, _>>().ok()?, early })
+        Some(Self {
+            release: release.collect::<Result<_, _>>().ok()?,
+            early,
+        })
     }
 
     /// Missing numbers count as zero.
@@ -285,7 +303,9 @@ impl Version {
 
     fn begins_with(&self, prefix: &Self) -> bool {
         let numbers = self.release.iter().copied().chain(std::iter::repeat(0));
-        numbers.zip(&prefix.release).all(|(number, wanted)| number == *wanted)
+        numbers
+            .zip(&prefix.release)
+            .all(|(number, wanted)| number == *wanted)
     }
 
     /// Without its last number: what `~=` holds fixed.
@@ -324,15 +344,24 @@ mod tests {
             ("python_version not in '3.10 3.11'", false),
             ("sys_platform == 'linux'", true),
             ("sys_platform != \"win32\" and os_name == 'posix'", true),
-            ("platform_system == 'Windows' or platform_machine == 'x86_64'", true),
+            (
+                "platform_system == 'Windows' or platform_machine == 'x86_64'",
+                true,
+            ),
             ("implementation_name == 'pypy'", false),
             ("platform_python_implementation != 'PyPy'", true),
             ("extra == 'test'", false),
             ("extra == 'test' or python_version >= '3'", true),
-            ("(extra == 'a' or extra == 'b') and python_version >= '3'", false),
+            (
+                "(extra == 'a' or extra == 'b') and python_version >= '3'",
+                false,
+            ),
             ("python_version>='3' and(os_name=='nt')", false),
             // `and` binds closer than `or`.
-            ("os_name == 'posix' or os_name == 'nt' and os_name == 'x'", true),
+            (
+                "os_name == 'posix' or os_name == 'nt' and os_name == 'x'",
+                true,
+            ),
         ] {
             assert_eq!(holds(marker, &environment()), Ok(wanted), "{marker}");
         }
@@ -347,14 +376,23 @@ mod tests {
             ("python_version >> '3'", "has the unknown operator `>>`"),
             ("python_version not '3'", "has the unknown operator `not`"),
             ("python_version ? '3'", "has the unknown operator `?`"),
-            ("(python_version > '3'", "has parentheses that are not closed"),
-            ("os_name == 'a' os_name", "goes on after its end with `os_name`"),
+            (
+                "(python_version > '3'",
+                "has parentheses that are not closed",
+            ),
+            (
+                "os_name == 'a' os_name",
+                "goes on after its end with `os_name`",
+            ),
             ("kernel == 'a'", "names the unknown variable `kernel`"),
         ] {
             let error = holds(marker, &environment()).unwrap_err();
             assert_eq!(error.to_string(), wanted, "{marker}");
         }
-        assert_eq!(holds(&"(".repeat(100_000), &environment()), Err(Error::TooDeep));
+        assert_eq!(
+            holds(&"(".repeat(100_000), &environment()),
+            Err(Error::TooDeep)
+        );
     }
 
     proptest! {

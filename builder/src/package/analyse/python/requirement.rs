@@ -59,7 +59,10 @@ mod tests {
             ("a[]>=1", Ok(Some("a"))),
             ("a ; python_version < '3.11'", Ok(None)),
             ("a>=2;python_version>='3.8'", Ok(Some("a"))),
-            ("a @ https://example.org/a;b.zip ; os_name == 'nt'", Ok(None)),
+            (
+                "a @ https://example.org/a;b.zip ; os_name == 'nt'",
+                Ok(None),
+            ),
             ("a @ https://example.org/a;b.zip", Ok(Some("a"))),
             ("a ; extra == 'docs'", Ok(None)),
             ("a ;", Ok(Some("a"))),
@@ -71,6 +74,9 @@ mod tests {
             assert_eq!(required(text, &environment), wanted, "{text}");
         }
         let error = required("a ; nonsense", &environment).unwrap_err();
-        assert_eq!(error.to_string(), "its marker names the unknown variable `nonsense`");
+        assert_eq!(
+            error.to_string(),
+            "its marker names the unknown variable `nonsense`"
+        );
     }
 }
