@@ -2,7 +2,9 @@
 
 /// Data ended before what it promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{needed} bytes are needed at byte {offset}, but only {left} are left")]
+#[error(
+    "the data ends early: {needed} bytes are needed at byte {offset}, but only {left} are left"
+)]
 pub struct Short {
     /// Where the missing bytes should have begun.
     pub offset: u64,

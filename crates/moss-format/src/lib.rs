@@ -32,6 +32,7 @@
     )
 )]
 
+mod below;
 mod bytes;
 pub mod content;
 pub mod dependency;
@@ -42,10 +43,14 @@ pub mod layout;
 mod limits;
 pub mod manifest;
 pub mod meta;
+pub mod package;
 pub mod payload;
 pub mod recipe;
 pub mod script;
 pub mod stone;
+#[cfg(test)]
+mod testing;
+pub mod unpack;
 
 pub use bytes::Short;
 pub use dependency::{Dependency, Provider};

@@ -133,6 +133,8 @@ impl Header {
     }
 
     pub(crate) fn read(input: &mut Input<'_>) -> Result<Self, Short> {
+        let bytes: [u8; 32] = input.array()?;
+        let mut input = Input::new(&bytes);
         Ok(Self {
             stored_size: input.u64()?,
             plain_size: input.u64()?,

@@ -99,6 +99,8 @@ impl Header {
     }
 
     fn read(input: &mut Input<'_>) -> Result<Self, Error> {
+        let bytes: [u8; 32] = input.array()?;
+        let mut input = Input::new(&bytes);
         let magic = input.array()?;
         if magic != MAGIC {
             return Err(Error::Magic { found: magic });
@@ -144,7 +146,7 @@ pub enum Error {
         limit: u64,
     },
     /// The file ends early.
-    #[error("the file ends early: {0}")]
+    #[error(transparent)]
     Short(#[from] Short),
     /// The file does not begin as a stone does.
     #[error("this is no stone: it begins with the bytes {found:02x?} instead of {MAGIC:02x?}")]
@@ -262,3 +264,6 @@ pub(crate) fn read_whole(source: impl std::io::Read, limit: u64) -> Result<Vec<u
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

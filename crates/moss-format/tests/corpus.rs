@@ -4,4 +4,5 @@ mod corpus {
     pub(crate) mod bundle;
     mod manifests;
     pub(crate) mod place;
+    mod stones;
 }

@@ -1,1 +1,104 @@
+use super::{Entry, Index, Invalid, WriteError, write};
+use crate::Meta;
+use crate::meta::Tag;
+use crate::testing::{FAST, meta};
 
+fn published(source: &str, name: &str, hash: u8) -> Meta {
+    Meta {
+        source_id: source.to_owned(),
+        uri: Some(format!("../../../pool/v0/{name}%23.stone")),
+        hash: Some(format!("{hash:064x}")),
+        size: Some(1234),
+        ..meta(name)
+    }
+}
+
+fn some() -> Index {
+    Index {
+        packages: vec![
+            published("b", "b-devel", 1),
+            published("b", "b", 2),
+            published("a", "z", 3),
+        ],
+    }
+}
+
+fn invalid(change: impl FnOnce(&mut Meta)) -> Invalid {
+    let mut meta = published("a", "a", 1);
+    change(&mut meta);
+    match Entry::new(&meta, &FAST) {
+        Err(WriteError::Invalid { invalid, .. }) => invalid,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_index_reads_back_sorted() {
+    let bytes = some().encode(&FAST).unwrap();
+    let read = Index::read(&bytes[..]).unwrap();
+    let names: Vec<&str> = read
+        .packages
+        .iter()
+        .map(|meta| meta.name.as_str())
+        .collect();
+    assert_eq!(names, ["z", "b", "b-devel"]);
+    assert_eq!(read.packages[0], published("a", "z", 3));
+    assert!(read.validate().is_ok());
+}
+
+#[test]
+fn encoded_entries_make_the_same_index() {
+    let index = some();
+    let entries = index
+        .packages
+        .iter()
+        .map(|meta| Entry::new(meta, &FAST).unwrap());
+    let entries: Vec<Entry> = entries.collect();
+    let mut bytes = Vec::new();
+    write(&entries, &mut bytes).unwrap();
+    assert_eq!(bytes, index.encode(&FAST).unwrap());
+}
+
+#[test]
+fn packages_that_clients_cannot_read_are_refused() {
+    let missing = |tag| Invalid::Missing { tag };
+    assert_eq!(invalid(|meta| meta.uri = None), missing(Tag::PackageUri));
+    assert_eq!(invalid(|meta| meta.hash = None), missing(Tag::PackageHash));
+    assert_eq!(invalid(|meta| meta.size = None), missing(Tag::PackageSize));
+    assert_eq!(invalid(|meta| meta.name.clear()), missing(Tag::Name));
+    assert_eq!(
+        invalid(|meta| meta.source_id.clear()),
+        missing(Tag::SourceId)
+    );
+    assert!(matches!(
+        invalid(|meta| meta.hash = Some("A".repeat(64))),
+        Invalid::Hash { .. }
+    ));
+    for uri in ["a#b", "a?b", "a%2", "a%zz", "a b", "é", "a/", "a\\b"] {
+        let refused = invalid(|meta| meta.uri = Some(uri.to_owned()));
+        assert!(matches!(refused, Invalid::Uri { .. }), "{uri}");
+    }
+    assert_eq!(
+        invalid(|meta| meta.build_depends.push("gcc".parse().unwrap())),
+        Invalid::BuildDepends
+    );
+}
+
+#[test]
+fn the_same_file_twice_is_refused() {
+    let mut index = some();
+    index.packages.push(published("c", "c", 2));
+    let error = index.validate().unwrap_err().to_string();
+    assert_eq!(index.encode(&FAST).unwrap_err().to_string(), error);
+    insta::assert_snapshot!(error);
+}
+
+#[test]
+fn more_packages_than_the_header_counts_are_refused() {
+    let entry = Entry::new(&published("a", "a", 1), &FAST).unwrap();
+    let entries = std::iter::repeat_n(&entry, 65_536);
+    assert!(matches!(
+        write(entries, Vec::new()),
+        Err(WriteError::TooMany { count: 65_536 })
+    ));
+}

@@ -11,7 +11,7 @@ const PADDING: usize = 11;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The records end early.
-    #[error("the records end early: {0}")]
+    #[error(transparent)]
     Short(#[from] Short),
     /// Bytes follow the last record.
     #[error("{count} bytes follow the last record, which ends at plain byte {offset}")]

@@ -9,7 +9,7 @@ use crate::{Dependency, Provider, Short};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The records end early.
-    #[error("the records end early: {0}")]
+    #[error(transparent)]
     Short(#[from] Short),
     /// Bytes follow the last record.
     #[error("{count} bytes follow the last record, which ends at plain byte {offset}")]

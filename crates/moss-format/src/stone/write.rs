@@ -84,6 +84,15 @@ impl<W: Write> Writer<W> {
             })
     }
 
+    /// Lets `write` write one payload, header and all.
+    pub(crate) fn streamed<E: From<WriteError>>(
+        &mut self,
+        write: impl FnOnce(&mut W) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.left = self.left.checked_sub(1).ok_or(WriteError::Count)?;
+        write(&mut self.out)
+    }
+
     /// Ends the file.
     ///
     /// # Errors

@@ -2,10 +2,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use moss_format::layout::{Entry, Kind};
+use moss_format::manifest::jsonc::{self, Package, Source};
 use moss_format::meta::{RawRecord, Records};
 use moss_format::payload::{Decoder, Encoding};
 use moss_format::stone::View;
-use moss_format::{Limits, Manifest};
+use moss_format::{Digest, Limits, Manifest};
 
 use super::{bundle, place};
 
@@ -98,4 +100,47 @@ fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+#[test]
+fn the_form_for_people_is_that_of_the_real_tool() -> Result<()> {
+    let Some(corpus) = place::find()? else {
+        return Ok(());
+    };
+    let folder = corpus.join("manifests/nano-8.2");
+    let manifest = Manifest::decode(&fs::read(folder.join("manifest.x86_64.bin"))?)?;
+    let expected = fs::read_to_string(folder.join("manifest.x86_64.jsonc"))?;
+    let meta = manifest.find("nano").context("no package nano")?;
+    // The layout is not in the binary manifest, so it is taken from the text,
+    // in another order.
+    let mut layout: Vec<Entry> = expected
+        .lines()
+        .filter_map(|line| {
+            line.trim()
+                .trim_end_matches(',')
+                .trim_matches('"')
+                .strip_prefix("/usr/")
+        })
+        .map(|target| Entry {
+            uid: 0,
+            gid: 0,
+            mode: 0o100_644,
+            kind: Kind::Regular(Digest::EMPTY),
+            target: target.to_owned(),
+        })
+        .collect();
+    layout.reverse();
+    let source = Source {
+        name: &meta.source_id,
+        version: &meta.version,
+        release: meta.release,
+    };
+    let package = Package {
+        meta,
+        layout: &layout,
+    };
+    let mut written = Vec::new();
+    jsonc::write(&mut written, source, [package])?;
+    assert_eq!(String::from_utf8(written)?, expected);
+    Ok(())
 }

@@ -1,0 +1,259 @@
+//! A package: metadata, layout, and the content of its files.
+//!
+//! [`Package`] reads one, [`write()`] writes one. Both stream the content, so
+//! that memory does not grow with it.
+
+mod check;
+mod folder;
+mod write;
+
+use std::io::{self, Read, Seek, Write};
+
+use crate::content::{self, Slice, Visit};
+use crate::layout::{self, Entry};
+use crate::payload::{self, Decoder};
+use crate::stone::{self, FileType, Located, Reader};
+use crate::{Digest, Limits, Meta};
+
+pub use check::Inconsistent;
+pub use folder::{Folder, ScanError};
+pub use write::{Contents, WriteError, write};
+
+/// A package that is being read.
+///
+/// Opening it reads everything but the content. [`Package::verify`] checks the
+/// rest.
+#[derive(Debug)]
+pub struct Package<R> {
+    reader: Reader<R>,
+    meta: Meta,
+    layout: Vec<Entry>,
+    slices: Vec<Slice>,
+    content: Option<Located>,
+    other: Vec<Located>,
+}
+
+/// Why a package could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file is malformed or damaged.
+    #[error(transparent)]
+    Stone(#[from] stone::Error),
+    /// The content is malformed or damaged.
+    #[error(transparent)]
+    Content(#[from] content::Error),
+    /// The parts of the package contradict each other.
+    #[error(transparent)]
+    Inconsistent(#[from] Inconsistent),
+    /// A package has one payload of each kind.
+    #[error("the payload at byte {offset} is a second {kind:?} payload")]
+    Twice {
+        /// Where the second payload's header begins.
+        offset: u64,
+        /// Its kind.
+        kind: payload::Kind,
+    },
+    /// Every package has metadata.
+    #[error("the package has no metadata in its {payloads} payloads")]
+    NoMeta {
+        /// How many payloads it has.
+        payloads: usize,
+    },
+    /// No file of the package has this digest.
+    #[error("the package has no file with the digest {digest}")]
+    NoFile {
+        /// The digest asked for.
+        digest: Digest,
+    },
+    /// A file was read, but what it held could not be written.
+    #[error("writing the file {digest} failed")]
+    Write {
+        /// Its digest.
+        digest: Digest,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl<R: Read + Seek> Package<R> {
+    /// Reads a package but for its content, within the default limits.
+    ///
+    /// # Errors
+    ///
+    /// When it is malformed or another kind of file.
+    pub fn open(source: R) -> Result<Self, ReadError> {
+        Self::open_within(source, Limits::default())
+    }
+
+    /// As [`Package::open`], within these limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Package::open`].
+    pub fn open_within(source: R, limits: Limits) -> Result<Self, ReadError> {
+        let mut reader = Reader::with_limits(source, limits)?;
+        reader.require(FileType::Package)?;
+        let mut decoder = Decoder::new(limits);
+        let (mut meta, mut layout, mut slices) = (None, None, None);
+        let (mut content, mut other) = (None, Vec::new());
+        for at in reader.payloads().to_vec() {
+            let first = match at.header().kind {
+                payload::Kind::Meta => {
+                    let encoded = reader.read(&at)?;
+                    meta.replace(stone::decode_meta(&mut decoder, &encoded)?)
+                        .is_none()
+                }
+                payload::Kind::Layout => layout
+                    .replace(read_layout(&mut reader, &mut decoder, &at)?)
+                    .is_none(),
+                payload::Kind::Index => slices
+                    .replace(read_index(&mut reader, &mut decoder, &at)?)
+                    .is_none(),
+                payload::Kind::Content => content.replace(at).is_none(),
+                payload::Kind::Attributes | payload::Kind::Other(_) => {
+                    other.push(at);
+                    true
+                }
+            };
+            if !first {
+                return Err(ReadError::Twice {
+                    offset: at.offset(),
+                    kind: at.header().kind,
+                });
+            }
+        }
+        let payloads = reader.payloads().len();
+        Ok(Self {
+            meta: meta.ok_or(ReadError::NoMeta { payloads })?,
+            layout: layout.unwrap_or_default(),
+            slices: slices.unwrap_or_default(),
+            reader,
+            content,
+            other,
+        })
+    }
+
+    /// What it says about itself.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// What it installs, in the order of the file.
+    #[must_use]
+    pub fn layout(&self) -> &[Entry] {
+        &self.layout
+    }
+
+    /// Where its files lie in the content, in the order of the file.
+    #[must_use]
+    pub fn slices(&self) -> &[Slice] {
+        &self.slices
+    }
+
+    /// The container, for payloads that this library does not know.
+    pub fn reader(&mut self) -> &mut Reader<R> {
+        &mut self.reader
+    }
+
+    /// Checks that metadata, layout, index and content agree, without reading
+    /// the content.
+    ///
+    /// # Errors
+    ///
+    /// The first contradiction found.
+    pub fn check(&self) -> Result<(), Inconsistent> {
+        check::layout(&self.layout)?;
+        check::files(&self.layout, &self.slices, self.content.as_ref())
+    }
+
+    /// Checks everything: the parts against each other, every file against its
+    /// digest, every payload against its checksum.
+    ///
+    /// # Errors
+    ///
+    /// The first fault found.
+    pub fn verify(&mut self) -> Result<(), ReadError> {
+        self.check()?;
+        for at in &self.other {
+            let encoded = self.reader.read(at)?;
+            encoded.verify().map_err(stone::Error::Payload)?;
+        }
+        self.walk(|_, _| Ok::<_, ReadError>(Visit::Continue))
+    }
+
+    /// Writes the bytes of the file with this digest, and checks them.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, it is damaged, or writing fails.
+    pub fn extract(&mut self, digest: Digest, mut out: impl Write) -> Result<(), ReadError> {
+        let mut found = false;
+        self.walk::<ReadError>(|slice, file| {
+            if slice.digest != digest {
+                return Ok(Visit::Continue);
+            }
+            found = true;
+            io::copy(file, &mut out).map_err(|source| ReadError::Write { digest, source })?;
+            Ok(Visit::Stop)
+        })?;
+        if found {
+            Ok(())
+        } else {
+            Err(ReadError::NoFile { digest })
+        }
+    }
+
+    /// Streams the content: see [`content::walk`].
+    ///
+    /// # Errors
+    ///
+    /// When the content is malformed or damaged, and what `visit` returns.
+    pub fn walk<E: From<stone::Error> + From<content::Error>>(
+        &mut self,
+        visit: impl FnMut(&Slice, &mut dyn Read) -> Result<Visit, E>,
+    ) -> Result<(), E> {
+        let Some(at) = self.content else {
+            return Ok(());
+        };
+        let limits = *self.reader.limits();
+        let stored = self.reader.stream(&at)?;
+        content::walk(
+            stored,
+            (at.offset(), at.header()),
+            &self.slices,
+            &limits,
+            visit,
+        )
+    }
+}
+
+fn read_layout(
+    reader: &mut Reader<impl Read + Seek>,
+    decoder: &mut Decoder,
+    at: &Located,
+) -> Result<Vec<Entry>, stone::Error> {
+    let encoded = reader.read(at)?;
+    let plain = decoder.plain(&encoded)?;
+    layout::decode(&plain, at.header().records).map_err(|source| stone::Error::Layout {
+        payload: at.offset(),
+        source,
+    })
+}
+
+fn read_index(
+    reader: &mut Reader<impl Read + Seek>,
+    decoder: &mut Decoder,
+    at: &Located,
+) -> Result<Vec<Slice>, stone::Error> {
+    let encoded = reader.read(at)?;
+    let plain = decoder.plain(&encoded)?;
+    content::decode_index(&plain, at.header().records).map_err(|source| stone::Error::Index {
+        payload: at.offset(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+use std::fs;
+use std::io::Cursor;
+use std::os::unix::fs::{PermissionsExt, symlink as make_symlink};
+
+use proptest::prelude::*;
+
+use super::{Folder, Inconsistent, Package, ReadError, WriteError, write};
+use crate::content::Slice;
+use crate::layout::{Entry, Kind};
+use crate::payload::{Encoding, Kind as PayloadKind};
+use crate::stone::FileType;
+use crate::testing::{
+    FAST, Memory, entry, file, meta, package, plain_payload, raw_package, stone, symlink,
+};
+use crate::{Digest, Meta};
+
+fn open(bytes: &[u8]) -> Result<Package<Cursor<&[u8]>>, ReadError> {
+    Package::open(Cursor::new(bytes))
+}
+
+fn inconsistent(bytes: &[u8]) -> Inconsistent {
+    match open(bytes).unwrap().verify() {
+        Err(ReadError::Inconsistent(inconsistent)) => inconsistent,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn slice(start: u64, bytes: &[u8]) -> Slice {
+    Slice {
+        start,
+        end: start + bytes.len() as u64,
+        digest: Digest::of(bytes),
+    }
+}
+
+fn sample() -> Vec<Entry> {
+    vec![
+        file("bin/small", 0o755, b"small"),
+        file("bin/large", 0o755, b"much larger"),
+        file("bin/same", 0o644, b"small"),
+        symlink("bin/link", "large"),
+        file("share/empty", 0o644, b""),
+        file("share/other", 0o644, b"other"),
+        entry("share/folder", 0o040_700, Kind::Directory),
+    ]
+}
+
+const SAMPLE_FILES: [&[u8]; 4] = [b"small", b"much larger", b"", b"other"];
+
+#[test]
+fn a_package_reads_back_with_its_largest_file_first() {
+    let bytes = package(&sample(), &SAMPLE_FILES);
+    let mut package = open(&bytes).unwrap();
+    package.verify().unwrap();
+    assert_eq!(package.meta(), &meta("test"));
+    assert_eq!(package.layout(), sample());
+    let expected = [
+        slice(0, b"much larger"),
+        slice(11, b"small"),
+        slice(16, b"other"),
+        slice(21, b""),
+    ];
+    assert_eq!(package.slices(), expected);
+    let kinds: Vec<_> = package
+        .reader()
+        .payloads()
+        .iter()
+        .map(|at| at.header().kind)
+        .collect();
+    let expected = [
+        PayloadKind::Meta,
+        PayloadKind::Layout,
+        PayloadKind::Index,
+        PayloadKind::Content,
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let threads = |workers| {
+        let encoding = Encoding { level: 5, workers };
+        let mut contents = Memory::of(&SAMPLE_FILES);
+        let out = Cursor::new(Vec::new());
+        write(out, &meta("test"), &sample(), &mut contents, &encoding)
+            .unwrap()
+            .into_inner()
+    };
+    assert_eq!(threads(0), threads(0));
+    assert_eq!(threads(1), threads(2));
+}
+
+#[test]
+fn what_a_package_does_not_carry_is_left_out() {
+    let meta = Meta {
+        uri: Some("x".to_owned()),
+        hash: Some("y".to_owned()),
+        size: Some(1),
+        build_depends: vec!["gcc".parse().unwrap()],
+        ..meta("test")
+    };
+    let out = Cursor::new(Vec::new());
+    let out = write(out, &meta, &[], &mut Memory::default(), &FAST).unwrap();
+    let package = open(out.get_ref()).unwrap();
+    assert_eq!(package.meta(), &crate::testing::meta("test"));
+}
+
+#[test]
+fn a_package_without_files_has_no_content() {
+    let payloads = |layout: &[Entry]| {
+        let bytes = package(layout, &[]);
+        let mut package = open(&bytes).unwrap();
+        package.verify().unwrap();
+        package.reader().payloads().len()
+    };
+    assert_eq!(payloads(&[]), 1);
+    assert_eq!(payloads(&[symlink("a", "b")]), 2);
+}
+
+#[test]
+fn one_file_is_extracted_and_checked() {
+    let bytes = package(&sample(), &SAMPLE_FILES);
+    let mut package = open(&bytes).unwrap();
+    let mut out = Vec::new();
+    package.extract(Digest::of(b"other"), &mut out).unwrap();
+    assert_eq!(out, b"other");
+    let missing = package.extract(Digest::of(b"missing"), &mut out);
+    assert!(matches!(missing, Err(ReadError::NoFile { .. })));
+}
+
+#[test]
+fn a_file_that_changed_is_not_packaged() {
+    for bytes in [&b"smell"[..], b"small and more", b""] {
+        let mut contents = Memory::of(&SAMPLE_FILES);
+        contents.swap(Digest::of(b"small"), bytes);
+        let out = Cursor::new(Vec::new());
+        let error = write(out, &meta("test"), &sample(), &mut contents, &FAST).unwrap_err();
+        assert!(matches!(error, WriteError::Changed { target, .. } if target == "bin/small"));
+    }
+}
+
+#[test]
+fn paths_that_contradict_each_other_are_found() {
+    let folder = |target| entry(target, 0o040_755, Kind::Directory);
+    let check = |layout: &[Entry]| inconsistent(&raw_package(layout, &[], b""));
+    assert!(matches!(check(&[folder("../x")]), Inconsistent::Path(_)));
+    assert!(matches!(
+        check(&[folder("a"), symlink("a", "b")]),
+        Inconsistent::PathTwice { target } if target == "a"
+    ));
+    assert!(matches!(
+        check(&[symlink("a/b/c", "x"), symlink("a", "/")]),
+        Inconsistent::BelowFile { target, parent } if target == "a/b/c" && parent == "a"
+    ));
+    let written = write(
+        Cursor::new(Vec::new()),
+        &meta("test"),
+        &[folder("../x")],
+        &mut Memory::default(),
+        &FAST,
+    );
+    assert!(matches!(
+        written,
+        Err(WriteError::Inconsistent(Inconsistent::Path(_)))
+    ));
+}
+
+#[test]
+fn layout_and_index_must_name_the_same_files() {
+    let a = file("a", 0o644, b"a");
+    let link = symlink("link", "a");
+    let check = |layout: &[Entry], slices: &[Slice], content: &[u8]| {
+        inconsistent(&raw_package(layout, slices, content))
+    };
+    assert!(matches!(
+        check(std::slice::from_ref(&a), &[], b""),
+        Inconsistent::NoContent { .. }
+    ));
+    assert!(matches!(
+        check(&[link], &[slice(0, b"a")], b"a"),
+        Inconsistent::Unused { .. }
+    ));
+    assert!(matches!(
+        check(&[a], &[slice(0, b"a"), slice(1, b"a")], b"aa"),
+        Inconsistent::FileTwice { .. }
+    ));
+}
+
+#[test]
+fn a_second_payload_of_a_kind_is_refused() {
+    let one = meta("test").encode(&FAST).unwrap();
+    let bytes = stone(FileType::Package, &[one.clone(), one.clone()]);
+    let second = 64 + one.stored().len() as u64;
+    assert!(matches!(
+        open(&bytes),
+        Err(ReadError::Twice { offset, .. }) if offset == second
+    ));
+    let bytes = stone(FileType::Package, &[]);
+    assert!(matches!(
+        open(&bytes),
+        Err(ReadError::NoMeta { payloads: 0 })
+    ));
+}
+
+#[test]
+fn unknown_payloads_are_passed_over_but_verified() {
+    let unknown = plain_payload(PayloadKind::Other(42), 3, b"from the future");
+    let known = meta("test").encode(&FAST).unwrap();
+    let mut bytes = stone(FileType::Package, &[known, unknown]);
+    open(&bytes).unwrap().verify().unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(open(&bytes).unwrap().verify().is_err());
+}
+
+#[test]
+fn a_folder_is_scanned_depth_first() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let root = folder.path();
+    for path in ["bin", "share/doc", "share/empty", "share/secret"] {
+        fs::create_dir_all(root.join(path))?;
+    }
+    fs::write(root.join("bin/b"), b"b")?;
+    fs::write(root.join("bin/B"), b"B")?;
+    fs::write(root.join("share/doc/readme"), b"")?;
+    fs::write(root.join("share/secret/key"), b"key")?;
+    make_symlink("../bin/b", root.join("share/link"))?;
+    let modes = [
+        ("bin/b", 0o755),
+        ("bin/B", 0o4755),
+        ("share/doc/readme", 0o644),
+    ];
+    let folders = [
+        ("bin", 0o755),
+        ("share", 0o755),
+        ("share/doc", 0o755),
+        ("share/empty", 0o755),
+    ];
+    let secret = [("share/secret/key", 0o600), ("share/secret", 0o700)];
+    for (path, mode) in modes.into_iter().chain(folders).chain(secret) {
+        fs::set_permissions(root.join(path), fs::Permissions::from_mode(mode))?;
+    }
+    let mut source = Folder::open(root)?;
+    let entries = source.scan()?;
+    let lines = entries
+        .iter()
+        .map(|entry| format!("{:06o} {} {:?}", entry.mode, entry.target, entry.kind));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    let out = write(
+        Cursor::new(Vec::new()),
+        &meta("test"),
+        &entries,
+        &mut source,
+        &FAST,
+    )?;
+    let mut package = open(out.get_ref())?;
+    package.verify()?;
+    assert_eq!(package.layout(), entries);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_files_read_back(files in prop::collection::btree_map("[a-z]{1,8}", any::<Vec<u8>>(), 0..8)) {
+        let layout: Vec<Entry> = files.iter().map(|(name, bytes)| file(name, 0o644, bytes)).collect();
+        let contents: Vec<&[u8]> = files.values().map(Vec::as_slice).collect();
+        let bytes = package(&layout, &contents);
+        let mut package = open(&bytes).unwrap();
+        package.verify().unwrap();
+        prop_assert_eq!(package.layout(), &layout);
+        for bytes in contents {
+            let mut out = Vec::new();
+            package.extract(Digest::of(bytes), &mut out).unwrap();
+            prop_assert_eq!(out, bytes);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Error, FileType, Header, Reader, View, WriteError, Writer};
+use crate::payload::{self, Compression, Decoder, Encoded, Kind};
+use crate::testing::{FAST, file, meta, package, plain_payload, stone};
+use crate::{Limits, Manifest, Short};
+
+/// A payload with these stored bytes and claims.
+fn claimed(stored: &[u8], plain_size: u64, compression: Compression) -> Encoded<'static> {
+    let header = payload::Header {
+        stored_size: stored.len() as u64,
+        plain_size,
+        checksum: xxh3_64(stored),
+        records: 1,
+        version: payload::VERSION,
+        kind: Kind::Meta,
+        compression,
+    };
+    Encoded::found(header, Cow::Owned(stored.to_vec()), 32)
+}
+
+fn decode(payload: &Encoded<'_>, limits: Limits) -> Result<Vec<u8>, payload::Error> {
+    let mut decoder = Decoder::new(limits);
+    decoder.plain(payload).map(Cow::into_owned)
+}
+
+/// Both readers' first fault, which must be the same.
+fn fault(bytes: &[u8]) -> String {
+    let by_view = View::new(bytes).and_then(|view| view.payloads().collect::<Result<Vec<_>, _>>());
+    let by_reader = Reader::open(Cursor::new(bytes));
+    let text = by_view.unwrap_err().chain();
+    assert_eq!(by_reader.unwrap_err().chain(), text);
+    text
+}
+
+#[test]
+fn the_header_has_the_bytes_of_the_format() {
+    let header = Header {
+        payloads: 4,
+        file_type: FileType::Package,
+    };
+    let expected = [
+        &b"\0mos\x00\x04"[..],
+        &[
+            0, 0, 1, 0, 0, 2, 0, 0, 3, 0, 0, 4, 0, 0, 5, 0, 0, 6, 0, 0, 7,
+        ],
+        &[1, 0, 0, 0, 1],
+    ];
+    assert_eq!(header.to_bytes().as_slice(), expected.concat());
+}
+
+#[test]
+fn faults_of_the_container_name_their_offset() {
+    let good = stone(FileType::Manifest, &[plain_payload(Kind::Meta, 1, b"abc")]);
+    let with = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        fault(&bytes)
+    };
+    let faults = [
+        fault(b""),
+        fault(&good[..20]),
+        with(0, b'x'),
+        with(9, 1),
+        with(27, 9),
+        with(31, 2),
+        fault(&good[..40]),
+        fault(&good[..good.len() - 1]),
+        fault(&[&good[..], b"more"].concat()),
+        with(39, 0xff),
+        with(5, 2),
+    ];
+    insta::assert_snapshot!(faults.join("\n"));
+}
+
+#[test]
+fn a_file_without_payloads_is_valid() {
+    let bytes = stone(FileType::Manifest, &[]);
+    assert_eq!(Manifest::decode(&bytes).unwrap(), Manifest::default());
+    assert!(
+        Reader::open(Cursor::new(bytes))
+            .unwrap()
+            .payloads()
+            .is_empty()
+    );
+}
+
+#[test]
+fn another_type_of_file_is_refused() {
+    let bytes = stone(FileType::Index, &[]);
+    assert!(matches!(
+        Manifest::decode(&bytes),
+        Err(Error::WrongFileType {
+            expected: FileType::Manifest,
+            found: FileType::Index
+        })
+    ));
+}
+
+#[test]
+fn a_payload_cut_at_any_byte_is_an_error() {
+    let layout = [file("bin/a", 0o755, b"content of a"), file("b", 0o644, b"")];
+    let bytes = package(&layout, &[b"content of a", b""]);
+    for end in 0..bytes.len() {
+        let error = Reader::open(Cursor::new(&bytes[..end])).unwrap_err();
+        assert!(matches!(error, Error::Short(_)), "cut at {end}: {error:?}");
+    }
+}
+
+#[test]
+fn damage_of_stored_bytes_is_named() {
+    let mut bytes = stone(FileType::Manifest, &[meta("test").encode(&FAST).unwrap()]);
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(matches!(
+        Manifest::decode(&bytes),
+        Err(Error::Payload(payload::Error::Checksum { offset: 32, .. }))
+    ));
+}
+
+#[test]
+fn a_bomb_is_cut_at_its_claim_and_at_the_limit() {
+    let bomb = zstd::bulk::compress(&vec![0; 10 << 20], 19).unwrap();
+    let small = decode(&claimed(&bomb, 1000, Compression::Zstd), Limits::default());
+    assert!(matches!(
+        small,
+        Err(payload::Error::PlainSize {
+            offset: 32,
+            expected: 1000,
+            found: 1001
+        })
+    ));
+    let limits = Limits {
+        payload: 1 << 20,
+        ..Limits::default()
+    };
+    let large = decode(&claimed(&bomb, 10 << 20, Compression::Zstd), limits);
+    assert!(matches!(large, Err(payload::Error::Limit { .. })));
+    let short = decode(
+        &claimed(&bomb, u64::MAX, Compression::Zstd),
+        Limits::default(),
+    );
+    assert!(matches!(short, Err(payload::Error::Limit { .. })));
+}
+
+#[test]
+fn many_payloads_share_one_limit() {
+    let limits = Limits {
+        payloads: 5,
+        ..Limits::default()
+    };
+    let mut decoder = Decoder::new(limits);
+    let payload = plain_payload(Kind::Meta, 1, b"abc");
+    assert!(decoder.plain(&payload).is_ok());
+    assert!(matches!(
+        decoder.plain(&payload),
+        Err(payload::Error::Limit {
+            size: 6,
+            limit: 5,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_window_larger_than_the_plain_size_is_refused() {
+    // A frame by hand: window of 2^31 bytes, no content size, one empty block.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 1, 0, 0];
+    let refused = decode(&claimed(&frame, 0, Compression::Zstd), Limits::default());
+    assert!(matches!(refused, Err(payload::Error::Decompress { .. })));
+    // The same with a window of 2^27.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 0x88, 1, 0, 0];
+    let read = decode(&claimed(&frame, 0, Compression::Zstd), Limits::default());
+    assert_eq!(read.unwrap(), b"");
+}
+
+#[test]
+fn a_frame_without_content_size_reads() {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+    std::io::Write::write_all(&mut encoder, b"hello").unwrap();
+    let stored = encoder.finish().unwrap();
+    let read = decode(&claimed(&stored, 5, Compression::Zstd), Limits::default());
+    assert_eq!(read.unwrap(), b"hello");
+}
+
+#[test]
+fn unknown_versions_and_compressions_are_named() {
+    let unknown = decode(
+        &claimed(b"abc", 3, Compression::Other(9)),
+        Limits::default(),
+    );
+    assert!(matches!(
+        unknown,
+        Err(payload::Error::UnknownCompression { compression: 9, .. })
+    ));
+    let payload = claimed(b"abc", 3, Compression::None);
+    let header = payload::Header {
+        version: 2,
+        ..*payload.header()
+    };
+    let payload = Encoded::found(header, Cow::Borrowed(payload.stored()), 32);
+    assert!(matches!(
+        decode(&payload, Limits::default()),
+        Err(payload::Error::UnknownVersion { version: 2, .. })
+    ));
+}
+
+#[test]
+fn payloads_are_counted_when_written() {
+    let payload = plain_payload(Kind::Meta, 1, b"abc");
+    let mut writer = Writer::new(Vec::new(), FileType::Index, 1).unwrap();
+    assert!(writer.payload(&payload).is_ok());
+    assert!(matches!(writer.payload(&payload), Err(WriteError::Count)));
+    let writer = Writer::new(Vec::new(), FileType::Index, 1).unwrap();
+    assert!(matches!(writer.finish(), Err(WriteError::Count)));
+    let too_many = Writer::new(Vec::new(), FileType::Index, 65_536);
+    assert!(matches!(
+        too_many,
+        Err(WriteError::TooMany { count: 65_536, .. })
+    ));
+}
+
+#[test]
+fn a_payload_without_records_is_not_made() {
+    assert!(matches!(
+        Encoded::encode(Kind::Layout, 0, b"", &FAST),
+        Err(payload::EncodeError::NoRecords)
+    ));
+}
+
+#[test]
+fn the_claim_of_a_stored_size_takes_no_memory() {
+    let mut bytes = stone(
+        FileType::Package,
+        &[plain_payload(Kind::Content, 0, b"abc")],
+    );
+    bytes[32] = 0x7f;
+    let expected = Short {
+        offset: 64,
+        needed: 0x7f00_0000_0000_0003,
+        left: 3,
+    };
+    assert!(matches!(
+        Reader::open(Cursor::new(&bytes)),
+        Err(Error::Short(short)) if short == expected
+    ));
+}
+
+prop_compose! {
+    fn any_payload()(kind: u8, compression: u8, version: u16, records: u32, plain_size: u64,
+        stored: Vec<u8>) -> Encoded<'static> {
+        let header = payload::Header {
+            stored_size: stored.len() as u64,
+            plain_size,
+            checksum: xxh3_64(&stored),
+            records,
+            version,
+            kind: Kind::from_byte(kind),
+            compression: Compression::from_byte(compression),
+        };
+        Encoded::found(header, Cow::Owned(stored), 0)
+    }
+}
+
+proptest! {
+    #[test]
+    fn payloads_of_any_kind_read_back(payloads in prop::collection::vec(any_payload(), 0..6)) {
+        let bytes = stone(FileType::Delta, &payloads);
+        let view = View::new(&bytes).unwrap();
+        let read: Vec<_> = view.payloads().collect::<Result<_, _>>().unwrap();
+        prop_assert_eq!(&read, &payloads);
+        let mut reader = Reader::open(Cursor::new(&bytes)).unwrap();
+        for (at, payload) in reader.payloads().to_vec().iter().zip(&payloads) {
+            prop_assert_eq!(&reader.read(at).unwrap(), payload);
+        }
+        prop_assert_eq!(stone(FileType::Delta, &read), bytes);
+    }
+
+    #[test]
+    fn no_bytes_panic(tail: Vec<u8>, payloads: u16) {
+        let header = Header { payloads, file_type: FileType::Manifest };
+        let bytes = [&header.to_bytes()[..], &tail].concat();
+        let _ = Manifest::decode(&bytes);
+        let _ = Reader::open(Cursor::new(&bytes));
+    }
+
+    #[test]
+    fn no_damage_panics(at: prop::sample::Index, byte: u8) {
+        let layout = [file("bin/a", 0o755, b"content of a"), file("b", 0o644, b"")];
+        let mut bytes = package(&layout, &[b"content of a", b""]);
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(mut package) = crate::package::Package::open(Cursor::new(&bytes)) {
+            let _ = package.verify();
+        }
+    }
+}

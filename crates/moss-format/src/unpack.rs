@@ -1,0 +1,248 @@
+//! Laying a package's files out in a folder.
+//!
+//! Nothing is ever written outside the folder, whatever the package or the
+//! folder holds: every path is walked one component at a time, symbolic links
+//! are made but never followed, and nothing that exists is replaced.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+
+use crate::below::Below;
+use crate::content::{self, Visit};
+use crate::layout::{Entry, Kind};
+use crate::package::{Inconsistent, Package, ReadError};
+use crate::{Digest, stone};
+
+/// The folder that a layout's targets are relative to.
+const USR: &str = "usr";
+const SET_ID: u32 = 0o6000;
+const PERMISSIONS: u32 = 0o7777;
+
+/// How a package is unpacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Whether files keep the set-user-id and set-group-id bits.
+    pub set_id: SetId,
+}
+
+/// Whether files keep the set-user-id and set-group-id bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SetId {
+    /// The bits are cleared.
+    #[default]
+    Clear,
+    /// The bits are set where the package says so.
+    Keep,
+}
+
+/// Why a package could not be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The package is malformed or damaged.
+    #[error(transparent)]
+    Package(#[from] ReadError),
+    /// The folder cannot be made or opened.
+    #[error("opening the folder {} failed", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Something stands at the path already.
+    #[error("the path {target:?} exists already")]
+    Exists {
+        /// The path.
+        target: String,
+    },
+    /// A link or file stands where the path needs a directory.
+    #[error("the path {target:?} would lead through something that is no directory")]
+    NotThrough {
+        /// The path.
+        target: String,
+    },
+    /// Devices, pipes, sockets and unknown kinds cannot be unpacked.
+    #[error("the path {target:?} is no file, link or directory")]
+    Unsupported {
+        /// The path.
+        target: String,
+    },
+    /// Writing failed.
+    #[error("unpacking the path {target:?} failed")]
+    Io {
+        /// The path.
+        target: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl From<content::Error> for Error {
+    fn from(error: content::Error) -> Self {
+        Self::Package(error.into())
+    }
+}
+
+impl From<stone::Error> for Error {
+    fn from(error: stone::Error) -> Self {
+        Self::Package(error.into())
+    }
+}
+
+impl From<Inconsistent> for Error {
+    fn from(error: Inconsistent) -> Self {
+        Self::Package(error.into())
+    }
+}
+
+/// Unpacks a package below `folder`, as `folder/usr/…`, and checks everything
+/// on the way as [`Package::verify`] does. The folder is made if missing;
+/// directories that exist are used as they are.
+///
+/// Owner and group are those of the process.
+///
+/// # Errors
+///
+/// When the package is malformed or damaged, a path exists, or writing fails.
+/// The folder then holds a part of the package.
+pub fn unpack<R: Read + Seek>(
+    package: &mut Package<R>,
+    folder: &Path,
+    options: &Options,
+) -> Result<(), Error> {
+    package.check()?;
+    let folder_error = |source| Error::Folder {
+        folder: folder.to_owned(),
+        source,
+    };
+    std::fs::create_dir_all(folder).map_err(folder_error)?;
+    let target = Target {
+        below: Below::open(folder).map_err(folder_error)?,
+        options: *options,
+    };
+    let layout = package.layout().to_vec();
+    target
+        .below
+        .make_folder(&[USR])
+        .map_err(|source| fault(USR, source))?;
+    let files = target.make_rest(&layout)?;
+    package.walk(|slice, file| {
+        let entries = files.get(&slice.digest).map(Vec::as_slice);
+        target.make_files(entries.unwrap_or_default(), file)?;
+        Ok::<_, Error>(Visit::Continue)
+    })?;
+    target.set_folder_modes(&layout)
+}
+
+struct Target {
+    below: Below,
+    options: Options,
+}
+
+impl Target {
+    /// Makes folders and links; gives the files that are still to be made.
+    fn make_rest<'a>(
+        &self,
+        layout: &'a [Entry],
+    ) -> Result<BTreeMap<Digest, Vec<&'a Entry>>, Error> {
+        let mut files: BTreeMap<Digest, Vec<&Entry>> = BTreeMap::new();
+        for entry in layout {
+            let made = match &entry.kind {
+                Kind::Regular(digest) => {
+                    files.entry(*digest).or_default().push(entry);
+                    Ok(())
+                }
+                Kind::Symlink(text) => self.below.make_symlink(&path(entry)?, text),
+                Kind::Directory => self.below.make_folder(&path(entry)?).map(drop),
+                Kind::CharDevice
+                | Kind::BlockDevice
+                | Kind::Fifo
+                | Kind::Socket
+                | Kind::Other { .. } => {
+                    return Err(Error::Unsupported {
+                        target: entry.target.clone(),
+                    });
+                }
+            };
+            made.map_err(|source| fault(&entry.target, source))?;
+        }
+        Ok(files)
+    }
+
+    /// Makes all files of one content.
+    fn make_files(&self, entries: &[&Entry], content: &mut dyn Read) -> Result<(), Error> {
+        let Some((first, others)) = entries.split_first() else {
+            return Ok(());
+        };
+        let mut original = self.make_file(first, content)?;
+        for entry in others {
+            let rewound = original.rewind();
+            rewound.map_err(|source| fault(&entry.target, source))?;
+            self.make_file(entry, &mut original)?;
+        }
+        Ok(())
+    }
+
+    fn make_file(&self, entry: &Entry, content: &mut dyn Read) -> Result<File, Error> {
+        let path = path(entry)?;
+        let mut write = || {
+            let mut file = self.below.make_file(&path)?;
+            io::copy(content, &mut file)?;
+            rustix::fs::fchmod(&file, self.mode(entry))?;
+            Ok(file)
+        };
+        write().map_err(|source| fault(&entry.target, source))
+    }
+
+    /// Folders get their modes last and deepest first, or one without write
+    /// permission could not be filled.
+    fn set_folder_modes(&self, layout: &[Entry]) -> Result<(), Error> {
+        let mut folders: Vec<&Entry> = layout
+            .iter()
+            .filter(|entry| entry.kind == Kind::Directory)
+            .collect();
+        folders.sort_by(|a, b| b.target.cmp(&a.target));
+        for entry in folders {
+            self.below
+                .folder(&path(entry)?)
+                .and_then(|folder| Ok(rustix::fs::fchmod(folder, self.mode(entry))?))
+                .map_err(|source| fault(&entry.target, source))?;
+        }
+        Ok(())
+    }
+
+    fn mode(&self, entry: &Entry) -> Mode {
+        let kept = match self.options.set_id {
+            SetId::Clear => PERMISSIONS & !SET_ID,
+            SetId::Keep => PERMISSIONS,
+        };
+        Mode::from_raw_mode(entry.mode & kept)
+    }
+}
+
+/// The components of an entry's path in the folder.
+fn path(entry: &Entry) -> Result<Vec<&str>, Error> {
+    let mut path = entry.path().map_err(Inconsistent::Path)?;
+    path.insert(0, USR);
+    Ok(path)
+}
+
+fn fault(target: &str, source: io::Error) -> Error {
+    let target = target.to_owned();
+    match Errno::from_io_error(&source) {
+        Some(Errno::EXIST) => Error::Exists { target },
+        // Opening a link without following it says one or the other.
+        Some(Errno::NOTDIR | Errno::LOOP) => Error::NotThrough { target },
+        Some(_) | None => Error::Io { target, source },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+use std::fs;
+use std::io::Cursor;
+use std::os::unix::fs::{PermissionsExt, symlink as make_symlink};
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{Error, Options, SetId, unpack};
+use crate::content::Slice;
+use crate::layout::{Entry, Kind};
+use crate::package::{Inconsistent, Package, ReadError};
+use crate::testing::{entry, file, package, raw_package, symlink};
+use crate::{Digest, content};
+
+fn unpack_bytes(bytes: &[u8], folder: &Path, options: &Options) -> Result<(), Error> {
+    unpack(&mut Package::open(Cursor::new(bytes))?, folder, options)
+}
+
+fn mode(path: &Path) -> Result<u32> {
+    Ok(fs::symlink_metadata(path)?.permissions().mode() & 0o7777)
+}
+
+fn sample() -> Vec<u8> {
+    let layout = [
+        file("bin/tool", 0o4755, b"#!/bin/sh\n"),
+        file("bin/same", 0o600, b"#!/bin/sh\n"),
+        symlink("bin/away", "/etc/passwd"),
+        file("share/locked/data", 0o444, b"data"),
+        file("share/locked/empty", 0o644, b""),
+        entry("share/locked", 0o040_500, Kind::Directory),
+        entry("share/sticky", 0o041_777, Kind::Directory),
+    ];
+    package(&layout, &[b"#!/bin/sh\n", b"data", b""])
+}
+
+#[test]
+fn files_links_and_modes_are_laid_out() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().join("new/root");
+    unpack_bytes(&sample(), &root, &Options::default())?;
+    let usr = root.join("usr");
+    assert_eq!(fs::read(usr.join("bin/tool"))?, b"#!/bin/sh\n");
+    assert_eq!(fs::read(usr.join("bin/same"))?, b"#!/bin/sh\n");
+    assert_eq!(fs::read(usr.join("share/locked/data"))?, b"data");
+    assert_eq!(fs::read(usr.join("share/locked/empty"))?, b"");
+    assert_eq!(
+        fs::read_link(usr.join("bin/away"))?,
+        Path::new("/etc/passwd")
+    );
+    assert_eq!(mode(&usr)?, 0o755);
+    assert_eq!(mode(&usr.join("bin"))?, 0o755);
+    assert_eq!(mode(&usr.join("bin/tool"))?, 0o755);
+    assert_eq!(mode(&usr.join("bin/same"))?, 0o600);
+    assert_eq!(mode(&usr.join("share/locked/data"))?, 0o444);
+    assert_eq!(mode(&usr.join("share/locked"))?, 0o500);
+    assert_eq!(mode(&usr.join("share/sticky"))?, 0o1777);
+    // The temporary folder is removed by its owner, who may not be root.
+    fs::set_permissions(usr.join("share/locked"), fs::Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+#[test]
+fn set_user_id_is_kept_on_request() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = package(&[file("bin/su", 0o6755, b"su")], &[b"su"]);
+    let options = Options {
+        set_id: SetId::Keep,
+    };
+    unpack_bytes(&bytes, folder.path(), &options)?;
+    assert_eq!(mode(&folder.path().join("usr/bin/su"))?, 0o6755);
+    Ok(())
+}
+
+#[test]
+fn two_packages_share_folders_but_not_files() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let first = package(&[file("bin/a", 0o755, b"a")], &[b"a"]);
+    let second = package(&[file("bin/b", 0o755, b"b")], &[b"b"]);
+    unpack_bytes(&first, folder.path(), &Options::default())?;
+    unpack_bytes(&second, folder.path(), &Options::default())?;
+    let again = unpack_bytes(&second, folder.path(), &Options::default());
+    assert!(matches!(again, Err(Error::Exists { target }) if target == "bin/b"));
+    Ok(())
+}
+
+/// A package with one file at a path that no writer accepts.
+fn hostile(layout: &[Entry]) -> Vec<u8> {
+    let slices = [Slice {
+        start: 0,
+        end: 4,
+        digest: Digest::of(b"evil"),
+    }];
+    raw_package(layout, &slices, b"evil")
+}
+
+#[test]
+fn a_package_does_not_leave_the_folder() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().join("root");
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside)?;
+    let out = outside.to_str().unwrap_or_default();
+    let evil = |target: &str| file(target, 0o755, b"evil");
+    let layouts = [
+        vec![evil("../../outside/x")],
+        vec![evil("a/../../../outside/x")],
+        vec![symlink("a", out), evil("a/x")],
+        vec![evil("a/x"), symlink("a", out)],
+        vec![symlink("a", out), evil("a")],
+    ];
+    for layout in layouts {
+        let result = unpack_bytes(&hostile(&layout), &root, &Options::default());
+        assert!(
+            matches!(result, Err(Error::Package(ReadError::Inconsistent(_)))),
+            "{layout:?}: {result:?}"
+        );
+        assert_eq!(fs::read_dir(&outside)?.count(), 0);
+        assert!(!root.exists(), "refused before anything was written");
+    }
+    Ok(())
+}
+
+#[test]
+fn links_in_the_folder_are_not_followed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside)?;
+    let bytes = package(&[file("bin/x", 0o755, b"x")], &[b"x"]);
+    for link in ["usr", "usr/bin", "usr/bin/x"] {
+        let root = folder.path().join(link.replace('/', "-"));
+        let link = root.join(link);
+        fs::create_dir_all(link.parent().unwrap_or(&root))?;
+        make_symlink(&outside, &link)?;
+        let result = unpack_bytes(&bytes, &root, &Options::default());
+        assert!(
+            matches!(result, Err(Error::NotThrough { .. } | Error::Exists { .. })),
+            "{result:?}"
+        );
+        assert_eq!(fs::read_dir(&outside)?.count(), 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn devices_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let device = entry("dev/sda", 0o060_600, Kind::BlockDevice);
+    let bytes = package(&[device], &[]);
+    let result = unpack_bytes(&bytes, folder.path(), &Options::default());
+    assert!(matches!(result, Err(Error::Unsupported { target }) if target == "dev/sda"));
+    Ok(())
+}
+
+#[test]
+fn damaged_content_is_found() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let slices = [Slice {
+        start: 0,
+        end: 4,
+        digest: Digest::of(b"good"),
+    }];
+    let bytes = raw_package(&[file("a", 0o644, b"good")], &slices, b"evil");
+    let result = unpack_bytes(&bytes, folder.path(), &Options::default());
+    assert!(matches!(
+        result,
+        Err(Error::Package(ReadError::Content(content::Error::Digest {
+            offset: 0,
+            ..
+        })))
+    ));
+    Ok(())
+}
+
+#[test]
+fn an_unsafe_path_is_named() {
+    let error = Error::from(Inconsistent::PathTwice {
+        target: "a".to_owned(),
+    });
+    assert_eq!(
+        error.to_string(),
+        "the path \"a\" stands twice in the layout"
+    );
+}
