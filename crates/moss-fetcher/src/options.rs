@@ -1,0 +1,60 @@
+//! How to fetch.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+/// How a [`crate::Fetcher`] behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The most fetches at one time; the others wait. 4 unless told otherwise.
+    pub parallel: NonZero<usize>,
+    /// What servers are told who asks.
+    pub user_agent: String,
+    /// How long connecting may take. 15 seconds unless told otherwise.
+    pub connect_timeout: Duration,
+    /// How long a server may send nothing. 30 seconds unless told otherwise.
+    pub stall_timeout: Duration,
+    /// How often one URL is tried when the connection breaks or the server is overloaded.
+    /// 4 times unless told otherwise.
+    pub attempts: NonZero<u32>,
+    /// The pause before the second attempt; it doubles with each further one. Half a second
+    /// unless told otherwise.
+    pub backoff: Duration,
+    /// The longest pause between attempts, also when a server asks for a longer one. 20 seconds
+    /// unless told otherwise.
+    pub longest_pause: Duration,
+    /// The most redirects that are followed. 10 unless told otherwise.
+    pub redirects: usize,
+    /// Whether `file` URLs may be read. Refused unless told otherwise.
+    pub file_urls: FileUrls,
+    /// A client to use instead of an own one, such as one with further root certificates. It
+    /// then decides about redirects, the user agent and the time to connect.
+    pub client: Option<reqwest::Client>,
+}
+
+/// Whether `file` URLs may be read. Where URLs come from others, they would show them any file
+/// that the service can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileUrls {
+    /// They are an error.
+    Refused,
+    /// They are read.
+    Allowed,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parallel: NonZero::new(4).unwrap_or(NonZero::<usize>::MIN),
+            user_agent: concat!("moss-fetcher/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_timeout: Duration::from_secs(15),
+            stall_timeout: Duration::from_secs(30),
+            attempts: NonZero::new(4).unwrap_or(NonZero::<u32>::MIN),
+            backoff: Duration::from_millis(500),
+            longest_pause: Duration::from_secs(20),
+            redirects: 10,
+            file_urls: FileUrls::Refused,
+            client: None,
+        }
+    }
+}
