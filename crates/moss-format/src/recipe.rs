@@ -11,8 +11,10 @@
 
 mod diagnostic;
 mod field;
+mod fields;
 mod lint;
 mod name;
+mod number;
 mod options;
 mod package;
 mod phase;
@@ -127,7 +129,7 @@ impl Recipe {
 
     /// The folder, below the build's own, that the scripts start in: that of
     /// the first source that is laid into one.
-    pub fn work_directory(&self) -> Option<&str> {
+    pub fn work_directory(&self) -> Option<&upstream::RelativePath> {
         self.upstreams.iter().find_map(|source| source.directory())
     }
 }

@@ -1,37 +1,26 @@
-//! Reads and expands every real recipe there is.
+//! Recipes: reading them, what is said about them, expanding their scripts;
+//! first on texts made for it, then on every real recipe there is.
 
 #[path = "corpus/bundle.rs"]
 mod bundle;
 #[path = "corpus/place.rs"]
 mod place;
 mod recipes {
+    mod diagnostics;
+    pub(crate) mod expansion;
     pub(crate) mod history;
+    mod reading;
 }
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU32;
+use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use moss_format::recipe::{Phase, Recipe};
-use moss_format::script::{self, Context, Folders};
+use moss_format::script::{self, BuildPath};
+use recipes::expansion::context;
 use recipes::history;
-
-fn context(recipe: &Recipe) -> Result<Context> {
-    let folders = Folders {
-        pkgdir: "/build/recipe/pkg".parse()?,
-        sourcedir: "/build/sources".parse()?,
-        workdir: "/build/root/source".parse()?,
-        installroot: "/build/install".parse()?,
-        buildroot: "/build/root".parse()?,
-    };
-    Ok(Context::new(
-        recipe,
-        folders,
-        NonZeroU32::MIN,
-        1_700_000_000,
-    ))
-}
 
 #[test]
 fn recipes_with_archives_parse_and_expand() -> Result<()> {
@@ -44,10 +33,11 @@ fn recipes_with_archives_parse_and_expand() -> Result<()> {
         let text = fs::read_to_string(&path)?;
         let named = || format!("{}", path.display());
         let (recipe, _) = Recipe::parse(&text).with_context(named)?;
-        let install = script::assemble(&recipe, Phase::Install, &context(&recipe)?)?;
+        let context = context(&recipe, "/b")?;
+        let install = script::assemble(&recipe, Phase::Install, &context)?;
         assert!(install.is_some(), "{}", path.display());
         for phase in Phase::ALL {
-            script::assemble(&recipe, phase, &context(&recipe)?).with_context(named)?;
+            script::assemble(&recipe, phase, &context).with_context(named)?;
         }
         recipes += 1;
     }
@@ -55,19 +45,38 @@ fn recipes_with_archives_parse_and_expand() -> Result<()> {
     Ok(())
 }
 
+/// Every recipe at the tip reads, and bash takes what its scripts become.
 #[test]
-fn recipes_at_the_tip_parse_and_expand() -> Result<()> {
+fn recipes_at_the_tip_become_bash() -> Result<()> {
     let Some(corpus) = place::find()? else {
         return Ok(());
     };
     let repository = bundle::check_out(&corpus)?;
     let recipes = history::at_tip(repository.path())?;
     assert_eq!(recipes.len(), 835);
+    let root: BuildPath = "/b".parse()?;
+    let file = tempfile::NamedTempFile::new()?;
     for (path, text) in recipes {
         let (recipe, _) = Recipe::parse(&text).with_context(|| path.clone())?;
-        for phase in Phase::ALL {
-            script::assemble(&recipe, phase, &context(&recipe)?).with_context(|| path.clone())?;
+        for source in &recipe.upstreams {
+            if let Some(directory) = source.directory() {
+                root.join(directory).with_context(|| path.clone())?;
+            }
         }
+        let context = context(&recipe, "/b")?;
+        let mut scripts = String::new();
+        for phase in Phase::ALL {
+            let script =
+                script::assemble(&recipe, phase, &context).with_context(|| path.clone())?;
+            scripts.push_str(&script.unwrap_or_default());
+        }
+        fs::write(file.path(), scripts)?;
+        let checked = Command::new("bash").arg("-n").arg(file.path()).output()?;
+        ensure!(
+            checked.status.success(),
+            "{path}: {}",
+            String::from_utf8_lossy(&checked.stderr)
+        );
     }
     Ok(())
 }
@@ -85,6 +94,7 @@ fn the_history_parses_but_for_known_recipes() -> Result<()> {
     let mut failures = Vec::new();
     let mut counts = BTreeMap::new();
     for (blob, text) in &recipes {
+        let named = blob.get(..8).unwrap_or(blob);
         match Recipe::parse(text) {
             Ok((_, found)) => {
                 for diagnostic in found {
@@ -94,7 +104,7 @@ fn the_history_parses_but_for_known_recipes() -> Result<()> {
             }
             Err(failure) => {
                 for error in failure.diagnostics().iter().filter(|d| d.is_error()) {
-                    failures.push(format!("{}: {error}", &blob[..8]));
+                    failures.push(format!("{named}: {error}"));
                 }
             }
         }

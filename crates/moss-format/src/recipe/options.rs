@@ -1,7 +1,8 @@
 //! The switches of a recipe.
 
 use super::diagnostic::{Code, Diagnostic};
-use super::read::{Fields, Reader};
+use super::fields::Fields;
+use super::read::Reader;
 use super::span::Spanned;
 use super::yaml::{Node, Value};
 
@@ -78,25 +79,43 @@ pub enum TuningValue {
 impl Reader<'_> {
     /// The switches among a recipe's fields.
     pub(crate) fn options(&mut self, fields: &mut Fields<'_>) -> Options {
-        let toolchain = self.toolchain(fields);
-        let mut flag = |key: &str, default: bool| {
-            fields
-                .given(self, key)
-                .and_then(|node| self.flag(node, &format!("`{key}`")))
-                .map_or(default, Spanned::into_value)
-        };
         Options {
-            networking: flag("networking", false),
-            toolchain,
-            strip: flag("strip", true),
-            debug: flag("debug", true),
-            lastrip: flag("lastrip", true),
-            emul32: flag("emul32", false),
-            cspgo: flag("cspgo", false),
-            samplepgo: flag("samplepgo", false),
-            mold: flag("mold", false),
-            compressman: flag("compressman", false),
+            networking: self.switch(fields, "networking", false),
+            toolchain: self.toolchain(fields),
+            strip: self.switch(fields, "strip", true),
+            debug: self.switch(fields, "debug", true),
+            lastrip: self.switch(fields, "lastrip", true),
+            emul32: self.not_honoured(fields, "emul32"),
+            cspgo: self.not_honoured(fields, "cspgo"),
+            samplepgo: self.not_honoured(fields, "samplepgo"),
+            mold: self.not_honoured(fields, "mold"),
+            compressman: self.not_honoured(fields, "compressman"),
         }
+    }
+
+    fn switch(&mut self, fields: &mut Fields<'_>, key: &str, default: bool) -> bool {
+        fields
+            .given(self, key)
+            .and_then(|node| self.flag(node, &format!("`{key}`")))
+            .map_or(default, Spanned::into_value)
+    }
+
+    /// A switch that builds do not act on yet.
+    fn not_honoured(&mut self, fields: &mut Fields<'_>, key: &str) -> bool {
+        let Some(node) = fields.given(self, key) else {
+            return false;
+        };
+        let Some(flag) = self.flag(node, &format!("`{key}`")) else {
+            return false;
+        };
+        if *flag.value() {
+            self.report(Diagnostic::note(
+                Code::NotHonoured,
+                node.span,
+                format!("`{key}` is not acted on by builds"),
+            ));
+        }
+        flag.into_value()
     }
 
     fn toolchain(&mut self, fields: &mut Fields<'_>) -> Toolchain {

@@ -5,8 +5,9 @@ use crate::glob::Pattern;
 
 use super::diagnostic::{Code, Diagnostic};
 use super::field::Identity;
+use super::fields::Fields;
 use super::name::Name;
-use super::read::{Fields, Reader};
+use super::read::Reader;
 use super::span::Spanned;
 use super::yaml::{Node, Value};
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::fields::Fields;
 use super::name::Name;
-use super::read::{Fields, Reader};
+use super::read::Reader;
 use super::script_text::Script;
 use super::span::Spanned;
 use super::yaml::Node;

@@ -4,9 +4,11 @@ use crate::dependency::Dependency;
 
 use super::diagnostic::{Code, Diagnostic};
 use super::field::Identity;
+use super::fields::Fields;
 use super::name::Version;
+use super::number;
 use super::options;
-use super::read::{self, Fields, Reader};
+use super::read::Reader;
 use super::span::Spanned;
 use super::yaml::Node;
 use super::{Profile, Recipe, Scripts, Tuning};
@@ -59,7 +61,7 @@ impl Reader<'_> {
         let summary = self.needed(&mut fields, "summary", &identity);
         let description = self.needed(&mut fields, "description", &identity);
         let upstreams = match fields.given(self, "upstreams") {
-            Some(node) => self.upstreams(node),
+            Some(node) => self.upstreams(node, &identity),
             None => Vec::new(),
         };
         let builddeps = self.dependencies(&mut fields, "builddeps");
@@ -131,8 +133,8 @@ impl Reader<'_> {
     fn version(&mut self, fields: &mut Fields<'_>) -> Option<Spanned<Version>> {
         let node = fields.require(self, "version")?;
         let version: Spanned<Version> = self.parsed(node, "the version", Code::BadVersion)?;
-        if let Some(number) = read::as_number(&version)
-            && read::is_plain(node)
+        if let Some(number) = number::as_number(&version)
+            && number::is_plain(node)
             && number != version.as_str()
         {
             self.report(

@@ -24,7 +24,7 @@ pub enum Invalid {
 }
 
 /// An absolute path of which every character stands for itself in a shell:
-/// letters, digits and `/ . _ - + @`. Recipes write `%(installroot)` without
+/// letters, digits and `/ + . _ - @ ~`. Recipes write `%(installroot)` without
 /// quotes, so nothing else would be safe.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuildPath(String);
@@ -55,7 +55,7 @@ impl FromStr for BuildPath {
             return Err(Invalid::Dots(text.to_owned()));
         }
         let is_safe =
-            |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
+            |c: char| c.is_alphanumeric() || matches!(c, '/' | '+' | '.' | '_' | '-' | '@' | '~');
         match text.chars().find(|&c| !is_safe(c)) {
             Some(character) => Err(Invalid::Character {
                 path: text.to_owned(),

@@ -1,0 +1,150 @@
+//! The keys of a mapping, each taken once.
+
+use super::diagnostic::{Code, Diagnostic};
+use super::read::Reader;
+use super::span::{Span, Spanned};
+use super::yaml::{Node, Value};
+
+impl Reader<'_> {
+    /// The fields of a mapping, each to be taken once.
+    pub(crate) fn fields<'node>(
+        &mut self,
+        node: &'node Node,
+        what: &'static str,
+    ) -> Option<Fields<'node>> {
+        let Value::Mapping(entries) = &node.value else {
+            self.wrong_type(node, what, "a mapping");
+            return None;
+        };
+        let mut fields = Fields {
+            what,
+            span: node.span,
+            open: Vec::with_capacity(entries.len()),
+        };
+        for (key, value) in entries {
+            let Some(name) = self.text(key, "a key") else {
+                continue;
+            };
+            if fields.open.iter().any(|field| *field.name == *name) {
+                self.report(Diagnostic::error(
+                    Code::DuplicateKey,
+                    key.span,
+                    format!("`{name}` stands twice in {what}"),
+                ));
+                continue;
+            }
+            fields.open.push(Field { name, value });
+        }
+        Some(fields)
+    }
+}
+
+struct Field<'node> {
+    name: Spanned<String>,
+    value: &'node Node,
+}
+
+/// The fields of one mapping that were not taken yet.
+pub(crate) struct Fields<'node> {
+    what: &'static str,
+    span: Span,
+    open: Vec<Field<'node>>,
+}
+
+impl<'node> Fields<'node> {
+    /// Takes an optional field.
+    pub(crate) fn take(&mut self, name: &str) -> Option<&'node Node> {
+        let at = self.open.iter().position(|field| *field.name == *name)?;
+        Some(self.open.remove(at).value)
+    }
+
+    /// Takes an optional field; one with no value is reported and counts as
+    /// absent.
+    pub(crate) fn given(&mut self, reader: &mut Reader<'_>, name: &str) -> Option<&'node Node> {
+        let node = self.take(name)?;
+        if node.is_null() {
+            reader.warn_empty(node, &format!("`{name}`"));
+            return None;
+        }
+        Some(node)
+    }
+
+    /// Takes a field that must be there.
+    pub(crate) fn require(&mut self, reader: &mut Reader<'_>, name: &str) -> Option<&'node Node> {
+        let found = self.take(name);
+        if found.is_none() {
+            reader.report(Diagnostic::error(
+                Code::MissingKey,
+                Span::at(self.span.start),
+                format!("{} has no `{name}`", self.what),
+            ));
+        }
+        found
+    }
+
+    /// Warns about every field that nothing took.
+    pub(crate) fn finish(self, reader: &mut Reader<'_>, known: &[&str]) {
+        for field in self.open {
+            let mut warning = Diagnostic::warning(
+                Code::UnknownKey,
+                field.name.span(),
+                format!(
+                    "`{}` is not a key of {} and has no effect",
+                    field.name, self.what
+                ),
+            );
+            if let Some(meant) = nearest(&field.name, known) {
+                warning = warning.with_help(format!("did you mean `{meant}`?"));
+            }
+            reader.report(warning);
+        }
+    }
+}
+
+/// The known key that an unknown one most likely stands for.
+fn nearest<'known>(unknown: &str, known: &[&'known str]) -> Option<&'known str> {
+    if unknown.len() > 32 {
+        return None;
+    }
+    known
+        .iter()
+        .map(|&key| (distance(unknown, key), key))
+        .filter(|&(distance, key)| distance <= 2 && distance < key.len() / 2)
+        .min()
+        .map(|(_, key)| key)
+        .or_else(|| {
+            let shares = |key: &&&str| {
+                unknown.len() >= 3 && key.starts_with(unknown.get(..3).unwrap_or("\0"))
+            };
+            known.iter().find(shares).copied()
+        })
+}
+
+/// How many letters must be added, removed or changed to get from one to the
+/// other.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (i, a) in from.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for ((b, diagonal), above) in to.chars().zip(row.iter()).zip(row.iter().skip(1)) {
+            let left = next.last().copied().unwrap_or(i);
+            let change = diagonal + usize::from(a != b);
+            next.push(change.min(above + 1).min(left + 1));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_find_their_neighbour() {
+        let known = ["tuning", "builddeps", "rundeps", "check"];
+        assert_eq!(nearest("builddep", &known), Some("builddeps"));
+        assert_eq!(nearest("tune", &known), Some("tuning"));
+        assert_eq!(nearest("zzz", &known), None);
+    }
+}

@@ -1,0 +1,203 @@
+//! What is said about recipes that are wrong or questionable.
+
+use std::collections::BTreeSet;
+
+use moss_format::recipe::{Code, Diagnostic, Recipe};
+
+const SOUND: &str = "\
+name        : sound
+version     : 1.2.3
+release     : 4
+homepage    : https://example.org/sound
+upstreams   :
+    - https://example.org/sound-1.2.3.tar.xz : 0b0e3aa07c8c063ddf40b082bdf7e37a1562bda40a0ff5272957f3e987e0e54b
+summary     : Nothing is wrong with it
+description : |
+    A recipe that nothing is to be said about.
+license     : MPL-2.0
+builddeps   :
+    - pkgconfig(zlib)
+build       : |
+    %make
+install     : |
+    %make_install
+";
+
+fn findings(text: &str) -> Vec<Diagnostic> {
+    match Recipe::parse(text) {
+        Ok((_, findings)) => findings,
+        Err(failure) => failure.into_diagnostics(),
+    }
+}
+
+fn lines(text: &str) -> String {
+    let findings = findings(text);
+    let lines: Vec<String> = findings.iter().map(Diagnostic::to_string).collect();
+    lines.join("\n")
+}
+
+/// The sound recipe with one piece replaced.
+fn with(old: &str, new: &str) -> String {
+    assert!(SOUND.contains(old), "{old:?}");
+    SOUND.replacen(old, new, 1)
+}
+
+#[test]
+fn a_sound_recipe_has_no_findings() {
+    assert_eq!(findings(SOUND), []);
+}
+
+#[test]
+fn syntax_errors_stop_at_their_place() {
+    insta::assert_snapshot!(lines(&with("release     : 4", "release     : [4")));
+    insta::assert_snapshot!(lines("a: 1\n---\nb: 2\n"));
+    insta::assert_snapshot!(lines("a: *nowhere\n"));
+    insta::assert_snapshot!(lines(""));
+    insta::assert_snapshot!(lines("just text"));
+}
+
+#[test]
+fn every_error_of_a_recipe_is_reported_at_once() {
+    let text = "\
+name: no name
+version: 1/2
+release: -1
+upstreams:
+    - http://example.org/a.tar.gz
+    - https://example.org/b.tar.gz: deadbeef
+    - https://example.org/c.tar.gz: {stripdirs: 1}
+    - file:///etc/passwd: 0b0e3aa07c8c063ddf40b082bdf7e37a1562bda40a0ff5272957f3e987e0e54b
+    - git|https://example.org/d.git: --upload-pack=x
+    - git|https://example.org/e.git: {clonedir: ../../home}
+    - https://example.org/f.tar.gz: x
+      https://example.org/g.tar.gz: y
+summary: [not, a, text]
+description: |
+    Some
+license: MPL-2.0
+builddeps:
+    - pkgconfig(zlib
+networking: perhaps
+toolchain: tcc
+packages:
+    - \"%(name)-a\": {paths: [/a: sometimes]}
+    - a b: {}
+    - twice: {}
+    - twice: {}
+install: [make]
+release: 2
+";
+    insta::assert_snapshot!(lines(text));
+}
+
+#[test]
+fn questionable_values_are_warned_of() {
+    let text = "\
+name: warned
+version: 1.10
+release: 1
+homepage:
+upstreams:
+    - http://example.org/a.tar.gz: 0b0e3aa07c8c063ddf40b082bdf7e37a1562bda40a0ff5272957f3e987e0e54b
+    - git|git://example.org/b.git: v1.10
+    - https://example.org/c.txt:
+        hash: 0b0e3aa07c8c063ddf40b082bdf7e37a1562bda40a0ff5272957f3e987e0e54b
+        unpack: no
+        extract: false
+summary: With %(nmae)
+description: x
+license: [MPL-2.0, '']
+rundeps:
+    - binary(broken
+buildeps: []
+tune: [lto]
+networking: yes
+emul32: true
+tuning:
+    - lto: thin
+profiles:
+    - emul32:
+        setup: |
+            %bolt_it
+packages:
+    - \"%(name)-libs\":
+        rundep: []
+setup: |
+    %configure --with-%(unknown)
+
+    printf %s \"%(name)\" 100%
+build: \"%mkae\"
+workload: |
+    %make check
+";
+    insta::assert_snapshot!(lines(text));
+}
+
+#[test]
+fn findings_serialise_for_machines() {
+    let findings = findings(&with("release     : 4", "release     : 0"));
+    insta::assert_json_snapshot!(findings);
+}
+
+#[test]
+fn columns_count_characters() {
+    let text = with(
+        "build       : |\n    %make",
+        "build       : |\n    echo é; %nothing",
+    );
+    insta::assert_snapshot!(lines(&text));
+}
+
+#[test]
+fn versions_ask_for_quotes_only_where_they_matter() {
+    for (version, asks) in [
+        ("1.10", true),
+        ("\"1.10\"", false),
+        ("!!str 1.10", false),
+        ("1.2.3", false),
+        ("47.0", false),
+        ("059", true),
+    ] {
+        let text = with("1.2.3\nrelease", &format!("{version}\nrelease"));
+        let found = findings(&text);
+        let asked = found
+            .iter()
+            .any(|found| found.code == Code::UnquotedVersion);
+        assert_eq!(asked, asks, "{version}");
+        let (recipe, _) = Recipe::parse(&text).unwrap();
+        let written = version.trim_start_matches("!!str ").trim_matches('"');
+        assert_eq!(recipe.version.as_str(), written);
+    }
+}
+
+#[test]
+fn codes_are_stable_distinct_and_explained() {
+    let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(codes.len(), Code::ALL.len());
+    let table: Vec<String> = Code::ALL
+        .iter()
+        .map(|code| format!("{code}: {}", code.explanation()))
+        .collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
+
+#[test]
+fn hostile_yaml_is_refused_quickly() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..20 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+    }
+    let deep = "[".repeat(10_000);
+    let blocks: String = (0..100).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    let inside = "a: &a [*a]\n";
+    let large = "x".repeat(2 * 1024 * 1024);
+    for text in [bomb.as_str(), &deep, &blocks, inside, &large] {
+        let failure = Recipe::parse(text).unwrap_err();
+        let code = failure.first().code;
+        assert!(
+            matches!(code, Code::YamlSyntax | Code::TooLarge),
+            "{failure}"
+        );
+    }
+}
