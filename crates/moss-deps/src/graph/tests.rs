@@ -1,0 +1,297 @@
+use proptest::prelude::{Just, Strategy, any, proptest};
+
+use super::*;
+
+fn dependency(text: &str) -> Dependency {
+    text.parse().unwrap()
+}
+
+/// `"gcc: binary(as) | binary(gcc)"` needs the first and provides the second. Every node also
+/// provides its name.
+fn node(line: &str) -> Node<&str> {
+    let (id, rest) = line.split_once(':').unwrap();
+    let (needs, provides) = rest.split_once('|').unwrap_or((rest, ""));
+    Node::new(id)
+        .needs(needs.split_whitespace().map(dependency))
+        .provides(
+            provides
+                .split_whitespace()
+                .map(|text| text.parse().unwrap()),
+        )
+        .package(id)
+        .unwrap()
+}
+
+fn graph<'a>(lines: &[&'a str]) -> Graph<&'a str> {
+    Graph::new(lines.iter().map(|line| node(line)))
+}
+
+/// A small distribution with two cycles, one of which needs the other.
+const LINES: [&str; 9] = [
+    "nano: pkgconfig(ncursesw) binary(gcc) binary(git)",
+    "ncurses: binary(gcc) | pkgconfig(ncursesw)",
+    "gcc: binary(as) binary(gcc) glibc | binary(gcc)",
+    "binutils: binary(gcc) | binary(as)",
+    "glibc: binary(gcc) python",
+    "meson: python binary(ninja)",
+    "ninja: meson | binary(ninja)",
+    "python:",
+    "docs: nano meson",
+];
+
+#[test]
+fn batches_come_in_the_order_of_needs() {
+    let one = Step::One;
+    let cycle = |members: &[&'static str]| Step::Cycle(members.to_vec());
+    assert_eq!(
+        graph(&LINES).batches(),
+        [
+            vec![one("python")],
+            vec![
+                cycle(&["binutils", "gcc", "glibc"]),
+                cycle(&["meson", "ninja"])
+            ],
+            vec![one("ncurses")],
+            vec![one("nano")],
+            vec![one("docs")],
+        ]
+    );
+}
+
+#[test]
+fn edges_say_what_caused_them() {
+    let graph = graph(&LINES);
+    let edges: Vec<_> = graph.dependencies_of(&"gcc").collect();
+    let (assembler, libc) = (dependency("binary(as)"), dependency("glibc"));
+    assert_eq!(
+        edges,
+        [
+            Edge {
+                on: &"binutils",
+                needs: vec![&assembler]
+            },
+            Edge {
+                on: &"glibc",
+                needs: vec![&libc]
+            },
+        ]
+    );
+    assert_eq!(graph.dependencies_of(&"unknown").count(), 0);
+}
+
+#[test]
+fn what_no_other_recipe_provides_is_unmet() {
+    let graph = graph(&LINES);
+    assert_eq!(graph.unmet(&"nano"), [dependency("binary(git)")]);
+    assert_eq!(
+        graph.unmet(&"gcc"),
+        [dependency("binary(gcc)")],
+        "only the last gcc has it"
+    );
+    assert_eq!(graph.unmet(&"python"), []);
+}
+
+#[test]
+fn every_provider_of_a_need_comes_first() {
+    let graph = graph(&["a: binary(cc)", "clang: | binary(cc)", "gcc: | binary(cc)"]);
+    let on: Vec<_> = graph.dependencies_of(&"a").map(|edge| *edge.on).collect();
+    assert_eq!(on, ["clang", "gcc"]);
+}
+
+#[test]
+fn dependents_are_found_around_corners() {
+    let graph = graph(&LINES);
+    assert_eq!(
+        graph.dependents_of(&"ncurses"),
+        BTreeSet::from([&"docs", &"nano"])
+    );
+    let of_gcc = BTreeSet::from([&"binutils", &"docs", &"glibc", &"nano", &"ncurses"]);
+    assert_eq!(graph.dependents_of(&"gcc"), of_gcc);
+}
+
+#[test]
+fn why_gives_a_shortest_chain() {
+    let graph = graph(&LINES);
+    let chain = |from, to| {
+        let edges = graph.why(&from, &to)?;
+        Some(edges.into_iter().map(|edge| *edge.on).collect::<Vec<_>>())
+    };
+    assert_eq!(chain("docs", "python"), Some(vec!["meson", "python"]));
+    assert_eq!(chain("nano", "binutils"), Some(vec!["gcc", "binutils"]));
+    assert_eq!(chain("gcc", "gcc"), Some(vec!["binutils", "gcc"]));
+    assert_eq!(chain("python", "docs"), None);
+    assert_eq!(chain("python", "unknown"), None);
+}
+
+#[test]
+fn a_cycle_is_entered_where_published_stones_allow() {
+    let graph = graph(&LINES);
+    let members = ["binutils", "gcc", "glibc"];
+    let all = graph.order_cycle(&members, |_, _| true);
+    assert_eq!(all, Ok(members.to_vec()));
+    let only_gcc = graph.order_cycle(&members, |_, need| *need == dependency("binary(gcc)"));
+    assert_eq!(
+        only_gcc,
+        Ok(vec!["binutils", "glibc", "gcc"]),
+        "gcc comes after what it lacks"
+    );
+    let no_gcc = graph.order_cycle(&members, |_, need| *need != dependency("binary(gcc)"));
+    assert_eq!(no_gcc, Ok(vec!["gcc", "binutils", "glibc"]));
+}
+
+#[test]
+fn a_cycle_without_a_way_in_is_named() {
+    let graph = graph(&LINES);
+    let members = ["binutils", "gcc", "glibc"];
+    let stuck = graph
+        .order_cycle(&members, |_, need| *need == dependency("glibc"))
+        .unwrap_err();
+    assert_eq!(
+        stuck.to_string(),
+        "the cycle has no member to begin with: `binutils` lacks `binary(gcc)`; `gcc` lacks \
+         `binary(as)`; `glibc` lacks `binary(gcc)`"
+    );
+}
+
+#[test]
+fn nodes_of_one_id_are_taken_together() {
+    let graph = graph(&["a: b", "b:", "a: c", "c: | binary(c)", "a: b binary(c)"]);
+    assert_eq!(graph.len(), 3);
+    let needs: Vec<_> = graph
+        .dependencies_of(&"a")
+        .map(|edge| edge.needs.len())
+        .collect();
+    assert_eq!(needs, [1, 2]);
+}
+
+#[test]
+fn a_long_chain_does_not_exhaust_the_stack() {
+    let chain = (0..100_000_u32).map(|number| {
+        let node = Node::new(number).package(&number.to_string()).unwrap();
+        let next = number + 1;
+        node.needs([dependency(&next.to_string())])
+    });
+    assert_eq!(Graph::new(chain).batches().len(), 100_000);
+}
+
+/// Names of the nodes and for each those that it needs.
+fn random() -> impl Strategy<Value = Vec<(u32, Vec<u32>)>> {
+    (1..14_u32).prop_flat_map(|count| {
+        let needs = proptest::collection::vec(0..count + 2, 0..4);
+        let all = proptest::collection::vec(needs, count as usize);
+        all.prop_map(|all| (0..).zip(all).collect::<Vec<_>>())
+    })
+}
+
+fn build(nodes: &[(u32, Vec<u32>)]) -> Graph<u32> {
+    Graph::new(nodes.iter().map(|(id, needs)| {
+        let needs = needs.iter().map(|need| dependency(&need.to_string()));
+        Node::new(*id)
+            .needs(needs)
+            .package(&id.to_string())
+            .unwrap()
+    }))
+}
+
+/// Whom each node reaches, the slow and obvious way.
+fn reachable(nodes: &[(u32, Vec<u32>)]) -> BTreeMap<u32, BTreeSet<u32>> {
+    let known: BTreeSet<_> = nodes.iter().map(|(id, _)| *id).collect();
+    let mut reach: BTreeMap<u32, BTreeSet<u32>> = nodes
+        .iter()
+        .map(|(id, needs)| {
+            let others = needs
+                .iter()
+                .copied()
+                .filter(|need| known.contains(need) && need != id);
+            (*id, others.collect())
+        })
+        .collect();
+    for _ in nodes {
+        let before = reach.clone();
+        for reached in reach.values_mut() {
+            let further: Vec<_> = reached.iter().flat_map(|on| &before[on]).copied().collect();
+            reached.extend(further);
+        }
+    }
+    reach
+}
+
+proptest! {
+    #[test]
+    fn order_respects_all_edges_outside_of_cycles(nodes in random()) {
+        let graph = build(&nodes);
+        let order = graph.order();
+        let place: BTreeMap<u32, usize> = order
+            .iter()
+            .enumerate()
+            .flat_map(|(place, step)| step.members().iter().map(move |&id| (id, place)))
+            .collect();
+        assert_eq!(place.len(), nodes.len());
+        assert_eq!(order.iter().map(|step| step.members().len()).sum::<usize>(), nodes.len());
+        let reach = reachable(&nodes);
+        for (id, _) in &nodes {
+            for edge in graph.dependencies_of(id) {
+                let cyclic = reach[edge.on].contains(id);
+                assert_eq!(place[edge.on] == place[id], cyclic);
+                assert!(place[edge.on] <= place[id], "{id} needs {}", edge.on);
+            }
+            assert_eq!(
+                graph.dependents_of(id).into_iter().copied().collect::<Vec<_>>(),
+                nodes
+                    .iter()
+                    .map(|(other, _)| *other)
+                    .filter(|other| other != id && reach[other].contains(id))
+                    .collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn no_need_is_dropped(nodes in random()) {
+        let graph = build(&nodes);
+        for (id, needs) in &nodes {
+            let mut kept: BTreeSet<_> = graph.unmet(id).iter().cloned().collect();
+            for edge in graph.dependencies_of(id) {
+                kept.extend(edge.needs.into_iter().cloned());
+            }
+            let needs: BTreeSet<_> = needs.iter().map(|need| dependency(&need.to_string())).collect();
+            assert_eq!(kept, needs);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_input_does_not_matter(
+        (nodes, shuffled) in random().prop_flat_map(|nodes| (Just(nodes.clone()), Just(nodes).prop_shuffle()))
+    ) {
+        assert_eq!(build(&nodes).batches(), build(&shuffled).batches());
+    }
+
+    #[test]
+    fn a_way_through_a_cycle_meets_every_need(nodes in random(), published in any::<u16>()) {
+        let graph = build(&nodes);
+        let is_published = |need: &Dependency| {
+            need.name().parse::<u32>().is_ok_and(|number| published >> number & 1 == 1)
+        };
+        for step in graph.order() {
+            let Step::Cycle(members) = step else { continue };
+            let (built, stuck) = match graph.order_cycle(&members, |_, need| is_published(need)) {
+                Ok(order) => (order, Vec::new()),
+                Err(stuck) => (Vec::new(), stuck.missing),
+            };
+            for (place, id) in built.iter().enumerate() {
+                for edge in graph.dependencies_of(id).filter(|edge| members.contains(edge.on)) {
+                    let met = built[..place].contains(edge.on);
+                    assert!(met || edge.needs.iter().all(|need| is_published(need)));
+                }
+            }
+            for (_, needs) in &stuck {
+                assert!(!needs.is_empty());
+                for need in needs {
+                    assert!(!is_published(need));
+                    assert!(stuck.iter().any(|(id, _)| id.to_string() == need.name()));
+                }
+            }
+            assert!(built.len() == members.len() || !stuck.is_empty());
+        }
+    }
+}
