@@ -1,2 +1,26 @@
-//! Stub.
-fn main() {}
+//! The forge as a program: `forge --config FILE`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+
+/// A GitHub-compatible forge for one machine.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration, in TOML.
+    #[arg(long)]
+    config: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let config: forge::Config = service::config::load(&arguments.config)?;
+    service::telemetry::init(&config.log).context("cannot read the log filter")?;
+    service::run(|supervisor| async move {
+        let running = forge::start(config, &supervisor).await?;
+        tracing::info!(address = %running.address, url = %running.forge.url(), "the forge is open");
+        Ok(running)
+    })
+}

@@ -1,0 +1,174 @@
+//! The handle, and what all its clones share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use jsonwebtoken::DecodingKey;
+use service::Supervisor;
+use tokio::sync::watch;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::fault::Faults;
+use crate::git::GitError;
+use crate::git::backend::Backend;
+use crate::rest::limit::Limits;
+use crate::shape::Urls;
+use crate::state::State;
+use crate::traffic::Traffic;
+
+/// A running forge. Cheap to clone; all clones are one forge.
+///
+/// Its methods are what people do on the web: they need no HTTP and no permission.
+#[derive(Debug, Clone)]
+pub struct Forge {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) app: config::App,
+    pub(crate) app_key: DecodingKey,
+    pub(crate) urls: Urls,
+    pub(crate) clock: Clock,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) client: reqwest::Client,
+    webhook_url: RwLock<Option<Url>>,
+    /// Webhooks on their way.
+    pub(crate) flights: AtomicUsize,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) traffic: Traffic,
+    pub(crate) limits: Limits,
+    revision: watch::Sender<u64>,
+    pub(crate) data: PathBuf,
+    pub(crate) backend: Backend,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("urls", &self.urls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Shared`] is made of.
+pub(crate) struct Parts {
+    pub(crate) state: State,
+    pub(crate) app: config::App,
+    pub(crate) app_key: DecodingKey,
+    pub(crate) urls: Urls,
+    pub(crate) clock: Clock,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) client: reqwest::Client,
+    pub(crate) data: PathBuf,
+    pub(crate) backend: Backend,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let webhook_url = parts.app.webhook_url.clone();
+        Self {
+            state: Mutex::new(parts.state),
+            app: parts.app,
+            app_key: parts.app_key,
+            urls: parts.urls,
+            clock: parts.clock,
+            supervisor: parts.supervisor,
+            client: parts.client,
+            webhook_url: RwLock::new(webhook_url),
+            flights: AtomicUsize::new(0),
+            faults: Arc::default(),
+            traffic: Traffic::default(),
+            limits: Limits::default(),
+            revision: watch::Sender::new(0),
+            data: parts.data,
+            backend: parts.backend,
+        }
+    }
+
+    /// The tables. Never held across an await or a git operation.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes those who wait for a change.
+    pub(crate) fn changed(&self) {
+        self.revision.send_modify(|revision| *revision += 1);
+    }
+
+    pub(crate) fn webhook_url(&self) -> Option<Url> {
+        self.webhook_url
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_webhook_url(&self, url: Option<Url>) {
+        *self
+            .webhook_url
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = url;
+    }
+}
+
+/// Runs what reads or writes a git repository on a thread that may wait for the disk.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is being shut down, and this task with it.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Something awaited did not come.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} did not happen within {limit:?}")]
+pub struct TimedOut {
+    what: String,
+    limit: Duration,
+}
+
+impl Forge {
+    /// Asks again after every change of the forge until there is an answer.
+    ///
+    /// # Errors
+    /// When there is none within the limit.
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut probe: impl FnMut(&Self) -> Option<T>,
+    ) -> Result<T, TimedOut> {
+        let mut revision = self.shared.revision.subscribe();
+        let search = async {
+            loop {
+                revision.borrow_and_update();
+                if let Some(found) = probe(self) {
+                    return found;
+                }
+                if revision.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::time::timeout(limit, search)
+            .await
+            .map_err(|_| TimedOut {
+                what: what.to_owned(),
+                limit,
+            })
+    }
+
+    /// How many webhooks are on their way.
+    #[must_use]
+    pub fn webhooks_in_flight(&self) -> usize {
+        self.shared.flights.load(Ordering::Acquire)
+    }
+}

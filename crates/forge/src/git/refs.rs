@@ -1,0 +1,133 @@
+//! What refs point to, and what a push changed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use git2::Oid;
+
+use crate::git::{Context, GitError};
+
+/// The branches and tags of a repository.
+pub(crate) type Refs = BTreeMap<String, Oid>;
+
+/// What happened to one ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) name: String,
+    pub(crate) kind: ChangeKind,
+}
+
+/// How a ref changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangeKind {
+    Created { after: Oid },
+    Updated { before: Oid, after: Oid },
+    Deleted { before: Oid },
+}
+
+impl ChangeKind {
+    /// Where the ref points now; none once it is deleted.
+    pub(crate) const fn after(self) -> Option<Oid> {
+        match self {
+            Self::Created { after } | Self::Updated { after, .. } => Some(after),
+            Self::Deleted { .. } => None,
+        }
+    }
+
+    /// Where the ref pointed; none if it is new.
+    pub(crate) const fn before(self) -> Option<Oid> {
+        match self {
+            Self::Deleted { before } | Self::Updated { before, .. } => Some(before),
+            Self::Created { .. } => None,
+        }
+    }
+}
+
+impl Change {
+    /// The branch, if the ref is one.
+    pub(crate) fn branch(&self) -> Option<&str> {
+        self.name.strip_prefix("refs/heads/")
+    }
+}
+
+/// Reads all branches and tags.
+pub(crate) fn read(path: &Path) -> Result<Refs, GitError> {
+    let repository = super::open(path)?;
+    let mut refs = Refs::new();
+    let all = repository.references().context("list refs", path)?;
+    for reference in all {
+        let reference = reference.context("read a ref", path)?;
+        let (Ok(name), Some(target)) = (reference.name(), reference.target()) else {
+            continue;
+        };
+        if name.starts_with("refs/heads/") || name.starts_with("refs/tags/") {
+            refs.insert(name.to_owned(), target);
+        }
+    }
+    Ok(refs)
+}
+
+/// What turns one set of refs into another, by name.
+pub(crate) fn changes(before: &Refs, after: &Refs) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (name, old) in before {
+        let kind = match after.get(name) {
+            None => ChangeKind::Deleted { before: *old },
+            Some(new) if new != old => ChangeKind::Updated {
+                before: *old,
+                after: *new,
+            },
+            Some(_) => continue,
+        };
+        changes.push(Change {
+            name: name.clone(),
+            kind,
+        });
+    }
+    for (name, new) in after {
+        if !before.contains_key(name) {
+            let kind = ChangeKind::Created { after: *new };
+            changes.push(Change {
+                name: name.clone(),
+                kind,
+            });
+        }
+    }
+    changes.sort_by(|one, other| one.name.cmp(&other.name));
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn created_updated_and_deleted_refs_are_told_apart() {
+        let oid = |digit: char| Oid::from_str(&digit.to_string().repeat(40)).unwrap();
+        let before = Refs::from([
+            ("refs/heads/gone".to_owned(), oid('1')),
+            ("refs/heads/main".to_owned(), oid('2')),
+            ("refs/heads/same".to_owned(), oid('3')),
+        ]);
+        let after = Refs::from([
+            ("refs/heads/main".to_owned(), oid('4')),
+            ("refs/heads/new".to_owned(), oid('5')),
+            ("refs/heads/same".to_owned(), oid('3')),
+        ]);
+        let kinds: Vec<_> = changes(&before, &after)
+            .into_iter()
+            .map(|change| change.kind)
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                ChangeKind::Deleted { before: oid('1') },
+                ChangeKind::Updated {
+                    before: oid('2'),
+                    after: oid('4')
+                },
+                ChangeKind::Created { after: oid('5') },
+            ]
+        );
+    }
+}

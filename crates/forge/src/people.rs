@@ -1,0 +1,84 @@
+//! What people do, as methods of [`Forge`].
+
+mod pulls;
+mod setup;
+mod talk;
+mod testing;
+
+use thiserror::Error;
+
+use crate::forge::Forge;
+use crate::git::GitError;
+use crate::id::{AccountId, RepositoryId};
+use crate::name::Invalid;
+use crate::state::State;
+use crate::state::repository::Repository;
+
+pub use pulls::OpenPull;
+
+/// Why something was not done.
+#[derive(Debug, Error)]
+pub enum Refused {
+    /// A name is none.
+    #[error(transparent)]
+    Name(#[from] Invalid),
+    /// It is not there.
+    #[error("there is no {what} {name}")]
+    Missing {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// It is there already.
+    #[error("there already is a {what} {name}")]
+    Taken {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// It is not in the state for that.
+    #[error("{0}")]
+    State(String),
+    /// Git could not.
+    #[error(transparent)]
+    Git(#[from] GitError),
+}
+
+impl Refused {
+    fn missing(what: &'static str, name: impl ToString) -> Self {
+        Self::Missing {
+            what,
+            name: name.to_string(),
+        }
+    }
+
+    fn taken(what: &'static str, name: impl ToString) -> Self {
+        Self::Taken {
+            what,
+            name: name.to_string(),
+        }
+    }
+}
+
+/// The account of that login.
+fn account(state: &State, login: &str) -> Result<AccountId, Refused> {
+    state
+        .find_account(login)
+        .map(|account| account.id)
+        .ok_or_else(|| Refused::missing("account", login))
+}
+
+/// The repository `owner/name`.
+fn repository<'state>(state: &'state State, name: &str) -> Result<&'state Repository, Refused> {
+    name.split_once('/')
+        .and_then(|(owner, name)| state.find_repository(owner, name))
+        .ok_or_else(|| Refused::missing("repository", name))
+}
+
+impl Forge {
+    fn repository_id(&self, name: &str) -> Result<RepositoryId, Refused> {
+        Ok(repository(&self.shared.lock(), name)?.id)
+    }
+}

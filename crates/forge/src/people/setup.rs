@@ -1,0 +1,293 @@
+//! Accounts, repositories, roles and tokens.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::config;
+use crate::forge::{Forge, blocking};
+use crate::git::commit::{self, Edit};
+use crate::git::{self, GitError, refs};
+use crate::id::{AccountId, InstallationId, RepositoryId};
+use crate::name::{Branch, FullName, Login, Sha};
+use crate::people::{Refused, account, repository};
+use crate::push;
+use crate::state::account::{Account, Kind};
+use crate::state::repository::{Repository, Role};
+
+impl Forge {
+    /// Where the forge is reached.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.shared.urls.web()
+    }
+
+    /// Where its REST API is reached: octocrab's `base_uri`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        self.shared.urls.api()
+    }
+
+    /// Sends webhooks there from now on; None sends none.
+    pub fn set_webhook_url(&self, url: Option<Url>) {
+        self.shared.set_webhook_url(url);
+    }
+
+    /// Makes an organisation and installs the App on it, for all its repositories.
+    ///
+    /// # Errors
+    /// When the login is none or taken.
+    pub fn create_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
+        let id = self.create_account(login, Kind::Organisation)?;
+        let mut state = self.shared.lock();
+        let installation = InstallationId::new(state.next_id());
+        state.installations.insert(installation, id);
+        Ok(installation)
+    }
+
+    /// Makes a person.
+    ///
+    /// # Errors
+    /// When the login is none or taken.
+    pub fn create_user(&self, login: &str) -> Result<AccountId, Refused> {
+        self.create_account(login, Kind::User)
+    }
+
+    fn create_account(&self, login: &str, kind: Kind) -> Result<AccountId, Refused> {
+        let parsed: Login = login.parse()?;
+        let mut state = self.shared.lock();
+        if state.find_account(login).is_some() || login.ends_with("[bot]") {
+            return Err(Refused::taken("account", login));
+        }
+        let id = AccountId::new(state.next_id());
+        let created_at = self.shared.clock.now();
+        state.insert_account(Account {
+            id,
+            login: parsed,
+            kind,
+            created_at,
+        });
+        Ok(id)
+    }
+
+    /// The account of that login.
+    #[must_use]
+    pub fn find_account(&self, login: &str) -> Option<Account> {
+        self.shared.lock().find_account(login).cloned()
+    }
+
+    /// Gives a person a token: git's password, and the API's bearer token. It does not expire.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub fn mint_token(&self, login: &str) -> Result<SecretString, Refused> {
+        let mut state = self.shared.lock();
+        let id = account(&state, login)?;
+        Ok(state.tokens.mint_user(id).into())
+    }
+
+    /// Makes a repository `owner/name` with the default branch `main`, or takes over the one
+    /// that an earlier forge left in the data folder.
+    ///
+    /// # Errors
+    /// When the name is none or taken, the owner is missing, or git fails.
+    pub async fn create_repository(&self, name: &str) -> Result<RepositoryId, Refused> {
+        self.create_repository_on(name, config::main_branch()).await
+    }
+
+    /// As [`Self::create_repository`], with another default branch.
+    ///
+    /// # Errors
+    /// When the name is none or taken, the owner is missing, or git fails.
+    pub async fn create_repository_on(
+        &self,
+        name: &str,
+        default_branch: Branch,
+    ) -> Result<RepositoryId, Refused> {
+        let full_name: FullName = name.parse()?;
+        let path = self.path_of(&full_name);
+        let owner = self.free_place(&full_name)?;
+        let (folder, branch) = (path.clone(), default_branch.clone());
+        blocking(move || git::init(&folder, &branch)).await?;
+        self.insert_repository(&full_name, owner, default_branch, path, None)
+    }
+
+    /// The owner of a repository that is not there yet.
+    fn free_place(&self, name: &FullName) -> Result<AccountId, Refused> {
+        let state = self.shared.lock();
+        if state.has_repository(name.owner(), name.name()) {
+            return Err(Refused::taken("repository", name));
+        }
+        account(&state, name.owner().as_str())
+    }
+
+    fn path_of(&self, name: &FullName) -> PathBuf {
+        let folder = format!("{}.git", name.name());
+        self.shared
+            .data
+            .join("git")
+            .join(name.owner().as_str())
+            .join(folder)
+    }
+
+    fn insert_repository(
+        &self,
+        name: &FullName,
+        owner: AccountId,
+        default_branch: Branch,
+        path: PathBuf,
+        parent: Option<RepositoryId>,
+    ) -> Result<RepositoryId, Refused> {
+        let now = self.shared.clock.now();
+        let mut state = self.shared.lock();
+        if state.has_repository(name.owner(), name.name()) {
+            return Err(Refused::taken("repository", name));
+        }
+        let id = state.insert_repository(Repository {
+            id: RepositoryId::new(0),
+            owner,
+            name: name.name().clone(),
+            default_branch,
+            parent,
+            roles: BTreeMap::new(),
+            path,
+            last_number: 0,
+            created_at: now,
+            pushed_at: now,
+            refs_lock: Arc::default(),
+        });
+        drop(state);
+        self.shared.changed();
+        Ok(id)
+    }
+
+    /// Forks a repository into a person's account, under the same name.
+    ///
+    /// # Errors
+    /// When either is missing, the fork is there already, or git fails.
+    pub async fn fork(&self, parent: &str, login: &str) -> Result<FullName, Refused> {
+        let (name, parent_id, from, branch) = {
+            let state = self.shared.lock();
+            let parent = repository(&state, parent)?;
+            let owner: Login = login.parse()?;
+            let name = FullName::new(owner, parent.name.clone());
+            (
+                name,
+                parent.id,
+                parent.path.clone(),
+                parent.default_branch.clone(),
+            )
+        };
+        let owner = self.free_place(&name)?;
+        let path = self.path_of(&name);
+        let (into, default) = (path.clone(), branch.clone());
+        blocking(move || git::fork(&from, &into, &default)).await?;
+        self.insert_repository(&name, owner, branch, path, Some(parent_id))?;
+        Ok(name)
+    }
+
+    /// Says what a person may do in a repository.
+    ///
+    /// # Errors
+    /// When either is missing.
+    pub fn set_role(&self, name: &str, login: &str, role: Role) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let person = account(&state, login)?;
+        let id = repository(&state, name)?.id;
+        let record = state.repositories.get_mut(&id).expect("it was just found");
+        record.roles.insert(person, role);
+        Ok(())
+    }
+
+    /// Where a repository is cloned from, without credentials.
+    #[must_use]
+    pub fn clone_url(&self, name: &str) -> String {
+        format!("{}/{name}.git", self.shared.urls.web())
+    }
+
+    /// Where a person pushes to: the URL with their login and a new token in it.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub fn push_url(&self, name: &str, login: &str) -> Result<String, Refused> {
+        use secrecy::ExposeSecret;
+        let token = self.mint_token(login)?;
+        let (scheme, rest) = self
+            .shared
+            .urls
+            .web()
+            .split_once("://")
+            .expect("the forge's address has a scheme");
+        Ok(format!(
+            "{scheme}://{login}:{}@{rest}/{name}.git",
+            token.expose_secret()
+        ))
+    }
+
+    /// The folder of a bare repository.
+    ///
+    /// # Errors
+    /// When there is no such repository.
+    pub fn repository_path(&self, name: &str) -> Result<PathBuf, Refused> {
+        Ok(repository(&self.shared.lock(), name)?.path.clone())
+    }
+
+    /// What a branch points to.
+    ///
+    /// # Errors
+    /// When there is no such repository, or git fails.
+    pub async fn find_branch(&self, name: &str, branch: &str) -> Result<Option<Sha>, Refused> {
+        let path = self.repository_path(name)?;
+        let branch: Branch = branch.parse()?;
+        let reference = branch.reference();
+        let found =
+            blocking(move || Ok::<_, GitError>(refs::read(&path)?.get(&reference).copied()));
+        Ok(found.await?.map(Sha::from_oid))
+    }
+
+    /// Commits to a branch as a person, as a push of one commit would, webhooks included. The
+    /// branch is made if it is not there.
+    ///
+    /// # Errors
+    /// When something is missing or git fails.
+    pub async fn commit(
+        &self,
+        name: &str,
+        login: &str,
+        branch: &str,
+        message: &str,
+        edits: &[(&str, Edit)],
+    ) -> Result<Sha, Refused> {
+        let branch: Branch = branch.parse()?;
+        let (id, path, lock, person) = {
+            let state = self.shared.lock();
+            let record = repository(&state, name)?;
+            let person = account(&state, login)?;
+            (
+                record.id,
+                record.path.clone(),
+                Arc::clone(&record.refs_lock),
+                person,
+            )
+        };
+        let edits: Vec<_> = edits
+            .iter()
+            .map(|(file, edit)| ((*file).to_owned(), edit.clone()))
+            .collect();
+        let (login, message) = (login.to_owned(), message.to_owned());
+        let _held = lock.lock_owned().await;
+        let (before, sha) = blocking(move || {
+            let before = refs::read(&path)?;
+            let email = format!("{login}@users.noreply.forge.invalid");
+            let author = (login.as_str(), email.as_str());
+            let sha = commit::write(&path, branch.as_str(), author, &message, &edits)?;
+            Ok((before, sha))
+        })
+        .await?;
+        push::settle(&self.shared, id, person, before).await?;
+        Ok(sha)
+    }
+}

@@ -1,0 +1,194 @@
+//! Comments, reactions and the buttons of check runs.
+
+use crate::forge::{Forge, blocking};
+use crate::git::commit;
+use crate::id::{CheckRunId, CheckSuiteId, CommentId};
+use crate::name::Sha;
+use crate::people::{Refused, account, repository};
+use crate::rest::comment;
+use crate::state::check_run::{CheckRun, Status};
+use crate::state::comment::{Comment, Subject};
+use crate::webhook::event::{self, RunAction};
+
+impl Forge {
+    /// Comments on a pull request.
+    ///
+    /// # Errors
+    /// When the person or the pull request is missing.
+    pub fn comment_on_pull(
+        &self,
+        name: &str,
+        number: u64,
+        login: &str,
+        body: &str,
+    ) -> Result<CommentId, Refused> {
+        let mut state = self.shared.lock();
+        let author = account(&state, login)?;
+        let id = repository(&state, name)?.id;
+        if !state.pulls.contains_key(&(id, number)) {
+            return Err(Refused::missing("pull request", number));
+        }
+        let subject = Subject::Pull(number);
+        Ok(comment::write(
+            &self.shared,
+            &mut state,
+            id,
+            subject,
+            author,
+            body.to_owned(),
+        ))
+    }
+
+    /// Comments on a commit.
+    ///
+    /// # Errors
+    /// When the person or the commit is missing, or git fails.
+    pub async fn comment_on_commit(
+        &self,
+        name: &str,
+        sha: &Sha,
+        login: &str,
+        body: &str,
+    ) -> Result<CommentId, Refused> {
+        let path = self.repository_path(name)?;
+        let asked = sha.to_string();
+        if blocking(move || commit::find(&path, &asked))
+            .await?
+            .is_none()
+        {
+            return Err(Refused::missing("commit", sha));
+        }
+        let mut state = self.shared.lock();
+        let author = account(&state, login)?;
+        let id = repository(&state, name)?.id;
+        let subject = Subject::Commit {
+            sha: sha.clone(),
+            path: None,
+            position: None,
+        };
+        Ok(comment::write(
+            &self.shared,
+            &mut state,
+            id,
+            subject,
+            author,
+            body.to_owned(),
+        ))
+    }
+
+    /// A comment with its reactions.
+    #[must_use]
+    pub fn find_comment(&self, id: CommentId) -> Option<Comment> {
+        self.shared.lock().comments.get(&id).cloned()
+    }
+
+    /// All comments of a repository, oldest first.
+    #[must_use]
+    pub fn comments(&self, name: &str) -> Vec<Comment> {
+        let state = self.shared.lock();
+        let Ok(repository) = repository(&state, name) else {
+            return Vec::new();
+        };
+        let here = |comment: &&Comment| comment.repository == repository.id;
+        state.comments.values().filter(here).cloned().collect()
+    }
+
+    /// All check runs of a repository, oldest first.
+    #[must_use]
+    pub fn check_runs(&self, name: &str) -> Vec<CheckRun> {
+        let state = self.shared.lock();
+        let Ok(repository) = repository(&state, name) else {
+            return Vec::new();
+        };
+        let here = |run: &&CheckRun| run.repository == repository.id;
+        state.check_runs.values().filter(here).cloned().collect()
+    }
+
+    /// The check runs of a commit, oldest first, all attempts.
+    #[must_use]
+    pub fn check_runs_on(&self, name: &str, sha: &Sha) -> Vec<CheckRun> {
+        let mut runs = self.check_runs(name);
+        runs.retain(|run| run.head_sha == *sha);
+        runs
+    }
+
+    /// Presses "Re-run" on a check run.
+    ///
+    /// # Errors
+    /// When something is missing, or the run is not completed.
+    pub fn rerun(&self, id: CheckRunId, login: &str) -> Result<(), Refused> {
+        self.press(id, login, &RunAction::Rerequested)
+    }
+
+    /// Presses a check run's own button.
+    ///
+    /// # Errors
+    /// When something is missing, the run is not completed or has no such button.
+    pub fn request_action(
+        &self,
+        id: CheckRunId,
+        login: &str,
+        identifier: &str,
+    ) -> Result<(), Refused> {
+        let has = self.shared.lock().check_runs.get(&id).is_some_and(|run| {
+            run.actions
+                .iter()
+                .any(|action| action.identifier == identifier)
+        });
+        if !has {
+            return Err(Refused::missing("button", identifier));
+        }
+        self.press(
+            id,
+            login,
+            &RunAction::Requested {
+                identifier: identifier.to_owned(),
+            },
+        )
+    }
+
+    fn press(&self, id: CheckRunId, login: &str, action: &RunAction) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let person = account(&state, login)?;
+        let run = state
+            .check_runs
+            .get(&id)
+            .ok_or_else(|| Refused::missing("check run", id))?;
+        match run.status {
+            Status::Completed { .. } => {}
+            Status::Queued | Status::InProgress => {
+                let problem = format!("check run {id} is not completed and has no buttons");
+                return Err(Refused::State(problem));
+            }
+        }
+        event::check_run(&self.shared, &mut state, id, person, action);
+        Ok(())
+    }
+
+    /// Presses "Re-run all" on a commit's check suite.
+    ///
+    /// # Errors
+    /// When something is missing, or git fails.
+    pub async fn rerun_suite(&self, id: CheckSuiteId, login: &str) -> Result<(), Refused> {
+        let (path, sha, person) = {
+            let state = self.shared.lock();
+            let person = account(&state, login)?;
+            let suite = state
+                .suites
+                .get(&id)
+                .ok_or_else(|| Refused::missing("check suite", id))?;
+            (
+                state.repository(suite.repository).path.clone(),
+                suite.head_sha.clone(),
+                person,
+            )
+        };
+        let asked = sha.clone();
+        let head = blocking(move || commit::read(&path, &asked))
+            .await?
+            .ok_or_else(|| Refused::missing("commit", sha))?;
+        let mut state = self.shared.lock();
+        event::check_suite(&self.shared, &mut state, id, person, "rerequested", &head);
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! The REST calls that summit makes, under `/api/v3` as GitHub Enterprise has them.
+
+mod app;
+mod caller;
+mod check_run;
+pub(crate) mod comment;
+mod commit;
+mod delivery;
+mod failure;
+mod gate;
+mod input;
+pub(crate) mod limit;
+mod output;
+mod page;
+mod pull;
+mod repository;
+mod user;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, patch, post};
+
+use crate::forge::Shared;
+use crate::rest::failure::Failure;
+
+/// Below which the REST API lies.
+pub(crate) const BASE: &str = "/api/v3";
+
+/// All routes, each of which authenticates, counts, records and may fail as tests want.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let repository = Router::new()
+        .route("/", get(repository::show))
+        .route("/installation", get(app::repository_installation))
+        .route("/branches/{*branch}", get(commit::branch))
+        .route("/git/ref/{*name}", get(commit::reference))
+        .route(
+            "/commits/{*rest}",
+            get(commit::show).post(comment::on_commit),
+        )
+        .route("/pulls", get(pull::list))
+        .route("/pulls/{number}", get(pull::show))
+        .route("/check-runs", post(check_run::create))
+        .route(
+            "/check-runs/{id}",
+            get(check_run::show).patch(check_run::update),
+        )
+        .route("/check-runs/{id}/annotations", get(check_run::annotations))
+        .route("/collaborators/{login}/permission", get(user::permission))
+        .route(
+            "/issues/{number}/comments",
+            get(comment::list).post(comment::create),
+        )
+        .route(
+            "/issues/comments/{id}",
+            patch(comment::update).get(comment::show),
+        )
+        .route(
+            "/issues/comments/{id}/reactions",
+            post(comment::react).get(comment::reactions),
+        )
+        .route("/comments/{id}", get(comment::show_on_commit))
+        .route("/comments/{id}/reactions", post(comment::react_on_commit));
+    Router::new()
+        .route("/app", get(app::show))
+        .route("/app/installations", get(app::installations))
+        .route("/app/installations/{id}/access_tokens", post(app::mint))
+        .route("/app/hook/deliveries", get(delivery::list))
+        .route("/app/hook/deliveries/{id}", get(delivery::show))
+        .route("/app/hook/deliveries/{id}/attempts", post(delivery::again))
+        .route(
+            "/orgs/{owner}/installation",
+            get(app::organisation_installation),
+        )
+        .route("/installation/repositories", get(repository::list))
+        .route("/users/{login}", get(user::by_login))
+        .route("/user/{id}", get(user::by_id))
+        .route("/rate_limit", get(limit::show))
+        .nest("/repos/{owner}/{repo}", repository)
+        .fallback(|| async { Failure::NotFound })
+        .method_not_allowed_fallback(|| async { Failure::NotFound })
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(&shared), gate::gate))
+        .with_state(shared)
+}

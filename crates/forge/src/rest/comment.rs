@@ -1,0 +1,410 @@
+//! Comments on pull requests and commits, and reactions to them.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::forge::{Shared, blocking};
+use crate::git::commit;
+use crate::id::{CommentId, ReactionId, RepositoryId};
+use crate::rest::caller::Caller;
+use crate::rest::failure::Failure;
+use crate::rest::input::{Input, Params};
+use crate::rest::output::{Answer, created, ok, paged};
+use crate::rest::page::Page;
+use crate::shape;
+use crate::state::State as Tables;
+use crate::state::access::{Level, Permission};
+use crate::state::comment::{Comment, Content, Reaction, Subject};
+use crate::webhook::event;
+
+const READ: &[(Permission, Level)] = &[
+    (Permission::Issues, Level::Read),
+    (Permission::PullRequests, Level::Read),
+];
+const WRITE: &[(Permission, Level)] = &[
+    (Permission::Issues, Level::Write),
+    (Permission::PullRequests, Level::Write),
+];
+/// GitHub lets an App comment on a commit that it may read.
+const COMMIT: &[(Permission, Level)] = &[(Permission::Contents, Level::Read)];
+
+/// As long as a comment may be, in characters.
+const MAX_BODY: usize = 65_536;
+
+/// A comment's text.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Text {
+    body: String,
+}
+
+/// A commit comment's text and place.
+#[derive(Debug, Deserialize)]
+pub(crate) struct CommitText {
+    body: String,
+    path: Option<String>,
+    position: Option<u64>,
+    line: Option<u64>,
+}
+
+/// A reaction.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Emotion {
+    content: Content,
+}
+
+/// Which comments are asked for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Since {
+    since: Option<Timestamp>,
+}
+
+/// `GET /repos/{owner}/{repo}/issues/{issue_number}/comments`
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, number)): Path<(String, String, u64)>,
+    Params(since): Params<Since>,
+    Params(page): Params<Page>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let state = shared.lock();
+    let repository = caller.enter(&state, &owner, &name, READ)?;
+    if !state.pulls.contains_key(&(repository.id, number)) {
+        return Err(Failure::NotFound);
+    }
+    let rows = rows(&shared, &state, repository.id, |comment| {
+        comment.subject == Subject::Pull(number)
+            && since.since.is_none_or(|since| comment.updated_at >= since)
+    });
+    let name = state.full_name(repository);
+    let url = format!(
+        "{}/repos/{name}/issues/{number}/comments",
+        shared.urls.api()
+    );
+    let (rows, link) = page.cut(rows, &url, query.as_deref());
+    paged(rows, link.as_deref())
+}
+
+/// `GET /repos/{owner}/{repo}/commits/{commit_sha}/comments`
+pub(crate) fn list_on_commit(
+    shared: &Shared,
+    caller: &Caller,
+    (owner, name, sha): (&str, &str, &str),
+    Params(page): Params<Page>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let state = shared.lock();
+    let repository = caller.enter(&state, owner, name, COMMIT)?;
+    let rows = rows(shared, &state, repository.id, |comment| {
+        match &comment.subject {
+            Subject::Commit { sha: commit, .. } => commit.as_str() == sha,
+            Subject::Pull(_) => false,
+        }
+    });
+    let name = state.full_name(repository);
+    let url = format!("{}/repos/{name}/commits/{sha}/comments", shared.urls.api());
+    let (rows, link) = page.cut(rows, &url, query.as_deref());
+    paged(rows, link.as_deref())
+}
+
+fn rows(
+    shared: &Shared,
+    state: &Tables,
+    repository: RepositoryId,
+    wanted: impl Fn(&Comment) -> bool,
+) -> Vec<Value> {
+    state
+        .comments
+        .values()
+        .filter(|comment| comment.repository == repository && wanted(comment))
+        .map(|comment| shape::comment::comment(state, &shared.urls, &shared.app, comment))
+        .collect()
+}
+
+/// `POST /repos/{owner}/{repo}/issues/{issue_number}/comments`
+pub(crate) async fn create(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, number)): Path<(String, String, u64)>,
+    Input(text): Input<Text>,
+) -> Answer {
+    check_body(&text.body)?;
+    let mut state = shared.lock();
+    let repository = caller.enter(&state, &owner, &name, WRITE)?.id;
+    if !state.pulls.contains_key(&(repository, number)) {
+        return Err(Failure::NotFound);
+    }
+    let author = caller.account(&state);
+    let id = write(
+        &shared,
+        &mut state,
+        repository,
+        Subject::Pull(number),
+        author,
+        text.body,
+    );
+    let comment = state.comments.get(&id).ok_or(Failure::NotFound)?;
+    created(shape::comment::comment(
+        &state,
+        &shared.urls,
+        &shared.app,
+        comment,
+    ))
+}
+
+/// `POST /repos/{owner}/{repo}/commits/{commit_sha}/comments`
+pub(crate) async fn on_commit(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, rest)): Path<(String, String, String)>,
+    Input(text): Input<CommitText>,
+) -> Answer {
+    let sha = rest
+        .strip_suffix("/comments")
+        .ok_or(Failure::NotFound)?
+        .to_owned();
+    check_body(&text.body)?;
+    let (repository, path) = {
+        let state = shared.lock();
+        let repository = caller.enter(&state, &owner, &name, COMMIT)?;
+        (repository.id, repository.path.clone())
+    };
+    let asked = sha.clone();
+    let sha = blocking(move || commit::find(&path, &asked))
+        .await?
+        .ok_or_else(|| Failure::invalid(format!("No commit found for SHA: {sha}")))?;
+    let subject = Subject::Commit {
+        sha,
+        path: text.path,
+        position: text.position.or(text.line),
+    };
+    let mut state = shared.lock();
+    let author = caller.account(&state);
+    let id = write(&shared, &mut state, repository, subject, author, text.body);
+    let comment = state.comments.get(&id).ok_or(Failure::NotFound)?;
+    created(shape::comment::comment(
+        &state,
+        &shared.urls,
+        &shared.app,
+        comment,
+    ))
+}
+
+fn check_body(body: &str) -> Result<(), Failure> {
+    if body.trim().is_empty() {
+        Err(Failure::invalid("Body cannot be blank"))
+    } else if body.chars().count() > MAX_BODY {
+        Err(Failure::invalid(
+            "Body is too long (maximum is 65536 characters)",
+        ))
+    } else {
+        Ok(())
+    }
+}
+
+/// Writes a comment and tells of it.
+pub(crate) fn write(
+    shared: &Arc<Shared>,
+    state: &mut Tables,
+    repository: RepositoryId,
+    subject: Subject,
+    author: crate::id::AccountId,
+    body: String,
+) -> CommentId {
+    let id = CommentId::new(state.next_id());
+    let now = shared.clock.now();
+    let comment = Comment {
+        id,
+        repository,
+        subject,
+        author,
+        body,
+        created_at: now,
+        updated_at: now,
+        reactions: Vec::new(),
+    };
+    state.comments.insert(id, comment);
+    event::comment_created(shared, state, id);
+    shared.changed();
+    id
+}
+
+/// The comment of that id in that repository, if it is of the kind asked for.
+fn find(
+    state: &mut Tables,
+    repository: RepositoryId,
+    id: CommentId,
+    kind: Kind,
+) -> Result<&mut Comment, Failure> {
+    state
+        .comments
+        .get_mut(&id)
+        .filter(|comment| {
+            let is = match comment.subject {
+                Subject::Pull(_) => Kind::Pull,
+                Subject::Commit { .. } => Kind::Commit,
+            };
+            comment.repository == repository && is == kind
+        })
+        .ok_or(Failure::NotFound)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Pull,
+    Commit,
+}
+
+/// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}`
+pub(crate) async fn show(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, id)): Path<(String, String, CommentId)>,
+) -> Answer {
+    show_any(&shared, &caller, (&owner, &name, id), READ, Kind::Pull)
+}
+
+/// `GET /repos/{owner}/{repo}/comments/{comment_id}`
+pub(crate) async fn show_on_commit(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, id)): Path<(String, String, CommentId)>,
+) -> Answer {
+    show_any(&shared, &caller, (&owner, &name, id), COMMIT, Kind::Commit)
+}
+
+fn show_any(
+    shared: &Shared,
+    caller: &Caller,
+    (owner, name, id): (&str, &str, CommentId),
+    needs: &[(Permission, Level)],
+    kind: Kind,
+) -> Answer {
+    let mut state = shared.lock();
+    let repository = caller.enter(&state, owner, name, needs)?.id;
+    let comment = find(&mut state, repository, id, kind)?.clone();
+    ok(shape::comment::comment(
+        &state,
+        &shared.urls,
+        &shared.app,
+        &comment,
+    ))
+}
+
+/// `PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}`
+pub(crate) async fn update(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, id)): Path<(String, String, CommentId)>,
+    Input(text): Input<Text>,
+) -> Answer {
+    check_body(&text.body)?;
+    let mut state = shared.lock();
+    let repository = caller.enter(&state, &owner, &name, WRITE)?.id;
+    let author = caller.account(&state);
+    let now = shared.clock.now();
+    let comment = find(&mut state, repository, id, Kind::Pull)?;
+    if comment.author != author {
+        return Err(Failure::Forbidden("Only its author may edit this comment"));
+    }
+    comment.body = text.body;
+    comment.updated_at = now;
+    let comment = comment.clone();
+    shared.changed();
+    ok(shape::comment::comment(
+        &state,
+        &shared.urls,
+        &shared.app,
+        &comment,
+    ))
+}
+
+/// `POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions`
+pub(crate) async fn react(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, id)): Path<(String, String, CommentId)>,
+    Input(emotion): Input<Emotion>,
+) -> Answer {
+    react_any(
+        &shared,
+        &caller,
+        (&owner, &name, id),
+        WRITE,
+        Kind::Pull,
+        emotion.content,
+    )
+}
+
+/// `POST /repos/{owner}/{repo}/comments/{comment_id}/reactions`
+pub(crate) async fn react_on_commit(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, id)): Path<(String, String, CommentId)>,
+    Input(emotion): Input<Emotion>,
+) -> Answer {
+    react_any(
+        &shared,
+        &caller,
+        (&owner, &name, id),
+        COMMIT,
+        Kind::Commit,
+        emotion.content,
+    )
+}
+
+fn react_any(
+    shared: &Shared,
+    caller: &Caller,
+    (owner, name, id): (&str, &str, CommentId),
+    needs: &[(Permission, Level)],
+    kind: Kind,
+    content: Content,
+) -> Answer {
+    let mut state = shared.lock();
+    let repository = caller.enter(&state, owner, name, needs)?.id;
+    let author = caller.account(&state);
+    let reaction = Reaction {
+        id: ReactionId::new(state.next_id()),
+        author,
+        content,
+        created_at: shared.clock.now(),
+    };
+    let comment = find(&mut state, repository, id, kind)?;
+    let same = |other: &&Reaction| other.author == author && other.content == content;
+    if let Some(known) = comment.reactions.iter().find(same).cloned() {
+        return ok(shape::comment::reaction(&state, &shared.urls, &known));
+    }
+    comment.reactions.push(reaction.clone());
+    shared.changed();
+    created(shape::comment::reaction(&state, &shared.urls, &reaction))
+}
+
+/// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions`
+pub(crate) async fn reactions(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name, id)): Path<(String, String, CommentId)>,
+    Params(page): Params<Page>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let mut state = shared.lock();
+    let repository = caller.enter(&state, &owner, &name, READ)?.id;
+    let comment = find(&mut state, repository, id, Kind::Pull)?.clone();
+    let rows: Vec<Value> = comment
+        .reactions
+        .iter()
+        .map(|reaction| shape::comment::reaction(&state, &shared.urls, reaction))
+        .collect();
+    let name = state.full_name(state.repository(repository));
+    let url = format!(
+        "{}/repos/{name}/issues/comments/{id}/reactions",
+        shared.urls.api()
+    );
+    let (rows, link) = page.cut(rows, &url, query.as_deref());
+    paged(rows, link.as_deref())
+}

@@ -1,0 +1,135 @@
+//! Errors in GitHub's shape.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::fault;
+use crate::git::GitError;
+
+/// Why a request is not answered as it wished.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// 401: nobody in particular asks.
+    NoCredentials,
+    /// 401: the credentials are no good.
+    Credentials(&'static str),
+    /// 403: they are good, and do not suffice.
+    Forbidden(&'static str),
+    /// 404: it is not there, or not for this caller.
+    NotFound,
+    /// 400: no JSON.
+    Unreadable,
+    /// 413: more than 25 MB.
+    TooLarge,
+    /// 422: JSON, but not what is asked for.
+    Invalid {
+        message: String,
+        problems: Vec<Problem>,
+    },
+    /// 500: git failed.
+    Git(GitError),
+    /// As a test wants it.
+    Injected(fault::Failure),
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) resource: &'static str,
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid {
+            message: message.into(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoCredentials | Self::Credentials(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Git(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Injected(fault::Failure::Status(status)) => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Self::Injected(fault::Failure::SecondaryLimit { .. } | fault::Failure::HourlyLimit) => {
+                StatusCode::FORBIDDEN
+            }
+        }
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Self::NoCredentials => "Requires authentication",
+            Self::Credentials(message) | Self::Forbidden(message) => message,
+            Self::NotFound => "Not Found",
+            Self::Unreadable => "Problems parsing JSON",
+            Self::TooLarge => "Payload too large",
+            Self::Invalid { message, .. } => message,
+            Self::Git(_) => "Server Error",
+            Self::Injected(fault::Failure::Status(_)) => "The forge fails as it was told to",
+            Self::Injected(fault::Failure::SecondaryLimit { .. }) => {
+                "You have exceeded a secondary rate limit. Please wait a few minutes before you \
+                 try again."
+            }
+            Self::Injected(fault::Failure::HourlyLimit) => "API rate limit exceeded",
+        }
+    }
+
+    fn problems(&self) -> Option<Value> {
+        let Self::Invalid { problems, .. } = self else {
+            return None;
+        };
+        let errors = problems
+            .iter()
+            .map(|problem| {
+                json!({
+                    "resource": problem.resource,
+                    "field": problem.field,
+                    "code": "custom",
+                    "message": problem.message,
+                })
+            })
+            .collect();
+        Some(errors)
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        if let Self::Git(error) = &self {
+            tracing::error!(error = error as &dyn std::error::Error, "git failed");
+        }
+        let status = self.status();
+        let mut body = json!({
+            "message": self.message(),
+            "documentation_url": "https://docs.github.com/rest",
+            "status": status.as_str(),
+        });
+        if let Some(errors) = self.problems() {
+            body["errors"] = errors;
+        }
+        let mut response = (status, axum::Json(body)).into_response();
+        if let Self::Injected(fault::Failure::SecondaryLimit { retry_after }) = self {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+        }
+        response
+    }
+}

@@ -1,0 +1,168 @@
+//! What every REST request passes: the faults that tests armed, authentication, the count
+//! against the limit, conditional requests, and the record.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use crate::fault::{self, Moment};
+use crate::forge::Shared;
+use crate::rest::caller::Caller;
+use crate::rest::failure::Failure;
+use crate::rest::limit::Cost;
+use crate::traffic::{Body as Recorded, Exchange};
+
+/// As large as a body may be, in bytes.
+const MAX_BODY: usize = 25 * 1024 * 1024;
+
+/// The middleware around all REST routes. Paths are without `/api/v3` here.
+pub(crate) async fn gate(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let method = parts.method.clone();
+    let path = parts.uri.path().to_owned();
+    let query = parts.uri.query().map(str::to_owned);
+    let headers = parts.headers.clone();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return Failure::TooLarge.into_response();
+    };
+    let recorded = Recorded::read(&body);
+    let request = Request::from_parts(parts, Body::from(body));
+
+    let response = answer(&shared, request, &method, &path, next).await;
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let response = conditional(
+        &method,
+        &headers,
+        Response::from_parts(parts, Body::empty()),
+        &body,
+    );
+    let (mut response, body) = response;
+    let cost = match response.status() {
+        StatusCode::NOT_MODIFIED => Cost::Free,
+        _ if path == "/rate_limit" => Cost::Free,
+        _ => Cost::One,
+    };
+    decorate(&shared, &headers, cost, &mut response);
+    shared.traffic.exchange(Exchange {
+        method: method.to_string(),
+        path,
+        query,
+        request: recorded,
+        status: response.status().as_u16(),
+        response: Recorded::read(&body),
+    });
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+/// Answers, or fails as a test wants: before anything happens, or when it has.
+async fn answer(
+    shared: &Arc<Shared>,
+    mut request: Request,
+    method: &Method,
+    path: &str,
+    next: Next,
+) -> Response {
+    let stop = shared.supervisor.token();
+    shared
+        .faults
+        .pass(method.as_str(), path, Moment::Asked, &stop)
+        .await;
+    if let Some(failure) = shared
+        .faults
+        .take_failure(method.as_str(), path, Moment::Asked)
+    {
+        return injected(failure);
+    }
+    let caller = match Caller::identify(shared, request.headers()) {
+        Ok(caller) => caller,
+        Err(failure) => return failure.into_response(),
+    };
+    request.extensions_mut().insert(caller);
+    let response = next.run(request).await;
+    shared
+        .faults
+        .pass(method.as_str(), path, Moment::Done, &stop)
+        .await;
+    match shared
+        .faults
+        .take_failure(method.as_str(), path, Moment::Done)
+    {
+        Some(failure) => injected(failure),
+        None => response,
+    }
+}
+
+/// Marks the answer of a limit that is used up, for [`decorate`].
+#[derive(Clone, Copy)]
+struct Exhausted;
+
+fn injected(failure: fault::Failure) -> Response {
+    let mut response = Failure::Injected(failure).into_response();
+    match failure {
+        fault::Failure::HourlyLimit => {
+            response.extensions_mut().insert(Exhausted);
+        }
+        fault::Failure::Status(_) | fault::Failure::SecondaryLimit { .. } => {}
+    }
+    response
+}
+
+fn conditional(
+    method: &Method,
+    asked: &HeaderMap,
+    mut response: Response,
+    body: &Bytes,
+) -> (Response, Bytes) {
+    if *method != Method::GET || response.status() != StatusCode::OK {
+        return (response, body.clone());
+    }
+    let tag = format!("W/\"{}\"", hex::encode(Sha256::digest(body)));
+    let known = asked
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(',').any(|one| one.trim() == tag));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        return (response, Bytes::new());
+    }
+    (response, body.clone())
+}
+
+fn decorate(shared: &Shared, asked: &HeaderMap, cost: Cost, response: &mut Response) {
+    let exhausted = response.extensions().get::<Exhausted>().is_some();
+    let headers = response.headers_mut();
+    headers.insert(
+        "x-github-media-type",
+        HeaderValue::from_static("github.v3; format=json"),
+    );
+    headers.insert(
+        "x-github-api-version-selected",
+        HeaderValue::from_static("2022-11-28"),
+    );
+    if let Ok(caller) = Caller::identify(shared, asked) {
+        let window = shared.limits.count(&caller, cost, shared.clock.now());
+        let window = if exhausted {
+            window.exhausted()
+        } else {
+            window
+        };
+        window.write(headers);
+    }
+}

@@ -1,0 +1,101 @@
+//! The hourly limit: counted and reported as GitHub does. It is not enforced; tests inject the
+//! answers of a limit that is used up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use http::{HeaderMap, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::forge::Shared;
+use crate::id::{AccountId, InstallationId};
+use crate::rest::caller::Caller;
+use crate::rest::output::{Answer, ok};
+use crate::shape;
+
+/// Requests an hour.
+const LIMIT: u64 = 5_000;
+
+/// What each caller has used.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    windows: Mutex<HashMap<Key, Window>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    App,
+    Installation(InstallationId),
+    User(AccountId),
+}
+
+/// One caller's hour.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    used: u64,
+    reset: Timestamp,
+}
+
+/// What a request costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cost {
+    /// Nothing: an answer of 304, or a question about the limit itself.
+    Free,
+    /// One request.
+    One,
+}
+
+impl Limits {
+    /// Counts a request and tells the caller's hour.
+    pub(crate) fn count(&self, caller: &Caller, cost: Cost, now: Timestamp) -> Window {
+        let key = match caller {
+            Caller::App => Key::App,
+            Caller::Installation(grant) => Key::Installation(grant.installation),
+            Caller::User(account) => Key::User(*account),
+        };
+        let fresh = Window {
+            used: 0,
+            reset: now + SignedDuration::from_hours(1),
+        };
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows.entry(key).or_insert(fresh);
+        if window.reset <= now {
+            *window = fresh;
+        }
+        match cost {
+            Cost::Free => {}
+            Cost::One => window.used += 1,
+        }
+        *window
+    }
+}
+
+impl Window {
+    /// As if all were used.
+    pub(crate) const fn exhausted(mut self) -> Self {
+        self.used = LIMIT;
+        self
+    }
+
+    /// Writes the headers.
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        headers.insert("x-ratelimit-limit", HeaderValue::from(LIMIT));
+        headers.insert("x-ratelimit-used", HeaderValue::from(self.used));
+        headers.insert(
+            "x-ratelimit-remaining",
+            HeaderValue::from(LIMIT.saturating_sub(self.used)),
+        );
+        headers.insert(
+            "x-ratelimit-reset",
+            HeaderValue::from(self.reset.as_second()),
+        );
+        headers.insert("x-ratelimit-resource", HeaderValue::from_static("core"));
+    }
+}
+
+/// `GET /rate_limit`
+pub(crate) async fn show(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
+    let window = shared.limits.count(&caller, Cost::Free, shared.clock.now());
+    ok(shape::app::rate(LIMIT, window.used, window.reset))
+}

@@ -1,0 +1,156 @@
+//! Commits, branches and refs.
+
+use serde_json::{Value, json};
+
+use crate::clock::text;
+use crate::git::commit::{Commit, File, FileStatus, Person};
+use crate::shape::{Urls, node_id};
+
+/// GitHub's `commit`. The forge knows no e-mail addresses, so a commit's author and committer
+/// are never accounts.
+pub(crate) fn full(urls: &Urls, repository: &str, commit: &Commit, comments: usize) -> Value {
+    let sha = &commit.sha;
+    let api = format!("{}/repos/{repository}", urls.api());
+    let web = format!("{}/{repository}", urls.web());
+    let additions: usize = commit.files.iter().map(|file| file.additions).sum();
+    let deletions: usize = commit.files.iter().map(|file| file.deletions).sum();
+    let parents: Vec<_> = commit
+        .parents
+        .iter()
+        .map(|parent| {
+            json!({
+                "sha": parent,
+                "url": format!("{api}/commits/{parent}"),
+                "html_url": format!("{web}/commit/{parent}"),
+            })
+        })
+        .collect();
+    json!({
+        "sha": sha,
+        "node_id": node_id("C", sha),
+        "commit": {
+            "author": person(&commit.author),
+            "committer": person(&commit.committer),
+            "message": commit.message,
+            "tree": {
+                "sha": commit.tree,
+                "url": format!("{api}/git/trees/{}", commit.tree),
+            },
+            "url": format!("{api}/git/commits/{sha}"),
+            "comment_count": comments,
+            "verification": {
+                "verified": false,
+                "reason": "unsigned",
+                "signature": null,
+                "payload": null,
+                "verified_at": null,
+            },
+        },
+        "url": format!("{api}/commits/{sha}"),
+        "html_url": format!("{web}/commit/{sha}"),
+        "comments_url": format!("{api}/commits/{sha}/comments"),
+        "author": null,
+        "committer": null,
+        "parents": parents,
+        "stats": {
+            "additions": additions,
+            "deletions": deletions,
+            "total": additions + deletions,
+        },
+        "files": commit.files.iter().map(|file| diff_entry(&api, &web, commit, file)).collect::<Vec<_>>(),
+    })
+}
+
+/// GitHub's `branch-with-protection`, of a branch without one.
+pub(crate) fn branch(urls: &Urls, repository: &str, name: &str, commit: Value) -> Value {
+    let api = format!("{}/repos/{repository}/branches/{name}", urls.api());
+    json!({
+        "name": name,
+        "commit": commit,
+        "_links": {
+            "self": api,
+            "html": format!("{}/{repository}/tree/{name}", urls.web()),
+        },
+        "protected": false,
+        "protection": {
+            "enabled": false,
+            "required_status_checks": {
+                "enforcement_level": "off",
+                "contexts": [],
+                "checks": [],
+            },
+        },
+        "protection_url": format!("{api}/protection"),
+    })
+}
+
+/// GitHub's `git-ref`.
+pub(crate) fn git_ref(urls: &Urls, repository: &str, name: &str, kind: &str, sha: &str) -> Value {
+    let api = format!("{}/repos/{repository}/git", urls.api());
+    json!({
+        "ref": name,
+        "node_id": node_id("REF", name),
+        "url": format!("{api}/{name}"),
+        "object": {
+            "type": kind,
+            "sha": sha,
+            "url": format!("{api}/{kind}s/{sha}"),
+        },
+    })
+}
+
+/// A commit as a push event lists it.
+pub(crate) fn pushed(urls: &Urls, repository: &str, commit: &Commit) -> Value {
+    let names = |status: FileStatus| -> Vec<&str> {
+        commit
+            .files
+            .iter()
+            .filter(|file| file.status == status)
+            .map(|file| file.path.as_str())
+            .collect()
+    };
+    json!({
+        "id": commit.sha,
+        "tree_id": commit.tree,
+        "distinct": true,
+        "message": commit.message.trim_end(),
+        "timestamp": text(commit.committer.at),
+        "url": format!("{}/{repository}/commit/{}", urls.web(), commit.sha),
+        "author": { "name": commit.author.name, "email": commit.author.email },
+        "committer": { "name": commit.committer.name, "email": commit.committer.email },
+        "added": names(FileStatus::Added),
+        "removed": names(FileStatus::Removed),
+        "modified": names(FileStatus::Modified),
+    })
+}
+
+fn person(person: &Person) -> Value {
+    json!({ "name": person.name, "email": person.email, "date": text(person.at) })
+}
+
+fn diff_entry(api: &str, web: &str, commit: &Commit, file: &File) -> Value {
+    let path = percent_encoding::utf8_percent_encode(&file.path, PATH);
+    json!({
+        "sha": file.blob,
+        "filename": file.path,
+        "status": match file.status {
+            FileStatus::Added => "added",
+            FileStatus::Modified => "modified",
+            FileStatus::Removed => "removed",
+        },
+        "additions": file.additions,
+        "deletions": file.deletions,
+        "changes": file.additions + file.deletions,
+        "blob_url": format!("{web}/blob/{}/{path}", commit.sha),
+        "raw_url": format!("{web}/raw/{}/{path}", commit.sha),
+        "contents_url": format!("{api}/contents/{path}?ref={}", commit.sha),
+    })
+}
+
+/// What may not stand in a URL's path as it is.
+const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');

@@ -1,0 +1,163 @@
+//! Starting a forge.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use jsonwebtoken::DecodingKey;
+use secrecy::ExposeSecret;
+use service::Supervisor;
+use service::listen::{ListenError, Listener};
+use thiserror::Error;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::forge::{Forge, Parts, Shared};
+use crate::git::backend::{Backend, BackendError};
+use crate::name::Login;
+use crate::people::Refused;
+use crate::shape::Urls;
+use crate::state::State;
+use crate::{rest, smart};
+
+/// A forge that answers.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What people do with it.
+    pub forge: Forge,
+}
+
+/// A forge that cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// Its address cannot be listened on.
+    #[error("the forge cannot listen")]
+    Listen(#[from] ListenError),
+    /// Git is missing.
+    #[error("the forge needs git")]
+    Git(#[from] BackendError),
+    /// The App's key is none.
+    #[error("the App's public_key is no RSA public key in PEM")]
+    Key(#[source] jsonwebtoken::errors::Error),
+    /// The App's slug cannot be part of a login.
+    #[error("the App's slug cannot be part of a login")]
+    Slug(#[source] crate::name::Invalid),
+    /// There is no HTTP client for webhooks.
+    #[error("the client for webhooks cannot be made")]
+    Client(#[source] reqwest::Error),
+    /// The configured accounts and repositories cannot be made.
+    #[error("cannot make {what}")]
+    Content {
+        /// Which.
+        what: String,
+        /// Why.
+        #[source]
+        source: Refused,
+    },
+    /// A name in the configuration is none.
+    #[error("a name in the configuration")]
+    Name(#[from] crate::name::Invalid),
+}
+
+/// Opens a forge: binds, makes what the configuration names, and answers until the supervisor
+/// stops.
+///
+/// # Errors
+/// When git is missing, the address is taken, or the configuration names what cannot be.
+pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
+    service::install_tls_provider();
+    let backend = Backend::find().await?;
+    let app_key =
+        DecodingKey::from_rsa_pem(config.app.public_key.as_bytes()).map_err(StartError::Key)?;
+    let bot: Login = format!("{}[bot]", config.app.slug)
+        .parse()
+        .map_err(StartError::Slug)?;
+    let listener = Listener::bind(&config.listen).await?;
+    let address = listener.address();
+    let url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => own_url(address, config.listen.tls.is_some()),
+    };
+    let clock = Clock::default();
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true)
+        .no_proxy()
+        .build()
+        .map_err(StartError::Client)?;
+    let shared = Arc::new(Shared::new(Parts {
+        state: State::new(bot, clock.now()),
+        app: config.app.clone(),
+        app_key,
+        urls: Urls::new(&url),
+        clock,
+        supervisor: supervisor.clone(),
+        client,
+        data: config.data.clone(),
+        backend,
+    }));
+    let forge = Forge {
+        shared: Arc::clone(&shared),
+    };
+    fill(&forge, &config).await?;
+    listener.serve(supervisor, "forge", router(shared));
+    Ok(Running { address, forge })
+}
+
+fn own_url(address: SocketAddr, tls: bool) -> Url {
+    let scheme = if tls { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{address}")).expect("a scheme and an address are a URL")
+}
+
+/// All that the forge answers.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/{owner}/{repo}/info/refs", get(smart::info_refs))
+        .route("/{owner}/{repo}/git-upload-pack", post(smart::upload_pack))
+        .route(
+            "/{owner}/{repo}/git-receive-pack",
+            post(smart::receive_pack),
+        )
+        .with_state(Arc::clone(&shared))
+        .nest(rest::BASE, rest::router(shared))
+}
+
+/// Makes the organisations, people and repositories of the configuration.
+async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
+    let named = |what: String| move |source| StartError::Content { what, source };
+    for login in &config.organisations {
+        forge
+            .create_organisation(login.as_str())
+            .map_err(named(format!("the organisation {login}")))?;
+    }
+    for (login, user) in &config.users {
+        let id = forge
+            .create_user(login)
+            .map_err(named(format!("the user {login}")))?;
+        if let Some(token) = &user.token {
+            forge
+                .shared
+                .lock()
+                .tokens
+                .insert_user(token.expose_secret().to_owned(), id);
+        }
+    }
+    for name in config.repository_names()? {
+        let settings = &config.repositories[&name.to_string()];
+        let what = format!("the repository {name}");
+        forge
+            .create_repository_on(&name.to_string(), settings.default_branch.clone())
+            .await
+            .map_err(named(what.clone()))?;
+        for (login, role) in &settings.roles {
+            forge
+                .set_role(&name.to_string(), login, role.clone())
+                .map_err(named(what.clone()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Check runs, their annotations, and the suites that gather them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CheckRunId, CheckSuiteId, RepositoryId};
+use crate::name::Sha;
+
+/// A check run.
+#[derive(Debug, Clone)]
+pub struct CheckRun {
+    /// Its id.
+    pub id: CheckRunId,
+    /// The repository its commit is in.
+    pub repository: RepositoryId,
+    /// The suite it belongs to.
+    pub suite: CheckSuiteId,
+    /// The commit it is about.
+    pub head_sha: Sha,
+    /// Its name: on one commit the newest of a name counts.
+    pub name: String,
+    /// The App's own id for it.
+    pub external_id: Option<String>,
+    /// Where its details are.
+    pub details_url: Option<String>,
+    /// How far it is.
+    pub status: Status,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What it says.
+    pub output: Output,
+    /// The annotations, in the order they came.
+    pub annotations: Vec<Annotation>,
+    /// Its buttons, shown once it is completed.
+    pub actions: Vec<Action>,
+}
+
+/// How far a check run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Waiting.
+    Queued,
+    /// Running.
+    InProgress,
+    /// Ended.
+    Completed {
+        /// How it ended.
+        conclusion: Conclusion,
+        /// When it ended.
+        at: Timestamp,
+    },
+}
+
+/// How a check run ended. (`stale` is set by GitHub alone, after fourteen days.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words are GitHub's and say it all")]
+pub enum Conclusion {
+    ActionRequired,
+    Cancelled,
+    Failure,
+    Neutral,
+    Success,
+    Skipped,
+    TimedOut,
+}
+
+/// What a check run says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Its headline.
+    pub title: Option<String>,
+    /// Its summary, in Markdown.
+    pub summary: Option<String>,
+    /// Its details, in Markdown.
+    pub text: Option<String>,
+}
+
+/// A remark on lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The file, from the root of the repository.
+    pub path: String,
+    /// The first line.
+    pub start_line: u64,
+    /// The last line.
+    pub end_line: u64,
+    /// The first column; only on a single line.
+    pub start_column: Option<u64>,
+    /// The last column; only on a single line.
+    pub end_column: Option<u64>,
+    /// How grave it is.
+    pub annotation_level: AnnotationLevel,
+    /// What it says: at most 64 KB.
+    pub message: String,
+    /// Its headline: at most 255 characters.
+    pub title: Option<String>,
+    /// Details: at most 64 KB.
+    pub raw_details: Option<String>,
+}
+
+/// How grave an annotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words are GitHub's and say it all")]
+pub enum AnnotationLevel {
+    Notice,
+    Warning,
+    Failure,
+}
+
+/// A button of a completed check run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// What the button says: at most 20 characters.
+    pub label: String,
+    /// What it does: at most 40 characters.
+    pub description: String,
+    /// What the App is told when it is pressed: at most 20 characters.
+    pub identifier: String,
+}
+
+/// All check runs of the App on one commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Suite {
+    pub(crate) id: CheckSuiteId,
+    pub(crate) repository: RepositoryId,
+    pub(crate) head_sha: Sha,
+    pub(crate) head_branch: Option<String>,
+    pub(crate) created_at: Timestamp,
+}
+
+impl Status {
+    /// GitHub's word for it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "in_progress",
+            Self::Completed { .. } => "completed",
+        }
+    }
+
+    /// How it ended, once it has.
+    #[must_use]
+    pub const fn conclusion(&self) -> Option<Conclusion> {
+        match self {
+            Self::Completed { conclusion, .. } => Some(*conclusion),
+            Self::Queued | Self::InProgress => None,
+        }
+    }
+
+    /// When it ended, once it has.
+    #[must_use]
+    pub const fn completed_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Completed { at, .. } => Some(*at),
+            Self::Queued | Self::InProgress => None,
+        }
+    }
+}
+
+impl Conclusion {
+    /// GitHub's word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ActionRequired => "action_required",
+            Self::Cancelled => "cancelled",
+            Self::Failure => "failure",
+            Self::Neutral => "neutral",
+            Self::Success => "success",
+            Self::Skipped => "skipped",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}

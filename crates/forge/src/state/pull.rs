@@ -1,0 +1,102 @@
+//! Pull requests.
+
+use jiff::Timestamp;
+
+use crate::id::{AccountId, PullId, RepositoryId};
+use crate::name::{Branch, Sha};
+
+/// A pull request.
+#[derive(Debug, Clone)]
+pub struct PullRequest {
+    /// Its id, which is not its number.
+    pub id: PullId,
+    /// Its number within the repository.
+    pub number: u64,
+    /// The repository it wants to change.
+    pub repository: RepositoryId,
+    /// Its title.
+    pub title: String,
+    /// Its description.
+    pub body: Option<String>,
+    /// Who opened it.
+    pub author: AccountId,
+    /// What it brings.
+    pub head: Head,
+    /// Where it wants to go.
+    pub base: Base,
+    /// Open, closed or merged.
+    pub state: State,
+    /// Whether it would merge now.
+    pub mergeable: Mergeability,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The commits a pull request brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The repository they are in: the pull request's own or a fork.
+    pub repository: RepositoryId,
+    /// The branch in it.
+    pub branch: Branch,
+    /// Its newest commit.
+    pub sha: Sha,
+}
+
+/// The branch a pull request wants to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// Its name.
+    pub branch: Branch,
+    /// Its newest commit when the pull request was last looked at.
+    pub sha: Sha,
+}
+
+/// The life of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Waiting.
+    Open,
+    /// Closed without a merge.
+    Closed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Merged into its base.
+    Merged {
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: AccountId,
+        /// The commit that holds it on the base branch.
+        commit: Sha,
+    },
+}
+
+/// Whether a pull request merges without conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mergeability {
+    /// It merges: the commit `refs/pull/N/merge` points to.
+    Clean(Sha),
+    /// It conflicts with its base.
+    Conflicting,
+}
+
+impl PullRequest {
+    /// Whether it is open.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        match self.state {
+            State::Open => true,
+            State::Closed { .. } | State::Merged { .. } => false,
+        }
+    }
+
+    /// Whether its head lies in another repository.
+    #[must_use]
+    pub fn is_from_fork(&self) -> bool {
+        self.head.repository != self.repository
+    }
+}

@@ -1,0 +1,119 @@
+//! Repositories and the roles people have in them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, RepositoryId};
+use crate::name::{Branch, RepositoryName};
+
+/// A repository: a bare git repository on disk and what belongs to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    pub(crate) id: RepositoryId,
+    pub(crate) owner: AccountId,
+    pub(crate) name: RepositoryName,
+    pub(crate) default_branch: Branch,
+    /// The repository this is a fork of.
+    pub(crate) parent: Option<RepositoryId>,
+    pub(crate) roles: BTreeMap<AccountId, Role>,
+    pub(crate) path: PathBuf,
+    pub(crate) last_number: u64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) pushed_at: Timestamp,
+    /// Held while git or the forge changes refs, so that what changed is attributed to the one
+    /// who changed it.
+    pub(crate) refs_lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What a person may do in a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Nothing: the repository does not exist for them.
+    None,
+    /// Clone, comment.
+    Read,
+    /// As read; manages issues on GitHub.
+    Triage,
+    /// Push.
+    Write,
+    /// As write; manages the repository on GitHub.
+    Maintain,
+    /// Everything.
+    Admin,
+    /// An organisation's own role with the rights of one of the above.
+    Custom {
+        /// The organisation's name for it, which the API reports as `role_name`.
+        name: String,
+        /// The role whose rights it has.
+        base: Box<Role>,
+    },
+}
+
+/// The rights GitHub knows, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Right {
+    None,
+    Pull,
+    Triage,
+    Push,
+    Maintain,
+    Admin,
+}
+
+impl Role {
+    pub(crate) fn right(&self) -> Right {
+        match self {
+            Self::None => Right::None,
+            Self::Read => Right::Pull,
+            Self::Triage => Right::Triage,
+            Self::Write => Right::Push,
+            Self::Maintain => Right::Maintain,
+            Self::Admin => Right::Admin,
+            Self::Custom { base, .. } => base.right(),
+        }
+    }
+
+    /// GitHub's `role_name`.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::Read => "read",
+            Self::Triage => "triage",
+            Self::Write => "write",
+            Self::Maintain => "maintain",
+            Self::Admin => "admin",
+            Self::Custom { name, .. } => name,
+        }
+    }
+
+    /// GitHub's legacy `permission`, which folds maintain into write and triage into read.
+    pub(crate) fn permission(&self) -> &'static str {
+        match self.right() {
+            Right::None => "none",
+            Right::Pull | Right::Triage => "read",
+            Right::Push | Right::Maintain => "write",
+            Right::Admin => "admin",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_legacy_permission_folds_maintain_and_triage() {
+        assert_eq!(Role::Maintain.permission(), "write");
+        assert_eq!(Role::Triage.permission(), "read");
+        let custom = Role::Custom {
+            name: "packager".to_owned(),
+            base: Box::new(Role::Write),
+        };
+        assert_eq!((custom.name(), custom.permission()), ("packager", "write"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Webhooks: which events there are, and what happens to one from its making to its delivery.
+//!
+//! A change of the state makes an event while it holds the state's lock. The event goes on its
+//! way at once, in a task of its own: deliveries overtake each other, as GitHub's do. The
+//! [`Mode`] can stop, double or hold back events for tests.
+
+pub(crate) mod event;
+pub(crate) mod log;
+pub(crate) mod send;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::forge::Shared;
+use crate::id::{InstallationId, RepositoryId};
+use crate::state::State;
+use crate::state::repository::Repository;
+
+/// What the forge does with a new event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Sends it.
+    #[default]
+    Deliver,
+    /// Forgets it: no attempt, no row in the delivery log.
+    Mute,
+    /// Writes a failed attempt into the delivery log, without sending.
+    Lose,
+    /// Sends it twice under one GUID.
+    Double,
+    /// Keeps it until [`crate::Forge::release_webhooks`].
+    Hold,
+}
+
+/// The order in which held events are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As they were made.
+    Made,
+    /// The newest first.
+    Reversed,
+}
+
+/// Whether an attempt is the first of its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redelivery {
+    /// The first attempt.
+    First,
+    /// Asked for again.
+    Again,
+}
+
+impl Redelivery {
+    /// GitHub's `redelivery`.
+    #[must_use]
+    pub const fn is_again(self) -> bool {
+        match self {
+            Self::First => false,
+            Self::Again => true,
+        }
+    }
+}
+
+/// An event on its way.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Names the event; every attempt to deliver it carries it.
+    pub guid: Uuid,
+    /// `push`, `pull_request` …
+    pub event: &'static str,
+    /// `opened`, `created` …, where the event has one.
+    pub action: Option<&'static str>,
+    /// The installation it is sent for.
+    pub installation: InstallationId,
+    /// The repository it is about.
+    pub repository: RepositoryId,
+    /// The JSON, byte for byte as signed and sent.
+    pub body: Bytes,
+    /// When it happened.
+    pub made_at: Timestamp,
+}
+
+impl Event {
+    /// The payload as JSON.
+    #[must_use]
+    pub fn payload(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+/// Makes an event and sends it as the mode says. Nothing happens where the App is not installed
+/// or not told of such events.
+pub(crate) fn emit(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    repository: &Repository,
+    event: &'static str,
+    action: Option<&'static str>,
+    payload: Value,
+) {
+    let Some(installation) = state.installation_of(repository) else {
+        return;
+    };
+    if !shared.app.events.iter().any(|wanted| wanted == event) {
+        return;
+    }
+    let event = Event {
+        guid: Uuid::new_v4(),
+        event,
+        action,
+        installation,
+        repository: repository.id,
+        body: Bytes::from(payload.to_string()),
+        made_at: shared.clock.now(),
+    };
+    match state.deliveries.mode {
+        Mode::Mute => {}
+        Mode::Deliver => send::spawn(shared, event, Redelivery::First),
+        Mode::Double => {
+            send::spawn(shared, event.clone(), Redelivery::First);
+            send::spawn(shared, event, Redelivery::First);
+        }
+        Mode::Lose => {
+            let now = shared.clock.now();
+            let id = crate::id::DeliveryId::new(state.next_id());
+            state.deliveries.insert(log::Delivery::lost(id, event, now));
+        }
+        Mode::Hold => state.deliveries.held.push(event),
+    }
+}

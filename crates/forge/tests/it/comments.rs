@@ -1,0 +1,131 @@
+//! Comments and reactions.
+
+use forge::{Content, Edit, OpenPull, Subject};
+use serde_json::json;
+
+use crate::bench::{Bench, REPOSITORY};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_is_told_of_and_answered() {
+    let bench = Bench::start().await;
+    let put = |text: &str| Edit::Put(text.as_bytes().to_vec());
+    let forge = &bench.forge;
+    forge
+        .commit(REPOSITORY, "maya", "main", "One", &[("a", put("1"))])
+        .await
+        .unwrap();
+    let tip = forge
+        .find_branch(REPOSITORY, "main")
+        .await
+        .unwrap()
+        .unwrap();
+    let path = forge.repository_path(REPOSITORY).unwrap();
+    crate::bench::git(&path, &["branch", "topic", "main"]).await;
+    let head = forge
+        .commit(REPOSITORY, "maya", "topic", "Two", &[("b", put("2"))])
+        .await
+        .unwrap();
+    let open = OpenPull {
+        repository: REPOSITORY,
+        author: "maya",
+        head: "topic",
+        base: "main",
+        title: "Add b",
+        body: None,
+    };
+    let number = forge.open_pull(open).await.unwrap();
+    let id = forge
+        .comment_on_pull(REPOSITORY, number, "rowan", "/rebuild")
+        .unwrap();
+    let hook = &bench.receiver.wait("issue_comment", 1).await[0].body;
+    assert_eq!(hook["comment"]["body"], "/rebuild");
+    assert_eq!(hook["comment"]["user"]["login"], "rowan");
+    assert_eq!(hook["issue"]["number"], number);
+    assert!(hook["issue"]["pull_request"].is_object());
+
+    let token = bench.token().await;
+    let react = format!("/repos/{REPOSITORY}/issues/comments/{id}/reactions");
+    let first = bench
+        .post(&react, &token, json!({ "content": "eyes" }))
+        .await;
+    let second = bench
+        .post(&react, &token, json!({ "content": "eyes" }))
+        .await;
+    assert_eq!((first.status, second.status), (201, 200));
+    assert_eq!(
+        bench
+            .post(&react, &token, json!({ "content": "yawn" }))
+            .await
+            .status,
+        422
+    );
+    assert_eq!(
+        forge.find_comment(id).unwrap().reactions[0].content,
+        Content::Eyes
+    );
+
+    let write = format!("/repos/{REPOSITORY}/issues/{number}/comments");
+    let mine = bench.post(&write, &token, json!({ "body": "No." })).await;
+    assert_eq!(mine.body["user"]["login"], "summit[bot]");
+    assert_eq!(mine.body["user"]["type"], "Bot");
+    assert_eq!(
+        bench
+            .post(&write, &token, json!({ "body": " " }))
+            .await
+            .status,
+        422
+    );
+    let edit = format!("/repos/{REPOSITORY}/issues/comments/{}", mine.body["id"]);
+    let edited = bench.patch(&edit, &token, json!({ "body": "Yes." })).await;
+    assert_eq!(edited.body["body"], "Yes.");
+    assert_eq!(
+        bench
+            .get(&write, &token)
+            .await
+            .body
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let theirs = format!("/repos/{REPOSITORY}/issues/comments/{id}");
+    assert_eq!(
+        bench
+            .patch(&theirs, &token, json!({ "body": "x" }))
+            .await
+            .status,
+        403
+    );
+
+    let on_commit = forge
+        .comment_on_commit(REPOSITORY, &head, "maya", "/rebuild")
+        .await
+        .unwrap();
+    let hook = &bench.receiver.wait("commit_comment", 1).await[0].body;
+    assert_eq!(hook["comment"]["commit_id"], head.as_str());
+    let react = format!("/repos/{REPOSITORY}/comments/{on_commit}/reactions");
+    assert_eq!(
+        bench
+            .post(&react, &token, json!({ "content": "+1" }))
+            .await
+            .status,
+        201
+    );
+    let path = format!("/repos/{REPOSITORY}/commits/{tip}/comments");
+    assert_eq!(
+        bench
+            .post(&path, &token, json!({ "body": "Built." }))
+            .await
+            .status,
+        201
+    );
+    let is_commit = |subject: &Subject| matches!(subject, Subject::Commit { .. });
+    let count = forge
+        .comments(REPOSITORY)
+        .iter()
+        .filter(|comment| is_commit(&comment.subject))
+        .count();
+    assert_eq!(count, 2);
+    let cross = format!("/repos/{REPOSITORY}/issues/comments/{on_commit}");
+    assert_eq!(bench.get(&cross, &token).await.status, 404, "another kind");
+}
