@@ -5,10 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::id::Sha256;
 use reqwest::StatusCode;
 use url::Url;
-
-use crate::sha256::Sha256;
 
 /// A fetch that failed. There is no file at the target that was not there before.
 #[derive(Debug, thiserror::Error)]

@@ -19,10 +19,10 @@ mod http;
 mod options;
 mod part;
 mod request;
-mod sha256;
 
 pub use error::{Cause, Error, Failure};
 pub use fetcher::Fetcher;
 pub use options::{FileUrls, Options};
 pub use request::{Fetched, Origin, Progress, Request, Size};
-pub use sha256::{InvalidSha256, Sha256};
+
+pub use api::id::Sha256;

@@ -8,12 +8,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use api::id::Sha256;
 use bytes::Bytes;
 use sha2::Digest;
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::sha256::Sha256;
 
 /// An open and locked part with the digest of what it holds.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use api::id::Sha256;
 use url::Url;
-
-use crate::sha256::Sha256;
 
 /// A file to be had.
 #[derive(Debug, Clone)]
