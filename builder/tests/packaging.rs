@@ -1,5 +1,7 @@
 //! Install roots become packages: with binaries of the host's compiler, and with real packages.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "packaging/bench.rs"]
 mod bench;
 #[path = "packaging/binaries.rs"]

@@ -17,6 +17,11 @@ use super::path::InstalledPath;
 
 /// The mode of a directory that needs no record of its own once it holds something.
 const USUAL_DIRECTORY: u32 = 0o040_755;
+/// How deep folders may nest; the deepest of real packages nest about 30.
+const DEPTH_LIMIT: usize = 256;
+/// How many files there may be, left-out ones included; the largest of real packages have some
+/// 200,000.
+const FILE_LIMIT: usize = 2_000_000;
 
 /// One file of the install root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +112,15 @@ pub enum Error {
         /// The link's text, with the offending bytes replaced.
         text: String,
     },
+    /// Folders nest deeper than any package needs.
+    #[error("the folders of the install root nest more than {DEPTH_LIMIT} deep at `{path}`")]
+    TooDeep {
+        /// The path on the installed system.
+        path: String,
+    },
+    /// There are more files than any package needs.
+    #[error("the install root holds more than {FILE_LIMIT} files")]
+    TooMany,
     /// The tree holds more than a package may.
     #[error("the install root holds more than {limit} bytes, reached at `{path}`")]
     TooLarge {
@@ -175,6 +189,10 @@ impl Walk {
             path: installed.to_string(),
             source,
         };
+        if installed.components().count() > DEPTH_LIMIT {
+            let path = installed.to_string();
+            return Err(Error::TooDeep { path });
+        }
         let listed = fs::read_dir(folder).map_err(read)?;
         let mut names = listed
             .map(|entry| entry.map(|entry| entry.file_name()))
@@ -204,6 +222,9 @@ impl Walk {
             if !recorded || installed.as_str() == "/usr" {
                 return Ok(());
             }
+        }
+        if self.collected.entries.len() + self.collected.left.len() >= FILE_LIMIT {
+            return Err(Error::TooMany);
         }
         match self.reason(&installed, &metadata) {
             Some(reason) => self.collected.left.push(Left {
@@ -442,6 +463,17 @@ mod tests {
         symlink(bad, root.path("usr/share/x")).unwrap();
         let error = walk(root.0.path(), Libtool::LeaveOut, 10).unwrap_err();
         assert!(error.to_string().contains("`/usr/share/x`"), "{error}");
+    }
+
+    #[test]
+    fn folders_that_nest_without_end_are_refused() {
+        let root = Root::new();
+        fs::create_dir_all(root.path("usr").join("d/".repeat(300))).unwrap();
+        let error = walk(root.0.path(), Libtool::LeaveOut, 10).unwrap_err();
+        assert!(
+            matches!(&error, Error::TooDeep { path } if path.len() == "/usr".len() + 256 * 2),
+            "{error}"
+        );
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Bench {
             output,
         };
         package::emit(input, &mut |line| {
-            self.log.borrow_mut().push(line.to_owned())
+            self.log.borrow_mut().push(line.to_owned());
         })
     }
 

@@ -1,10 +1,13 @@
 //! A real package, unpacked and packaged again, against what its own tool made of the same files.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+use moss_format::dependency::{Dependency, Kind};
 use moss_format::layout::Entry;
 use moss_format::package::Package;
 use moss_format::unpack::{Options, unpack};
+use moss_format::{Manifest, Meta};
 
 use crate::bench::{Bench, open, recipe};
 
@@ -15,7 +18,10 @@ fn find() -> Option<PathBuf> {
         reason = "tests take the place of the corpus from the environment"
     )]
     let Ok(folder) = std::env::var("SNEKBOOK_CORPUS") else {
-        eprintln!("skipped: SNEKBOOK_CORPUS is unset");
+        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+        {
+            eprintln!("skipped: SNEKBOOK_CORPUS is unset");
+        }
         return None;
     };
     let folder = PathBuf::from(folder);
@@ -67,4 +73,80 @@ fn nano_comes_out_as_its_own_tool_made_it() {
         let ours = open(&emitted.path);
         assert_eq!(sorted(&ours), sorted(real), "{}", meta.name);
     }
+}
+
+/// Programs and libraries built from their archives by the host's compiler, in the steps of their
+/// recipes, have the metadata that the recipes' manifests record, in the same packages.
+#[test]
+fn real_recipes_give_the_manifests_of_their_own_tool() {
+    let Some(corpus) = find() else {
+        return;
+    };
+    let install = "make install PREFIX=/usr DESTDIR=ROOT";
+    for (name, script) in [
+        ("scdoc", format!("make PREFIX=/usr CFLAGS=-g && {install}")),
+        (
+            "lz4",
+            format!("make lib lz4 CFLAGS=-g && {install} CFLAGS=-g && rm ROOT/usr/lib/*.a"),
+        ),
+        (
+            "xxhash",
+            format!(
+                "make DISPATCH=1 CFLAGS=-g && {install} DISPATCH=1 CFLAGS=-g && rm ROOT/usr/lib/*.a"
+            ),
+        ),
+    ] {
+        let folder = corpus.join("recipes").join(name);
+        let text = std::fs::read_to_string(folder.join("stone.yaml")).unwrap();
+        let recipe = recipe(&text);
+        let bench = Bench::new();
+        let archive = archive(&corpus, &text);
+        bench.run(
+            "tar",
+            &["xf", archive.to_str().unwrap(), "--strip-components=1"],
+        );
+        bench.run(
+            "sh",
+            &["-ec", &format!("export LDFLAGS=-Wl,--build-id; {script}")],
+        );
+        let output = bench.emit(&recipe).unwrap();
+
+        let ours = Manifest::read(std::fs::File::open(&output.manifest_bin.path).unwrap()).unwrap();
+        let real = std::fs::File::open(folder.join("manifest.x86_64.bin")).unwrap();
+        let real = Manifest::read(real).unwrap();
+        assert_eq!(comparable(&ours), comparable(&real), "{name}");
+    }
+}
+
+/// The archive of a recipe with one, which names it by its SHA-256.
+fn archive(corpus: &Path, recipe: &str) -> PathBuf {
+    let is_hash = |word: &&str| word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let hash = recipe.split_whitespace().find(is_hash).unwrap();
+    corpus.join("distfiles").join(hash)
+}
+
+/// The packages by name, without what the tool's age or the host's libc decides: the order, the
+/// build release, the loader's path, and whether a program needs the loader at all.
+fn comparable(manifest: &Manifest) -> Vec<Meta> {
+    let is_host = |dependency: &Dependency| {
+        dependency.kind() == Kind::Interpreter
+            || dependency.name().starts_with("libc.so.6(")
+            || dependency.name().starts_with("ld-linux")
+    };
+    let comparable = |meta: &Meta| {
+        let depends: BTreeSet<Dependency> = meta
+            .depends
+            .iter()
+            .filter(|dependency| !is_host(dependency))
+            .cloned()
+            .collect();
+        Meta {
+            build_release: 0,
+            depends,
+            ..meta.clone()
+        }
+    };
+    let mut packages: Vec<Meta> = manifest.packages.iter().map(comparable).collect();
+    packages.sort_by(|a, b| a.name.cmp(&b.name));
+    packages
 }

@@ -1,8 +1,9 @@
 //! What an ELF file says about itself: machine, linkage, search paths, build id.
 //!
 //! Only the program headers are believed, as the dynamic loader does; section headers may be
-//! stripped or lie. Every length in the file is a claim, so each part is read under a limit of its
-//! own and nothing is loaded whole.
+//! stripped or lie. Every length and every count in the file is a claim, so each part is read under
+//! a limit of its own and nothing is loaded whole. Together the limits bound the memory that one
+//! file can take to about 40 MiB.
 
 use std::fs::File;
 
@@ -15,10 +16,16 @@ use crate::package::debug::BuildId;
 
 /// The longest interpreter path, soname or search path that is read, in bytes.
 const TEXT_LIMIT: u64 = 4096;
-/// The largest dynamic segment that is read, in bytes (a million entries).
-const DYNAMIC_LIMIT: u64 = 16 << 20;
-/// The largest note segment that is read, in bytes.
-const NOTE_LIMIT: u64 = 1 << 20;
+/// The most program headers of a file.
+const SEGMENT_LIMIT: u16 = 1024;
+/// The largest dynamic segment that is read, in bytes.
+const DYNAMIC_LIMIT: u64 = 1 << 20;
+/// The most sonames and search paths that are read.
+const STRING_LIMIT: usize = 8192;
+/// The largest note segment that is read, in bytes; larger ones hold no build id.
+const NOTE_LIMIT: u64 = 64 << 10;
+/// The most note segments that are read.
+const NOTE_COUNT_LIMIT: usize = 16;
 
 /// What a look at a file gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,12 +95,17 @@ where
 {
     let header = E::parse(data).map_err(|_| "the file header is cut short or not supported")?;
     let endian = header.endian().map_err(|_| "the byte order is unknown")?;
-    if header.e_phnum(endian) == elf::PN_XNUM {
+    if header.e_phnum(endian) > SEGMENT_LIMIT {
         return Err("there are too many program headers");
     }
     let segments = header
         .program_headers(endian, data)
         .map_err(|_| "the program headers lie outside the file")?;
+    let find = |wanted| {
+        segments
+            .iter()
+            .find(|segment| segment.p_type(endian) == wanted)
+    };
 
     let mut found = Elf {
         machine: machine(header.e_machine(endian)),
@@ -108,30 +120,31 @@ where
         search: Vec::new(),
         build_id: None,
     };
-    for segment in segments {
-        let size: u64 = segment.p_filesz(endian).into();
-        match segment.p_type(endian) {
-            elf::PT_INTERP if size <= TEXT_LIMIT => {
-                let path = segment
-                    .interpreter(endian, data)
-                    .map_err(|_| "the interpreter's path lies outside the file")?;
-                found.interpreter = path.map(text).transpose()?;
-            }
-            elf::PT_INTERP => return Err("the interpreter's path is too long"),
-            elf::PT_DYNAMIC if size <= DYNAMIC_LIMIT => {
-                let entries = segment
-                    .dynamic(endian, data)
-                    .map_err(|_| "the dynamic segment lies outside the file")?
-                    .unwrap_or_default();
-                read_dynamic::<E, R>(&mut found, entries, segments, endian, data)?;
-            }
-            elf::PT_DYNAMIC => return Err("the dynamic segment is too large"),
-            elf::PT_NOTE if size <= NOTE_LIMIT && found.build_id.is_none() => {
-                found.build_id = build_id(segment, endian, data);
-            }
-            _ => {}
+    if let Some(segment) = find(elf::PT_INTERP) {
+        if segment.p_filesz(endian).into() > TEXT_LIMIT {
+            return Err("the interpreter's path is too long");
         }
+        let path = segment
+            .interpreter(endian, data)
+            .map_err(|_| "the interpreter's path lies outside the file")?;
+        found.interpreter = path.map(text).transpose()?;
     }
+    if let Some(segment) = find(elf::PT_DYNAMIC) {
+        if segment.p_filesz(endian).into() > DYNAMIC_LIMIT {
+            return Err("the dynamic segment is too large");
+        }
+        let entries = segment
+            .dynamic(endian, data)
+            .map_err(|_| "the dynamic segment lies outside the file")?
+            .unwrap_or_default();
+        read_dynamic::<E, R>(&mut found, entries, segments, endian, data)?;
+    }
+    found.build_id = segments
+        .iter()
+        .filter(|segment| segment.p_type(endian) == elf::PT_NOTE)
+        .filter(|segment| segment.p_filesz(endian).into() <= NOTE_LIMIT)
+        .take(NOTE_COUNT_LIMIT)
+        .find_map(|segment| build_id(segment, endian, data));
     Ok(found)
 }
 
@@ -151,6 +164,15 @@ where
         .map(|entry| (entry.d_tag(endian), entry.d_val(endian).into()))
         .take_while(|(tag, _)| *tag != elf::DT_NULL)
         .collect();
+    let is_text = |tag| {
+        matches!(
+            tag,
+            elf::DT_NEEDED | elf::DT_SONAME | elf::DT_RUNPATH | elf::DT_RPATH
+        )
+    };
+    if entries.iter().filter(|(tag, _)| is_text(*tag)).count() > STRING_LIMIT {
+        return Err("there are too many sonames and search paths");
+    }
     let value = |wanted| {
         entries
             .iter()
@@ -239,3 +261,6 @@ fn machine(machine: elf::Machine) -> String {
         None => format!("em{}", machine.0),
     }
 }
+
+#[cfg(test)]
+mod tests;
