@@ -131,12 +131,6 @@ impl Named {
         }
         Ok(Self { kind, name })
     }
-
-    /// The text by which sets are sorted: `kind(name)`, also for plain names.
-    fn sort_key(&self) -> impl Iterator<Item = u8> {
-        let parts = [self.kind.as_str(), "(", &self.name, ")"];
-        parts.into_iter().flat_map(str::bytes)
-    }
 }
 
 impl fmt::Display for Named {
@@ -169,9 +163,20 @@ impl FromStr for Named {
     }
 }
 
+/// Bytewise by `kind(name)`, also for plain names.
 impl Ord for Named {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.sort_key().cmp(other.sort_key())
+        fn kind(named: &Named) -> impl Iterator<Item = u8> {
+            named.kind.as_str().bytes().chain([b'('])
+        }
+        fn name(named: &Named) -> impl Iterator<Item = u8> {
+            named.name.bytes().chain([b')'])
+        }
+        if self.kind == other.kind {
+            name(self).cmp(name(other))
+        } else {
+            kind(self).cmp(kind(other))
+        }
     }
 }
 

@@ -54,9 +54,13 @@ pub enum Kind {
     },
 }
 
-/// A target that does not name a place below `/usr`.
+/// Longest target in bytes that [`Entry::path`] accepts: what the system can
+/// open, with room for the folder it lies in.
+pub const MAX_PATH: usize = 3072;
+
+/// A target that does not name a place below `/usr`, or is too long for one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the path {target:?} does not name a place below /usr")]
+#[error("the path {target:?} does not name a place below /usr, or has more than {MAX_PATH} bytes")]
 pub struct UnsafePath {
     /// The target.
     pub target: String,
@@ -67,11 +71,12 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// When there are none, or one is empty, `.`, `..` or holds a NUL.
+    /// When there are none, one is empty, `.`, `..` or holds a NUL, or the
+    /// target is longer than [`MAX_PATH`].
     pub fn path(&self) -> Result<Vec<&str>, UnsafePath> {
         let components: Vec<&str> = self.target.split('/').collect();
         let odd = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
-        if components.iter().any(odd) {
+        if self.target.len() > MAX_PATH || components.iter().any(odd) {
             return Err(UnsafePath {
                 target: self.target.clone(),
             });

@@ -15,9 +15,9 @@ pub struct Limits {
     /// Largest plain size in bytes of a package's content, which is streamed.
     /// 64 GiB by default.
     pub content: u64,
-    /// Largest zstd window, as a power of two. 31 by default, because writers
-    /// make the window as large as the content; a window larger than the
-    /// payload's plain size (at least 128 MiB) is refused all the same.
+    /// Largest zstd window of content, as a power of two. 31 by default: writers
+    /// make the window as large as the content, or larger. Address space is
+    /// reserved for a window, memory is used only for what is decompressed.
     pub window_log: u32,
 }
 

@@ -5,7 +5,6 @@ mod encoded;
 
 use crate::bytes::{Input, Short};
 
-pub(crate) use codec::window_log;
 pub use codec::{Decoder, Encoding};
 pub use encoded::{EncodeError, Encoded};
 

@@ -208,9 +208,7 @@ impl<R: Read> Plain<R> {
                     BufReader::with_capacity(BUFFER, hashed),
                 )
                 .map_err(failed)?;
-                decoder
-                    .window_log_max(payload::window_log(limits, header.plain_size))
-                    .map_err(failed)?;
+                decoder.window_log_max(limits.window_log).map_err(failed)?;
                 Source::Zstd(decoder)
             }
             Compression::Other(compression) => {

@@ -175,6 +175,29 @@ fn content_beyond_the_limit_is_not_read() {
 }
 
 #[test]
+fn a_window_beyond_the_limit_is_refused() {
+    // A frame by hand: window of 2^31 bytes, no content size, one empty block.
+    let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 1, 0, 0];
+    let payload = plain_payload(payload::Kind::Content, 0, &frame);
+    let header = payload::Header {
+        plain_size: 0,
+        compression: payload::Compression::Zstd,
+        ..*payload.header()
+    };
+    let read = |window_log| {
+        let limits = Limits {
+            window_log,
+            ..Limits::default()
+        };
+        walk::<Error>(payload.stored(), (100, &header), &[], &limits, |_, _| {
+            Ok(Visit::Continue)
+        })
+    };
+    assert!(matches!(read(30), Err(Error::Read { payload: 100, .. })));
+    assert!(read(31).is_ok());
+}
+
+#[test]
 fn a_reversed_slice_is_refused() {
     let slice = Slice {
         start: 5,

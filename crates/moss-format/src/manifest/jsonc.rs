@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::Meta;
+use crate::dependency::Kind;
 use crate::layout::Entry;
+use crate::{Meta, Provider};
 
 const COMMENT: &str = "/** Human readable report. This is not consumed by boulder */\n";
 const VERSION: &str = "0.2";
@@ -93,12 +94,14 @@ fn body<'a>(package: &Package<'a>) -> Body<'a> {
         .map(|entry| format!("/usr/{}", entry.target))
         .collect();
     files.sort_unstable();
+    let written = |provider: &&Provider| provider.kind() != Kind::PackageName;
+    let provides = meta.provides.iter().filter(written);
     Body {
         build_depends: texts(&meta.build_depends),
         depends: texts(&meta.depends),
         files,
         name: &meta.name,
-        provides: texts(&meta.provides),
+        provides: texts(provides),
     }
 }
 

@@ -1,4 +1,5 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use crate::Digest;
 use crate::content::Slice;
@@ -53,31 +54,36 @@ pub enum Inconsistent {
 /// Checks that every path stays below `/usr`, stands once, and lies below
 /// directories only.
 pub(super) fn layout(entries: &[Entry]) -> Result<(), Inconsistent> {
-    let mut kinds = BTreeMap::new();
     for entry in entries {
         entry.path()?;
-        if kinds.insert(entry.target.as_str(), &entry.kind).is_some() {
+    }
+    let mut sorted: Vec<&Entry> = entries.iter().collect();
+    sorted.sort_by(|a, b| order(&a.target, &b.target));
+    // What lies below a path follows it directly in this order.
+    for (entry, next) in sorted.iter().zip(sorted.iter().skip(1)) {
+        let Some(rest) = next.target.strip_prefix(&entry.target) else {
+            continue;
+        };
+        if rest.is_empty() {
             return Err(Inconsistent::PathTwice {
-                target: entry.target.clone(),
+                target: next.target.clone(),
+            });
+        }
+        if rest.starts_with('/') && entry.kind != Kind::Directory {
+            return Err(Inconsistent::BelowFile {
+                target: next.target.clone(),
+                parent: entry.target.clone(),
             });
         }
     }
-    for entry in entries {
-        let mut path = entry.target.as_str();
-        while let Some((parent, _)) = path.rsplit_once('/') {
-            if kinds
-                .get(parent)
-                .is_some_and(|kind| **kind != Kind::Directory)
-            {
-                return Err(Inconsistent::BelowFile {
-                    target: entry.target.clone(),
-                    parent: parent.to_owned(),
-                });
-            }
-            path = parent;
-        }
-    }
     Ok(())
+}
+
+/// The order of paths by their components: a slash sorts before every other
+/// character of a name.
+fn order(a: &str, b: &str) -> Ordering {
+    let key = |byte| if byte == b'/' { 0 } else { byte };
+    a.bytes().map(key).cmp(b.bytes().map(key))
 }
 
 /// Checks that layout, index and content name the same files.

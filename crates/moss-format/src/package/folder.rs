@@ -1,4 +1,4 @@
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +10,7 @@ use crate::digest::Hasher;
 use crate::layout::{Entry, Kind};
 
 const TYPE_MASK: u32 = 0o170_000;
+const FOLDER: u32 = 0o040_000;
 const USUAL_FOLDER: u32 = 0o040_755;
 
 /// A folder whose files become a package: what a build installed as `/usr`.
@@ -71,78 +72,64 @@ impl Folder {
     /// type.
     pub fn scan(&self) -> Result<Vec<Entry>, ScanError> {
         let mut entries = Vec::new();
-        self.scan_folder(&self.path, "", &mut entries)?;
+        // The way down, not the call stack: how deep folders lie is up to
+        // whoever built them.
+        let mut open = vec![self.level("", 0)?];
+        while let Some(level) = open.last_mut() {
+            let Some(name) = level.names.next() else {
+                let level = open.pop();
+                entries.extend(level.and_then(Level::into_entry));
+                continue;
+            };
+            let target = level.join(&name).ok_or_else(|| ScanError::NotUtf8 {
+                path: self.path.join(&level.target).join(&name),
+            })?;
+            let path = self.path.join(&target);
+            let mode = fs::symlink_metadata(&path)
+                .map_err(|source| ScanError::Io { path, source })?
+                .mode();
+            if mode & TYPE_MASK == FOLDER {
+                open.push(self.level(&target, mode)?);
+            } else {
+                entries.push(self.entry(target, mode)?);
+            }
+        }
         Ok(entries)
     }
 
-    /// Whether the folder had no entries.
-    fn scan_folder(
-        &self,
-        path: &Path,
-        prefix: &str,
-        entries: &mut Vec<Entry>,
-    ) -> Result<bool, ScanError> {
-        let names = sorted_names(path).map_err(|source| ScanError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
-        let empty = names.is_empty();
-        for name in names {
-            let path = path.join(&name);
-            let Some(name) = name.to_str() else {
-                return Err(ScanError::NotUtf8 { path });
-            };
-            self.scan_entry(&path, format!("{prefix}{name}"), entries)?;
-        }
-        Ok(empty)
+    /// The names in a folder.
+    fn level(&self, target: &str, mode: u32) -> Result<Level, ScanError> {
+        let path = self.path.join(target);
+        let names = sorted_names(&path).map_err(|source| ScanError::Io { path, source })?;
+        Ok(Level {
+            target: target.to_owned(),
+            mode,
+            empty: names.is_empty(),
+            names: names.into_iter(),
+        })
     }
 
-    fn scan_entry(
-        &self,
-        path: &Path,
-        target: String,
-        entries: &mut Vec<Entry>,
-    ) -> Result<(), ScanError> {
+    /// The entry of anything but a folder.
+    fn entry(&self, target: String, mode: u32) -> Result<Entry, ScanError> {
+        let path = self.path.join(&target);
         let failed = |source| ScanError::Io {
-            path: path.to_owned(),
+            path: path.clone(),
             source,
         };
-        let mode = fs::symlink_metadata(path).map_err(failed)?.mode();
         let kind = match mode & TYPE_MASK {
-            0o040_000 => {
-                let empty = self.scan_folder(path, &format!("{target}/"), entries)?;
-                if mode == USUAL_FOLDER && !empty {
-                    return Ok(());
-                }
-                Kind::Directory
-            }
             0o100_000 => Kind::Regular(self.digest(&target).map_err(failed)?),
             0o120_000 => {
-                let text = fs::read_link(path).map_err(failed)?.into_os_string();
-                let text = text.into_string().map_err(|_| ScanError::NotUtf8 {
-                    path: path.to_owned(),
-                })?;
-                Kind::Symlink(text)
+                let text = fs::read_link(&path).map_err(failed)?.into_os_string();
+                let text = text.into_string();
+                Kind::Symlink(text.map_err(|_| ScanError::NotUtf8 { path })?)
             }
             0o020_000 => Kind::CharDevice,
             0o060_000 => Kind::BlockDevice,
             0o010_000 => Kind::Fifo,
             0o140_000 => Kind::Socket,
-            _ => {
-                return Err(ScanError::UnknownType {
-                    path: path.to_owned(),
-                    mode,
-                });
-            }
+            _ => return Err(ScanError::UnknownType { path, mode }),
         };
-        entries.push(Entry {
-            uid: 0,
-            gid: 0,
-            mode,
-            kind,
-            target,
-        });
-        Ok(())
+        Ok(root_owned(target, mode, kind))
     }
 
     fn digest(&self, target: &str) -> io::Result<crate::Digest> {
@@ -175,6 +162,42 @@ impl Contents for Folder {
 
     fn open(&mut self, entry: &Entry) -> io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(self.file(entry)?))
+    }
+}
+
+/// A folder on the way down, and the names in it that are still to come.
+struct Level {
+    target: String,
+    mode: u32,
+    empty: bool,
+    names: std::vec::IntoIter<OsString>,
+}
+
+impl Level {
+    /// The target of a name in this folder, if it is UTF-8.
+    fn join(&self, name: &OsStr) -> Option<String> {
+        let name = name.to_str()?;
+        if self.target.is_empty() {
+            return Some(name.to_owned());
+        }
+        Some(format!("{}/{name}", self.target))
+    }
+
+    /// The folder's own entry, if it needs one.
+    fn into_entry(self) -> Option<Entry> {
+        let usual = self.mode == USUAL_FOLDER && !self.empty;
+        let scanned = self.target.is_empty();
+        (!usual && !scanned).then(|| root_owned(self.target, self.mode, Kind::Directory))
+    }
+}
+
+fn root_owned(target: String, mode: u32, kind: Kind) -> Entry {
+    Entry {
+        uid: 0,
+        gid: 0,
+        mode,
+        kind,
+        target,
     }
 }
 

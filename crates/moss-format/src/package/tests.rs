@@ -152,6 +152,21 @@ fn paths_that_contradict_each_other_are_found() {
         check(&[symlink("a/b/c", "x"), symlink("a", "/")]),
         Inconsistent::BelowFile { target, parent } if target == "a/b/c" && parent == "a"
     ));
+    // Names that sort between a path and what lies below it.
+    assert!(matches!(
+        check(&[symlink("a", "x"), folder("a!b"), folder("a b"), folder("a/b")]),
+        Inconsistent::BelowFile { target, .. } if target == "a/b"
+    ));
+    let fine = [
+        folder("a"),
+        folder("a/b"),
+        symlink("a b", "x"),
+        folder("a b c"),
+    ];
+    open(&raw_package(&fine, &[], b""))
+        .unwrap()
+        .verify()
+        .unwrap();
     let written = write(
         Cursor::new(Vec::new()),
         &meta("test"),

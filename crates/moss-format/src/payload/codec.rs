@@ -1,16 +1,19 @@
 use std::borrow::Cow;
-use std::io::Read;
 
-use zstd::stream::read::Decoder as ZstdDecoder;
-use zstd::zstd_safe::DCtx;
+use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
+use zstd::zstd_safe::{DCtx, get_error_name};
 
 use super::{Compression, Encoded, Error, VERSION};
 use crate::Limits;
 
-/// Windows up to this power of two are always accepted: it is zstd's own
-/// default, and writers that do not know the size in advance use a window
-/// larger than small content.
-const USUAL_WINDOW_LOG: u32 = 27;
+/// Plain bytes for which there is room from the start.
+const SMALL: usize = 64 << 10;
+
+/// How many times its stored size a payload of records usually has at most.
+const USUAL_RATIO: usize = 16;
+
+/// What zstd says when the room does not suffice.
+const TOO_SMALL: usize = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg();
 
 /// How payloads are compressed when they are written.
 ///
@@ -117,23 +120,34 @@ impl Decoder {
         within("records", header.records.into(), self.limits.records.into())
     }
 
-    /// Decompresses at most one byte more than the header claims.
+    /// Decompresses in one go, into room that grows with what is really there.
+    ///
+    /// One go needs no window of its own: real manifests of some hundred bytes
+    /// ask for one of a gigabyte.
     fn inflate(&mut self, payload: &Encoded<'_>) -> Result<Vec<u8>, Error> {
-        let header = payload.header();
-        let failed = |source| Error::Decompress {
-            offset: payload.offset(),
-            source,
-        };
-        let mut decoder = ZstdDecoder::with_context(payload.stored(), &mut self.context);
-        decoder
-            .window_log_max(window_log(&self.limits, header.plain_size))
-            .map_err(failed)?;
-        let mut plain = Vec::new();
-        decoder
-            .take(header.plain_size.saturating_add(1))
-            .read_to_end(&mut plain)
-            .map_err(failed)?;
-        Ok(plain)
+        let offset = payload.offset();
+        let expected = payload.header().plain_size;
+        let most = usize::try_from(expected).unwrap_or(usize::MAX);
+        let usual = payload.stored().len().saturating_mul(USUAL_RATIO);
+        let mut room = usual.max(SMALL).min(most);
+        loop {
+            let mut plain = Vec::with_capacity(room);
+            match self.context.decompress(&mut plain, payload.stored()) {
+                Ok(_) => return Ok(plain),
+                Err(TOO_SMALL) if room < most => room = room.saturating_mul(4).min(most),
+                Err(TOO_SMALL) => {
+                    return Err(Error::PlainSize {
+                        offset,
+                        expected,
+                        found: expected.saturating_add(1),
+                    });
+                }
+                Err(code) => {
+                    let source = std::io::Error::other(get_error_name(code));
+                    return Err(Error::Decompress { offset, source });
+                }
+            }
+        }
     }
 }
 
@@ -144,13 +158,4 @@ impl std::fmt::Debug for Decoder {
             .field("spent", &self.spent)
             .finish_non_exhaustive()
     }
-}
-
-/// The largest window that a payload of this plain size may ask for: memory
-/// for it is taken before the first byte is decompressed.
-pub(crate) fn window_log(limits: &Limits, plain_size: u64) -> u32 {
-    let needed = plain_size
-        .checked_next_power_of_two()
-        .map_or(u32::MAX, u64::trailing_zeros);
-    needed.max(USUAL_WINDOW_LOG).min(limits.window_log)
 }

@@ -9,7 +9,7 @@ use moss_format::payload::{Decoder, Encoding};
 use moss_format::stone::View;
 use moss_format::{Digest, Limits, Manifest};
 
-use super::{bundle, place};
+use super::{bundle, history, place};
 
 const FAST: Encoding = Encoding {
     level: 1,
@@ -31,7 +31,7 @@ fn manifests_beside_the_recipes_read_back_equal() -> Result<()> {
 }
 
 #[test]
-fn manifests_at_the_tip_of_the_bundle_read_back_equal() -> Result<()> {
+fn manifests_of_the_whole_history_read_back_equal() -> Result<()> {
     let Some(corpus) = place::find()? else {
         return Ok(());
     };
@@ -41,24 +41,27 @@ fn manifests_at_the_tip_of_the_bundle_read_back_equal() -> Result<()> {
     for path in found {
         check(&path)?;
     }
+    let all = history::manifests(tip.path())?;
+    assert_eq!(all.len(), 3716);
+    for (blob, bytes) in all {
+        check_bytes(&blob, &bytes)?;
+    }
     Ok(())
 }
 
-/// Decodes a manifest, encodes it, and compares the records of both.
 fn check(path: &Path) -> Result<()> {
-    let bytes = fs::read(path)?;
-    let manifest = Manifest::decode(&bytes).with_context(|| format!("{}", path.display()))?;
+    check_bytes(&path.display().to_string(), &fs::read(path)?)
+}
+
+/// Decodes a manifest, encodes it, and compares the records of both.
+fn check_bytes(name: &str, bytes: &[u8]) -> Result<()> {
+    let manifest = Manifest::decode(bytes).with_context(|| name.to_owned())?;
     for meta in &manifest.packages {
-        assert!(
-            meta.other.is_empty(),
-            "{}: {:?}",
-            path.display(),
-            meta.other
-        );
+        assert!(meta.other.is_empty(), "{name}: {:?}", meta.other);
     }
     let again = manifest.encode(&FAST)?;
-    assert_eq!(Manifest::decode(&again)?, manifest, "{}", path.display());
-    assert_eq!(records(&again)?, records(&bytes)?, "{}", path.display());
+    assert_eq!(Manifest::decode(&again)?, manifest, "{name}");
+    assert_eq!(records(&again)?, records(bytes)?, "{name}");
     Ok(())
 }
 
