@@ -127,6 +127,18 @@ impl Recipe {
         self.builddeps.iter().chain(&self.checkdeps)
     }
 
+    /// What is to be said about this recipe as a change of `previous`, the one
+    /// of the same name that it replaces: its release must be higher.
+    pub fn compare(&self, previous: &Self) -> Option<Diagnostic> {
+        let (new, old) = (*self.release.value(), *previous.release.value());
+        if self.name.value() != previous.name.value() || new > old {
+            return None;
+        }
+        let message = format!("the release is {new}, and it was {old} before this change");
+        let warning = Diagnostic::warning(Code::ReleaseNotRaised, self.release.span(), message);
+        Some(warning.with_help(format!("write {}", old.saturating_add(1))))
+    }
+
     /// The folder, below the build's own, that the scripts start in: that of
     /// the first source that is laid into one.
     pub fn work_directory(&self) -> Option<&upstream::RelativePath> {

@@ -19,7 +19,7 @@ pub use assemble::assemble;
 pub use context::{Context, DEFAULT_PATH, DEFAULT_PKG_CONFIG_PATH, Folders};
 pub use expand::{ExpandError, MAX_BYTES, MAX_DEPTH, Problem, expand};
 pub use path::{BuildPath, Invalid as InvalidPath};
-pub use toolchain::{COMPILE_FLAGS, Flags, LINK_FLAGS, MARCH, MTUNE, Toolchain};
+pub use toolchain::{COMPILE_FLAGS, FORTRAN_FLAGS, Flags, LINK_FLAGS, MARCH, MTUNE, Toolchain};
 
 pub use crate::recipe::Phase;
 use crate::recipe::{Code, Diagnostic, Recipe, Script};

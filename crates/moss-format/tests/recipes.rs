@@ -1,8 +1,8 @@
 //! Recipes: reading them, what is said about them, expanding their scripts;
 //! first on texts made for it, then on every real recipe there is.
 
-#[path = "corpus/bundle.rs"]
-mod bundle;
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "corpus/place.rs"]
 mod place;
 mod recipes {
@@ -51,7 +51,7 @@ fn recipes_at_the_tip_become_bash() -> Result<()> {
     let Some(corpus) = place::find()? else {
         return Ok(());
     };
-    let repository = bundle::check_out(&corpus)?;
+    let repository = history::check_out(&corpus)?;
     let recipes = history::at_tip(repository.path())?;
     assert_eq!(recipes.len(), 835);
     let root: BuildPath = "/b".parse()?;
@@ -88,7 +88,7 @@ fn the_history_parses_but_for_known_recipes() -> Result<()> {
     let Some(corpus) = place::find()? else {
         return Ok(());
     };
-    let repository = bundle::check_out(&corpus)?;
+    let repository = history::check_out(&corpus)?;
     let recipes = history::all(repository.path())?;
     assert_eq!(recipes.len(), 4673);
     let mut failures = Vec::new();

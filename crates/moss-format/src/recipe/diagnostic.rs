@@ -78,6 +78,8 @@ codes! {
     VersionStart => "version-start",
     /// A release is an integer above 0.
     BadRelease => "bad-release",
+    /// The recipe changed, but its release is not above the one before, so that users would not get the change.
+    ReleaseNotRaised => "release-not-raised",
     /// A switch takes true or false.
     BadBoolean => "bad-boolean",
     /// The value is not one of those that its key takes.

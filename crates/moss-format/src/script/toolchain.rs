@@ -63,11 +63,16 @@ pub const MARCH: &str = "x86-64-v2";
 pub const MTUNE: &str = "generic";
 
 /// Flags for C and C++ that gcc and clang both take: optimised, with debug
-/// information (which is split off later), and with the cheap checks against
-/// exploits.
-pub const COMPILE_FLAGS: &str = "-march=x86-64-v2 -mtune=generic -O2 -g -pipe \
+/// information (which is split off later), position independent (hand-written
+/// makefiles of libraries leave that to the flags), and with the cheap checks
+/// against exploits.
+pub const COMPILE_FLAGS: &str = "-march=x86-64-v2 -mtune=generic -O2 -g -pipe -fPIC \
     -fstack-protector-strong -fstack-clash-protection \
     -Wformat -Wformat-security -Wp,-U_FORTIFY_SOURCE,-D_FORTIFY_SOURCE=2";
+
+/// Flags for Fortran: those above that its compilers take.
+pub const FORTRAN_FLAGS: &str =
+    "-march=x86-64-v2 -mtune=generic -O2 -g -pipe -fPIC -fstack-protector-strong";
 
 /// Flags for the linker, given to the compiler: only what is used is linked,
 /// symbols are bound at start and then read-only, and every program has a
@@ -103,7 +108,7 @@ impl Default for Flags {
             cxx: COMPILE_FLAGS.to_owned(),
             ld: LINK_FLAGS.to_owned(),
             cpp: String::new(),
-            fortran: COMPILE_FLAGS.to_owned(),
+            fortran: FORTRAN_FLAGS.to_owned(),
             d: String::new(),
             go: String::new(),
             rust: String::new(),

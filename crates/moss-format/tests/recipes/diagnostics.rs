@@ -171,6 +171,18 @@ fn versions_ask_for_quotes_only_where_they_matter() {
 }
 
 #[test]
+fn a_change_raises_the_release() {
+    let read = |text: &str| Recipe::parse(text).unwrap().0;
+    let before = read(SOUND);
+    let raised = read(&with("release     : 4", "release     : 5"));
+    let renamed = read(&with(": sound", ": other"));
+    assert_eq!(raised.compare(&before), None);
+    assert_eq!(renamed.compare(&before), None);
+    let same = read(&with("1.2.3\n", "1.2.4\n"));
+    insta::assert_snapshot!(same.compare(&before).unwrap().to_string());
+}
+
+#[test]
 fn codes_are_stable_distinct_and_explained() {
     let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(codes.len(), Code::ALL.len());

@@ -1,4 +1,4 @@
-//! Every distinct recipe in the bundle's history.
+//! The recipes in the bundle: those at its tip, and all of its history.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 
 /// Runs git in `repository`, with `input` from a file, and gives its output.
 fn git(repository: &Path, arguments: &[&str], input: Option<&Path>) -> Result<Vec<u8>> {
@@ -30,6 +31,16 @@ fn git(repository: &Path, arguments: &[&str], input: Option<&Path>) -> Result<Ve
         String::from_utf8_lossy(&stderr)
     );
     Ok(stdout)
+}
+
+/// The bundle's tip, checked out into a temporary folder.
+pub(crate) fn check_out(corpus: &Path) -> Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    let bundle = corpus.join("recipes-2025.bundle");
+    let bundle = bundle.to_str().context("the corpus' path is no text")?;
+    let clone = ["clone", "--quiet", "--branch", "main", bundle, "."];
+    git(folder.path(), &clone, None)?;
+    Ok(folder)
 }
 
 fn is_recipe(path: &str) -> bool {

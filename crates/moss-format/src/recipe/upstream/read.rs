@@ -72,7 +72,7 @@ impl Reader<'_> {
     fn archive(&mut self, url: Spanned<Url>, node: &Node, identity: &Identity) -> Option<Archive> {
         if !matches!(node.value, Value::Mapping(_)) {
             let hash = self.hash(Some(node), &url)?;
-            let file_name = self.from_url::<FileName>(&url, "rename")?;
+            let file_name = self.url_end::<FileName>(&url, "rename")?;
             let unpack = Some(Unpack {
                 directory: file_name.clone().into(),
                 strip: DEFAULT_STRIP,
@@ -125,7 +125,7 @@ impl Reader<'_> {
     fn git(&mut self, url: Spanned<Url>, node: &Node, identity: &Identity) -> Option<Git> {
         if !matches!(node.value, Value::Mapping(_)) {
             let reference = self.reference(Some(node), &url)?;
-            let directory = self.from_url(&url, "clonedir")?;
+            let directory = self.url_end(&url, "clonedir")?;
             return Some(Git {
                 url,
                 reference,
@@ -181,7 +181,7 @@ impl Reader<'_> {
     ) -> Option<T> {
         match fields.given(self, key) {
             Some(node) => self.expanded_path(node, key, identity),
-            None => self.from_url(url, key),
+            None => self.url_end(url, key),
         }
     }
 
@@ -208,7 +208,7 @@ impl Reader<'_> {
         Some(path.into_value())
     }
 
-    fn from_url<T: FromStr<Err = super::Invalid>>(
+    fn url_end<T: FromStr<Err = super::Invalid>>(
         &mut self,
         url: &Spanned<Url>,
         key: &str,
