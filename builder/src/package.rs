@@ -20,7 +20,9 @@ mod tools;
 mod write;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use api::id::Sha256;
@@ -179,8 +181,10 @@ pub fn emit(input: Input<'_>, log: &mut dyn FnMut(&str)) -> Result<Output, Error
     if collected.entries.is_empty() {
         return Err(Error::Empty);
     }
+    // Who runs the tools may be another user and must get through to the folders they work in.
     let scratch = tempfile::Builder::new()
         .prefix("package-")
+        .permissions(fs::Permissions::from_mode(0o711))
         .tempdir_in(input.scratch)
         .map_err(|source| Error::Scratch {
             path: input.scratch.to_owned(),

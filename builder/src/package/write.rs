@@ -4,9 +4,10 @@
 //! be seen is complete.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::num::NonZero;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use api::id::Sha256;
@@ -261,7 +262,7 @@ fn write_file<'f>(
     let failed = |source| output_error(&file_name, folder, source);
     let temporary = tempfile::Builder::new()
         .prefix(".package-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .permissions(Permissions::from_mode(0o644))
         .tempfile_in(folder)
         .map_err(failed)?;
     fill(temporary.as_file(), &file_name)?
