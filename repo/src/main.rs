@@ -1,2 +1,22 @@
-//! Stub.
-fn main() {}
+//! The vessel binary: reads the configuration and runs the service.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+/// The repository manager: takes stones into channels and serves them to moss clients.
+#[derive(Debug, Parser)]
+#[command(name = "vessel", version)]
+struct Arguments {
+    /// The configuration; `vessel.example.toml` shows every key.
+    #[arg(long, value_name = "FILE", default_value = "/etc/vessel/vessel.toml")]
+    config: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let config: vessel::Config = service::config::load(&arguments.config)?;
+    service::telemetry::init(&config.log).context("cannot read the log filter")?;
+    service::run(|supervisor| async move { Ok(vessel::start(config, &supervisor).await?) })
+}

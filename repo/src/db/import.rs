@@ -1,0 +1,159 @@
+//! The imports: who ordered what, and how far it is.
+
+use api::id::{ChannelName, ImportId, ServiceName};
+use api::import::{Import, Order, State};
+use jiff::Timestamp;
+use moss_db::{Error, RoTxn, RwTxn};
+use serde::{Deserialize, Serialize};
+
+use super::Tables;
+use crate::domain::import::{Event, IllegalTransition, step};
+
+/// An import as the database keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ImportRecord {
+    /// What was ordered.
+    pub(crate) order: Order,
+    /// Who ordered it.
+    pub(crate) ordered_by: ServiceName,
+    /// Grows with every change of `state`.
+    pub(crate) seq: u64,
+    /// When the order was taken.
+    pub(crate) accepted_at: Timestamp,
+    /// Where it stands in the row of all imports.
+    pub(crate) arrival: u64,
+    /// Where it stands.
+    pub(crate) state: State,
+}
+
+impl ImportRecord {
+    /// What the API says of it.
+    pub(crate) fn view(self, id: ImportId) -> Import {
+        Import {
+            id,
+            seq: self.seq,
+            accepted_at: self.accepted_at,
+            state: self.state,
+        }
+    }
+}
+
+/// What became of an order that was put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Accepted {
+    /// It is new, or the very one that was put before.
+    Record(Box<ImportRecord>),
+    /// The id belongs to an order that says something else.
+    Conflict,
+}
+
+/// A change of an import that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotThere {
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] Error),
+    /// There is no such import.
+    #[error("there is no import {0}")]
+    Unknown(ImportId),
+    /// The change makes no sense.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+}
+
+impl Tables {
+    /// Takes an order, once: the same one under the same id changes nothing.
+    pub(crate) fn accept(
+        &self,
+        txn: &mut RwTxn<'_>,
+        id: ImportId,
+        order: Order,
+        ordered_by: ServiceName,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        if let Some(record) = self.imports.find(txn, &id)? {
+            let same = record.order == order;
+            return Ok(if same {
+                Accepted::Record(Box::new(record))
+            } else {
+                Accepted::Conflict
+            });
+        }
+        let ahead = self.open_imports(txn, &order.channel)?.len();
+        let record = ImportRecord {
+            state: State::Accepted {
+                ahead: u32::try_from(ahead).unwrap_or(u32::MAX),
+            },
+            order,
+            ordered_by,
+            seq: 1,
+            accepted_at: now,
+            arrival: self.arrivals.next(txn)?,
+        };
+        self.imports.put(txn, &id, &record)?;
+        Ok(Accepted::Record(Box::new(record)))
+    }
+
+    /// The import's record.
+    pub(crate) fn find_import(
+        &self,
+        txn: &RoTxn<'_>,
+        id: ImportId,
+    ) -> Result<Option<ImportRecord>, Error> {
+        self.imports.find(txn, &id)
+    }
+
+    /// The imports into a channel that are not final, in the order in which they arrived.
+    pub(crate) fn open_imports(
+        &self,
+        txn: &RoTxn<'_>,
+        channel: &ChannelName,
+    ) -> Result<Vec<ImportId>, Error> {
+        self.open_imports
+            .iter(txn)?
+            .filter_map(|entry| match entry {
+                Ok(((of, _), id)) => (of == *channel).then_some(Ok(id)),
+                Err(error) => Some(Err(error)),
+            })
+            .collect()
+    }
+
+    /// The import into a channel whose turn it is.
+    pub(crate) fn find_next_import(
+        &self,
+        txn: &RoTxn<'_>,
+        channel: &ChannelName,
+    ) -> Result<Option<(ImportId, ImportRecord)>, Error> {
+        let Some(id) = self.open_imports(txn, channel)?.first().copied() else {
+            return Ok(None);
+        };
+        Ok(self.imports.find(txn, &id)?.map(|record| (id, record)))
+    }
+
+    /// Moves an import by `event`; when that ends it, those behind it move up. Returns its state.
+    pub(crate) fn step(
+        &self,
+        txn: &mut RwTxn<'_>,
+        id: ImportId,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<State, NotThere> {
+        let mut record = self.imports.find(txn, &id)?.ok_or(NotThere::Unknown(id))?;
+        record.state = step(&record.state, event, now)?;
+        record.seq += 1;
+        self.imports.put(txn, &id, &record)?;
+        if record.state.is_final() {
+            for behind in self.open_imports(txn, &record.order.channel)? {
+                self.move_up(txn, behind, now)?;
+            }
+        }
+        Ok(record.state)
+    }
+
+    fn move_up(&self, txn: &mut RwTxn<'_>, id: ImportId, now: Timestamp) -> Result<(), NotThere> {
+        let mut record = self.imports.find(txn, &id)?.ok_or(NotThere::Unknown(id))?;
+        record.state = step(&record.state, Event::MovedUp, now)?;
+        record.seq += 1;
+        Ok(self.imports.put(txn, &id, &record)?)
+    }
+}

@@ -1,0 +1,162 @@
+use api::id::Sha256;
+
+use super::*;
+use crate::domain::package::tests::{package, package_of};
+
+fn channel(packages: impl IntoIterator<Item = Package>) -> Packages {
+    packages
+        .into_iter()
+        .map(|package| (slot(&package), package))
+        .collect()
+}
+
+fn stone_of(package: &Package) -> Stone {
+    Stone {
+        file_name: package.file_name().clone(),
+        uri: "http://127.0.0.1/x".parse().unwrap(),
+        sha256: package.sha256(),
+        size: package.size(),
+    }
+}
+
+/// Every combination of lower, same and higher release, lower, same and higher build release, same
+/// and other bytes, same and other recipe.
+#[test]
+fn the_whole_matrix_of_arrivals() {
+    let standing = package("nano", 33, 5, "standing");
+    let mut lines = vec![format!("{:<60} New", "nothing stands there")];
+    assert_eq!(judge(None, &standing), Ok(Arrival::New));
+    for source in ["nano", "pico"] {
+        for (release, which_release) in [(32, "lower"), (33, "same"), (34, "higher")] {
+            for (build, which_build) in [(4, "lower"), (5, "same"), (6, "higher")] {
+                for bytes in ["standing", "other"] {
+                    let arriving = package_of(source, "nano", release, build, bytes);
+                    let which = format!(
+                        "recipe {source}, {which_release} release, {which_build} build, {bytes} bytes"
+                    );
+                    let verdict = match judge(Some(&standing), &arriving) {
+                        Ok(arrival) => format!("{arrival:?}"),
+                        Err(refusal) => {
+                            assert_eq!(refusal.file_name.as_ref(), Some(arriving.file_name()));
+                            format!("{:?}: {}", refusal.reason, refusal.message)
+                        }
+                    };
+                    lines.push(format!("{which:<60} {verdict}"));
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn stones_that_are_there_change_nothing() {
+    let packages = channel([package("nano", 33, 1, "a"), package("lz4", 2, 1, "b")]);
+    let same = [package("lz4", 2, 1, "b")];
+    assert_eq!(admit(&packages, &same), Ok(Admission::Nothing));
+    let mixed = [package("nano", 33, 1, "a"), package("lz4", 3, 1, "c")];
+    assert_eq!(
+        admit(&packages, &mixed),
+        Ok(Admission::Changes(vec![package("lz4", 3, 1, "c")]))
+    );
+}
+
+#[test]
+fn one_refusal_refuses_all() {
+    let packages = channel([package("nano", 33, 1, "a")]);
+    let arriving = [package("lz4", 1, 1, "b"), package("nano", 32, 1, "c")];
+    let refusal = admit(&packages, &arriving).unwrap_err();
+    assert_eq!(refusal.reason, RefusalReason::ReleaseLower);
+}
+
+#[test]
+fn two_of_one_name_are_refused_even_when_equal() {
+    for second in [package("nano", 33, 1, "a"), package("nano", 34, 1, "b")] {
+        let arriving = [package("nano", 33, 1, "a"), second];
+        let refusal = admit(&Packages::new(), &arriving).unwrap_err();
+        assert_eq!(
+            refusal.reason,
+            RefusalReason::DuplicateName,
+            "{}",
+            refusal.message
+        );
+    }
+}
+
+#[test]
+fn architectures_are_apart() {
+    let meta = |architecture: &str| moss_format::Meta {
+        name: "nano".to_owned(),
+        version: "8.3".to_owned(),
+        release: 33,
+        build_release: 1,
+        architecture: architecture.to_owned(),
+        source_id: "nano".to_owned(),
+        ..moss_format::Meta::default()
+    };
+    let of = |architecture: &str| {
+        Package::new(&meta(architecture), Sha256::of(architecture.as_bytes()), 7).unwrap()
+    };
+    let packages = channel([of("x86_64")]);
+    let arriving = [of("x86_64"), of("aarch64")];
+    assert_eq!(
+        admit(&packages, &arriving),
+        Ok(Admission::Changes(vec![of("aarch64")]))
+    );
+}
+
+#[test]
+fn an_index_takes_so_many_and_no_more() {
+    let packages = channel((0..MAX_PACKAGES).map(|n| package(&format!("p{n}"), 1, 1, "x")));
+    let upgrade = [package("p0", 2, 1, "y")];
+    assert!(matches!(
+        admit(&packages, &upgrade),
+        Ok(Admission::Changes(_))
+    ));
+    let one_more = [package("q", 1, 1, "z")];
+    let refusal = admit(&packages, &one_more).unwrap_err();
+    assert_eq!(refusal.reason, RefusalReason::ChannelFull);
+}
+
+#[test]
+fn a_stone_must_be_what_the_order_says() {
+    let package = package("nano", 33, 1, "a");
+    let stone = stone_of(&package);
+    let nano: RecipeName = "nano".parse().unwrap();
+    let here: [Architecture; 1] = ["x86_64".parse().unwrap()];
+    assert_eq!(check_claims(&stone, &nano, &here, &package), Ok(()));
+    let elsewhere: [Architecture; 1] = ["aarch64".parse().unwrap()];
+    let other_name = Stone {
+        file_name: "nano-1.0-33-2-x86_64.stone".parse().unwrap(),
+        ..stone.clone()
+    };
+    let other_size = Stone {
+        size: 8,
+        ..stone.clone()
+    };
+    let pico: RecipeName = "pico".parse().unwrap();
+    let refusals = [
+        check_claims(&other_name, &nano, &here, &package),
+        check_claims(&stone, &pico, &here, &package),
+        check_claims(&stone, &nano, &elsewhere, &package),
+        check_claims(&other_size, &nano, &here, &package),
+    ]
+    .map(|refused| {
+        let refusal = refused.unwrap_err();
+        assert_eq!(refusal.reason, RefusalReason::StoneMismatch);
+        refusal.message
+    });
+    insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[test]
+fn an_order_names_a_stone_once() {
+    let (nano, lz4) = (
+        stone_of(&package("nano", 33, 1, "a")),
+        stone_of(&package("lz4", 1, 1, "b")),
+    );
+    assert_eq!(check_file_names([&nano, &lz4]), Ok(()));
+    let refusal = check_file_names([&nano, &lz4, &nano]).unwrap_err();
+    assert_eq!(refusal.reason, RefusalReason::DuplicateName);
+    assert_eq!(refusal.file_name, Some(nano.file_name));
+}

@@ -1,0 +1,242 @@
+//! The states of an import and what moves it from one to the next.
+//!
+//! ```text
+//! Accepted ──► Fetching ──► Publishing ──► Published or Refused, also straight from Fetching
+//!               │    ▲         │
+//!               ▼    │         ▼
+//!               Waiting ◄──────┘
+//! ```
+//! A restart begins an import that is not final again from `Fetching`; what was fetched is kept.
+
+use api::id::HistoryId;
+use api::import::{Refusal, State};
+use jiff::Timestamp;
+
+/// What happens to an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// An import before it came to its end.
+    MovedUp,
+    /// Its turn has come, or comes again after a wait or a restart.
+    Begun {
+        /// Stones that are there and verified.
+        done: u32,
+        /// Stones in all.
+        total: u32,
+    },
+    /// One more stone is there and verified.
+    StoneVerified,
+    /// Something stands in the way that may pass.
+    Hindered {
+        /// What.
+        by: String,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+    /// All stones are there and verified, and the channel takes them.
+    Admitted,
+    /// A history holds the stones.
+    Published(HistoryId),
+    /// The channel does not take it.
+    Refused(Refusal),
+}
+
+/// An event that cannot happen in a state: a fault of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an import that is {state} cannot be {event}")]
+pub(crate) struct IllegalTransition {
+    state: &'static str,
+    event: &'static str,
+}
+
+/// The state after `event` at `now`.
+///
+/// # Errors
+/// When the event cannot happen in this state.
+pub(crate) fn step(
+    state: &State,
+    event: Event,
+    now: Timestamp,
+) -> Result<State, IllegalTransition> {
+    let illegal = IllegalTransition {
+        state: state_name(state),
+        event: event_name(&event),
+    };
+    let next = match event {
+        Event::MovedUp => {
+            let ahead = find_ahead(state).and_then(|ahead| ahead.checked_sub(1));
+            ahead.map(|ahead| State::Accepted { ahead })
+        }
+        Event::Begun { done, total } => {
+            (may_begin(state) && done <= total).then_some(State::Fetching { done, total })
+        }
+        Event::StoneVerified => find_progress(state)
+            .filter(|(done, total)| done < total)
+            .map(|(done, total)| State::Fetching {
+                done: done + 1,
+                total,
+            }),
+        Event::Admitted => find_progress(state)
+            .filter(|(done, total)| done == total)
+            .map(|_| State::Publishing),
+        Event::Hindered { by, until } => {
+            is_at_work(state).then_some(State::Waiting { on: by, until })
+        }
+        Event::Published(history) => is_at_work(state).then_some(State::Published {
+            history,
+            finished_at: now,
+        }),
+        Event::Refused(refusal) => is_at_work(state).then_some(State::Refused {
+            refusal,
+            finished_at: now,
+        }),
+    };
+    next.ok_or(illegal)
+}
+
+fn find_ahead(state: &State) -> Option<u32> {
+    if let State::Accepted { ahead } = state {
+        Some(*ahead)
+    } else {
+        None
+    }
+}
+
+fn find_progress(state: &State) -> Option<(u32, u32)> {
+    if let State::Fetching { done, total } = state {
+        Some((*done, *total))
+    } else {
+        None
+    }
+}
+
+/// True when the import's turn has come, and it has not ended.
+fn may_begin(state: &State) -> bool {
+    match state {
+        State::Accepted { ahead } => *ahead == 0,
+        State::Fetching { .. } | State::Waiting { .. } | State::Publishing => true,
+        State::Published { .. } | State::Refused { .. } => false,
+    }
+}
+
+fn is_at_work(state: &State) -> bool {
+    match state {
+        State::Fetching { .. } | State::Publishing => true,
+        State::Accepted { .. }
+        | State::Waiting { .. }
+        | State::Published { .. }
+        | State::Refused { .. } => false,
+    }
+}
+
+/// The state's name, for messages and logs.
+pub(crate) fn state_name(state: &State) -> &'static str {
+    match state {
+        State::Accepted { .. } => "accepted",
+        State::Fetching { .. } => "fetching",
+        State::Waiting { .. } => "waiting",
+        State::Publishing => "publishing",
+        State::Published { .. } => "published",
+        State::Refused { .. } => "refused",
+    }
+}
+
+fn event_name(event: &Event) -> &'static str {
+    match event {
+        Event::MovedUp => "moved up",
+        Event::Begun { .. } => "begun",
+        Event::StoneVerified => "given one more stone",
+        Event::Hindered { .. } => "hindered",
+        Event::Admitted => "admitted",
+        Event::Published(_) => "published",
+        Event::Refused(_) => "refused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::import::RefusalReason;
+
+    fn now() -> Timestamp {
+        "2026-11-22T22:00:00Z".parse().unwrap()
+    }
+
+    fn states() -> Vec<State> {
+        let refusal = Refusal {
+            reason: RefusalReason::AssetGone,
+            file_name: None,
+            message: "gone".to_owned(),
+        };
+        vec![
+            State::Accepted { ahead: 2 },
+            State::Accepted { ahead: 0 },
+            State::Fetching { done: 1, total: 2 },
+            State::Fetching { done: 2, total: 2 },
+            State::Waiting {
+                on: "the builder".to_owned(),
+                until: now(),
+            },
+            State::Publishing,
+            State::Published {
+                history: "h-1".parse().unwrap(),
+                finished_at: now(),
+            },
+            State::Refused {
+                refusal,
+                finished_at: now(),
+            },
+        ]
+    }
+
+    fn events() -> Vec<Event> {
+        let refusal = Refusal {
+            reason: RefusalReason::ReleaseLower,
+            file_name: None,
+            message: "lower".to_owned(),
+        };
+        vec![
+            Event::MovedUp,
+            Event::Begun { done: 0, total: 2 },
+            Event::StoneVerified,
+            Event::Hindered {
+                by: "the disk".to_owned(),
+                until: now(),
+            },
+            Event::Admitted,
+            Event::Published("h-2".parse().unwrap()),
+            Event::Refused(refusal),
+        ]
+    }
+
+    #[test]
+    fn the_whole_matrix_of_transitions() {
+        let json = |state: &State| serde_json::to_string(state).unwrap();
+        let mut lines = Vec::new();
+        for state in states() {
+            lines.push(json(&state));
+            for event in events() {
+                let name = event_name(&event);
+                let after = step(&state, event, now());
+                assert!(
+                    after.is_err() || !state.is_final(),
+                    "a final state has moved"
+                );
+                let after = after.map_or_else(|_| "—".to_owned(), |after| json(&after));
+                lines.push(format!("    {name:<22}{after}"));
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn more_stones_than_there_are_is_illegal() {
+        let state = State::Accepted { ahead: 0 };
+        let event = Event::Begun { done: 3, total: 2 };
+        let error = step(&state, event, now()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "an import that is accepted cannot be begun"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! From verified stones to a history that clients see: see the commit points in
+//! [`super`](crate::usecase). One function for each, in their order; all block.
+
+use std::sync::PoisonError;
+
+use api::id::{HistoryId, ImportId};
+use api::import::{Refusal, RefusalReason};
+
+use super::verify::Verified;
+use super::{Channel, Failure, Repository};
+use crate::domain::arrival::{refuse, slot};
+use crate::domain::history::{self, History};
+use crate::domain::import::Event;
+use crate::domain::package::Package;
+use crate::domain::pool::Place;
+use crate::tree::Pooled;
+
+/// What came of giving stones their places in the pool.
+#[derive(Debug)]
+pub(super) enum Pooling {
+    /// All are there.
+    Done,
+    /// A name is taken by other bytes.
+    Refused(Refusal),
+}
+
+impl Repository {
+    /// Commit point 3: gives the stones their places in the pool.
+    pub(super) fn pool(
+        &self,
+        channel: &Channel,
+        import: ImportId,
+        stones: &[Verified],
+    ) -> Result<Pooling, Failure> {
+        for stone in stones {
+            let package = stone.package();
+            let staged = self.tree.staged(import, package.sha256());
+            let place = Place::of(package);
+            match self
+                .tree
+                .pool(&channel.name, &place, &staged, package.sha256())?
+            {
+                Pooled::There => {}
+                Pooled::Taken => {
+                    let name = package.file_name();
+                    let message = format!("the pool has other bytes under the name {name}");
+                    return Ok(Pooling::Refused(refuse(
+                        RefusalReason::ReleaseTaken,
+                        name,
+                        message,
+                    )));
+                }
+            }
+        }
+        Ok(Pooling::Done)
+    }
+
+    /// Commit point 4: writes the indexes of a new history, which nobody names yet.
+    pub(super) fn write_history(
+        &self,
+        channel: &Channel,
+        import: ImportId,
+        stones: &[Verified],
+    ) -> Result<History, Failure> {
+        let (mut packages, standing) = self.environment.read(|txn| {
+            let packages = self.tables.packages(txn, &channel.name)?;
+            Ok::<_, Failure>((packages, self.tables.standing(txn, &channel.name)?))
+        })?;
+        let mut entries = channel
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for stone in stones {
+            packages.insert(slot(stone.package()), stone.package().clone());
+            entries.insert(stone.package().sha256(), stone.entry().clone());
+        }
+        drop(entries);
+        let newest = standing.histories.first().map(|history| &history.id);
+        let indexes = self.compose(channel, &packages, newest)?;
+        let now = self.clock.now();
+        let history = History {
+            id: history::id(now, import),
+            import,
+            published_at: now,
+            packages: packages.len() as u64,
+        };
+        self.tree
+            .write_history(&channel.name, &history.id, &indexes)?;
+        Ok(history)
+    }
+
+    /// Commit point 5: the database takes the history, and the import is published. Clients see it
+    /// after the next [`Repository::project`], and until then the API hides it.
+    pub(super) fn commit(
+        &self,
+        channel: &Channel,
+        import: ImportId,
+        history: &History,
+        stones: &[Verified],
+    ) -> Result<(), Failure> {
+        let changes: Vec<Package> = stones.iter().map(|stone| stone.package().clone()).collect();
+        channel
+            .hidden
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(import);
+        self.environment.write(|txn| {
+            self.tables.publish(txn, &channel.name, history, &changes)?;
+            let event = Event::Published(history.id.clone());
+            self.tables.step(txn, import, event, history.published_at)?;
+            Ok::<_, Failure>(())
+        })
+    }
+
+    /// The newest history of a channel.
+    pub(super) fn find_newest(&self, channel: &Channel) -> Result<Option<HistoryId>, Failure> {
+        let standing = self
+            .environment
+            .read(|txn| self.tables.standing(txn, &channel.name));
+        let standing = standing.map_err(|error: moss_db::Error| error)?;
+        Ok(standing
+            .histories
+            .into_iter()
+            .next()
+            .map(|history| history.id))
+    }
+}
