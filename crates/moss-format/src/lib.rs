@@ -11,7 +11,8 @@
 //!   [`stone::View`] reads one over bytes, [`stone::Reader`] over `Read + Seek`,
 //!   [`stone::Writer`] writes one. Payloads of unknown kind or compression pass
 //!   through unchanged.
-//! - [`meta`], [`layout`] and [`content`]: what the payloads hold.
+//! - [`meta`], [`layout`], [`content`] and [`attributes`]: what the payloads
+//!   hold.
 //! - [`package`], [`manifest`] and [`index`]: the three kinds of file.
 //!
 //! # Hostile input
@@ -32,6 +33,7 @@
     )
 )]
 
+pub mod attributes;
 mod below;
 mod bytes;
 pub mod content;

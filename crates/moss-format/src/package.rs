@@ -76,6 +76,25 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// Whether the system failed to read or write, which says nothing about
+    /// the package: it may be tried again.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        match self {
+            Self::Stone(stone::Error::Io { .. }) | Self::Write { .. } => true,
+            // What zstd says has no number of the system.
+            Self::Content(content::Error::Read { source, .. }) => source.raw_os_error().is_some(),
+            Self::Stone(_)
+            | Self::Content(_)
+            | Self::Inconsistent(_)
+            | Self::Twice { .. }
+            | Self::NoMeta { .. }
+            | Self::NoFile { .. } => false,
+        }
+    }
+}
+
 impl<R: Read + Seek> Package<R> {
     /// Reads a package but for its content, within the default limits.
     ///

@@ -25,7 +25,7 @@ pub enum Kind {
     Layout,
     /// [Where each file lies in the content](crate::content::Slice).
     Index,
-    /// Key and value pairs.
+    /// [Key and value pairs](crate::attributes).
     Attributes,
     /// A kind this library does not know; it is kept as it is.
     Other(u8),

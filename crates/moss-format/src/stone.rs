@@ -224,21 +224,6 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// A short text of this error and its causes, for messages on one line.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
-    }
-}
-
 /// Decodes a payload's plain bytes as metadata.
 pub(crate) fn decode_meta(
     decoder: &mut payload::Decoder,

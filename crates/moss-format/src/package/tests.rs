@@ -273,6 +273,47 @@ fn a_folder_is_scanned_depth_first() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A disk that fails after some bytes.
+struct Failing<'a> {
+    bytes: Cursor<&'a [u8]>,
+    good: u64,
+}
+
+impl std::io::Read for Failing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.bytes.position() >= self.good {
+            return Err(rustix::io::Errno::IO.into());
+        }
+        self.bytes.read(buffer)
+    }
+}
+
+impl std::io::Seek for Failing<'_> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+#[test]
+fn a_failing_disk_is_told_from_a_bad_package() {
+    let bytes = package(&sample(), &SAMPLE_FILES);
+    let content = open(&bytes).unwrap().content.unwrap().offset() + 32;
+    for good in [0, 40, content] {
+        let failing = Failing {
+            bytes: Cursor::new(&bytes),
+            good,
+        };
+        let error = Package::open(failing)
+            .and_then(|mut package| package.verify())
+            .unwrap_err();
+        assert!(error.is_of_system(), "{good}: {error:?}");
+    }
+    let mut damaged = bytes.clone();
+    *damaged.last_mut().unwrap() ^= 0xff;
+    let error = open(&damaged).unwrap().verify().unwrap_err();
+    assert!(!error.is_of_system(), "{error:?}");
+}
+
 proptest! {
     #[test]
     fn any_files_read_back(files in prop::collection::btree_map("[a-z]{1,8}", any::<Vec<u8>>(), 0..8)) {

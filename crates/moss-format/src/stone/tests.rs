@@ -32,8 +32,8 @@ fn decode(payload: &Encoded<'_>, limits: Limits) -> Result<Vec<u8>, payload::Err
 fn fault(bytes: &[u8]) -> String {
     let by_view = View::new(bytes).and_then(|view| view.payloads().collect::<Result<Vec<_>, _>>());
     let by_reader = Reader::open(Cursor::new(bytes));
-    let text = by_view.unwrap_err().chain();
-    assert_eq!(by_reader.unwrap_err().chain(), text);
+    let text = by_view.unwrap_err().to_string();
+    assert_eq!(by_reader.unwrap_err().to_string(), text);
     text
 }
 
