@@ -21,8 +21,9 @@ pub struct Config {
     pub key: PathBuf,
     /// Where webhooks, reports and pages are served.
     pub listen: listen::Config,
-    /// The address under which people and builders reach summit.
-    pub public_url: Url,
+    /// The address under which people and builders reach summit; by default the listener's.
+    #[serde(default)]
+    pub public_url: Option<Url>,
     /// GitHub and the App.
     pub github: GitHub,
     /// The builders.
@@ -120,7 +121,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let order = api::attempt::Limits::default();
-        Self { wall_seconds: order.wall_seconds, log_bytes: order.log_bytes, lease_seconds: 300 }
+        Self {
+            wall_seconds: order.wall_seconds,
+            log_bytes: order.log_bytes,
+            lease_seconds: 300,
+        }
     }
 }
 
@@ -138,4 +143,33 @@ fn default_architecture() -> Architecture {
 
 fn default_sweep() -> u64 {
     300
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_has_every_key_at_its_default_or_shown() {
+        let config: Config = toml::from_str(include_str!("../summit.example.toml")).unwrap();
+        assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.github.sweep_seconds, default_sweep());
+        assert_eq!(config.builders[0].peer.name.as_str(), "avalanche-1");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let text = include_str!("../summit.example.toml");
+        for section in [
+            "[github]",
+            "[vessel]",
+            "[limits]",
+            "[listen]",
+            "[telemetry]",
+        ] {
+            let text = text.replace(section, &format!("{section}\nsurprise = 1"));
+            assert!(toml::from_str::<Config>(&text).is_err(), "{section}");
+        }
+        assert!(toml::from_str::<Config>(&format!("surprise = 1\n{text}")).is_err());
+    }
 }

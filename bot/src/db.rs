@@ -159,7 +159,11 @@ impl Schema for Tables {
     fn declare(opener: &mut Opener) -> Self {
         let mut deliveries = opener.indexed("deliveries");
         let deliveries_open = deliveries.index("deliveries_open", |_, row: &Delivery| {
-            row.outcome.is_none().then_some(row.arrival).into_iter().collect()
+            row.outcome
+                .is_none()
+                .then_some(row.arrival)
+                .into_iter()
+                .collect()
         });
         let deliveries_by_time = deliveries.index("deliveries_by_time", |_, row: &Delivery| {
             vec![row.received_at.as_second()]
@@ -170,10 +174,17 @@ impl Schema for Tables {
             (!build.is_settled()).then_some(0).into_iter().collect()
         });
         let builds_unshown = builds.index("builds_unshown", |_, build: &Build| {
-            (build.shown.seq != build.seq).then_some(0).into_iter().collect()
+            (build.shown.seq != build.seq)
+                .then_some(0)
+                .into_iter()
+                .collect()
         });
         let builds_by_folder = builds.index("builds_by_folder", |_, build: &Build| {
-            vec![(build.repository.number(), build.target.git_ref(), build.folder.to_string())]
+            vec![(
+                build.repository.number(),
+                build.target.git_ref(),
+                build.folder.to_string(),
+            )]
         });
         let builds_by_head = builds.index("builds_by_head", |_, build: &Build| {
             vec![(build.repository.number(), build.commit)]
@@ -240,7 +251,10 @@ impl Tables {
         event: Event,
         now: Timestamp,
     ) -> Result<Build, ChangeError> {
-        let build = self.builds.find(txn, &id)?.ok_or(ChangeError::Unknown(id))?;
+        let build = self
+            .builds
+            .find(txn, &id)?
+            .ok_or(ChangeError::Unknown(id))?;
         let before = build.state.name();
         let (next, effects) = build.apply(event, now)?;
         if next == build {
@@ -279,7 +293,15 @@ impl Tables {
     ) -> Result<(), Error> {
         let key = look_key(repository, target);
         let count = self.looks.find(txn, &key)?.map_or(0, |look| look.count) + 1;
-        self.looks.put(txn, &key, &Look { repository, target: target.clone(), count })
+        self.looks.put(
+            txn,
+            &key,
+            &Look {
+                repository,
+                target: target.clone(),
+                count,
+            },
+        )
     }
 
     /// The builds that are not settled, oldest first.
@@ -287,7 +309,10 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn active_builds(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
-        self.builds.find_by(txn, &self.builds_active, &0)?.map(|row| Ok(row?.1)).collect()
+        self.builds
+            .find_by(txn, &self.builds_active, &0)?
+            .map(|row| Ok(row?.1))
+            .collect()
     }
 }
 

@@ -6,6 +6,7 @@ mod call;
 mod check_run;
 mod comment;
 mod delivery;
+pub mod payload;
 mod permission;
 mod repository;
 

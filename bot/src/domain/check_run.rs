@@ -116,26 +116,39 @@ pub fn page(build: &Build, base: &Url) -> Url {
 fn status(state: &State, target: &Target) -> Status {
     match state {
         State::Planned | State::Waiting { .. } | State::Queued { .. } => Status::Queued,
-        State::Building { progress: Progress::Ordered | Progress::Accepted { .. }, .. } => {
-            Status::Queued
-        }
-        State::Building { progress: Progress::Running { .. }, .. } => Status::InProgress,
+        State::Building {
+            progress: Progress::Ordered | Progress::Accepted { .. },
+            ..
+        } => Status::Queued,
+        State::Building {
+            progress: Progress::Running { .. },
+            ..
+        } => Status::InProgress,
         State::Built(_) if target.is_published() => Status::InProgress,
         State::Built(_) => Status::Completed(Conclusion::Success),
         State::Publishing { .. } => Status::InProgress,
         State::Published { .. } => Status::Completed(Conclusion::Success),
-        State::Held { by: Hold::Build { .. }, .. } => Status::Completed(Conclusion::Skipped),
-        State::Held { by: Hold::Needs { .. }, .. } => Status::Completed(Conclusion::Failure),
-        State::Held { by: Hold::Approval { .. }, .. } => {
-            Status::Completed(Conclusion::ActionRequired)
-        }
+        State::Held {
+            by: Hold::Build { .. },
+            ..
+        } => Status::Completed(Conclusion::Skipped),
+        State::Held {
+            by: Hold::Needs { .. },
+            ..
+        } => Status::Completed(Conclusion::Failure),
+        State::Held {
+            by: Hold::Approval { .. },
+            ..
+        } => Status::Completed(Conclusion::ActionRequired),
         State::Failed(_) => Status::Completed(Conclusion::Failure),
-        State::Cancelled { by: By::AlreadyPublished { .. }, .. } => {
-            Status::Completed(Conclusion::Neutral)
-        }
-        State::Cancelled { by: By::PullClosed | By::Person { .. }, .. } => {
-            Status::Completed(Conclusion::Cancelled)
-        }
+        State::Cancelled {
+            by: By::AlreadyPublished { .. },
+            ..
+        } => Status::Completed(Conclusion::Neutral),
+        State::Cancelled {
+            by: By::PullClosed | By::Person { .. },
+            ..
+        } => Status::Completed(Conclusion::Cancelled),
         State::Superseded { .. } => Status::Completed(Conclusion::Cancelled),
     }
 }
@@ -168,7 +181,10 @@ fn title(build: &Build) -> String {
             (FailureKind::Lost, _) => "Builders lost it too often".to_owned(),
             (FailureKind::Refused, _) => "The channel refused it".to_owned(),
         },
-        State::Cancelled { by: By::AlreadyPublished { .. }, .. } => "Nothing to build".to_owned(),
+        State::Cancelled {
+            by: By::AlreadyPublished { .. },
+            ..
+        } => "Nothing to build".to_owned(),
         State::Cancelled { .. } => "Cancelled".to_owned(),
         State::Superseded { .. } => "Superseded".to_owned(),
     }
@@ -184,20 +200,34 @@ fn summary(build: &Build, base: &Url) -> String {
     let release = if build.version.is_empty() {
         cell(build.recipe.as_str())
     } else {
-        cell(&format!("{} {}-{}", build.recipe, build.version, build.release))
+        cell(&format!(
+            "{} {}-{}",
+            build.recipe, build.version, build.release
+        ))
     };
     row("Recipe", release);
     row("Folder", cell(build.folder.as_str()));
     if let State::Built(built) | State::Publishing { built, .. } = &build.state {
-        let stones = built.assets.iter().filter(|asset| {
-            matches!(asset.kind, api::attempt::AssetKind::Stone)
-        });
-        row("Stones", stones.map(|stone| cell(stone.file_name.as_str())).collect::<Vec<_>>().join("<br>"));
+        let stones = built
+            .assets
+            .iter()
+            .filter(|asset| matches!(asset.kind, api::attempt::AssetKind::Stone));
+        row(
+            "Stones",
+            stones
+                .map(|stone| cell(stone.file_name.as_str()))
+                .collect::<Vec<_>>()
+                .join("<br>"),
+        );
     }
     if let State::Published { history, .. } = &build.state {
         row("History", cell(history.as_str()));
     }
-    if let State::Held { by: Hold::Build { build: before, .. }, .. } = &build.state {
+    if let State::Held {
+        by: Hold::Build { build: before, .. },
+        ..
+    } = &build.state
+    {
         let mut url = base.clone();
         url.set_path(&format!("/builds/{before}"));
         row("Waits for", format!("[{before}]({url})"));

@@ -25,7 +25,9 @@ pub fn parse(comment: &str) -> Option<Result<Command, Misunderstood>> {
         if words.next() == Some("/rebuild") {
             return Some(match words.next() {
                 None => Ok(Command::Rebuild),
-                Some(extra) => Err(Misunderstood { word: extra.chars().take(40).collect() }),
+                Some(extra) => Err(Misunderstood {
+                    word: extra.chars().take(40).collect(),
+                }),
             });
         }
     }
@@ -46,7 +48,10 @@ mod tests {
     #[test]
     fn commands_stand_alone_on_a_line() {
         assert_eq!(parse("/rebuild"), Some(Ok(Command::Rebuild)));
-        assert_eq!(parse("The mirror is back.\r\n/rebuild \r\n"), Some(Ok(Command::Rebuild)));
+        assert_eq!(
+            parse("The mirror is back.\r\n/rebuild \r\n"),
+            Some(Ok(Command::Rebuild))
+        );
         assert_eq!(parse("say /rebuild to build it again"), None);
         assert_eq!(parse("> /rebuild"), None);
         assert_eq!(parse("```\n/rebuild\n```"), None);

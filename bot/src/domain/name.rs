@@ -99,11 +99,16 @@ impl FromStr for RepositoryName {
             !part.is_empty()
                 && part.len() <= 100
                 && !part.chars().all(|c| c == '.')
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
         };
         text.split_once('/')
             .filter(|(owner, name)| good(owner) && good(name))
-            .map(|(owner, name)| Self { owner: owner.to_owned(), name: name.to_owned() })
+            .map(|(owner, name)| Self {
+                owner: owner.to_owned(),
+                name: name.to_owned(),
+            })
             .ok_or_else(|| InvalidRepositoryName(text.chars().take(80).collect()))
     }
 }

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use moss_deps::{Graph, Node, Step};
 use moss_format::{Dependency, Provider};
 
-use super::build::{
-    Annotation, Build, By, Failure, FailureKind, Hold, Shown, State, Target,
-};
+use super::build::{Annotation, Build, By, Failure, FailureKind, Hold, Shown, State, Target};
 use super::name::RepositoryId;
 
 /// A recipe that changed.
@@ -110,7 +108,12 @@ pub fn plan(
         builds.insert(build.id, build);
     }
     // Builds under way provide, but wait for nothing new: they were ordered when they were planned.
-    nodes.extend(active.iter().filter(|build| !build.state.is_final()).map(provider));
+    nodes.extend(
+        active
+            .iter()
+            .filter(|build| !build.state.is_final())
+            .map(provider),
+    );
     order(&Graph::new(nodes), &mut builds);
     builds.into_values().collect()
 }
@@ -127,7 +130,9 @@ fn order(graph: &Graph<BuildId>, builds: &mut BTreeMap<BuildId, Build>) {
     for step in graph.order() {
         let members = step.members().to_vec();
         for (position, member) in members.iter().enumerate() {
-            let Some(build) = builds.get_mut(member) else { continue };
+            let Some(build) = builds.get_mut(member) else {
+                continue;
+            };
             build.after = graph
                 .dependencies_of(member)
                 .map(|edge| *edge.on)
@@ -137,7 +142,9 @@ fn order(graph: &Graph<BuildId>, builds: &mut BTreeMap<BuildId, Build>) {
                 Step::One(_) => {}
                 Step::Cycle(_) => {
                     // Members go one at a time; each sees the stones of those before it.
-                    build.after.extend(position.checked_sub(1).map(|before| members[before]));
+                    build
+                        .after
+                        .extend(position.checked_sub(1).map(|before| members[before]));
                     build.cycle.clone_from(&members);
                 }
             }
@@ -147,7 +154,12 @@ fn order(graph: &Graph<BuildId>, builds: &mut BTreeMap<BuildId, Build>) {
 
 fn begin(candidate: &Candidate, frame: &Frame) -> Build {
     let (name, version, release, state) = match &candidate.recipe {
-        Ok(recipe) => (&recipe.name, recipe.version.clone(), recipe.release, State::Planned),
+        Ok(recipe) => (
+            &recipe.name,
+            recipe.version.clone(),
+            recipe.release,
+            State::Planned,
+        ),
         Err(unreadable) => {
             let failure = Failure {
                 kind: FailureKind::Recipe,
@@ -170,8 +182,9 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         recipe: name.clone(),
         version,
         release,
-        needs: described
-            .map_or_else(Vec::new, |recipe| recipe.needs.iter().map(ToString::to_string).collect()),
+        needs: described.map_or_else(Vec::new, |recipe| {
+            recipe.needs.iter().map(ToString::to_string).collect()
+        }),
         provides: described.map_or_else(Vec::new, |recipe| {
             recipe.provides.iter().map(ToString::to_string).collect()
         }),
@@ -190,9 +203,16 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
 /// Where a readable recipe begins.
 fn first_state(recipe: &Described, frame: &Frame, released: &HashMap<String, u64>) -> State {
     if let Some(author) = &frame.unapproved {
-        return State::Held { by: Hold::Approval { author: author.clone() }, since: frame.now };
+        return State::Held {
+            by: Hold::Approval {
+                author: author.clone(),
+            },
+            since: frame.now,
+        };
     }
-    let Some(&channel) = released.get(recipe.name.as_str()) else { return State::Planned };
+    let Some(&channel) = released.get(recipe.name.as_str()) else {
+        return State::Planned;
+    };
     if !frame.target.is_published() {
         return State::Planned;
     }
@@ -200,9 +220,10 @@ fn first_state(recipe: &Described, frame: &Frame, released: &HashMap<String, u64
         std::cmp::Ordering::Greater => State::Planned,
         std::cmp::Ordering::Equal => match frame.again {
             Again::Yes => State::Planned,
-            Again::No => {
-                State::Cancelled { by: By::AlreadyPublished { release: channel }, at: frame.now }
-            }
+            Again::No => State::Cancelled {
+                by: By::AlreadyPublished { release: channel },
+                at: frame.now,
+            },
         },
         std::cmp::Ordering::Less => {
             let message = format!(

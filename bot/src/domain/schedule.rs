@@ -12,9 +12,15 @@ use super::build::{Build, Event, Hold, State};
 pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<Event> {
     match &build.state {
         State::Planned | State::Waiting { .. } => {}
-        State::Held { by: Hold::Build { .. }, .. } => {}
+        State::Held {
+            by: Hold::Build { .. },
+            ..
+        } => {}
         // Only a look at the channel or a person can end these.
-        State::Held { by: Hold::Needs { .. } | Hold::Approval { .. }, .. } => return None,
+        State::Held {
+            by: Hold::Needs { .. } | Hold::Approval { .. },
+            ..
+        } => return None,
         State::Queued { .. }
         | State::Building { .. }
         | State::Built(_)
@@ -27,17 +33,26 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
     let mut open = Vec::new();
     for before in &build.after {
         // A build that is remembered no more was settled long ago.
-        let Some(before) = find(*before) else { continue };
+        let Some(before) = find(*before) else {
+            continue;
+        };
         if is_enough(build, &before) {
             continue;
         }
         if blocks(&before) {
-            let hold = Hold::Build { build: before.id, recipe: before.recipe.to_string() };
+            let hold = Hold::Build {
+                build: before.id,
+                recipe: before.recipe.to_string(),
+            };
             return changed(build, Event::Held(hold));
         }
         open.push(before.id);
     }
-    if open.is_empty() { Some(Event::Ready) } else { changed(build, Event::Blocked { on: open }) }
+    if open.is_empty() {
+        Some(Event::Ready)
+    } else {
+        changed(build, Event::Blocked { on: open })
+    }
 }
 
 /// True when `build` can go on as far as `before` is concerned.

@@ -5,7 +5,10 @@
 pub fn tail(log: &[u8], lines: usize, bytes: usize) -> String {
     let text = String::from_utf8_lossy(log);
     let text = text.trim_end();
-    let begin = text.rmatch_indices('\n').nth(lines.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
+    let begin = text
+        .rmatch_indices('\n')
+        .nth(lines.saturating_sub(1))
+        .map_or(0, |(at, _)| at + 1);
     let clean = strip_control(&text[begin..]);
     let mut from = clean.len().saturating_sub(bytes);
     while !clean.is_char_boundary(from) {
@@ -16,11 +19,7 @@ pub fn tail(log: &[u8], lines: usize, bytes: usize) -> String {
 
 /// `text` in a Markdown code block that nothing in `text` can end.
 pub fn fenced(text: &str) -> String {
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or(0);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{text}\n{fence}")
 }
@@ -106,7 +105,10 @@ mod tests {
 
     #[test]
     fn markup_is_escaped() {
-        assert_eq!(escape("<b>*x*</b> @all"), "&lt;b&gt;\\*x\\*&lt;/b&gt; @\u{2060}all");
+        assert_eq!(
+            escape("<b>*x*</b> @all"),
+            "&lt;b&gt;\\*x\\*&lt;/b&gt; @\u{2060}all"
+        );
     }
 
     proptest! {

@@ -65,11 +65,17 @@ impl Mirrors {
     pub fn open(&self, repository: RepositoryId) -> Result<Mirror, Error> {
         let path = self.folder.join(format!("{repository}.git"));
         let git = Repository::open_bare(&path)
-            .or_else(|error| match error.code() {
-                ErrorCode::NotFound => Repository::init_bare(&path),
-                _ => Err(error),
+            .or_else(|error| {
+                if error.code() == ErrorCode::NotFound {
+                    Repository::init_bare(&path)
+                } else {
+                    Err(error)
+                }
             })
-            .map_err(|source| Error::Open { path: path.clone(), source })?;
+            .map_err(|source| Error::Open {
+                path: path.clone(),
+                source,
+            })?;
         Ok(Mirror { git })
     }
 
@@ -119,7 +125,9 @@ impl Mirror {
             .follow_redirects(RemoteRedirect::Initial);
         let specs: Vec<String> = refs.iter().map(|name| format!("+{name}:{name}")).collect();
         let mut remote = self.git.remote_anonymous(url.as_str()).map_err(failed)?;
-        remote.fetch(&specs, Some(&mut options), None).map_err(failed)
+        remote
+            .fetch(&specs, Some(&mut options), None)
+            .map_err(failed)
     }
 
     /// The commit that a ref names; none when there is no such ref.
@@ -130,7 +138,10 @@ impl Mirror {
         match self.git.refname_to_id(name) {
             Ok(oid) => Ok(Some(commit_sha(oid))),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(Error::Read { what: name.to_owned(), source }),
+            Err(source) => Err(Error::Read {
+                what: name.to_owned(),
+                source,
+            }),
         }
     }
 
@@ -159,7 +170,10 @@ impl Mirror {
         match self.git.merge_base(oid(a), oid(b)) {
             Ok(base) => Ok(Some(commit_sha(base))),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(Error::Read { what: format!("{a} and {b}"), source }),
+            Err(source) => Err(Error::Read {
+                what: format!("{a} and {b}"),
+                source,
+            }),
         }
     }
 
@@ -171,7 +185,10 @@ impl Mirror {
         let found = self
             .git
             .find_commit(oid(commit))
-            .map_err(|source| Error::Read { what: commit.to_string(), source })?;
+            .map_err(|source| Error::Read {
+                what: commit.to_string(),
+                source,
+            })?;
         Ok(found.author().when().seconds())
     }
 }

@@ -65,17 +65,23 @@ impl Mirror {
         let mut tree = self.tree_of(commit)?;
         if folder.as_str() != "." {
             let path = std::path::Path::new(folder.as_str());
-            let Ok(entry) = tree.get_path(path) else { return Ok(None) };
+            let Ok(entry) = tree.get_path(path) else {
+                return Ok(None);
+            };
             tree = match self.git.find_tree(entry.id()) {
                 Ok(tree) => tree,
                 Err(_) => return Ok(None),
             };
         }
-        let Some(name) = recipe_name(&tree) else { return Ok(None) };
+        let Some(name) = recipe_name(&tree) else {
+            return Ok(None);
+        };
         let recipe = self.blob(&tree, name)?;
         let mut manifests = Vec::new();
         for entry in &tree {
-            let Some(name) = entry.name().ok() else { continue };
+            let Some(name) = entry.name().ok() else {
+                continue;
+            };
             if name.starts_with("manifest.") && name.ends_with(".bin") {
                 manifests.push(self.blob(&tree, name)?);
             }
@@ -84,24 +90,36 @@ impl Mirror {
             "." => name.to_owned(),
             folder => format!("{folder}/{name}"),
         };
-        Ok(Some(RecipeFiles { path, recipe, manifests }))
+        Ok(Some(RecipeFiles {
+            path,
+            recipe,
+            manifests,
+        }))
     }
 
     fn tree_of(&self, commit: CommitSha) -> Result<Tree<'_>, Error> {
         self.git
             .find_commit(oid(commit))
             .and_then(|commit| commit.tree())
-            .map_err(|source| Error::Read { what: commit.to_string(), source })
+            .map_err(|source| Error::Read {
+                what: commit.to_string(),
+                source,
+            })
     }
 
     fn blob(&self, tree: &Tree<'_>, name: &str) -> Result<Vec<u8>, Error> {
-        let failed = |source| Error::Read { what: name.to_owned(), source };
+        let failed = |source| Error::Read {
+            what: name.to_owned(),
+            source,
+        };
         let entry = tree
             .get_name(name)
             .ok_or_else(|| failed(git2::Error::from_str("the file is gone")))?;
         let blob = self.git.find_blob(entry.id()).map_err(failed)?;
         if blob.size() > MAX_FILE {
-            return Err(failed(git2::Error::from_str("the file is larger than 8 MiB")));
+            return Err(failed(git2::Error::from_str(
+                "the file is larger than 8 MiB",
+            )));
         }
         Ok(blob.content().to_vec())
     }
@@ -121,7 +139,10 @@ impl Mirror {
         if recipe_name(head).is_some() {
             let folder = if path.is_empty() { "." } else { path };
             match folder.parse() {
-                Ok(folder) => found.push(RecipeTree { folder, tree: tree_sha(head.id()) }),
+                Ok(folder) => found.push(RecipeTree {
+                    folder,
+                    tree: tree_sha(head.id()),
+                }),
                 Err(error) => tracing::warn!(%error, "a recipe's folder is passed over"),
             }
         }
@@ -136,14 +157,24 @@ impl Mirror {
             let before = base
                 .and_then(|base| base.get_name(name))
                 .and_then(|before| self.git.find_tree(before.id()).ok());
-            if before.as_ref().is_some_and(|before| before.id() == entry.id()) {
+            if before
+                .as_ref()
+                .is_some_and(|before| before.id() == entry.id())
+            {
                 continue;
             }
             let tree = self
                 .git
                 .find_tree(entry.id())
-                .map_err(|source| Error::Read { what: entry.id().to_string(), source })?;
-            let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+                .map_err(|source| Error::Read {
+                    what: entry.id().to_string(),
+                    source,
+                })?;
+            let below = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}/{name}")
+            };
             self.walk(before.as_ref(), &tree, &below, depth + 1, found)?;
         }
         Ok(())

@@ -51,8 +51,10 @@ impl App {
     pub fn open(config: &config::GitHub) -> Result<Self, OpenError> {
         service::install_tls_provider();
         let path = &config.private_key;
-        let pem = std::fs::read(path)
-            .map_err(|source| OpenError::Key { path: path.clone(), source })?;
+        let pem = std::fs::read(path).map_err(|source| OpenError::Key {
+            path: path.clone(),
+            source,
+        })?;
         let client = |source| OpenError::Client(Box::new(source));
         let base = config.api_url.as_str().trim_end_matches('/');
         let crab = Octocrab::builder()
@@ -83,7 +85,11 @@ impl App {
             id: InstallationId,
         }
         let path = format!("/orgs/{organisation}/installation");
-        Ok(self.as_app::<Installation>(Method::GET, &path, None::<&()>).await?.body.id)
+        Ok(self
+            .as_app::<Installation>(Method::GET, &path, None::<&()>)
+            .await?
+            .body
+            .id)
     }
 
     /// A token that reads the contents of one repository, for an hour.
@@ -100,9 +106,12 @@ impl App {
             token: SecretString,
         }
         let path = format!("/app/installations/{installation}/access_tokens");
-        let body =
-            json!({ "repository_ids": [repository], "permissions": { "contents": "read" } });
-        Ok(self.as_app::<Token>(Method::POST, &path, Some(&body)).await?.body.token)
+        let body = json!({ "repository_ids": [repository], "permissions": { "contents": "read" } });
+        Ok(self
+            .as_app::<Token>(Method::POST, &path, Some(&body))
+            .await?
+            .body
+            .token)
     }
 
     pub(super) async fn as_app<T: DeserializeOwned>(
@@ -131,17 +140,21 @@ impl App {
         method: &Method,
         path: &str,
     ) -> Result<Octocrab, Error> {
-        let mut clients = self.installations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self
+            .installations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&installation) {
             return Ok(client.clone());
         }
-        let client = self.crab.installation(installation.number().into()).map_err(|source| {
-            Error::Transport {
+        let client = self
+            .crab
+            .installation(installation.number().into())
+            .map_err(|source| Error::Transport {
                 method: method.clone(),
                 path: path.to_owned(),
                 source: Box::new(source),
-            }
-        })?;
+            })?;
         clients.insert(installation, client.clone());
         Ok(client)
     }

@@ -107,7 +107,9 @@ pub(super) async fn call<T: DeserializeOwned>(
         path: path.to_owned(),
         source: Box::new(source),
     };
-    let request = http::request::Builder::new().method(method.clone()).uri(path);
+    let request = http::request::Builder::new()
+        .method(method.clone())
+        .uri(path);
     let request = crab.build_request(request, body).map_err(transport)?;
     let answer = crab.execute(request).await.map_err(transport)?;
     let status = answer.status();
@@ -123,12 +125,27 @@ pub(super) async fn call<T: DeserializeOwned>(
             .ok()
             .and_then(|body| Some(body.get("message")?.as_str()?.to_owned()))
             .unwrap_or_default();
-        return Err(Error::Refused { status, method, path: path.to_owned(), message });
+        return Err(Error::Refused {
+            status,
+            method,
+            path: path.to_owned(),
+            message,
+        });
     }
-    let text = if text.is_empty() { "null" } else { text.as_str() };
-    let body = serde_json::from_str(text)
-        .map_err(|source| Error::Unreadable { method, path: path.to_owned(), source })?;
-    Ok(Answer { body, next_page: next_page(&headers) })
+    let text = if text.is_empty() {
+        "null"
+    } else {
+        text.as_str()
+    };
+    let body = serde_json::from_str(text).map_err(|source| Error::Unreadable {
+        method,
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Answer {
+        body,
+        next_page: next_page(&headers),
+    })
 }
 
 /// Until when GitHub wants no requests: `retry-after` first, then `x-ratelimit-reset` when nothing
@@ -144,7 +161,9 @@ fn limited(
     }
     let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<i64>().ok();
     if let Some(seconds) = number("retry-after") {
-        return now.checked_add(SignedDuration::from_secs(seconds.clamp(1, 3600))).ok();
+        return now
+            .checked_add(SignedDuration::from_secs(seconds.clamp(1, 3600)))
+            .ok();
     }
     if number("x-ratelimit-remaining") == Some(0) {
         return number("x-ratelimit-reset").and_then(|at| Timestamp::from_second(at).ok());
@@ -157,7 +176,9 @@ fn limited(
 /// Path and query of the page that `Link` calls the next one.
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let links = headers.get(http::header::LINK)?.to_str().ok()?;
-    let link = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+    let link = links
+        .split(',')
+        .find(|link| link.contains("rel=\"next\""))?;
     let url = link.split_once('<')?.1.split_once('>')?.0;
     Some(url::Url::parse(url).ok()?.query()?.to_owned())
 }
@@ -177,15 +198,33 @@ mod tests {
     fn limits_are_read_in_their_order() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let at = |second| Some(Timestamp::from_second(second).unwrap());
-        let limited =
-            |status, pairs: &[_], body| limited(StatusCode::from_u16(status).unwrap(), &headers(pairs), body, now);
+        let limited = |status, pairs: &[_], body| {
+            limited(
+                StatusCode::from_u16(status).unwrap(),
+                &headers(pairs),
+                body,
+                now,
+            )
+        };
         let reset = ("x-ratelimit-reset", "1000500");
         let none_left = ("x-ratelimit-remaining", "0");
-        assert_eq!(limited(403, &[("retry-after", "7"), none_left, reset], ""), at(1_000_007));
+        assert_eq!(
+            limited(403, &[("retry-after", "7"), none_left, reset], ""),
+            at(1_000_007)
+        );
         assert_eq!(limited(403, &[none_left, reset], ""), at(1_000_500));
-        assert_eq!(limited(429, &[("x-ratelimit-remaining", "9"), reset], ""), at(1_000_060));
-        assert_eq!(limited(403, &[], "You have exceeded a secondary rate limit"), at(1_000_060));
-        assert_eq!(limited(403, &[], "Resource not accessible by integration"), None);
+        assert_eq!(
+            limited(429, &[("x-ratelimit-remaining", "9"), reset], ""),
+            at(1_000_060)
+        );
+        assert_eq!(
+            limited(403, &[], "You have exceeded a secondary rate limit"),
+            at(1_000_060)
+        );
+        assert_eq!(
+            limited(403, &[], "Resource not accessible by integration"),
+            None
+        );
         assert_eq!(limited(500, &[("retry-after", "7")], ""), None);
     }
 
@@ -193,7 +232,10 @@ mod tests {
     fn the_next_page_is_found() {
         let link = "<https://api.github.com/x?per_page=2&page=1>; rel=\"prev\", \
                     <https://api.github.com/x?per_page=2&page=3>; rel=\"next\"";
-        assert_eq!(next_page(&headers(&[("link", link)])).as_deref(), Some("per_page=2&page=3"));
+        assert_eq!(
+            next_page(&headers(&[("link", link)])).as_deref(),
+            Some("per_page=2&page=3")
+        );
         assert_eq!(next_page(&headers(&[])), None);
     }
 }

@@ -48,7 +48,10 @@ impl App {
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         let mut query = Some(format!("check_name={name}&filter=all&per_page=100"));
         while let Some(page) = query {
-            let path = format!("/repos/{}/commits/{commit}/check-runs?{page}", repository.name);
+            let path = format!(
+                "/repos/{}/commits/{commit}/check-runs?{page}",
+                repository.name
+            );
             let answer = self
                 .as_installation::<Page>(repository.installation, Method::GET, &path, None::<&()>)
                 .await?;
@@ -123,8 +126,13 @@ impl App {
         let path = format!("/repos/{}/check-runs/{run}", repository.name);
         for more in annotations(desired).skip(1) {
             let body = json!({ "output": output(desired, more) });
-            self.as_installation::<Value>(repository.installation, Method::PATCH, &path, Some(&body))
-                .await?;
+            self.as_installation::<Value>(
+                repository.installation,
+                Method::PATCH,
+                &path,
+                Some(&body),
+            )
+            .await?;
         }
         Ok(())
     }

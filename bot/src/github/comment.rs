@@ -24,7 +24,10 @@ impl App {
     ) -> Result<(), Error> {
         let path = match place {
             Place::Pull { .. } => {
-                format!("/repos/{}/issues/comments/{comment}/reactions", repository.name)
+                format!(
+                    "/repos/{}/issues/comments/{comment}/reactions",
+                    repository.name
+                )
             }
             Place::Commit { .. } => {
                 format!("/repos/{}/comments/{comment}/reactions", repository.name)
@@ -63,7 +66,10 @@ impl App {
                 )
                 .await?;
             let ours = |comment: &Comment| {
-                comment.body.as_deref().is_some_and(|body| body.contains(marker))
+                comment
+                    .body
+                    .as_deref()
+                    .is_some_and(|body| body.contains(marker))
             };
             if answer.body.iter().any(ours) {
                 return Ok(true);

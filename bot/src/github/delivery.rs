@@ -36,7 +36,9 @@ impl App {
         for _ in 0..pages {
             let Some(page) = query else { break };
             let path = format!("/app/hook/deliveries?{page}");
-            let answer = self.as_app::<Vec<Row>>(Method::GET, &path, None::<&()>).await?;
+            let answer = self
+                .as_app::<Vec<Row>>(Method::GET, &path, None::<&()>)
+                .await?;
             for row in answer.body {
                 let good = (200..300).contains(&row.status_code);
                 let known = newest.entry(row.guid).or_insert((row.id, good));
@@ -46,7 +48,9 @@ impl App {
             query = answer.next_page;
         }
         let failed = newest.into_iter().filter(|(_, (_, good))| !good);
-        Ok(failed.map(|(guid, (attempt, _))| FailedDelivery { guid, attempt }).collect())
+        Ok(failed
+            .map(|(guid, (attempt, _))| FailedDelivery { guid, attempt })
+            .collect())
     }
 
     /// Asks GitHub to deliver again.
@@ -55,7 +59,8 @@ impl App {
     /// When GitHub does not take it.
     pub async fn redeliver(&self, delivery: &FailedDelivery) -> Result<(), Error> {
         let path = format!("/app/hook/deliveries/{}/attempts", delivery.attempt);
-        self.as_app::<Value>(Method::POST, &path, None::<&()>).await?;
+        self.as_app::<Value>(Method::POST, &path, None::<&()>)
+            .await?;
         Ok(())
     }
 }

@@ -98,9 +98,14 @@ impl App {
             Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let login =
-            percent_encoding::utf8_percent_encode(&person.login, percent_encoding::NON_ALPHANUMERIC);
-        let path = format!("/repos/{}/collaborators/{login}/permission", repository.name);
+        let login = percent_encoding::utf8_percent_encode(
+            &person.login,
+            percent_encoding::NON_ALPHANUMERIC,
+        );
+        let path = format!(
+            "/repos/{}/collaborators/{login}/permission",
+            repository.name
+        );
         let answer = self
             .as_installation::<Permission>(installation, Method::GET, &path, None::<&()>)
             .await;
@@ -122,13 +127,20 @@ mod tests {
     use super::*;
 
     fn may_write(json: &str) -> bool {
-        serde_json::from_str::<Permission>(json).unwrap().into_role().may_write()
+        serde_json::from_str::<Permission>(json)
+            .unwrap()
+            .into_role()
+            .may_write()
     }
 
     #[test]
     fn roles_are_read_by_name_and_custom_ones_by_what_they_allow() {
-        assert!(may_write(r#"{"permission":"write","role_name":"maintain","user":null}"#));
-        assert!(!may_write(r#"{"permission":"read","role_name":"triage","user":null}"#));
+        assert!(may_write(
+            r#"{"permission":"write","role_name":"maintain","user":null}"#
+        ));
+        assert!(!may_write(
+            r#"{"permission":"read","role_name":"triage","user":null}"#
+        ));
         // The legacy field folds an unknown role; the user's own permissions are exact.
         assert!(may_write(
             r#"{"permission":"read","role_name":"packager","user":{"id":1,"permissions":{"pull":true,"push":true}}}"#
@@ -136,7 +148,11 @@ mod tests {
         assert!(!may_write(
             r#"{"permission":"write","role_name":"reporter","user":{"id":1,"permissions":{"pull":true,"push":false}}}"#
         ));
-        assert!(may_write(r#"{"permission":"admin","role_name":"boss","user":{"id":1}}"#));
-        assert!(!may_write(r#"{"permission":"none","role_name":"","user":null}"#));
+        assert!(may_write(
+            r#"{"permission":"admin","role_name":"boss","user":{"id":1}}"#
+        ));
+        assert!(!may_write(
+            r#"{"permission":"none","role_name":"","user":null}"#
+        ));
     }
 }

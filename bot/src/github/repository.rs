@@ -107,8 +107,9 @@ impl App {
         let mut query = Some("per_page=100".to_owned());
         while let Some(page) = query {
             let path = format!("/installation/repositories?{page}");
-            let answer =
-                self.as_installation::<Page>(installation, Method::GET, &path, None::<&()>).await?;
+            let answer = self
+                .as_installation::<Page>(installation, Method::GET, &path, None::<&()>)
+                .await?;
             all.extend(answer.body.repositories);
             query = answer.next_page;
         }
@@ -132,7 +133,8 @@ impl App {
         struct Head {
             sha: CommitSha,
         }
-        let branch = percent_encoding::utf8_percent_encode(branch, percent_encoding::NON_ALPHANUMERIC);
+        let branch =
+            percent_encoding::utf8_percent_encode(branch, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/repos/{}/branches/{branch}", repository.name);
         let answer = self
             .as_installation::<Branch>(repository.installation, Method::GET, &path, None::<&()>)
@@ -154,7 +156,12 @@ impl App {
         while let Some(page) = query {
             let path = format!("/repos/{}/pulls?{page}", repository.name);
             let answer = self
-                .as_installation::<Vec<Pull>>(repository.installation, Method::GET, &path, None::<&()>)
+                .as_installation::<Vec<Pull>>(
+                    repository.installation,
+                    Method::GET,
+                    &path,
+                    None::<&()>,
+                )
                 .await?;
             all.extend(answer.body);
             query = answer.next_page;

@@ -13,10 +13,15 @@ impl Build {
                 n => format!("Waiting for {n} builds that it depends on."),
             },
             State::Queued { reason: None, .. } => "Ready; waiting for a builder.".to_owned(),
-            State::Queued { reason: Some(reason), .. } => {
+            State::Queued {
+                reason: Some(reason),
+                ..
+            } => {
                 format!("Ready; waiting for a builder: {reason}.")
             }
-            State::Building { builder, progress, .. } => match progress {
+            State::Building {
+                builder, progress, ..
+            } => match progress {
                 Progress::Ordered => format!("The order is on its way to {builder}."),
                 Progress::Accepted { ahead: 0 } => format!("Next on {builder}."),
                 Progress::Accepted { ahead } => {

@@ -105,7 +105,11 @@ impl Build {
     /// # Errors
     /// When the state does not take the event; a report of an attempt that is no longer current
     /// is one of these cases.
-    pub fn apply(&self, event: Event, now: Timestamp) -> Result<(Self, Vec<Effect>), IllegalTransition> {
+    pub fn apply(
+        &self,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<Effect>), IllegalTransition> {
         let illegal = IllegalTransition {
             build: self.id,
             state: self.state.name(),
@@ -124,37 +128,51 @@ impl Build {
         let state = match event {
             Event::Blocked { on } => self.unscheduled().then_some(State::Waiting { on })?,
             Event::Held(by) => self.hold(by, now)?,
-            Event::Ready => match &self.state {
-                State::Queued { .. } => self.state.clone(),
-                _ if self.unscheduled() => State::Queued { since: now, reason: None },
-                _ => return None,
-            },
-            Event::Delayed { reason } => match &self.state {
-                State::Queued { since, .. } => {
-                    State::Queued { since: *since, reason: Some(reason) }
+            Event::Ready if matches!(self.state, State::Queued { .. }) => self.state.clone(),
+            Event::Ready => self.unscheduled().then_some(State::Queued {
+                since: now,
+                reason: None,
+            })?,
+            Event::Delayed { reason } => {
+                let State::Queued { since, .. } = self.state else {
+                    return None;
+                };
+                State::Queued {
+                    since,
+                    reason: Some(reason),
                 }
-                _ => return None,
-            },
+            }
             Event::Dispatched { builder } => {
                 if !matches!(self.state, State::Queued { .. }) {
                     return None;
                 }
                 self.attempts += 1;
-                State::Building { builder, progress: Progress::Ordered, since: now }
+                State::Building {
+                    builder,
+                    progress: Progress::Ordered,
+                    since: now,
+                }
             }
-            Event::AttemptMoved { attempt, state, annotations } => {
+            Event::AttemptMoved {
+                attempt,
+                state,
+                annotations,
+            } => {
                 return self.attempt_moved(attempt, state, annotations, now);
             }
             Event::AttemptLost { attempt, reason } => {
                 self.current_builder(attempt)?;
                 self.lost(reason, now)
             }
-            Event::ImportBegun { import } => match &self.state {
-                State::Built(built) if self.target.is_published() => {
-                    State::Publishing { import, built: built.clone() }
-                }
-                _ => return None,
-            },
+            Event::ImportBegun { import } => {
+                let State::Built(built) = &self.state else {
+                    return None;
+                };
+                let built = built.clone();
+                self.target
+                    .is_published()
+                    .then_some(State::Publishing { import, built })?
+            }
             Event::ImportMoved { state } => return self.import_moved(state),
             Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }),
             Event::Superseded { by } => return self.give_up(State::Superseded { by, at: now }),
@@ -164,28 +182,28 @@ impl Build {
 
     /// True for the states that the scheduler decides between.
     fn unscheduled(&self) -> bool {
-        matches!(self.state, State::Planned | State::Waiting { .. } | State::Held { .. })
+        matches!(
+            self.state,
+            State::Planned | State::Waiting { .. } | State::Held { .. }
+        )
     }
 
     fn hold(&self, by: Hold, now: Timestamp) -> Option<State> {
-        let queued = matches!(self.state, State::Queued { .. });
-        match &self.state {
-            State::Held { by: before, .. } if *before == by => Some(self.state.clone()),
-            _ if queued || self.unscheduled() => Some(State::Held { by, since: now }),
-            _ => None,
+        if let State::Held { by: before, .. } = &self.state
+            && *before == by
+        {
+            return Some(self.state.clone());
         }
+        let queued = matches!(self.state, State::Queued { .. });
+        (queued || self.unscheduled()).then_some(State::Held { by, since: now })
     }
 
     /// The builder of the current attempt, if that is `attempt`.
     fn current_builder(&self, attempt: AttemptId) -> Option<(&ServiceName, Timestamp)> {
-        match &self.state {
-            State::Building { builder, since, .. }
-                if attempt == AttemptId::new(self.id, self.attempts) =>
-            {
-                Some((builder, *since))
-            }
-            _ => None,
-        }
+        let State::Building { builder, since, .. } = &self.state else {
+            return None;
+        };
+        (attempt == AttemptId::new(self.id, self.attempts)).then_some((builder, *since))
     }
 
     fn attempt_moved(
@@ -196,8 +214,15 @@ impl Build {
         now: Timestamp,
     ) -> Option<(State, Vec<Effect>)> {
         let (builder, since) = self.current_builder(attempt)?;
-        let building = |progress| State::Building { builder: builder.clone(), progress, since };
-        let release = vec![Effect::Release { builder: builder.clone(), attempt }];
+        let building = |progress| State::Building {
+            builder: builder.clone(),
+            progress,
+            since,
+        };
+        let release = vec![Effect::Release {
+            builder: builder.clone(),
+            attempt,
+        }];
         Some(match state {
             attempt::State::Accepted { ahead } => {
                 (building(Progress::Accepted { ahead }), Vec::new())
@@ -205,14 +230,29 @@ impl Build {
             attempt::State::Running { phase, since } => {
                 (building(Progress::Running { phase, since }), Vec::new())
             }
-            attempt::State::Succeeded { assets, host, finished_at } => {
+            attempt::State::Succeeded {
+                assets,
+                host,
+                finished_at,
+            } => {
                 let builder = builder.clone();
-                (State::Built(Success { builder, assets, host, at: finished_at }), Vec::new())
+                (
+                    State::Built(Success {
+                        builder,
+                        assets,
+                        host,
+                        at: finished_at,
+                    }),
+                    Vec::new(),
+                )
             }
             attempt::State::Failed { failure, .. } if failure.reason.is_transient() => {
                 (self.lost(failure.message, now), release)
             }
-            attempt::State::Failed { failure, finished_at } => {
+            attempt::State::Failed {
+                failure,
+                finished_at,
+            } => {
                 let failed = Failure {
                     kind: FailureKind::Attempt,
                     phase: Some(failure.phase),
@@ -222,9 +262,10 @@ impl Build {
                 };
                 (State::Failed(failed), release)
             }
-            attempt::State::Cancelled { .. } => {
-                (self.lost("the builder was told to cancel it".to_owned(), now), release)
-            }
+            attempt::State::Cancelled { .. } => (
+                self.lost("the builder was told to cancel it".to_owned(), now),
+                release,
+            ),
             attempt::State::Expired { .. } => {
                 (self.lost("its lease ran out".to_owned(), now), release)
             }
@@ -235,12 +276,18 @@ impl Build {
     fn lost(&self, reason: String, now: Timestamp) -> State {
         if self.attempts < MAX_ATTEMPTS {
             let reason = format!("attempt {} was lost: {reason}", self.attempts);
-            return State::Queued { since: now, reason: Some(reason) };
+            return State::Queued {
+                since: now,
+                reason: Some(reason),
+            };
         }
         State::Failed(Failure {
             kind: FailureKind::Lost,
             phase: None,
-            message: format!("{} attempts were lost; the last one: {reason}", self.attempts),
+            message: format!(
+                "{} attempts were lost; the last one: {reason}",
+                self.attempts
+            ),
             annotations: Vec::new(),
             at: now,
         })
@@ -251,16 +298,29 @@ impl Build {
             return None;
         };
         let attempt = AttemptId::new(self.id, self.attempts);
-        let release = vec![Effect::Release { builder: built.builder.clone(), attempt }];
+        let release = vec![Effect::Release {
+            builder: built.builder.clone(),
+            attempt,
+        }];
         Some(match state {
             import::State::Accepted { .. }
             | import::State::Fetching { .. }
             | import::State::Waiting { .. }
             | import::State::Publishing => (self.state.clone(), Vec::new()),
-            import::State::Published { history, finished_at } => {
-                (State::Published { history, at: finished_at }, release)
-            }
-            import::State::Refused { refusal, finished_at } => {
+            import::State::Published {
+                history,
+                finished_at,
+            } => (
+                State::Published {
+                    history,
+                    at: finished_at,
+                },
+                release,
+            ),
+            import::State::Refused {
+                refusal,
+                finished_at,
+            } => {
                 let failed = Failure {
                     kind: FailureKind::Refused,
                     phase: None,
@@ -279,12 +339,20 @@ impl Build {
             State::Planned | State::Waiting { .. } | State::Queued { .. } | State::Held { .. } => {
                 Some((to, Vec::new()))
             }
-            State::Building { builder, .. } => {
-                Some((to, vec![Effect::Cancel { builder: builder.clone(), attempt }]))
-            }
-            State::Built(built) => {
-                Some((to, vec![Effect::Release { builder: built.builder.clone(), attempt }]))
-            }
+            State::Building { builder, .. } => Some((
+                to,
+                vec![Effect::Cancel {
+                    builder: builder.clone(),
+                    attempt,
+                }],
+            )),
+            State::Built(built) => Some((
+                to,
+                vec![Effect::Release {
+                    builder: built.builder.clone(),
+                    attempt,
+                }],
+            )),
             // What is being published may be seen already: it is published to the end.
             State::Publishing { .. }
             | State::Published { .. }

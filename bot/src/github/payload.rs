@@ -1,0 +1,305 @@
+//! Webhook payloads, as far as they are read. They only say where to look.
+
+use api::id::{BuildId, CommitSha};
+use serde::Deserialize;
+
+use super::repository::RepositoryInfo;
+use crate::domain::name::{CommentId, InstallationId, UserId};
+
+/// What a webhook says.
+#[derive(Debug, Clone)]
+pub enum Payload {
+    /// A branch moved.
+    Push {
+        /// Where.
+        source: Source,
+        /// The branch.
+        branch: String,
+    },
+    /// A pull request changed.
+    Pull {
+        /// Where.
+        source: Source,
+        /// Its number.
+        number: u64,
+    },
+    /// Somebody commented on a pull request.
+    PullComment {
+        /// Where.
+        source: Source,
+        /// The pull request.
+        number: u64,
+        /// The comment.
+        comment: Comment,
+    },
+    /// Somebody commented on a commit.
+    CommitComment {
+        /// Where.
+        source: Source,
+        /// The commit.
+        commit: CommitSha,
+        /// The comment.
+        comment: Comment,
+    },
+    /// Somebody wants a check run again.
+    Rerun {
+        /// Where.
+        source: Source,
+        /// The build that the check run shows.
+        build: BuildId,
+    },
+    /// Somebody wants all check runs of a commit again.
+    RerunAll {
+        /// Where.
+        source: Source,
+        /// The commit.
+        commit: CommitSha,
+    },
+    /// Nothing that summit acts on.
+    Nothing {
+        /// Why, for people.
+        reason: &'static str,
+    },
+}
+
+/// The repository that a webhook is about.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Source {
+    /// The repository.
+    pub repository: RepositoryInfo,
+    /// The installation.
+    pub installation: Option<Installation>,
+}
+
+/// The installation that a webhook comes from.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Installation {
+    /// Its id.
+    pub id: InstallationId,
+}
+
+/// A comment.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Comment {
+    /// Its id.
+    pub id: CommentId,
+    /// The text.
+    pub body: String,
+    /// Who wrote it.
+    pub user: Option<Author>,
+}
+
+/// Who wrote a comment.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Author {
+    /// The id.
+    pub id: UserId,
+    /// The login.
+    pub login: String,
+}
+
+/// The events that summit knows; others are answered 202 and logged.
+pub fn is_known(event: &str) -> bool {
+    matches!(
+        event,
+        "push"
+            | "pull_request"
+            | "issue_comment"
+            | "commit_comment"
+            | "check_run"
+            | "check_suite"
+            | "ping"
+            | "installation"
+            | "installation_repositories"
+    )
+}
+
+impl Payload {
+    /// Reads the body of `event`.
+    ///
+    /// # Errors
+    /// When the body is not what GitHub describes.
+    pub fn parse(event: &str, body: &str) -> Result<Self, serde_json::Error> {
+        Ok(match event {
+            "push" => push(serde_json::from_str(body)?),
+            "pull_request" => pull(serde_json::from_str(body)?),
+            "issue_comment" => issue_comment(serde_json::from_str(body)?),
+            "commit_comment" => commit_comment(serde_json::from_str(body)?),
+            "check_run" => check_run(serde_json::from_str(body)?),
+            "check_suite" => check_suite(serde_json::from_str(body)?),
+            _ => Self::Nothing {
+                reason: "the event needs nothing done",
+            },
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct PushBody {
+    #[serde(flatten)]
+    source: Source,
+    #[serde(rename = "ref")]
+    git_ref: String,
+    #[serde(default)]
+    deleted: bool,
+}
+
+fn push(body: PushBody) -> Payload {
+    match body.git_ref.strip_prefix("refs/heads/") {
+        _ if body.deleted => Payload::Nothing {
+            reason: "the ref was deleted",
+        },
+        Some(branch) => Payload::Push {
+            branch: branch.to_owned(),
+            source: body.source,
+        },
+        None => Payload::Nothing {
+            reason: "the ref is no branch",
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct PullBody {
+    #[serde(flatten)]
+    source: Source,
+    number: u64,
+    action: String,
+}
+
+fn pull(body: PullBody) -> Payload {
+    match body.action.as_str() {
+        "opened" | "synchronize" | "reopened" | "closed" | "edited" | "ready_for_review" => {
+            Payload::Pull {
+                source: body.source,
+                number: body.number,
+            }
+        }
+        _ => Payload::Nothing {
+            reason: "the change of the pull request does not concern builds",
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct IssueCommentBody {
+    #[serde(flatten)]
+    source: Source,
+    action: String,
+    issue: Issue,
+    comment: Comment,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    number: u64,
+    #[serde(default)]
+    pull_request: Option<serde::de::IgnoredAny>,
+}
+
+fn issue_comment(body: IssueCommentBody) -> Payload {
+    if body.action != "created" {
+        return Payload::Nothing {
+            reason: "only new comments are read",
+        };
+    }
+    if body.issue.pull_request.is_none() {
+        return Payload::Nothing {
+            reason: "the comment is on an issue",
+        };
+    }
+    Payload::PullComment {
+        source: body.source,
+        number: body.issue.number,
+        comment: body.comment,
+    }
+}
+
+#[derive(Deserialize)]
+struct CommitCommentBody {
+    #[serde(flatten)]
+    source: Source,
+    action: String,
+    comment: CommitComment,
+}
+
+#[derive(Deserialize)]
+struct CommitComment {
+    commit_id: CommitSha,
+    #[serde(flatten)]
+    comment: Comment,
+}
+
+fn commit_comment(body: CommitCommentBody) -> Payload {
+    if body.action != "created" {
+        return Payload::Nothing {
+            reason: "only new comments are read",
+        };
+    }
+    let CommitComment {
+        commit_id: commit,
+        comment,
+    } = body.comment;
+    Payload::CommitComment {
+        source: body.source,
+        commit,
+        comment,
+    }
+}
+
+#[derive(Deserialize)]
+struct CheckRunBody {
+    #[serde(flatten)]
+    source: Source,
+    action: String,
+    check_run: CheckRun,
+}
+
+#[derive(Deserialize)]
+struct CheckRun {
+    #[serde(default)]
+    external_id: Option<String>,
+}
+
+fn check_run(body: CheckRunBody) -> Payload {
+    if body.action != "rerequested" {
+        return Payload::Nothing {
+            reason: "the check run is not to be run again",
+        };
+    }
+    match body.check_run.external_id.and_then(|id| id.parse().ok()) {
+        Some(build) => Payload::Rerun {
+            source: body.source,
+            build,
+        },
+        None => Payload::Nothing {
+            reason: "the check run is none of ours",
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct CheckSuiteBody {
+    #[serde(flatten)]
+    source: Source,
+    action: String,
+    check_suite: CheckSuite,
+}
+
+#[derive(Deserialize)]
+struct CheckSuite {
+    head_sha: CommitSha,
+}
+
+fn check_suite(body: CheckSuiteBody) -> Payload {
+    if body.action == "rerequested" {
+        Payload::RerunAll {
+            source: body.source,
+            commit: body.check_suite.head_sha,
+        }
+    } else {
+        Payload::Nothing {
+            reason: "the check suite is not to be run again",
+        }
+    }
+}

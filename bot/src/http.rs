@@ -1,0 +1,57 @@
+//! What summit answers: webhooks, reports of builders, pages and logs.
+
+mod log;
+mod page;
+mod report;
+mod webhook;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use secrecy::SecretString;
+use service::auth::{Guard, Verifier};
+use tokio_util::sync::CancellationToken;
+
+use crate::usecase::Summit;
+
+/// GitHub's cap on a webhook's body, in bytes.
+pub const MAX_WEBHOOK: usize = 25 << 20;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Handlers {
+    pub(crate) summit: Arc<Summit>,
+    pub(crate) secret: SecretString,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Handlers {
+    /// Handlers for `summit`; `secret` verifies webhooks, `stop` ends long answers.
+    pub fn new(summit: Arc<Summit>, secret: SecretString, stop: CancellationToken) -> Self {
+        Self {
+            summit,
+            secret,
+            stop,
+        }
+    }
+}
+
+/// All routes.
+pub fn router(handlers: Handlers, verifier: Verifier) -> Router {
+    let reports = Router::new().route("/api/v1/reports", post(report::take));
+    Router::new()
+        .route("/", get(page::overview))
+        .route("/builds/{build}", get(page::build))
+        .route("/builds/{build}/log", get(log::newest))
+        .route("/attempts/{attempt}/log", get(log::attempt))
+        .route("/health", get(page::health))
+        .route("/api/v1/builds/{build}", get(page::build_json))
+        .route(
+            "/webhook",
+            post(webhook::take).layer(DefaultBodyLimit::max(MAX_WEBHOOK)),
+        )
+        .merge(Guard::new(verifier, api::claims::Scope::Reports).protect(reports))
+        .with_state(handlers)
+}

@@ -1,0 +1,120 @@
+//! Logs, as plain text. With `?follow=1` the answer goes on until the attempt is over.
+
+use api::id::{AttemptId, BuildId};
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use service::ApiError;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+
+use super::Handlers;
+use crate::domain::build::State as BuildState;
+
+/// How often a growing log is looked at.
+const PACE: Duration = Duration::from_millis(300);
+
+/// How much is read at once.
+const PART: usize = 64 * 1024;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Parameters {
+    #[serde(default)]
+    offset: u64,
+    #[serde(default)]
+    follow: u8,
+}
+
+/// The log of a build's newest attempt.
+pub(super) async fn newest(
+    State(handlers): State<Handlers>,
+    Path(build): Path<String>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, ApiError> {
+    let id: BuildId = build
+        .parse()
+        .map_err(|_| ApiError::not_found("such build"))?;
+    let build = super::page::find_build(&handlers, id).await?;
+    if build.attempts == 0 {
+        return Err(ApiError::not_found(
+            "log of this build: no attempt was begun",
+        ));
+    }
+    Ok(read(handlers, AttemptId::new(id, build.attempts), parameters).await)
+}
+
+/// The log of one attempt.
+pub(super) async fn attempt(
+    State(handlers): State<Handlers>,
+    Path(attempt): Path<String>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, ApiError> {
+    let id: AttemptId = attempt
+        .parse()
+        .map_err(|_| ApiError::not_found("such attempt"))?;
+    super::page::find_build(&handlers, id.build()).await?;
+    Ok(read(handlers, id, parameters).await)
+}
+
+async fn read(handlers: Handlers, attempt: AttemptId, parameters: Parameters) -> Response {
+    let state = (handlers, attempt, parameters.offset, parameters.follow != 0);
+    let parts = stream::unfold(state, |(handlers, attempt, offset, follow)| async move {
+        loop {
+            // Asked before reading: what is written until then is read.
+            let over = !follow || is_over(&handlers, attempt).await;
+            let part = read_part(&handlers, attempt, offset).await;
+            match part {
+                Ok(part) if !part.is_empty() => {
+                    let offset = offset + part.len() as u64;
+                    return Some((
+                        Ok::<_, std::io::Error>(part),
+                        (handlers, attempt, offset, follow),
+                    ));
+                }
+                Ok(_) if over => return None,
+                Ok(_) => {}
+                Err(error) => return Some((Err(error), (handlers, attempt, offset, false))),
+            }
+            tokio::select! {
+                () = handlers.stop.cancelled() => return None,
+                () = tokio::time::sleep(PACE) => {}
+            }
+        }
+    });
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        // A log is a stranger's text: no browser may take it for a page.
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, Body::from_stream(parts)).into_response()
+}
+
+async fn is_over(handlers: &Handlers, attempt: AttemptId) -> bool {
+    match super::page::find_build(handlers, attempt.build()).await {
+        Ok(build) => {
+            build.attempts != attempt.number()
+                || !matches!(build.state, BuildState::Building { .. })
+        }
+        Err(_) => true,
+    }
+}
+
+async fn read_part(
+    handlers: &Handlers,
+    attempt: AttemptId,
+    offset: u64,
+) -> std::io::Result<Vec<u8>> {
+    let mut file = match tokio::fs::File::open(handlers.summit.log_path(attempt)).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    file.seek(std::io::SeekFrom::Start(offset)).await?;
+    let mut part = Vec::with_capacity(PART);
+    file.take(PART as u64).read_to_end(&mut part).await?;
+    Ok(part)
+}

@@ -1,0 +1,267 @@
+//! Pages for people. maud escapes everything that is put into them.
+
+use api::id::{AttemptId, BuildId};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFRESH};
+use axum::response::{IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use moss_db::Error as StorageError;
+use service::ApiError;
+
+use super::Handlers;
+use crate::db::Repository;
+use crate::domain::build::{Annotation, Build, Hold, State as BuildState};
+use crate::domain::check_run::{self, Conclusion, Status};
+use crate::domain::tail::tail;
+
+/// How many builds the overview shows.
+const SHOWN: usize = 200;
+
+/// Styles of all pages: readable in the dark, without scripts or fonts from elsewhere.
+const STYLE: &str = include_str!("page.css");
+
+pub(super) async fn health() -> &'static str {
+    "ok\n"
+}
+
+pub(super) async fn find_build(handlers: &Handlers, id: BuildId) -> Result<Build, ApiError> {
+    let tables = handlers.summit.tables.clone();
+    let found = handlers
+        .summit
+        .db
+        .query(move |txn| tables.builds.find(txn, &id))
+        .await;
+    match found {
+        Ok(Some(build)) => Ok(build),
+        Ok(None) => Err(ApiError::not_found(format!("build {id}"))),
+        Err(error) => Err(ApiError::internal(&error)),
+    }
+}
+
+/// A build as JSON.
+pub(super) async fn build_json(
+    State(handlers): State<Handlers>,
+    Path(build): Path<String>,
+) -> Result<Json<Build>, ApiError> {
+    let id = build
+        .parse()
+        .map_err(|_| ApiError::not_found("such build"))?;
+    Ok(Json(find_build(&handlers, id).await?))
+}
+
+/// The newest builds.
+pub(super) async fn overview(State(handlers): State<Handlers>) -> Result<Response, ApiError> {
+    let tables = handlers.summit.tables.clone();
+    let rows = handlers
+        .summit
+        .db
+        .query(move |txn| {
+            let mut rows = Vec::new();
+            for row in tables.builds.iter_rev(txn)?.take(SHOWN) {
+                let (_, build) = row?;
+                let repository = tables.repositories.find(txn, &build.repository.number())?;
+                rows.push((build, repository));
+            }
+            Ok::<_, StorageError>(rows)
+        })
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    let busy = rows.iter().any(|(build, _)| !build.is_settled());
+    let body = html! {
+        h1 { "Builds" }
+        @if rows.is_empty() {
+            p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }
+        } @else {
+            table {
+                thead { tr { th { "Recipe" } th { "For" } th { "State" } th { "Planned" } } }
+                tbody {
+                    @for (build, repository) in &rows {
+                        tr {
+                            td { a href=(format!("/builds/{}", build.id)) { (label(build)) } }
+                            td { (target(build, repository.as_ref())) }
+                            td { (badge(build)) " " span.quiet { (build.explain()) } }
+                            td.quiet { (time(build.created_at)) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    Ok(page("Builds", busy, &body))
+}
+
+/// One build: where it stands, why, and how its log ends.
+pub(super) async fn build(
+    State(handlers): State<Handlers>,
+    Path(build): Path<String>,
+) -> Result<Response, ApiError> {
+    let id: BuildId = build
+        .parse()
+        .map_err(|_| ApiError::not_found("such build"))?;
+    let build = find_build(&handlers, id).await?;
+    let tables = handlers.summit.tables.clone();
+    let (number, before) = (build.repository.number(), build.after.clone());
+    let (repository, before) = handlers
+        .summit
+        .db
+        .query(move |txn| {
+            let before: Vec<Build> = before
+                .iter()
+                .filter_map(|id| tables.builds.find(txn, id).transpose())
+                .collect::<Result<_, _>>()?;
+            Ok::<_, StorageError>((tables.repositories.find(txn, &number)?, before))
+        })
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    let log = log_end(&handlers, &build).await;
+    let body = html! {
+        h1 { (label(&build)) " " (badge(&build)) }
+        p { (build.explain()) }
+        (facts(&build, repository.as_ref()))
+        @if !before.is_empty() {
+            h2 { "Comes after" }
+            ul {
+                @for other in &before {
+                    li { a href=(format!("/builds/{}", other.id)) { (label(other)) } " " (badge(other)) }
+                }
+            }
+        }
+        (remarks(&build))
+        @if let Some(log) = log {
+            h2 { "The end of the log " a.small href=(format!("/builds/{}/log", build.id)) { "whole" } " "
+                a.small href=(format!("/builds/{}/log?follow=1", build.id)) { "follow" } }
+            pre { (log) }
+        }
+    };
+    Ok(page(&label(&build), !build.is_settled(), &body))
+}
+
+fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
+    html! {
+        dl {
+            dt { "For" } dd { (target(build, repository)) }
+            dt { "Commit" } dd { code { (build.commit) } }
+            dt { "Folder" } dd { code { (build.folder) } }
+            dt { "Planned" } dd { (time(build.created_at)) }
+            @if build.attempts > 0 { dt { "Attempts" } dd {
+                @for number in 1..=build.attempts {
+                    a href=(format!("/attempts/{}/log", AttemptId::new(build.id, number))) { (number) } " "
+                }
+            } }
+            @match &build.state {
+                BuildState::Built(built) | BuildState::Publishing { built, .. } => {
+                    dt { "Assets" } dd { ul.plain { @for asset in &built.assets {
+                        li { a href=(asset.uri) { (asset.file_name) } " " span.quiet { (asset.size) " bytes" } }
+                    } } }
+                }
+                BuildState::Published { history, at } => {
+                    dt { "History" } dd { code { (history) } }
+                    dt { "Published" } dd { (time(*at)) }
+                }
+                BuildState::Held { by: Hold::Build { build, recipe }, .. } => {
+                    dt { "Held by" } dd { a href=(format!("/builds/{build}")) { (recipe) } }
+                }
+                BuildState::Superseded { by: Some(by), .. } => {
+                    dt { "Superseded by" } dd { a href=(format!("/builds/{by}")) { (by) } }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn remarks(build: &Build) -> Markup {
+    let mut failed: &[Annotation] = &[];
+    if let BuildState::Failed(failure) = &build.state {
+        failed = &failure.annotations;
+    }
+    html! {
+        @if !failed.is_empty() || !build.warnings.is_empty() {
+            h2 { "Remarks on the recipe" }
+            ul.plain {
+                @for remark in failed.iter().chain(&build.warnings) {
+                    li {
+                        span class=(if remark.is_error { "badge bad" } else { "badge wait" }) { (remark.title) }
+                        " " code { (remark.path) ":" (remark.line) } " " (remark.message)
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn log_end(handlers: &Handlers, build: &Build) -> Option<String> {
+    if build.attempts == 0 {
+        return None;
+    }
+    let path = handlers
+        .summit
+        .log_path(AttemptId::new(build.id, build.attempts));
+    let bytes = tokio::fs::read(path).await.ok()?;
+    Some(tail(&bytes, 60, 32 * 1024)).filter(|end| !end.is_empty())
+}
+
+fn label(build: &Build) -> String {
+    if build.version.is_empty() {
+        build.recipe.to_string()
+    } else {
+        format!("{} {}-{}", build.recipe, build.version, build.release)
+    }
+}
+
+fn target(build: &Build, repository: Option<&Repository>) -> String {
+    match repository {
+        Some(repository) => format!("{} {}", repository.name, build.target),
+        None => build.target.to_string(),
+    }
+}
+
+fn badge(build: &Build) -> Markup {
+    let base = url::Url::parse("http://localhost/").expect("a valid URL");
+    let class = match check_run::desired(build, None, &base).status {
+        Status::Queued => "badge wait",
+        Status::InProgress => "badge busy",
+        Status::Completed(Conclusion::Success) => "badge good",
+        Status::Completed(Conclusion::Failure | Conclusion::ActionRequired) => "badge bad",
+        Status::Completed(Conclusion::Skipped | Conclusion::Neutral | Conclusion::Cancelled) => {
+            "badge"
+        }
+    };
+    html! { span class=(class) { (build.state.name()) } }
+}
+
+fn time(at: jiff::Timestamp) -> Markup {
+    let shown = at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    html! { time datetime=(at) { (shown) } }
+}
+
+/// A page; one that will change asks for itself again.
+fn page(title: &str, changes: bool, body: &Markup) -> Response {
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · summit" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header { a href="/" { "summit" } }
+                main { (body) }
+            }
+        }
+    };
+    let mut answer = axum::response::Html(markup.into_string()).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+    );
+    if changes {
+        headers.insert(REFRESH, HeaderValue::from_static("3"));
+    }
+    answer
+}

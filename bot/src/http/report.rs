@@ -1,0 +1,24 @@
+//! `POST /api/v1/reports`: a builder says that an attempt moved. Only a hint: the builder is asked
+//! what is true, so a report that is lost, late or false does no harm.
+
+use api::attempt::Attempt;
+use api::problem::Code;
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use service::ApiError;
+use service::auth::Caller;
+
+use super::Handlers;
+
+pub(super) async fn take(
+    State(handlers): State<Handlers>,
+    caller: Caller,
+    report: Result<Json<Attempt>, JsonRejection>,
+) -> Result<Json<()>, ApiError> {
+    let Json(report) =
+        report.map_err(|rejection| ApiError::new(Code::Malformed, rejection.body_text()))?;
+    tracing::debug!(attempt.id = %report.id, builder = %caller.name(), "a report");
+    handlers.summit.wakes.attend.wake();
+    Ok(Json(()))
+}

@@ -1,0 +1,71 @@
+//! `POST /webhook`: 200 when the delivery is ours, 202 for an event that is not known, 400 without
+//! JSON or headers, 401 for a bad signature, 413 for a body that is too large.
+
+use api::problem::Code;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::de::IgnoredAny;
+use service::ApiError;
+
+use super::{Handlers, MAX_WEBHOOK};
+use crate::github::payload;
+use crate::usecase::receive::{Receipt, Webhook};
+
+pub(super) async fn take(
+    State(handlers): State<Handlers>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let body = body.map_err(|rejection| {
+        tracing::warn!(%rejection, "a webhook's body was not read");
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            ApiError::new(
+                Code::TooLarge,
+                format!("a webhook has at most {MAX_WEBHOOK} bytes"),
+            )
+        } else {
+            ApiError::new(Code::Malformed, "the body broke off")
+        }
+    })?;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let required = |name: &'static str| {
+        header(name)
+            .filter(|value| !value.is_empty() && value.len() <= 128)
+            .ok_or_else(|| {
+                tracing::warn!(header = name, "a webhook lacks a header");
+                ApiError::new(Code::Malformed, format!("the header {name} is missing"))
+            })
+    };
+    let guid = required("x-github-delivery")?.to_owned();
+    let event = required("x-github-event")?.to_owned();
+    let webhook = Webhook {
+        guid: guid.clone(),
+        event: event.clone(),
+        body: body.to_vec(),
+    };
+    let verified = webhook
+        .verify(header("x-hub-signature-256"), &handlers.secret)
+        .map_err(|error| {
+            tracing::warn!(delivery.id = guid, "a webhook was refused: {error}");
+            ApiError::new(Code::Unauthenticated, error.to_string())
+        })?;
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(&body) {
+        tracing::warn!(delivery.id = guid, %error, "a webhook is no JSON");
+        return Err(ApiError::new(
+            Code::Malformed,
+            format!("the body is no JSON: {error}"),
+        ));
+    }
+    if !payload::is_known(&event) {
+        tracing::info!(delivery.id = guid, event, "a webhook of an unknown event");
+        return Ok((StatusCode::ACCEPTED, "the event is not known here\n").into_response());
+    }
+    match handlers.summit.receive(verified).await {
+        Ok(Receipt::New) => Ok((StatusCode::OK, "taken\n").into_response()),
+        Ok(Receipt::Known) => Ok((StatusCode::OK, "known\n").into_response()),
+        Err(error) => Err(ApiError::internal(&error)),
+    }
+}

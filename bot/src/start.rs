@@ -1,0 +1,141 @@
+//! From a configuration to a running summit.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use service::auth::{KeyError, ServiceKey, Verifier};
+use service::client::Client;
+use service::listen::{ListenError, Listener};
+use service::{Clock, Supervisor};
+
+use crate::config::{Builder, Config};
+use crate::db::Tables;
+use crate::git::Mirrors;
+use crate::github::{App, OpenError};
+use crate::http::{Handlers, router};
+use crate::usecase::channel::Channel;
+use crate::usecase::{Summit, Wakes};
+
+/// A summit that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder or file cannot be used.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error("cannot open the database")]
+    Database(#[from] moss_db::OpenError),
+    /// The App cannot be opened.
+    #[error("cannot open the GitHub App")]
+    App(#[from] OpenError),
+    /// summit's key cannot be used.
+    #[error("cannot use summit's key")]
+    Key(#[from] KeyError),
+    /// The port cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A URL cannot be made: summit's own, or one below vessel's public one.
+    #[error("cannot make a URL from the configuration")]
+    Url(#[from] url::ParseError),
+}
+
+/// A summit at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where people and builders reach it.
+    pub public_url: url::Url,
+    /// Its public key, to be pinned by builders and vessel.
+    pub public_key: service::auth::PublicKey,
+}
+
+/// Opens the storage, binds the port and begins all work.
+///
+/// # Errors
+/// When something that the configuration names cannot be used.
+pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
+    let logs = config.data.join("logs");
+    for folder in [&config.data, &logs, &config.data.join("mirrors")] {
+        std::fs::create_dir_all(folder).map_err(|source| StartError::File {
+            path: folder.clone(),
+            source,
+        })?;
+    }
+    let key = ServiceKey::load_or_create(config.name.clone(), &config.key)?;
+    let secret = read_secret(&config.github.webhook_secret)?;
+    let app = App::open(&config.github)?;
+    let (db, tables) = Tables::open(&config.data)?;
+    let listener = Listener::bind(&config.listen).await?;
+    let client = |name: &api::id::ServiceName, url: &url::Url| {
+        Client::new(key.clone(), name.clone(), url.clone())
+    };
+    let builders = config
+        .builders
+        .iter()
+        .map(|builder| {
+            (
+                builder.peer.name.clone(),
+                client(&builder.peer.name, &builder.url),
+            )
+        })
+        .collect();
+    let verifier = Verifier::new(
+        config.name.clone(),
+        config.builders.iter().map(Builder::peer),
+    );
+    let scheme = if config.listen.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => url::Url::parse(&format!("{scheme}://{}/", listener.address()))?,
+    };
+    let running = Running {
+        public_url: public_url.clone(),
+        address: listener.address(),
+        public_key: *key.public(),
+    };
+    let summit = Arc::new(Summit {
+        clock: Clock::system(),
+        db,
+        tables,
+        app,
+        mirrors: Mirrors::new(config.data.join("mirrors")),
+        builders,
+        vessel: client(&config.vessel.name, &config.vessel.url),
+        channel: Channel::new(&config.vessel)?,
+        public_url,
+        logs,
+        wakes: Wakes::default(),
+        config,
+    });
+    summit.work(supervisor);
+    let handlers = Handlers::new(Arc::clone(&summit), secret, supervisor.token());
+    listener.serve(supervisor, "http", router(handlers, verifier));
+    tracing::info!(address = %running.address, public_key = %running.public_key, "summit is up");
+    Ok(running)
+}
+
+fn read_secret(path: &PathBuf) -> Result<SecretString, StartError> {
+    let file = |source| StartError::File {
+        path: path.clone(),
+        source,
+    };
+    let text = std::fs::read_to_string(path).map_err(file)?;
+    let secret = text.trim();
+    if secret.is_empty() {
+        // An empty secret would let anyone sign.
+        return Err(file(std::io::Error::other("the webhook secret is empty")));
+    }
+    Ok(SecretString::from(secret))
+}

@@ -1,0 +1,217 @@
+//! Runs commands of comments and answers them.
+//!
+//! The outcome is committed together with what the command begins; only then is it answered, and
+//! the answer is repeated until GitHub has it. Who may command is asked when the command runs.
+
+use std::sync::Arc;
+
+use moss_db::Error as StorageError;
+use service::error::Chain;
+
+use super::rebuild::{self, Rebuilt};
+use super::{Backoff, Summit};
+use crate::db::{Command, CommandOutcome, Place, Repository};
+use crate::domain::command::{self, Command as Asked};
+use crate::domain::tail::{code, escape};
+use crate::github;
+
+/// A command that could not be run or answered yet.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// GitHub did not answer.
+    #[error(transparent)]
+    GitHub(#[from] github::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Proof that the author may command.
+struct Authorised<T>(T);
+
+pub(super) async fn work(summit: Arc<Summit>) {
+    let mut backoff = Backoff::new();
+    loop {
+        match summit.run_commands().await {
+            Ok(true) => {
+                backoff.reset();
+                summit.wakes.commands.wait().await;
+            }
+            Ok(false) => backoff.wait().await,
+            Err(error) => {
+                tracing::error!(%error, "commands cannot be read");
+                backoff.wait().await;
+            }
+        }
+    }
+}
+
+impl Summit {
+    /// Runs and answers what is open; true when nothing is left.
+    async fn run_commands(&self) -> Result<bool, StorageError> {
+        let tables = self.tables.clone();
+        let open: Vec<Command> = self
+            .db
+            .query(move |txn| {
+                let open = tables.commands.find_by(txn, &tables.commands_open, &0)?;
+                open.map(|row| Ok(row?.1))
+                    .collect::<Result<_, StorageError>>()
+            })
+            .await?;
+        let mut all = true;
+        for row in open {
+            match self.run_command(row.clone()).await {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(comment.id = %row.comment, error = %Chain(&error), "a command waits");
+                    all = false;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn run_command(&self, row: Command) -> Result<(), Error> {
+        let tables = self.tables.clone();
+        let id = row.repository.number();
+        let repository = self
+            .db
+            .query(move |txn| tables.repositories.find(txn, &id))
+            .await?;
+        let Some(repository) = repository else {
+            return Ok(self.answered(row).await?);
+        };
+        let row = match &row.outcome {
+            Some(_) => row,
+            None => self.decide(row, &repository).await?,
+        };
+        let answered = self.answer(&row, &repository).await;
+        match answered {
+            Ok(()) => {}
+            // The comment is gone; there is nobody to answer.
+            Err(error) if error.is_permanent() => {
+                tracing::warn!(comment.id = %row.comment, %error, "an answer is given up");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.answered(row).await?)
+    }
+
+    /// Finds out what a command comes to, and commits that with what it begins.
+    async fn decide(&self, mut row: Command, repository: &Repository) -> Result<Command, Error> {
+        let asked = match command::parse(&row.text) {
+            Some(Ok(asked)) => asked,
+            Some(Err(misunderstood)) => {
+                let reason = misunderstood.to_string();
+                return self
+                    .conclude(row, CommandOutcome::Misunderstood { reason })
+                    .await;
+            }
+            None => return self.conclude(row, CommandOutcome::Nothing).await,
+        };
+        let role = self.app.find_role(repository, row.author).await?;
+        let authorised = match role {
+            Some((_, role)) if role.may_write() => Authorised(asked),
+            other => {
+                let role = other.map_or_else(|| "none".to_owned(), |(_, r)| r.name().to_owned());
+                return self.conclude(row, CommandOutcome::Refused { role }).await;
+            }
+        };
+        let head = match &row.place {
+            Place::Commit { commit } => Some(*commit),
+            Place::Pull { number } => self
+                .app
+                .find_pull(repository, *number)
+                .await?
+                .map(|pull| pull.head.sha),
+        };
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        let key = (row.repository.number(), row.comment.number());
+        let Authorised(Asked::Rebuild) = authorised;
+        let row = self
+            .db
+            .submit(move |txn| {
+                // Run before, by a process that was killed between this commit and its answer.
+                if let Some(known) = tables
+                    .commands
+                    .find(txn, &key)?
+                    .filter(|r| r.outcome.is_some())
+                {
+                    return Ok::<_, StorageError>(known);
+                }
+                let rebuilt = match head {
+                    Some(head) => rebuild::head(&tables, txn, row.repository, head, now)?,
+                    None => Rebuilt::Nothing,
+                };
+                row.outcome = Some(match rebuilt {
+                    Rebuilt::Builds(builds) => CommandOutcome::Rebuilding { builds },
+                    Rebuilt::Nothing => CommandOutcome::Nothing,
+                });
+                tables.commands.put(txn, &key, &row)?;
+                Ok(row)
+            })
+            .await?;
+        self.builds_moved();
+        Ok(row)
+    }
+
+    async fn conclude(&self, mut row: Command, outcome: CommandOutcome) -> Result<Command, Error> {
+        row.outcome = Some(outcome);
+        self.keep(row.clone()).await?;
+        Ok(row)
+    }
+
+    async fn answered(&self, mut row: Command) -> Result<(), StorageError> {
+        row.answered = true;
+        self.keep(row).await
+    }
+
+    async fn keep(&self, row: Command) -> Result<(), StorageError> {
+        let tables = self.tables.clone();
+        let key = (row.repository.number(), row.comment.number());
+        self.db
+            .submit(move |txn| tables.commands.put(txn, &key, &row))
+            .await
+    }
+
+    /// A reaction always; a comment where a reaction does not say enough.
+    async fn answer(&self, row: &Command, repository: &Repository) -> Result<(), github::Error> {
+        let (reaction, text) = match &row.outcome {
+            Some(CommandOutcome::Rebuilding { .. }) => ("rocket", None),
+            Some(CommandOutcome::Nothing) => (
+                "confused",
+                Some(
+                    "There is nothing to build again: no build of this head is done and newest."
+                        .to_owned(),
+                ),
+            ),
+            Some(CommandOutcome::Refused { role }) => (
+                "-1",
+                Some(format!(
+                    "{}, `/rebuild` takes write access to this repository; your role here is {}.",
+                    escape(&row.login),
+                    code(role)
+                )),
+            ),
+            Some(CommandOutcome::Misunderstood { reason }) => ("confused", Some(escape(reason))),
+            None => return Ok(()),
+        };
+        self.app
+            .react(repository, &row.place, row.comment, reaction)
+            .await?;
+        if let Some(text) = text {
+            // The marker tells our answer from before a crash.
+            let marker = format!("<!-- summit: answer to {} -->", row.comment);
+            if !self
+                .app
+                .has_comment(repository, &row.place, &marker)
+                .await?
+            {
+                let body = format!("{text}\n\n{marker}");
+                self.app.comment(repository, &row.place, &body).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,365 @@
+//! From a ready build to an order: the closure from the channel, the rest from a builder's host.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use api::attempt::{AssetKind, ClosureStone, Limits, Order};
+use api::claims::Scope;
+use api::host::{Lookup, LookupAnswer, Status};
+use api::id::{AttemptId, ServiceName, Sha256};
+use moss_deps::Universe;
+use moss_format::{Dependency, Manifest, Meta};
+use service::client::{CallError, Client};
+use url::Url;
+
+use super::Summit;
+use super::channel::{self, Snapshot};
+use crate::db::{ChangeError, Repository};
+use crate::domain::build::{Build, Event, Hold, State, Success};
+
+/// A build that cannot be dispatched now.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The builder did not answer.
+    #[error(transparent)]
+    Builder(#[from] CallError),
+    /// vessel did not answer.
+    #[error(transparent)]
+    Channel(#[from] channel::Error),
+    /// The database failed, or the build has moved on.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    /// A stone that an earlier build left cannot be described.
+    #[error("cannot read the manifest of an earlier build at {url}: {message}")]
+    Manifest {
+        /// Which manifest.
+        url: Url,
+        /// Why.
+        message: String,
+    },
+    /// The channel says something that cannot be ordered.
+    #[error("the package {package} of the channel has no usable {what}")]
+    Package {
+        /// Which package.
+        package: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The repository is not known any more.
+    #[error("the repository {0} is not known")]
+    NoRepository(crate::domain::name::RepositoryId),
+}
+
+/// A package to choose from, and where its stone is.
+struct Offer {
+    meta: Meta,
+    url: Url,
+    sha256: Sha256,
+    size: u64,
+}
+
+impl Summit {
+    /// Hands ready builds to builders with free slots. True when one was handed over.
+    pub(super) async fn dispatch_all(self: &Arc<Self>) -> bool {
+        let tables = self.tables.clone();
+        let active = match self.db.query(move |txn| tables.active_builds(txn)).await {
+            Ok(active) => active,
+            Err(error) => {
+                tracing::error!(%error, "builds cannot be read");
+                return false;
+            }
+        };
+        let ready: Vec<Build> = active
+            .iter()
+            .filter(|b| matches!(b.state, State::Queued { .. }))
+            .cloned()
+            .collect();
+        if ready.is_empty() {
+            return false;
+        }
+        let mut free = self.free_slots(&active).await;
+        let mut moved = false;
+        for build in ready {
+            let chosen = free
+                .iter()
+                .max_by_key(|(_, slots)| **slots)
+                .map(|(name, _)| name.clone());
+            let Some(builder) = chosen.filter(|name| free[name] > 0) else {
+                let reason = if free.is_empty() {
+                    "no builder can be reached".to_owned()
+                } else {
+                    "every slot of every builder is taken".to_owned()
+                };
+                self.delay(&build, reason).await;
+                continue;
+            };
+            match self.dispatch(&build, &builder).await {
+                Ok(()) => {
+                    moved = true;
+                    if let Some(slots) = free.get_mut(&builder) {
+                        *slots -= 1;
+                    }
+                }
+                Err(error) => {
+                    let reason = service::error::Chain(&error).to_string();
+                    tracing::warn!(build.id = %build.id, error = reason, "cannot dispatch");
+                    self.delay(&build, reason).await;
+                }
+            }
+        }
+        moved
+    }
+
+    /// How many more attempts each builder takes. Builders that do not answer are left out.
+    async fn free_slots(&self, active: &[Build]) -> BTreeMap<ServiceName, i64> {
+        let mut taken: HashMap<&ServiceName, i64> = HashMap::new();
+        for build in active {
+            if let State::Building { builder, .. } = &build.state {
+                *taken.entry(builder).or_default() += 1;
+            }
+        }
+        let mut free = BTreeMap::new();
+        for (name, client) in &self.builders {
+            match client.get::<Status>(Scope::Status, "/api/v1/status").await {
+                Ok(status) => {
+                    let taken = taken.get(name).copied().unwrap_or(0);
+                    free.insert(name.clone(), i64::from(status.slots) - taken);
+                }
+                Err(error) => tracing::warn!(builder = %name, %error, "a builder does not answer"),
+            }
+        }
+        free
+    }
+
+    async fn delay(&self, build: &Build, reason: String) {
+        let known = matches!(&build.state, State::Queued { reason: Some(r), .. } if *r == reason);
+        if known {
+            return;
+        }
+        let tables = self.tables.clone();
+        let (id, now) = (build.id, self.clock.now());
+        let delayed = self
+            .db
+            .submit(move |txn| tables.change(txn, id, Event::Delayed { reason }, now))
+            .await;
+        match delayed {
+            Ok(_) => self.wakes.reconcile.wake(),
+            Err(ChangeError::Illegal(_)) => {}
+            Err(error) => tracing::error!(%error, "a build cannot be delayed"),
+        }
+    }
+
+    async fn dispatch(self: &Arc<Self>, build: &Build, builder: &ServiceName) -> Result<(), Error> {
+        let client = &self.builders[builder];
+        let snapshot = self.channel.snapshot().await?;
+        let offers = self.offers(build, &snapshot).await?;
+        // A need was parsed when it was written down.
+        let needs = build
+            .needs
+            .iter()
+            .filter_map(|need| need.parse::<Dependency>().ok());
+        let universe = Universe::new(offers.iter().map(|offer| &offer.meta));
+        let closure = universe.closure(needs, |_| false);
+        let unmet: Vec<String> = closure
+            .missing
+            .iter()
+            .map(|missing| missing.dependency.to_string())
+            .collect();
+        let lookup = Lookup {
+            dependencies: unmet.clone(),
+        };
+        let answer: LookupAnswer = client
+            .post(Scope::Status, "/api/v1/host/lookup", &lookup)
+            .await?;
+        if !answer.missing.is_empty() {
+            let missing = answer.missing;
+            self.change(build.id, Event::Held(Hold::Needs { missing }))
+                .await?;
+            return Ok(());
+        }
+        let chosen: Vec<ClosureStone> = closure
+            .packages
+            .iter()
+            .filter_map(|meta| offers.iter().find(|offer| std::ptr::eq(&offer.meta, *meta)))
+            .map(|offer| ClosureStone {
+                package: offer.meta.name.clone(),
+                url: offer.url.clone(),
+                sha256: offer.sha256,
+                size: offer.size,
+            })
+            .collect();
+        let order = self.order(build, &snapshot, chosen, unmet).await?;
+        self.hand_over(build, builder, order).await
+    }
+
+    /// Commits the order together with the build's new state; who attends to attempts sends it.
+    async fn hand_over(
+        &self,
+        build: &Build,
+        builder: &ServiceName,
+        order: Order,
+    ) -> Result<(), Error> {
+        let tables = self.tables.clone();
+        let (id, builder, now) = (build.id, builder.clone(), self.clock.now());
+        self.db
+            .submit(move |txn| {
+                let build = tables.change(txn, id, Event::Dispatched { builder }, now)?;
+                let attempt = AttemptId::new(id, build.attempts);
+                tables.orders.put(txn, &attempt, &order)?;
+                Ok::<_, ChangeError>(())
+            })
+            .await?;
+        self.wakes.attend.wake();
+        self.wakes.reconcile.wake();
+        Ok(())
+    }
+
+    async fn order(
+        &self,
+        build: &Build,
+        snapshot: &Snapshot,
+        closure: Vec<ClosureStone>,
+        host_needs: Vec<String>,
+    ) -> Result<Order, Error> {
+        let repository = self.repository(build).await?;
+        let report = self.public_url.join("api/v1/reports").ok();
+        Ok(Order {
+            recipe: build.recipe.clone(),
+            folder: build.folder.clone(),
+            clone_url: repository.clone_url,
+            credentials: None,
+            git_ref: build.target.git_ref(),
+            commit: build.commit,
+            profile: "default".parse().expect("a valid name"),
+            architecture: self.config.vessel.architecture.clone(),
+            build_release: snapshot.next_build_release(build.recipe.as_str(), build.release),
+            source_date_epoch: build.source_date_epoch,
+            closure,
+            host_needs,
+            limits: Limits {
+                wall_seconds: self.config.limits.wall_seconds,
+                log_bytes: self.config.limits.log_bytes,
+            },
+            lease_seconds: self.config.limits.lease_seconds,
+            report_to: report,
+        })
+    }
+
+    pub(super) async fn repository(&self, build: &Build) -> Result<Repository, Error> {
+        let tables = self.tables.clone();
+        let id = build.repository;
+        let found = self
+            .db
+            .query(move |txn| tables.repositories.find(txn, &id.number()))
+            .await;
+        found
+            .map_err(ChangeError::from)?
+            .ok_or(Error::NoRepository(id))
+    }
+
+    /// What can be laid into the root: the channel's packages, and the stones of builds that this
+    /// one comes after and that are not published: of the same pull request, or of its cycle.
+    async fn offers(&self, build: &Build, snapshot: &Snapshot) -> Result<Vec<Offer>, Error> {
+        let mut offers = Vec::new();
+        if let Some(base) = &snapshot.url {
+            for meta in &snapshot.packages {
+                offers.push(published(meta, base)?);
+            }
+        }
+        let tables = self.tables.clone();
+        let before = build.after.clone();
+        let members: Vec<_> = build
+            .cycle
+            .iter()
+            .take_while(|id| **id != build.id)
+            .copied()
+            .collect();
+        let earlier: Vec<Build> = self
+            .db
+            .query(move |txn| {
+                let all = before.iter().chain(&members);
+                all.filter_map(|id| tables.builds.find(txn, id).transpose())
+                    .collect()
+            })
+            .await
+            .map_err(ChangeError::Storage)?;
+        for earlier in earlier {
+            if let State::Built(built) | State::Publishing { built, .. } = &earlier.state {
+                let unpublished = self.unpublished(&earlier, built).await?;
+                // An unpublished stone stands for the published ones of its name.
+                offers.retain(|offer| {
+                    unpublished
+                        .iter()
+                        .all(|new| new.meta.name != offer.meta.name)
+                });
+                offers.extend(unpublished);
+            }
+        }
+        Ok(offers)
+    }
+
+    /// The stones of a build that only its builder has.
+    async fn unpublished(&self, build: &Build, built: &Success) -> Result<Vec<Offer>, Error> {
+        let Some(manifest) = built.assets.iter().find(|a| a.kind == AssetKind::Manifest) else {
+            return Ok(Vec::new());
+        };
+        let failed = |message: String| Error::Manifest {
+            url: manifest.uri.clone(),
+            message,
+        };
+        let bytes = fetch(&manifest.uri)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        if Sha256::of(&bytes) != manifest.sha256 {
+            return Err(failed("its hash is wrong".to_owned()));
+        }
+        let packages = Manifest::decode(&bytes)
+            .map_err(|error| failed(error.to_string()))?
+            .packages;
+        let mut offers = Vec::new();
+        for meta in packages {
+            let begin = format!("{}-{}-{}-", meta.name, meta.version, build.release);
+            let stone = built.assets.iter().find(|asset| {
+                asset.kind == AssetKind::Stone && asset.file_name.as_str().starts_with(&begin)
+            });
+            if let Some(stone) = stone {
+                offers.push(Offer {
+                    url: stone.uri.clone(),
+                    sha256: stone.sha256,
+                    size: stone.size,
+                    meta,
+                });
+            }
+        }
+        Ok(offers)
+    }
+
+    /// The builder of this name, if it is still configured.
+    pub(super) fn find_builder(&self, name: &ServiceName) -> Option<&Client> {
+        self.builders.get(name)
+    }
+}
+
+async fn fetch(url: &Url) -> Result<Vec<u8>, reqwest::Error> {
+    Ok(reqwest::get(url.clone())
+        .await?
+        .error_for_status()?
+        .bytes()
+        .await?
+        .to_vec())
+}
+
+fn published(meta: &Meta, index: &Url) -> Result<Offer, Error> {
+    let lacks = |what| Error::Package {
+        package: meta.name.clone(),
+        what,
+    };
+    let uri = meta.uri.as_deref().ok_or_else(|| lacks("URI"))?;
+    let hash = meta.hash.as_deref().ok_or_else(|| lacks("hash"))?;
+    Ok(Offer {
+        url: index.join(uri).map_err(|_| lacks("URI"))?,
+        sha256: hash.parse().map_err(|_| lacks("hash"))?,
+        size: meta.size.ok_or_else(|| lacks("size"))?,
+        meta: meta.clone(),
+    })
+}

@@ -1,0 +1,240 @@
+//! From a delivery to what it asks for, in one transaction.
+
+use std::sync::Arc;
+
+use moss_db::{Error, RwTxn};
+
+use super::Summit;
+use super::rebuild::{self, Rebuilt};
+use crate::db::{Command, Delivery, Place, Repository, Tables};
+use crate::domain::build::Target;
+use crate::domain::command;
+use crate::domain::name::RepositoryId;
+use crate::github::payload::{Comment, Payload, Source};
+
+/// How many deliveries one transaction takes.
+const BATCH: usize = 64;
+
+/// Done deliveries are remembered this long, in seconds: GitHub redelivers for three days.
+const KEPT: i64 = 30 * 24 * 3600;
+
+pub(super) async fn work(summit: Arc<Summit>) {
+    loop {
+        match summit.take_deliveries().await {
+            Ok(0) => summit.wakes.inbox.wait().await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "the inbox cannot be read");
+                summit.wakes.inbox.wait().await;
+            }
+        }
+    }
+}
+
+impl Summit {
+    /// Does what the oldest deliveries ask for. Returns how many there were.
+    async fn take_deliveries(&self) -> Result<usize, Error> {
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        let taken = self
+            .db
+            .submit(move |txn| {
+                let open: Vec<String> = tables
+                    .deliveries_open
+                    .iter(txn)?
+                    .take(BATCH)
+                    .map(|entry| Ok(entry?.1))
+                    .collect::<Result<_, Error>>()?;
+                for guid in &open {
+                    let Some(mut delivery) = tables.deliveries.find(txn, guid)? else {
+                        continue;
+                    };
+                    let outcome = take(&tables, txn, &delivery, now)?;
+                    tracing::info!(delivery.id = guid, delivery.event, "delivery: {outcome}");
+                    delivery.outcome = Some(outcome);
+                    delivery.body = None;
+                    tables.deliveries.put(txn, guid, &delivery)?;
+                }
+                forget(&tables, txn, now.as_second() - KEPT)?;
+                Ok::<_, Error>(open.len())
+            })
+            .await?;
+        if taken > 0 {
+            self.wakes.looks.wake();
+            self.wakes.commands.wake();
+            self.builds_moved();
+        }
+        Ok(taken)
+    }
+}
+
+fn forget(tables: &Tables, txn: &mut RwTxn<'_>, before: i64) -> Result<(), Error> {
+    let old: Vec<String> = tables
+        .deliveries_by_time
+        .iter(txn)?
+        .take(BATCH)
+        .filter_map(|entry| match entry {
+            Ok((time, guid)) if time < before => Some(Ok(guid)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<Result<_, Error>>()?;
+    for guid in old {
+        let done = tables
+            .deliveries
+            .find(txn, &guid)?
+            .is_some_and(|row| row.outcome.is_some());
+        if done {
+            tables.deliveries.delete(txn, &guid)?;
+        }
+    }
+    Ok(())
+}
+
+/// Does what one delivery asks for; returns what that was, for people.
+fn take(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    delivery: &Delivery,
+    now: jiff::Timestamp,
+) -> Result<String, Error> {
+    let body = delivery.body.as_deref().unwrap_or_default();
+    let payload = match Payload::parse(&delivery.event, body) {
+        Ok(payload) => payload,
+        // Not lost: what it was about is found by the next sweep.
+        Err(error) => return Ok(format!("its body is not as described: {error}")),
+    };
+    match payload {
+        Payload::Nothing { reason } => Ok(reason.to_owned()),
+        Payload::Push { source, branch } => {
+            let Some(id) = remember(tables, txn, &source)? else {
+                return Ok(uninstalled());
+            };
+            if branch != source.repository.default_branch {
+                return Ok(format!("the branch {branch:?} is not published"));
+            }
+            let target = Target::Branch { name: branch };
+            tables.wish(txn, id, &target)?;
+            Ok(format!(
+                "looking at {target} of {}",
+                source.repository.full_name
+            ))
+        }
+        Payload::Pull { source, number } => {
+            let Some(id) = remember(tables, txn, &source)? else {
+                return Ok(uninstalled());
+            };
+            let target = Target::Pull { number };
+            tables.wish(txn, id, &target)?;
+            Ok(format!(
+                "looking at {target} of {}",
+                source.repository.full_name
+            ))
+        }
+        Payload::PullComment {
+            source,
+            number,
+            comment,
+        } => take_comment(tables, txn, &source, comment, Place::Pull { number }),
+        Payload::CommitComment {
+            source,
+            commit,
+            comment,
+        } => take_comment(tables, txn, &source, comment, Place::Commit { commit }),
+        Payload::Rerun { source, build } => {
+            let Some(id) = remember(tables, txn, &source)? else {
+                return Ok(uninstalled());
+            };
+            let Some(build) = tables
+                .builds
+                .find(txn, &build)?
+                .filter(|b| b.repository == id)
+            else {
+                return Ok("the build is not known".to_owned());
+            };
+            Ok(match rebuild::one(tables, txn, &build, now)? {
+                Some(new) => format!("building again as {new}"),
+                None => "the build cannot be built again".to_owned(),
+            })
+        }
+        Payload::RerunAll { source, commit } => {
+            let Some(id) = remember(tables, txn, &source)? else {
+                return Ok(uninstalled());
+            };
+            Ok(match rebuild::head(tables, txn, id, commit, now)? {
+                Rebuilt::Builds(builds) => format!("building {} again", builds.len()),
+                Rebuilt::Nothing => "nothing to build again".to_owned(),
+            })
+        }
+    }
+}
+
+fn uninstalled() -> String {
+    "it names no installation".to_owned()
+}
+
+fn take_comment(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    source: &Source,
+    comment: Comment,
+    place: Place,
+) -> Result<String, Error> {
+    if command::parse(&comment.body).is_none() {
+        return Ok("the comment holds no command".to_owned());
+    }
+    let Some(id) = remember(tables, txn, source)? else {
+        return Ok(uninstalled());
+    };
+    let Some(author) = comment.user else {
+        return Ok("the comment has no author".to_owned());
+    };
+    let key = (id.number(), comment.id.number());
+    if tables.commands.contains(txn, &key)? {
+        return Ok("the command is known".to_owned());
+    }
+    let row = Command {
+        repository: id,
+        comment: comment.id,
+        author: author.id,
+        login: author.login,
+        text: comment.body,
+        place,
+        outcome: None,
+        answered: false,
+    };
+    tables.commands.put(txn, &key, &row)?;
+    Ok("the command is taken".to_owned())
+}
+
+/// Keeps what a webhook says of its repository: names and default branches change.
+fn remember(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    source: &Source,
+) -> Result<Option<RepositoryId>, Error> {
+    let Some(installation) = &source.installation else {
+        return Ok(None);
+    };
+    let id = source.repository.id;
+    keep_repository(
+        tables,
+        txn,
+        id,
+        source.repository.clone().into_row(installation.id),
+    )?;
+    Ok(Some(id))
+}
+
+/// Writes a repository's row when it says something new.
+pub(super) fn keep_repository(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    id: RepositoryId,
+    row: Repository,
+) -> Result<(), Error> {
+    if tables.repositories.find(txn, &id.number())?.as_ref() != Some(&row) {
+        tables.repositories.put(txn, &id.number(), &row)?;
+    }
+    Ok(())
+}

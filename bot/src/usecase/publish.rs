@@ -1,0 +1,164 @@
+//! Follows imports: orders them, and takes the outcome for all builds of one together.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use api::attempt::AssetKind;
+use api::claims::Scope;
+use api::id::ImportId;
+use api::import::{BuildStones, Import, Order, State as ImportState, Stone};
+use service::error::Chain;
+use tokio::task::JoinSet;
+
+use super::{Backoff, Summit};
+use crate::db::ChangeError;
+use crate::domain::build::{Build, Event, State};
+
+pub(super) async fn work(summit: Arc<Summit>) {
+    let mut followed: HashSet<ImportId> = HashSet::new();
+    let mut tasks: JoinSet<ImportId> = JoinSet::new();
+    loop {
+        match summit.publishing().await {
+            Ok(imports) => {
+                for (import, builds) in imports {
+                    if followed.insert(import) {
+                        let summit = Arc::clone(&summit);
+                        tasks.spawn(async move {
+                            summit.follow_import(import, builds).await;
+                            import
+                        });
+                    }
+                }
+            }
+            Err(error) => tracing::error!(%error, "imports cannot be read"),
+        }
+        tokio::select! {
+            () = summit.wakes.publish.wait() => {}
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Ok(import) = ended {
+                    followed.remove(&import);
+                }
+            }
+        }
+    }
+}
+
+impl Summit {
+    async fn publishing(&self) -> Result<BTreeMap<ImportId, Vec<Build>>, moss_db::Error> {
+        let tables = self.tables.clone();
+        self.db
+            .query(move |txn| {
+                let mut imports: BTreeMap<ImportId, Vec<Build>> = BTreeMap::new();
+                for build in tables.active_builds(txn)? {
+                    if let State::Publishing { import, .. } = &build.state {
+                        imports.entry(*import).or_default().push(build);
+                    }
+                }
+                Ok(imports)
+            })
+            .await
+    }
+
+    /// Orders an import and follows it to its end. Ordering is idempotent, so this begins anew
+    /// after a crash.
+    async fn follow_import(self: &Arc<Self>, id: ImportId, builds: Vec<Build>) {
+        let order = order(&builds, self.config.vessel.channel.clone());
+        let mut backoff = Backoff::new();
+        let path = format!("/api/v1/imports/{id}");
+        let mut answer = self
+            .vessel
+            .put::<Import>(Scope::Imports, &path, &order)
+            .await;
+        loop {
+            match answer {
+                Ok(import) => {
+                    backoff.reset();
+                    if import.state.is_final() {
+                        self.settle_import(&builds, import.state).await;
+                        return;
+                    }
+                    let path = format!("{path}?after={}", import.seq);
+                    answer = self.vessel.get::<Import>(Scope::Imports, &path).await;
+                }
+                Err(error) => {
+                    tracing::warn!(import.id = %id, error = %Chain(&error), "an import waits");
+                    backoff.wait().await;
+                    // vessel lost its memory, or never had it.
+                    answer = if error.find_status() == Some(404) {
+                        self.vessel
+                            .put::<Import>(Scope::Imports, &path, &order)
+                            .await
+                    } else {
+                        let path = format!("{path}?after=0");
+                        self.vessel.get::<Import>(Scope::Imports, &path).await
+                    };
+                }
+            }
+        }
+    }
+
+    async fn settle_import(&self, builds: &[Build], state: ImportState) {
+        let mut backoff = Backoff::new();
+        loop {
+            let tables = self.tables.clone();
+            let now = self.clock.now();
+            let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
+            let state = state.clone();
+            let settled = self
+                .db
+                .submit(move |txn| {
+                    for id in ids {
+                        let event = Event::ImportMoved {
+                            state: state.clone(),
+                        };
+                        match tables.change(txn, id, event, now) {
+                            Ok(_) | Err(ChangeError::Illegal(_)) => {}
+                            Err(error) => return Err(error),
+                        }
+                    }
+                    Ok(())
+                })
+                .await;
+            match settled {
+                Ok(()) => {
+                    self.builds_moved();
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "an import's end is not kept yet");
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+}
+
+fn order(builds: &[Build], channel: api::id::ChannelName) -> Order {
+    let stones = |build: &Build| {
+        let State::Publishing { built, .. } = &build.state else {
+            return Vec::new();
+        };
+        let stones = built
+            .assets
+            .iter()
+            .filter(|asset| asset.kind == AssetKind::Stone);
+        stones
+            .map(|asset| Stone {
+                file_name: asset.file_name.clone(),
+                uri: asset.uri.clone(),
+                sha256: asset.sha256,
+                size: asset.size,
+            })
+            .collect()
+    };
+    let builds = builds.iter().map(|build| BuildStones {
+        build: build.id,
+        recipe: build.recipe.clone(),
+        commit: build.commit,
+        stones: stones(build),
+    });
+    Order {
+        channel,
+        builds: builds.collect(),
+    }
+}

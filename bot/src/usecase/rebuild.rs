@@ -1,0 +1,154 @@
+//! Building again: a new build takes the place of the old one, and what waited for the old one
+//! waits for the new.
+
+use api::id::{BuildId, CommitSha};
+use jiff::Timestamp;
+use moss_db::{Error, RoTxn, RwTxn};
+
+use crate::db::Tables;
+use crate::domain::build::{Build, By, FailureKind, Hold, Shown, State};
+use crate::domain::name::RepositoryId;
+
+/// What building again came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebuilt {
+    /// These builds were begun.
+    Builds(Vec<BuildId>),
+    /// There was nothing to build again.
+    Nothing,
+}
+
+/// Builds one build again, if it is the newest of its recipe and not under way.
+///
+/// # Errors
+/// When the database fails.
+pub fn one(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    build: &Build,
+    now: Timestamp,
+) -> Result<Option<BuildId>, Error> {
+    if !is_rebuildable(build) || !is_newest(tables, txn, build)? {
+        return Ok(None);
+    }
+    let new = Build {
+        id: BuildId::new(),
+        created_at: now,
+        cycle: Vec::new(),
+        attempts: 0,
+        seq: 1,
+        state: State::Planned,
+        shown: Shown::default(),
+        ..build.clone()
+    };
+    tables.builds.put(txn, &new.id, &new)?;
+    replace(tables, txn, build.id, new.id)?;
+    if let State::Held { .. } = &build.state {
+        let event = crate::domain::build::Event::Superseded { by: Some(new.id) };
+        // A held build takes it always.
+        let _ = tables.change(txn, build.id, event, now);
+    }
+    Ok(Some(new.id))
+}
+
+/// Builds again what did not succeed at a head; when all did, all of it.
+///
+/// # Errors
+/// When the database fails.
+pub fn head(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    repository: RepositoryId,
+    commit: CommitSha,
+    now: Timestamp,
+) -> Result<Rebuilt, Error> {
+    let builds: Vec<Build> = tables
+        .builds
+        .find_by(txn, &tables.builds_by_head, &(repository.number(), commit))?
+        .map(|row| Ok(row?.1))
+        .collect::<Result<_, Error>>()?;
+    let unsuccessful: Vec<&Build> = builds.iter().filter(|build| !build.is_success()).collect();
+    let chosen: Vec<&Build> = if unsuccessful.is_empty() {
+        builds.iter().collect()
+    } else {
+        unsuccessful
+    };
+    let mut begun = Vec::new();
+    for build in chosen {
+        begun.extend(one(tables, txn, build, now)?);
+    }
+    Ok(if begun.is_empty() {
+        Rebuilt::Nothing
+    } else {
+        Rebuilt::Builds(begun)
+    })
+}
+
+/// Lets every build that comes after `old` come after `new`.
+///
+/// # Errors
+/// When the database fails.
+pub fn replace(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    old: BuildId,
+    new: BuildId,
+) -> Result<(), Error> {
+    for mut build in tables.active_builds(txn)? {
+        if build.id != new && build.after.contains(&old) {
+            for before in &mut build.after {
+                if *before == old {
+                    *before = new;
+                }
+            }
+            tables.builds.put(txn, &build.id, &build)?;
+        }
+    }
+    Ok(())
+}
+
+/// A build that a person can ask for again.
+fn is_rebuildable(build: &Build) -> bool {
+    match &build.state {
+        // The same commit would be read the same way.
+        State::Failed(failure) => failure.kind != FailureKind::Recipe,
+        State::Cancelled {
+            by: By::Person { .. } | By::PullClosed,
+            ..
+        } => true,
+        State::Cancelled {
+            by: By::AlreadyPublished { .. },
+            ..
+        } => true,
+        State::Published { .. } => true,
+        State::Held {
+            by: Hold::Needs { .. },
+            ..
+        } => true,
+        // These go on when what holds them does.
+        State::Held {
+            by: Hold::Build { .. } | Hold::Approval { .. },
+            ..
+        } => false,
+        State::Built(_) => !build.target.is_published(),
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Publishing { .. }
+        | State::Superseded { .. } => false,
+    }
+}
+
+fn is_newest(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
+    let key = (
+        build.repository.number(),
+        build.target.git_ref(),
+        build.folder.to_string(),
+    );
+    let mut newest = None;
+    for id in tables.builds_by_folder.keys(txn, &key)? {
+        newest = newest.max(Some(id?));
+    }
+    Ok(newest == Some(build.id))
+}

@@ -1,0 +1,240 @@
+//! Makes GitHub's check runs agree with the builds.
+//!
+//! A build whose `seq` is above what was shown is in an index; its check run is computed from its
+//! present state, so that many moves become one request. A run is looked up by our id before it is
+//! created, for it may have been created by us before a crash. Conclusions go first, since they are
+//! what people wait for, and a budget keeps under GitHub's limit on writes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::id::{AttemptId, Sha256};
+use moss_db::Error as StorageError;
+use service::error::Chain;
+use tokio::time::Instant;
+
+use super::dispatch;
+use super::{Backoff, Summit};
+use crate::db::Repository;
+use crate::domain::build::{Build, Shown, State};
+use crate::domain::check_run::{Desired, Status, desired};
+use crate::domain::tail::tail;
+use crate::github;
+
+/// How much of a log a check run shows.
+const TAIL_LINES: usize = 120;
+const TAIL_BYTES: usize = 48 * 1024;
+
+/// GitHub takes about this many writes a minute; progress leaves room for conclusions.
+const WRITES_PER_MINUTE: usize = 80;
+const PROGRESS_PER_MINUTE: usize = 50;
+
+pub(super) async fn work(summit: Arc<Summit>) {
+    let mut budget = Budget::default();
+    let mut backoff = Backoff::new();
+    loop {
+        match summit.show_all(&mut budget).await {
+            Ok(Round::Done) => {
+                backoff.reset();
+                summit.wakes.reconcile.wait().await;
+            }
+            Ok(Round::Later) => backoff.wait().await,
+            Err(error) => {
+                tracing::error!(%error, "builds cannot be read");
+                backoff.wait().await;
+            }
+        }
+    }
+}
+
+enum Round {
+    Done,
+    Later,
+}
+
+/// A check run that could not be made to agree.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    GitHub(#[from] github::Error),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Repository(#[from] dispatch::Error),
+}
+
+impl Summit {
+    async fn show_all(self: &Arc<Self>, budget: &mut Budget) -> Result<Round, StorageError> {
+        let tables = self.tables.clone();
+        let builds: Vec<Build> = self
+            .db
+            .query(move |txn| {
+                let unshown = tables.builds.find_by(txn, &tables.builds_unshown, &0)?;
+                unshown
+                    .map(|row| Ok(row?.1))
+                    .collect::<Result<_, StorageError>>()
+            })
+            .await?;
+        let mut wanted = Vec::with_capacity(builds.len());
+        for build in builds {
+            let tail = self.log_tail(&build).await;
+            let desired = desired(&build, tail.as_deref(), &self.public_url);
+            wanted.push((build, desired));
+        }
+        wanted.sort_by_key(|(build, desired)| (rank(desired), build.id));
+        let mut round = Round::Done;
+        for (build, desired) in wanted {
+            if !budget.take(Instant::now(), &desired) {
+                round = Round::Later;
+                continue;
+            }
+            if let Err(error) = self.show(&build, &desired).await {
+                tracing::warn!(build.id = %build.id, error = %Chain(&error), "not shown yet");
+                round = Round::Later;
+                if matches!(error, Error::GitHub(github::Error::RateLimited { .. })) {
+                    break;
+                }
+            }
+        }
+        Ok(round)
+    }
+
+    /// Makes one check run agree, and remembers that it does.
+    async fn show(&self, build: &Build, desired: &Desired) -> Result<(), Error> {
+        let digest = digest(desired);
+        let mut shown = build.shown.clone();
+        if shown.digest.as_deref() != Some(&digest) {
+            let repository = self.repository(build).await?;
+            match self.send(build, desired, &repository, &mut shown).await {
+                Ok(()) => shown.digest = Some(digest),
+                // The repository or commit is gone, or refuses for good: there is nobody to show.
+                Err(error) if error.is_permanent() => {
+                    tracing::error!(build.id = %build.id, %error, "a check run is given up");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        shown.seq = build.seq;
+        let tables = self.tables.clone();
+        let id = build.id;
+        self.db
+            .submit(move |txn| {
+                // The build may have moved on meanwhile; then it stays in the index.
+                if let Some(mut build) = tables.builds.find(txn, &id)? {
+                    build.shown = shown;
+                    tables.builds.put(txn, &id, &build)?;
+                }
+                Ok::<_, StorageError>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        build: &Build,
+        desired: &Desired,
+        repository: &Repository,
+        shown: &mut Shown,
+    ) -> Result<(), github::Error> {
+        let concluded = matches!(desired.status, Status::Completed(_));
+        if shown.concluded && !concluded {
+            // A concluded run does not open again: a new one takes its place.
+            shown.past.extend(shown.run.take());
+            shown.concluded = false;
+        }
+        if shown.run.is_none() {
+            let found = self
+                .app
+                .find_check_run(
+                    repository,
+                    build.commit,
+                    &desired.name,
+                    build.id,
+                    &shown.past,
+                )
+                .await?;
+            match found {
+                Some(found) => shown.run = Some(found.id),
+                None => {
+                    let sent = self
+                        .app
+                        .create_check_run(repository, build.commit, build.id, desired)
+                        .await?;
+                    shown.run = Some(sent.id);
+                    shown.concluded = concluded;
+                    return Ok(());
+                }
+            }
+        }
+        if let Some(run) = shown.run {
+            self.app.update_check_run(repository, run, desired).await?;
+            shown.concluded = concluded;
+        }
+        Ok(())
+    }
+
+    /// The end of the log of a build that failed in an attempt.
+    async fn log_tail(&self, build: &Build) -> Option<String> {
+        if !matches!(build.state, State::Failed(_)) || build.attempts == 0 {
+            return None;
+        }
+        let path = self.log_path(AttemptId::new(build.id, build.attempts));
+        let read = move || read_end(&path);
+        let end = tokio::task::spawn_blocking(read).await.ok()?.ok()?;
+        Some(tail(&end, TAIL_LINES, TAIL_BYTES))
+    }
+}
+
+/// The last bytes of a file: enough for the tail.
+fn read_end(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(
+        length.saturating_sub(TAIL_BYTES as u64 * 2),
+    ))?;
+    let mut end = Vec::new();
+    file.read_to_end(&mut end)?;
+    Ok(end)
+}
+
+/// Conclusions first, then what GitHub knows nothing of yet, then progress.
+fn rank(desired: &Desired) -> u8 {
+    match desired.status {
+        Status::Completed(_) => 0,
+        Status::Queued => 1,
+        Status::InProgress => 2,
+    }
+}
+
+fn digest(desired: &Desired) -> String {
+    let json = serde_json::to_vec(desired).expect("a check run has no maps with odd keys");
+    Sha256::of(&json).to_string()
+}
+
+/// How much was written in the last minute.
+#[derive(Debug, Default)]
+struct Budget(VecDeque<Instant>);
+
+impl Budget {
+    fn take(&mut self, now: Instant, desired: &Desired) -> bool {
+        while self
+            .0
+            .front()
+            .is_some_and(|then| now - *then > Duration::from_secs(60))
+        {
+            self.0.pop_front();
+        }
+        let limit = match desired.status {
+            Status::Completed(_) => WRITES_PER_MINUTE,
+            Status::Queued | Status::InProgress => PROGRESS_PER_MINUTE,
+        };
+        let free = self.0.len() < limit;
+        if free {
+            self.0.push_back(now);
+        }
+        free
+    }
+}

@@ -1,0 +1,151 @@
+//! Brings every build that no builder has to where the builds before it say it should be, and
+//! begins imports.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use api::id::{BuildId, ImportId};
+
+use super::{Backoff, Summit};
+use crate::db::{ChangeError, Tables};
+use crate::domain::build::{Build, Event, Hold, State};
+use crate::domain::schedule::decide;
+
+pub(super) async fn work(summit: Arc<Summit>) {
+    let mut backoff = Backoff::new();
+    loop {
+        let round = async {
+            while summit.schedule().await? {}
+            summit.reconsider().await?;
+            Ok::<_, ChangeError>(summit.dispatch_all().await)
+        };
+        match round.await {
+            Ok(true) => backoff.reset(),
+            Ok(false) => summit.wakes.schedule.wait().await,
+            Err(error) => {
+                tracing::error!(error = %service::error::Chain(&error), "scheduling failed");
+                backoff.wait().await;
+            }
+        }
+    }
+}
+
+impl Summit {
+    /// One pass over all builds under way; true when something moved.
+    async fn schedule(&self) -> Result<bool, ChangeError> {
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        let moved = self
+            .db
+            .submit(move |txn| {
+                let active = tables.active_builds(txn)?;
+                let mut moved = false;
+                for build in &active {
+                    let Some(event) = decide(build, |id| find(&tables, txn, id)) else {
+                        continue;
+                    };
+                    let after = tables.change(txn, build.id, event, now)?;
+                    moved |= after.seq != build.seq;
+                }
+                for group in publishable(&active) {
+                    let import = ImportId::new();
+                    for id in group {
+                        tables.change(txn, id, Event::ImportBegun { import }, now)?;
+                    }
+                    moved = true;
+                }
+                Ok::<_, ChangeError>(moved)
+            })
+            .await?;
+        if moved {
+            self.wakes.reconcile.wake();
+            self.wakes.publish.wake();
+            self.wakes.outbox.wake();
+        }
+        Ok(moved)
+    }
+
+    /// Lets builds that lack something be looked at again once the channel has changed.
+    async fn reconsider(&self) -> Result<(), ChangeError> {
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        let held: Vec<Build> = self
+            .db
+            .query(move |txn| {
+                let mut active = tables.active_builds(txn)?;
+                active.retain(|b| {
+                    matches!(
+                        b.state,
+                        State::Held {
+                            by: Hold::Needs { .. },
+                            ..
+                        }
+                    )
+                });
+                Ok::<_, ChangeError>(active)
+            })
+            .await?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        let snapshot = match self.channel.snapshot().await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::warn!(error = %service::error::Chain(&error), "the channel is out of reach");
+                return Ok(());
+            }
+        };
+        let tables = self.tables.clone();
+        self.db
+            .submit(move |txn| {
+                let universe = moss_deps::Universe::new(&snapshot.packages);
+                for build in held {
+                    let State::Held {
+                        by: Hold::Needs { missing },
+                        ..
+                    } = &build.state
+                    else {
+                        continue;
+                    };
+                    let met = missing.iter().any(|need| {
+                        need.parse()
+                            .is_ok_and(|need| universe.provider_of(&need).is_some())
+                    });
+                    if met {
+                        tables.change(txn, build.id, Event::Ready, now)?;
+                    }
+                }
+                Ok::<_, ChangeError>(())
+            })
+            .await
+    }
+}
+
+fn find(tables: &Tables, txn: &moss_db::RoTxn<'_>, id: BuildId) -> Option<Build> {
+    tables.builds.find(txn, &id).ok().flatten()
+}
+
+/// The groups of builds that can be imported: each alone, a cycle's members together.
+fn publishable(active: &[Build]) -> Vec<Vec<BuildId>> {
+    let by_id: HashMap<BuildId, &Build> = active.iter().map(|build| (build.id, build)).collect();
+    let mut groups = Vec::new();
+    for build in active {
+        if !matches!(build.state, State::Built(_)) || !build.target.is_published() {
+            continue;
+        }
+        if build.cycle.is_empty() {
+            groups.push(vec![build.id]);
+            continue;
+        }
+        // The first member speaks for all of them.
+        let all_built = build.cycle.iter().all(|member| {
+            by_id
+                .get(member)
+                .is_some_and(|member| matches!(member.state, State::Built(_)))
+        });
+        if all_built && build.cycle.first() == Some(&build.id) {
+            groups.push(build.cycle.clone());
+        }
+    }
+    groups
+}
