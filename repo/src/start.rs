@@ -34,7 +34,7 @@ pub struct Running {
 pub struct StartError(#[source] Cause);
 
 #[derive(Debug, thiserror::Error)]
-enum Cause {
+pub(crate) enum Cause {
     #[error(transparent)]
     Config(#[from] Contradiction),
     #[error(transparent)]
@@ -113,7 +113,10 @@ async fn begin(config: Config, supervisor: &Supervisor) -> Result<Running, Cause
 
 /// Opens database and files, and repairs. The database's lock comes first: it keeps others out of
 /// the whole data folder.
-fn open(config: &Config, ending: tokio_util::sync::CancellationToken) -> Result<Repository, Cause> {
+pub(crate) fn open(
+    config: &Config,
+    ending: tokio_util::sync::CancellationToken,
+) -> Result<Repository, Cause> {
     let options = Options {
         map_size: config.database_gib << 30,
         ..Options::default()

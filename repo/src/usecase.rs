@@ -16,19 +16,22 @@
 //! anew. Until 6 is done, the API shows the import as publishing.
 
 mod accept;
+mod carry_out;
 mod channel;
 mod compose;
 mod fetch;
 mod project;
 mod publish;
 mod repair;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod watch;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::id::{Architecture, ChannelName, ImportId};
 use moss_db::Environment;
@@ -36,7 +39,7 @@ use service::{Clock, Supervisor};
 use tokio::sync::{Notify, watch as tokio_watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::db::{NotThere, Tables};
+use crate::db::{NotStepped, Tables};
 use crate::domain::root::Dangling;
 use crate::tree::{Tree, TreeError};
 use compose::Entries;
@@ -55,7 +58,7 @@ pub(crate) enum Failure {
     Tree(#[from] TreeError),
     /// The state of an import could not be changed.
     #[error(transparent)]
-    Import(#[from] NotThere),
+    Import(#[from] NotStepped),
     /// A history's index could not be made.
     #[error("cannot make the index for {architecture}")]
     Index {
@@ -82,6 +85,11 @@ pub(crate) enum Failure {
     /// The runtime ends.
     #[error("the service is shutting down")]
     Ending,
+}
+
+/// A lock that a panic does not close: what it guards is replaced as a whole, never half.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A channel while the service runs.
@@ -173,6 +181,21 @@ impl Repository {
             .flatten()
             .map(ToString::to_string)
             .collect()
+    }
+
+    /// Looks whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) async fn check(self: &Arc<Self>) -> Result<(), Failure> {
+        let this = Arc::clone(self);
+        let check = self.environment.query(move |txn| {
+            for channel in this.channels.keys() {
+                this.tables.find_newest(txn, channel)?;
+            }
+            Ok::<_, Failure>(())
+        });
+        check.await
     }
 
     /// True for a channel of the configuration.

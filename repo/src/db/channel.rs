@@ -84,6 +84,15 @@ impl Tables {
         Ok(count)
     }
 
+    /// The channel's newest history: `volatile` follows it.
+    pub(crate) fn find_newest(
+        &self,
+        txn: &RoTxn<'_>,
+        channel: &ChannelName,
+    ) -> Result<Option<HistoryId>, Error> {
+        self.find_stream(txn, channel, &volatile())
+    }
+
     /// The channel's history of this id.
     pub(crate) fn find_history(
         &self,

@@ -41,15 +41,17 @@ impl ImportRecord {
 /// What became of an order that was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Accepted {
-    /// It is new, or the very one that was put before.
-    Record(Box<ImportRecord>),
+    /// It is new.
+    New(Box<ImportRecord>),
+    /// It is the very one that was put before.
+    Known(Box<ImportRecord>),
     /// The id belongs to an order that says something else.
     Conflict,
 }
 
 /// A change of an import that could not be made.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotThere {
+pub(crate) enum NotStepped {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] Error),
@@ -74,7 +76,7 @@ impl Tables {
         if let Some(record) = self.imports.find(txn, &id)? {
             let same = record.order == order;
             return Ok(if same {
-                Accepted::Record(Box::new(record))
+                Accepted::Known(Box::new(record))
             } else {
                 Accepted::Conflict
             });
@@ -91,7 +93,7 @@ impl Tables {
             arrival: self.arrivals.next(txn)?,
         };
         self.imports.put(txn, &id, &record)?;
-        Ok(Accepted::Record(Box::new(record)))
+        Ok(Accepted::New(Box::new(record)))
     }
 
     /// The import's record.
@@ -137,8 +139,11 @@ impl Tables {
         id: ImportId,
         event: Event,
         now: Timestamp,
-    ) -> Result<State, NotThere> {
-        let mut record = self.imports.find(txn, &id)?.ok_or(NotThere::Unknown(id))?;
+    ) -> Result<State, NotStepped> {
+        let mut record = self
+            .imports
+            .find(txn, &id)?
+            .ok_or(NotStepped::Unknown(id))?;
         record.state = step(&record.state, event, now)?;
         record.seq += 1;
         self.imports.put(txn, &id, &record)?;
@@ -150,8 +155,11 @@ impl Tables {
         Ok(record.state)
     }
 
-    fn move_up(&self, txn: &mut RwTxn<'_>, id: ImportId, now: Timestamp) -> Result<(), NotThere> {
-        let mut record = self.imports.find(txn, &id)?.ok_or(NotThere::Unknown(id))?;
+    fn move_up(&self, txn: &mut RwTxn<'_>, id: ImportId, now: Timestamp) -> Result<(), NotStepped> {
+        let mut record = self
+            .imports
+            .find(txn, &id)?
+            .ok_or(NotStepped::Unknown(id))?;
         record.state = step(&record.state, Event::MovedUp, now)?;
         record.seq += 1;
         Ok(self.imports.put(txn, &id, &record)?)

@@ -82,7 +82,7 @@ pub(crate) fn step(
         Event::Hindered { by, until } => {
             is_at_work(state).then_some(State::Waiting { on: by, until })
         }
-        Event::Published(history) => is_at_work(state).then_some(State::Published {
+        Event::Published(history) => is_complete(state).then_some(State::Published {
             history,
             finished_at: now,
         }),
@@ -116,6 +116,18 @@ fn may_begin(state: &State) -> bool {
         State::Accepted { ahead } => *ahead == 0,
         State::Fetching { .. } | State::Waiting { .. } | State::Publishing => true,
         State::Published { .. } | State::Refused { .. } => false,
+    }
+}
+
+/// True when every stone is there.
+fn is_complete(state: &State) -> bool {
+    match state {
+        State::Fetching { done, total } => done == total,
+        State::Publishing => true,
+        State::Accepted { .. }
+        | State::Waiting { .. }
+        | State::Published { .. }
+        | State::Refused { .. } => false,
     }
 }
 

@@ -54,17 +54,16 @@ impl Repository {
             .map_err(|error: moss_db::Error| Failure::from(error))?;
         match accepted {
             Accepted::Conflict => Err(NotAccepted::Conflict(id)),
-            Accepted::Record(record) => {
-                if record.seq == 1 {
-                    tracing::info!(
-                        import.id = %id,
-                        channel = %channel.name,
-                        stones = order::stones(&record.order).count(),
-                        "took an import"
-                    );
-                    self.tell();
-                    channel.wake.notify_one();
-                }
+            Accepted::Known(record) => Ok(self.view(id, *record)),
+            Accepted::New(record) => {
+                tracing::info!(
+                    import.id = %id,
+                    channel = %channel.name,
+                    stones = order::stones(&record.order).count(),
+                    "took an import"
+                );
+                self.tell();
+                channel.wake.notify_one();
                 Ok(self.view(id, *record))
             }
         }

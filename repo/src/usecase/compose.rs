@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::BufReader;
-use std::sync::PoisonError;
 
 use api::id::{Architecture, HistoryId, Sha256};
 use moss_format::Meta;
@@ -15,7 +14,7 @@ use moss_format::index::{self, Entry, Index};
 use moss_format::payload::Encoding;
 use service::error::Chain;
 
-use super::{Channel, Failure, Repository};
+use super::{Channel, Failure, Repository, locked};
 use crate::domain::arrival::Packages;
 use crate::domain::package::Package;
 use crate::domain::pool::Place;
@@ -43,10 +42,7 @@ impl Repository {
         packages: &Packages,
         newest: Option<&HistoryId>,
     ) -> Result<BTreeMap<Architecture, Vec<u8>>, Failure> {
-        let mut entries = channel
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = locked(&channel.entries);
         let current: BTreeSet<_> = packages.values().map(Package::sha256).collect();
         if current.iter().any(|sha256| !entries.contains_key(sha256)) {
             self.complete(channel, packages, newest, &mut entries)?;

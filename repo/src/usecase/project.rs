@@ -3,10 +3,9 @@
 //! Level-triggered: it does not matter what changed, or how often it runs. Streams come before the
 //! root index, so that what the root index names is there.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use super::{Channel, Failure, Repository};
+use super::{Channel, Failure, Repository, locked};
 use crate::domain::root::RootIndex;
 
 impl Repository {
@@ -16,19 +15,12 @@ impl Repository {
     /// # Errors
     /// When the database or a file fails. The channel is then marked as behind.
     pub(super) fn project(&self, channel: &Channel) -> Result<(), Failure> {
-        let _one_at_a_time = channel
-            .projecting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = locked(&channel.projecting);
         channel.is_behind.store(true, Ordering::Release);
         let (standing, seen) = self.environment.read(|txn| {
             let standing = self.tables.standing(txn, &channel.name)?;
             let mut seen = Vec::new();
-            let hidden = channel
-                .hidden
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
+            let hidden = locked(&channel.hidden).clone();
             for import in hidden {
                 // One that is hidden but not published is about to be: it stays hidden.
                 let record = self.tables.find_import(txn, import)?;
@@ -51,10 +43,7 @@ impl Repository {
         let root = RootIndex::new(standing.streams, standing.tags, histories)?;
         self.tree.write_root(&channel.name, &root.to_json())?;
         channel.is_behind.store(false, Ordering::Release);
-        let mut hidden = channel
-            .hidden
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut hidden = locked(&channel.hidden);
         for import in &seen {
             hidden.remove(import);
         }

@@ -1,13 +1,11 @@
 //! From verified stones to a history that clients see: see the commit points in
 //! [`super`](crate::usecase). One function for each, in their order; all block.
 
-use std::sync::PoisonError;
-
-use api::id::{HistoryId, ImportId};
+use api::id::ImportId;
 use api::import::{Refusal, RefusalReason};
 
 use super::verify::Verified;
-use super::{Channel, Failure, Repository};
+use super::{Channel, Failure, Repository, locked};
 use crate::domain::arrival::{refuse, slot};
 use crate::domain::history::{self, History};
 use crate::domain::import::Event;
@@ -62,21 +60,17 @@ impl Repository {
         import: ImportId,
         stones: &[Verified],
     ) -> Result<History, Failure> {
-        let (mut packages, standing) = self.environment.read(|txn| {
+        let (mut packages, newest) = self.environment.read(|txn| {
             let packages = self.tables.packages(txn, &channel.name)?;
-            Ok::<_, Failure>((packages, self.tables.standing(txn, &channel.name)?))
+            Ok::<_, Failure>((packages, self.tables.find_newest(txn, &channel.name)?))
         })?;
-        let mut entries = channel
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut entries = locked(&channel.entries);
         for stone in stones {
             packages.insert(slot(stone.package()), stone.package().clone());
             entries.insert(stone.package().sha256(), stone.entry().clone());
         }
         drop(entries);
-        let newest = standing.histories.first().map(|history| &history.id);
-        let indexes = self.compose(channel, &packages, newest)?;
+        let indexes = self.compose(channel, &packages, newest.as_ref())?;
         let now = self.clock.now();
         let history = History {
             id: history::id(now, import),
@@ -99,29 +93,12 @@ impl Repository {
         stones: &[Verified],
     ) -> Result<(), Failure> {
         let changes: Vec<Package> = stones.iter().map(|stone| stone.package().clone()).collect();
-        channel
-            .hidden
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(import);
+        locked(&channel.hidden).insert(import);
         self.environment.write(|txn| {
             self.tables.publish(txn, &channel.name, history, &changes)?;
             let event = Event::Published(history.id.clone());
             self.tables.step(txn, import, event, history.published_at)?;
             Ok::<_, Failure>(())
         })
-    }
-
-    /// The newest history of a channel.
-    pub(super) fn find_newest(&self, channel: &Channel) -> Result<Option<HistoryId>, Failure> {
-        let standing = self
-            .environment
-            .read(|txn| self.tables.standing(txn, &channel.name));
-        let standing = standing.map_err(|error: moss_db::Error| error)?;
-        Ok(standing
-            .histories
-            .into_iter()
-            .next()
-            .map(|history| history.id))
     }
 }

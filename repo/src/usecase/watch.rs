@@ -1,12 +1,12 @@
 //! Waiting for an import to move.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::ImportId;
 use api::import::{Import, State};
 
-use super::{Failure, Repository};
+use super::{Failure, Repository, locked};
 use crate::db::ImportRecord;
 
 /// The longest wait for a change.
@@ -57,13 +57,7 @@ impl Repository {
         let is_hidden = self
             .channels
             .get(&record.order.channel)
-            .is_some_and(|channel| {
-                channel
-                    .hidden
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .contains(&id)
-            });
+            .is_some_and(|channel| locked(&channel.hidden).contains(&id));
         let mut import = record.view(id);
         if is_hidden && import.state.is_final() {
             // The step before, with the number that it had.

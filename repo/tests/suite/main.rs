@@ -4,6 +4,7 @@
 
 mod channels;
 mod corpus;
+mod faults;
 mod files;
 mod imports;
 mod refusals;

@@ -1,0 +1,62 @@
+//! Files that cannot be written, for a while.
+
+use std::fs;
+
+use api::id::ImportId;
+use api::import::State;
+
+use super::stage::Stage;
+use super::stones::{meta, order};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_cannot_be_written_is_waited_for() {
+    let stage = Stage::new().await;
+    let obstacle = stage.data().join("public/main/history");
+    fs::write(&obstacle, "in the way").unwrap();
+    let nano = stage
+        .builder
+        .offer_stone(&meta("nano", "nano", 33, 1), "text");
+    let id = ImportId::new();
+    stage.put(id, &order("nano", [nano])).await.unwrap();
+    let seen = stage
+        .follow(id, |state| matches!(state, State::Waiting { .. }))
+        .await;
+    let Some(State::Waiting { on, .. }) = seen.last() else {
+        unreachable!()
+    };
+    assert_eq!(
+        on,
+        "the repository cannot do its part now; its log says why"
+    );
+    assert!(stage.histories().await.is_empty());
+    fs::remove_file(&obstacle).unwrap();
+    stage
+        .follow(id, |state| matches!(state, State::Published { .. }))
+        .await;
+    assert_eq!(stage.packages().await, ["nano-33-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_index_that_cannot_be_written_keeps_the_import_publishing() {
+    let stage = Stage::new().await;
+    let root = stage.data().join("public/main/moss-root-index.json");
+    fs::remove_file(&root).unwrap();
+    fs::create_dir(&root).unwrap();
+    let nano = stage
+        .builder
+        .offer_stone(&meta("nano", "nano", 33, 1), "text");
+    let id = ImportId::new();
+    stage.put(id, &order("nano", [nano])).await.unwrap();
+    // The database has the history, and clients do not see it yet.
+    while stage.channel().await.histories.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stage.get(id, 0).await.unwrap().state, State::Publishing);
+    fs::remove_dir(&root).unwrap();
+    let seen = stage
+        .follow(id, |state| matches!(state, State::Published { .. }))
+        .await;
+    assert!(!seen.is_empty());
+    assert_eq!(stage.histories().await.len(), 1);
+    assert_eq!(stage.packages().await, ["nano-33-1"]);
+}
