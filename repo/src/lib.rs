@@ -12,7 +12,7 @@
 //! - `usecase`: what is done, with the commit points of an import;
 //! - `http`: the control API, the public files, and a page for people.
 
-mod config;
+pub mod config;
 mod db;
 mod domain;
 mod http;
