@@ -59,6 +59,11 @@ impl Log {
         &self.inner.path
     }
 
+    /// The most bytes that it may have.
+    pub fn limit(&self) -> u64 {
+        self.inner.limit
+    }
+
     /// Adds `bytes`, or as many as fit.
     pub fn append(&self, bytes: &[u8]) -> Result<(), Error> {
         // A writer that panicked has at worst left a short line.

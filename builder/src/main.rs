@@ -1,5 +1,32 @@
 //! The avalanche binary.
 
-fn main() {
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use avalanche::Config;
+use clap::Parser;
+
+/// The build agent: takes build orders, builds recipes in a sandbox, serves the assets.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration; `avalanche.example.toml` shows all of it.
+    #[arg(
+        long,
+        env = "AVALANCHE_CONFIG",
+        default_value = "/etc/avalanche/avalanche.toml"
+    )]
+    config: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
     avalanche::helper::run_if_requested();
+    let arguments = Arguments::parse();
+    let config: Config = service::config::load(&arguments.config)?;
+    service::telemetry::init(&config.telemetry).context("the log filter cannot be read")?;
+    service::run(|supervisor| async move {
+        avalanche::start(config, &supervisor)
+            .await
+            .context("cannot start")
+    })
 }

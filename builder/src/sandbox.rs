@@ -11,25 +11,26 @@
 //! ```
 //!
 //! The helper's standard input stays open for as long as avalanche wants the script to run. When it
-//! closes, also because avalanche was killed, the outer stage exits; parent-death signals take the
-//! inner one, and with process 1 of its pid namespace everything that the script has started.
-//! All mounts belong to the namespace and vanish with it.
+//! closes, also because avalanche was killed, the outer stage kills what it has started;
+//! parent-death signals take the inner stage, and with process 1 of the pid namespace goes
+//! everything that the script has started. The outer stage waits for that and exits last. All
+//! mounts belong to the namespace and vanish with it.
 //!
 //! Where the host refuses namespaces the attempt fails and names the settings to change. There is
 //! no way to build outside a sandbox.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe::Receiver;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 
-use crate::helper;
+use crate::helper::{self, Helper};
 use crate::log::Log;
 
 pub(crate) mod inner;
@@ -59,20 +60,7 @@ const DYING: Duration = Duration::from_secs(30);
 /// Makes sandboxes.
 #[derive(Debug, Clone)]
 pub struct Sandbox {
-    executable: PathBuf,
-    identity: Identity,
-}
-
-/// As which user of the host the helper runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
-    /// As avalanche itself, which is not root.
-    Own,
-    /// As this user and group, which need no name; avalanche is root and steps down.
-    Dropped {
-        /// The number of both.
-        id: u32,
-    },
+    helper: Helper,
 }
 
 /// How a script ended.
@@ -116,17 +104,9 @@ pub enum Error {
 }
 
 impl Sandbox {
-    /// Sandboxes whose helper is `executable`, run as `identity`.
-    pub fn new(executable: PathBuf, identity: Identity) -> Self {
-        Self {
-            executable,
-            identity,
-        }
-    }
-
-    /// As which user of the host scripts run.
-    pub fn identity(&self) -> Identity {
-        self.identity
+    /// Sandboxes that `helper` makes.
+    pub fn new(helper: Helper) -> Self {
+        Self { helper }
     }
 
     /// Runs the script of `spec`, its output going to `log`, until it ends, `stop` is cancelled or
@@ -176,42 +156,19 @@ impl Sandbox {
     async fn spawn(&self, spec: &Spec) -> Result<(Child, OwnedFd), Error> {
         let broken = |error| self.broken(error);
         let (output, output_end) = io::pipe().map_err(broken)?;
-        // Started through a descriptor, so that the unprivileged user needs no way to the file.
-        let executable = std::fs::File::open(&self.executable).map_err(broken)?;
-        let mut command = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()));
-        command
-            .arg0("avalanche")
-            .arg(helper::SANDBOX_OUTER)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(output_end)
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        match self.identity {
-            Identity::Own => {}
-            // The standard library also drops the supplementary groups.
-            Identity::Dropped { id } => {
-                command.uid(id).gid(id);
-            }
-        }
-        let mut child = command.spawn().map_err(broken)?;
-        // The command holds the writing end of the output; with it alive there is no end of file.
-        drop(command);
-        let mut line = serde_json::to_vec(spec)
-            .map_err(io::Error::other)
+        let child = self
+            .helper
+            .start(helper::SANDBOX_OUTER, spec, |command| {
+                command.stdout(output_end);
+            })
+            .await
             .map_err(broken)?;
-        line.push(b'\n');
-        if let Some(input) = child.stdin.as_mut() {
-            // When the helper could not even read it, its report or its absence tells more.
-            let _ = input.write_all(&line).await;
-        }
         Ok((child, output.into()))
     }
 
     fn broken(&self, source: io::Error) -> Error {
         Error::Helper {
-            executable: self.executable.clone(),
+            executable: self.helper.executable().clone(),
             source,
         }
     }

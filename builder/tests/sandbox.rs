@@ -1,14 +1,17 @@
 //! The sandbox on this machine: what a script sees, what it cannot do, and that nothing of it
 //! outlives it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use avalanche::helper::{Helper, Identity};
 use avalanche::log::Log;
 use avalanche::sandbox::root::{self, HostPaths};
 use avalanche::sandbox::spec::{Entry, Network, Spec};
-use avalanche::sandbox::{CONTROL, Error, Identity, Outcome, Sandbox};
+use avalanche::sandbox::{CONTROL, Error, Outcome, Sandbox};
 use tokio_util::sync::CancellationToken;
 
 /// The uid that tests step down to when they run as root.
@@ -16,6 +19,7 @@ const TEST_ID: u32 = 64_900;
 
 struct Bench {
     folder: tempfile::TempDir,
+    helper: Helper,
     sandbox: Sandbox,
     log: Log,
 }
@@ -32,9 +36,11 @@ impl Bench {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let log = Log::create(&folder.path().join("log"), 1 << 20).unwrap();
-        let sandbox = Sandbox::new(PathBuf::from(env!("CARGO_BIN_EXE_avalanche")), identity);
+        let helper = Helper::new(PathBuf::from(env!("CARGO_BIN_EXE_avalanche")), identity);
+        let sandbox = Sandbox::new(helper.clone());
         Self {
             folder,
+            helper,
             sandbox,
             log,
         }
@@ -46,7 +52,7 @@ impl Bench {
 
     fn spec(&self, script: &str, network: Network) -> Spec {
         std::fs::write(self.path("work/script"), script).unwrap();
-        if let Identity::Dropped { id } = self.sandbox.identity() {
+        if let Identity::Dropped { id } = self.helper.identity() {
             use std::os::unix::fs::{PermissionsExt as _, chown};
             std::fs::set_permissions(self.folder.path(), std::fs::Permissions::from_mode(0o755))
                 .unwrap();

@@ -2,14 +2,16 @@
 //!
 //! It lives in the host's other namespaces, reads the [`Spec`] as one line from its standard
 //! input, and then keeps that input open as a lifeline: when it ends, because avalanche let go of
-//! it or died in whatever way, this process exits, and the kernel takes everything below with it.
+//! it or died in whatever way, this process kills everything below, waits for it, and exits.
 
-use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use hakoniwa::{Container, Namespace, Stdio};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait};
 
 use super::spec::{Network, Report, Spec};
+use crate::helper;
 
 /// Runs the stage; the exit status says only whether a report was written.
 pub(crate) fn run() -> ExitCode {
@@ -17,6 +19,12 @@ pub(crate) fn run() -> ExitCode {
     // It fails only for the leader of a process group, which a spawned child is not.
     let _ = rustix::process::setsid();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    // So that no process of the sandbox can outlive this one unseen.
+    if let Err(error) = set_child_subreaper(Some(rustix::process::getpid())) {
+        return super::report(&Report::Refused {
+            detail: format!("no subreaper: {error}"),
+        });
+    }
     match stage() {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(report)) => super::report(&report),
@@ -26,14 +34,7 @@ pub(crate) fn run() -> ExitCode {
 
 /// Returns a report if the second stage did not make one.
 fn stage() -> Result<Option<Report>, String> {
-    let mut line = String::new();
-    let mut input = io::BufReader::with_capacity(1, io::stdin());
-    input
-        .read_line(&mut line)
-        .map_err(|error| format!("cannot read the spec: {error}"))?;
-    let spec: Spec =
-        serde_json::from_str(&line).map_err(|error| format!("cannot read the spec: {error}"))?;
-
+    let (spec, line): (Spec, String) = helper::read_job()?;
     let mut container = Container::empty();
     container.unshare(Namespace::User).uidmap(0).gidmap(0);
     match spec.network {
@@ -43,9 +44,7 @@ fn stage() -> Result<Option<Report>, String> {
         Network::Host => {}
     }
     let mut command = container.command("/proc/self/exe");
-    command
-        .arg(crate::helper::SANDBOX_INNER)
-        .stdin(Stdio::piped());
+    command.arg(helper::SANDBOX_INNER).stdin(Stdio::piped());
     // Forks, so it must come before the thread below.
     let mut child = command.spawn().map_err(|error| error.to_string())?;
     let mut to_child = child
@@ -56,13 +55,17 @@ fn stage() -> Result<Option<Report>, String> {
     let _ = to_child.write_all(line.as_bytes());
     drop(to_child);
 
-    std::thread::spawn(|| {
-        let mut rest = [0u8; 64];
-        while matches!(io::stdin().read(&mut rest), Ok(1..)) {}
-        std::process::exit(1);
+    let first = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    helper::hold_lifeline(move || {
+        // What it has started follows it, by parent-death signals.
+        let _ = first.map(|first| kill_process(first, Signal::KILL));
     });
 
-    let status = child.wait().map_err(|error| error.to_string())?;
+    let status = child.wait().map_err(|error| error.to_string());
+    // After a kill the orphans come here to die; process 1 of the sandbox is the last, and it has
+    // an end only when all others in its namespace have.
+    while wait(WaitOptions::empty()).is_ok() {}
+    let status = status?;
     Ok(if status.success() {
         None
     } else {

@@ -1,0 +1,28 @@
+//! Attempts: from an order to assets.
+//!
+//! An order is written to the database before it is answered. Then the attempt waits for a slot,
+//! runs through the phases of [`api::attempt::Phase`] in a workspace of its own, and ends in one of
+//! the final states; every change of state is written before it can be seen. A restart finds what
+//! was not final and ends it as interrupted: summit gives a new order, with fresh credentials,
+//! which are never written anywhere.
+//!
+//! While an attempt waits or runs, two clocks watch it: its lease, renewed whenever somebody reads
+//! it, and the wall time of its limits.
+
+mod engine;
+mod failure;
+mod fetch;
+mod lifecycle;
+mod live;
+mod prepare;
+mod queue;
+mod record;
+mod run;
+mod scripts;
+mod tools;
+mod workspace;
+
+pub use engine::{AcceptError, Engine, LogSource, Parts, RecoverError, ReleaseError};
+pub use fetch::Cache;
+pub use lifecycle::{Event, IllegalTransition, apply};
+pub use record::{Record, Tables};

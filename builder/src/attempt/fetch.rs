@@ -1,0 +1,146 @@
+//! Fetches what a build is made from: upstream archives and the stones of the closure.
+//!
+//! Files lie in the cache under their SHA-256, and get that name only once it is verified.
+
+use std::path::PathBuf;
+
+use api::attempt::{ClosureStone, Reason};
+use api::id::Sha256;
+use moss_fetcher::{Cause, Error, Fetcher, Origin, Request, Size};
+use moss_format::recipe::upstream::Archive;
+use service::error::Chain;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::failure::Halt;
+use crate::log::Log;
+
+/// The most bytes of an upstream archive.
+const MAX_ARCHIVE: u64 = 16 << 30;
+
+/// Fetches into the cache.
+#[derive(Debug, Clone)]
+pub struct Cache {
+    folder: PathBuf,
+    fetcher: Fetcher,
+    mirrors: Vec<String>,
+}
+
+/// A file to be fetched.
+pub(super) struct Wanted {
+    sha256: Sha256,
+    /// What the recipe or the order names, for people.
+    url: String,
+    request: Request,
+}
+
+impl Cache {
+    /// A cache in `folder`, which asks `mirrors` first for upstream archives.
+    pub fn new(folder: PathBuf, fetcher: Fetcher, mirrors: Vec<String>) -> Self {
+        Self {
+            folder,
+            fetcher,
+            mirrors,
+        }
+    }
+
+    /// An upstream archive.
+    pub(super) fn archive(&self, archive: &Archive) -> Wanted {
+        let sha256 = Sha256::from_bytes(*archive.hash.as_bytes());
+        let url = archive.url.as_str();
+        let mirrors = self
+            .mirrors
+            .iter()
+            .map(|m| m.replace("{sha256}", &sha256.to_string()));
+        let urls = mirrors
+            .chain([url.to_owned()])
+            .filter_map(|url| Url::parse(&url).ok());
+        self.wanted(sha256, url, urls.collect(), Size::AtMost(MAX_ARCHIVE))
+    }
+
+    /// A stone of the closure.
+    pub(super) fn stone(&self, stone: &ClosureStone) -> Wanted {
+        let urls = vec![stone.url.clone()];
+        self.wanted(
+            stone.sha256,
+            stone.url.as_str(),
+            urls,
+            Size::Exactly(stone.size),
+        )
+    }
+
+    fn wanted(&self, sha256: Sha256, url: &str, urls: Vec<Url>, size: Size) -> Wanted {
+        let request = Request {
+            urls,
+            sha256: moss_fetcher::Sha256::from_bytes(*sha256.as_bytes()),
+            size,
+            target: self.path(sha256),
+        };
+        Wanted {
+            sha256,
+            url: url.to_owned(),
+            request,
+        }
+    }
+
+    /// Where a file is once it was fetched.
+    pub(super) fn path(&self, sha256: Sha256) -> PathBuf {
+        self.folder.join(sha256.to_string())
+    }
+
+    /// Fetches all of `wanted`; the answer has their places in the same order.
+    pub(super) async fn fetch(
+        &self,
+        wanted: &[Wanted],
+        log: &Log,
+        stop: &CancellationToken,
+    ) -> Result<Vec<PathBuf>, Halt> {
+        let requests: Vec<Request> = wanted.iter().map(|wanted| wanted.request.clone()).collect();
+        let fetched = stop
+            .run_until_cancelled(self.fetcher.fetch_all(&requests))
+            .await
+            .ok_or(Halt::Stopped)?;
+        let mut paths = Vec::with_capacity(wanted.len());
+        for (wanted, fetched) in wanted.iter().zip(fetched) {
+            let fetched = fetched.map_err(|error| halt(wanted, &error))?;
+            let origin = match &fetched.origin {
+                Origin::Present | Origin::Part => "was there already".to_owned(),
+                Origin::Url(url) if url.as_str() == wanted.url => "fetched".to_owned(),
+                Origin::Url(url) => format!("fetched from {url}"),
+            };
+            log.say(&format!(
+                "{}: {} bytes, SHA-256 verified, {origin}",
+                wanted.url, fetched.size
+            ));
+            paths.push(fetched.path);
+        }
+        Ok(paths)
+    }
+}
+
+fn halt(wanted: &Wanted, error: &Error) -> Halt {
+    if let Error::Failed { failures, .. } = error {
+        for failure in failures {
+            if let Cause::Mismatch { actual, .. } = &failure.cause {
+                let actual = Sha256::from_bytes(*actual.as_bytes());
+                let (url, expected) = (failure.url.to_string(), wanted.sha256);
+                let message = format!("{url} has SHA-256 {actual}, but {expected} is asked for");
+                return Halt::new(
+                    Reason::HashMismatch {
+                        url,
+                        expected,
+                        actual,
+                    },
+                    message,
+                );
+            }
+        }
+        return Halt::new(
+            Reason::FetchFailed {
+                url: wanted.url.clone(),
+            },
+            Chain(error).to_string(),
+        );
+    }
+    Halt::internal("fetch a file", error)
+}

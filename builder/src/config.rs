@@ -1,0 +1,290 @@
+//! The configuration: one TOML file, unknown keys refused. `avalanche.example.toml` shows all of it.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::{Path, PathBuf};
+
+use api::id::ServiceName;
+use serde::Deserialize;
+use url::Url;
+
+use crate::sandbox::root::HostPaths;
+
+/// What avalanche is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The builder's name, as other services know it.
+    pub name: ServiceName,
+    /// The folder of everything that avalanche keeps.
+    pub data: PathBuf,
+    /// The folder that builds run in. By default `work` in `data` or, where the builds' user has
+    /// no way there, a folder in `/var/tmp`.
+    #[serde(default)]
+    pub work: Option<PathBuf>,
+    /// The file of the private key, made at the first start; by default `key.pem` in `data`.
+    #[serde(default)]
+    pub key: Option<PathBuf>,
+    /// Where to listen.
+    pub listen: service::listen::Config,
+    /// Under which URL others reach the listener; by default its address.
+    #[serde(default)]
+    pub public_url: Option<Url>,
+    /// The services that may give orders.
+    #[serde(default)]
+    pub peers: Vec<service::auth::Peer>,
+    /// How many attempts run at once.
+    #[serde(default = "one_slot")]
+    pub slots: NonZeroU16,
+    /// How many processes one build runs side by side; by default the processors by the slots.
+    #[serde(default)]
+    pub jobs: Option<NonZeroU32>,
+    /// Where upstream archives are asked for first: URLs with `{sha256}` in them.
+    #[serde(default)]
+    pub mirrors: Vec<String>,
+    /// Certificate authorities for cloning, a PEM file instead of the system's.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// How long a finished attempt is kept that nobody releases, in hours.
+    #[serde(default = "two_weeks")]
+    pub retention_hours: u32,
+    /// The most bytes of log that an order may ask for.
+    #[serde(default = "one_gibibyte")]
+    pub max_log_bytes: u64,
+    /// How builds are locked in.
+    #[serde(default)]
+    pub sandbox: Sandbox,
+    /// What the host is good for.
+    #[serde(default)]
+    pub host: Host,
+    /// How avalanche logs about itself.
+    #[serde(default)]
+    pub telemetry: service::telemetry::Config,
+    /// The executable that is started anew for helpers; by default the running one.
+    #[serde(default)]
+    pub executable: Option<PathBuf>,
+}
+
+/// How builds are locked in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sandbox {
+    /// When avalanche is root, the first of the users that builds run as, one for each slot.
+    pub first_id: u32,
+    /// How many processes and threads a build may have at once.
+    pub processes: u64,
+    /// What of the host every build sees, read-only.
+    pub paths: Vec<PathBuf>,
+    /// What of the host a build with `networking` sees too.
+    pub networking_paths: Vec<PathBuf>,
+}
+
+/// What the host is good for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Host {
+    /// Package names that the host supplies when it has what they stand for; added to and
+    /// replacing the built-in ones.
+    pub packages: BTreeMap<String, String>,
+}
+
+/// A configuration that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// A build would see what it must not.
+    #[error("`sandbox.paths` must not hold {}: {reason}", path.display())]
+    HostPath {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A mirror without a place for the hash.
+    #[error("the mirror {0:?} has no `{{sha256}}` in it")]
+    Mirror(String),
+    /// Builds must not run as root or as the highest, reserved user.
+    #[error("`sandbox.first_id` must be at least 1000, and all slots below 4294967294")]
+    BuildId,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self {
+            first_id: 64_800,
+            processes: 16_384,
+            paths: paths(&[
+                "/usr",
+                "/bin",
+                "/sbin",
+                "/lib",
+                "/lib32",
+                "/lib64",
+                "/libx32",
+                "/etc/alternatives",
+                "/etc/ld.so.cache",
+                "/etc/ld.so.conf",
+                "/etc/ld.so.conf.d",
+                "/etc/localtime",
+                "/etc/magic",
+                "/etc/mime.types",
+                "/etc/perl",
+                "/etc/protocols",
+                "/etc/services",
+                "/etc/sgml",
+                "/etc/xml",
+            ]),
+            networking_paths: paths(&[
+                "/etc/ca-certificates",
+                "/etc/nsswitch.conf",
+                "/etc/pki/tls/certs",
+                "/etc/resolv.conf",
+                "/etc/ssl/certs",
+                "/etc/ssl/openssl.cnf",
+            ]),
+        }
+    }
+}
+
+impl Config {
+    /// Checks what TOML cannot.
+    pub fn check(&self) -> Result<(), Invalid> {
+        for mirror in &self.mirrors {
+            if !mirror.contains("{sha256}") {
+                return Err(Invalid::Mirror(mirror.clone()));
+            }
+        }
+        let last = u64::from(self.sandbox.first_id) + u64::from(self.slots.get());
+        if self.sandbox.first_id < 1000 || last > u64::from(u32::MAX) - 1 {
+            return Err(Invalid::BuildId);
+        }
+        let key = self.key_file();
+        for path in self
+            .sandbox
+            .paths
+            .iter()
+            .chain(&self.sandbox.networking_paths)
+        {
+            let invalid = |reason| {
+                Err(Invalid::HostPath {
+                    path: path.clone(),
+                    reason,
+                })
+            };
+            if !path.is_absolute() || path.components().any(|part| part.as_os_str() == "..") {
+                return invalid("it is not absolute, or has `..` in it");
+            }
+            if ["/", "/etc", "/var", "/proc", "/dev", "/sys", "/tmp"]
+                .iter()
+                .any(|p| path == Path::new(p))
+            {
+                return invalid("it is more than a build needs; name what it needs of it");
+            }
+            if ["/home", "/root", "/run"]
+                .iter()
+                .any(|home| path.starts_with(home))
+            {
+                return invalid("it is somebody's home, or the system's running state");
+            }
+            if [&self.data, &key]
+                .iter()
+                .any(|own| own.starts_with(path) || path.starts_with(own))
+            {
+                return invalid("it holds avalanche's own data or key, or is a part of them");
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of the private key.
+    pub fn key_file(&self) -> PathBuf {
+        self.key
+            .clone()
+            .unwrap_or_else(|| self.data.join("key.pem"))
+    }
+
+    /// How many processes one build runs side by side.
+    pub fn jobs(&self) -> NonZeroU32 {
+        self.jobs.unwrap_or_else(|| {
+            let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
+            let each = processors / usize::from(self.slots.get());
+            u32::try_from(each)
+                .ok()
+                .and_then(NonZeroU32::new)
+                .unwrap_or(NonZeroU32::MIN)
+        })
+    }
+
+    /// What sandboxes take from the host.
+    pub fn host_paths(&self) -> HostPaths {
+        HostPaths {
+            always: self.sandbox.paths.clone(),
+            networking: self.sandbox.networking_paths.clone(),
+        }
+    }
+}
+
+fn paths(list: &[&str]) -> Vec<PathBuf> {
+    list.iter().map(PathBuf::from).collect()
+}
+
+fn one_slot() -> NonZeroU16 {
+    NonZeroU16::MIN
+}
+
+fn two_weeks() -> u32 {
+    14 * 24
+}
+
+fn one_gibibyte() -> u64 {
+    1 << 30
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Config {
+        toml::from_str(include_str!("../avalanche.example.toml")).unwrap()
+    }
+
+    #[test]
+    fn the_example_is_valid_and_shows_the_defaults() {
+        let config = example();
+        config.check().unwrap();
+        let sandbox = Sandbox::default();
+        assert_eq!(config.sandbox.paths, sandbox.paths);
+        assert_eq!(config.sandbox.networking_paths, sandbox.networking_paths);
+        assert_eq!(config.sandbox.first_id, sandbox.first_id);
+        assert_eq!(config.sandbox.processes, sandbox.processes);
+        assert_eq!(config.retention_hours, two_weeks());
+        assert_eq!(config.max_log_bytes, one_gibibyte());
+    }
+
+    #[test]
+    fn builds_never_see_homes_data_or_keys() {
+        for bad in [
+            "/",
+            "/etc",
+            "/home/me",
+            "/root",
+            "/var/lib/avalanche",
+            "/var/lib",
+            "usr",
+            "/usr/..",
+        ] {
+            let mut config = example();
+            config.sandbox.paths.push(PathBuf::from(bad));
+            assert!(
+                matches!(config.check(), Err(Invalid::HostPath { .. })),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_refused() {
+        let text = include_str!("../avalanche.example.toml");
+        let error = toml::from_str::<Config>(&format!("slot = 2\n{text}")).unwrap_err();
+        assert!(error.to_string().contains("slot"), "{error}");
+    }
+}

@@ -1,0 +1,80 @@
+//! A digest over everything that a build could read of the host.
+//!
+//! Reading gigabytes at each look would be too slow; names, modes, sizes, times of change and the
+//! texts of links stand for the contents, as they do for make and rsync.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use api::id::Sha256;
+use sha2::Digest as _;
+use walkdir::WalkDir;
+
+/// What changes nothing in any build.
+const IDLE: &[&str] = &[
+    "/usr/share/doc",
+    "/usr/share/man",
+    "/usr/share/info",
+    "/usr/share/locale",
+];
+
+/// The digest over the files below `paths`. What cannot be read is left out, as a build cannot
+/// read it either.
+pub(super) fn fingerprint(paths: &[PathBuf]) -> Sha256 {
+    let mut digest = sha2::Sha256::new();
+    let mut paths = paths.to_vec();
+    paths.sort();
+    for path in &paths {
+        let entries = WalkDir::new(path)
+            .follow_links(false)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| !IDLE.iter().any(|idle| entry.path() == Path::new(idle)))
+            .flatten();
+        for entry in entries {
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if metadata.is_dir() {
+                continue;
+            }
+            put(&mut digest, entry.path().as_os_str().as_bytes());
+            put(&mut digest, &metadata.mode().to_be_bytes());
+            if metadata.is_symlink() {
+                let target = std::fs::read_link(entry.path()).unwrap_or_default();
+                put(&mut digest, target.as_os_str().as_bytes());
+            } else {
+                put(&mut digest, &metadata.size().to_be_bytes());
+                put(&mut digest, &metadata.mtime().to_be_bytes());
+                put(&mut digest, &metadata.mtime_nsec().to_be_bytes());
+            }
+        }
+    }
+    Sha256::from_bytes(digest.finalize().into())
+}
+
+/// With its length, so that no two lists of fields look alike.
+fn put(digest: &mut sha2::Sha256, field: &[u8]) {
+    digest.update((field.len() as u64).to_be_bytes());
+    digest.update(field);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_changes_with_the_files_and_only_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = [folder.path().to_owned()];
+        std::fs::write(folder.path().join("a"), "1").unwrap();
+        let first = fingerprint(&paths);
+        assert_eq!(fingerprint(&paths), first);
+        std::fs::write(folder.path().join("a"), "12").unwrap();
+        let second = fingerprint(&paths);
+        assert_ne!(second, first);
+        std::os::unix::fs::symlink("a", folder.path().join("b")).unwrap();
+        assert_ne!(fingerprint(&paths), second);
+    }
+}

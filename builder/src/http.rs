@@ -1,0 +1,116 @@
+//! The control port: what `docs/protocol.md` shows, and the assets for anyone.
+
+use std::sync::Arc;
+
+use api::claims::Scope;
+use api::host::{Lookup, LookupAnswer, Status};
+use api::id::{Architecture, ServiceName};
+use api::problem::Code;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use service::ApiError;
+use service::auth::{Guard, Verifier};
+use tower_http::services::ServeDir;
+
+use crate::attempt::Engine;
+use crate::host::{Host, LookError};
+
+mod attempts;
+mod logs;
+
+/// The most dependencies that one lookup may ask for.
+const MAX_LOOKUP: usize = 4096;
+
+/// The version of the rules by which a recipe becomes stones; a part of a build's identity. It
+/// changes when the same input would come out otherwise.
+pub const ENGINE_VERSION: &str = "1";
+
+/// What handlers work with. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Attempts.
+    pub engine: Engine,
+    /// The host.
+    pub host: Arc<Host>,
+    /// The builder's name.
+    pub name: ServiceName,
+    /// How many attempts run at once.
+    pub slots: u32,
+}
+
+/// The routes of a builder.
+pub fn router(app: App, verifier: &Verifier) -> Router {
+    let guard = |scope| Guard::new(verifier.clone(), scope);
+    let attempts = Router::new()
+        .route(
+            "/api/v1/attempts/{id}",
+            put(attempts::order)
+                .get(attempts::read)
+                .delete(attempts::cancel),
+        )
+        .route("/api/v1/attempts/{id}/release", post(attempts::release))
+        .route("/api/v1/attempts/{id}/log", get(logs::bytes))
+        .route("/api/v1/attempts/{id}/log/events", get(logs::events));
+    let host = Router::new()
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/host/lookup", post(lookup));
+    let router = Router::new()
+        .merge(guard(Scope::Attempts).protect(attempts))
+        .merge(guard(Scope::Status).protect(host))
+        .route("/health", get(health))
+        .nest_service(
+            "/assets",
+            ServeDir::new(app.engine.assets()).append_index_html_on_directories(false),
+        )
+        .with_state(app);
+    service::request::observe(router)
+}
+
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
+    let snapshot = app
+        .host
+        .look()
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    let architecture: Architecture = std::env::consts::ARCH
+        .parse()
+        .map_err(|error| ApiError::internal(&error))?;
+    Ok(Json(Status {
+        builder: app.name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine: ENGINE_VERSION.to_owned(),
+        architectures: vec![architecture],
+        slots: app.slots,
+        attempts: app.engine.attempts(),
+        host: snapshot.fingerprint(),
+    }))
+}
+
+async fn lookup(
+    State(app): State<App>,
+    body: Result<Json<Lookup>, JsonRejection>,
+) -> Result<Json<LookupAnswer>, ApiError> {
+    let Json(lookup) = body.map_err(malformed)?;
+    if lookup.dependencies.len() > MAX_LOOKUP {
+        let message = format!("a lookup asks for at most {MAX_LOOKUP} dependencies");
+        return Err(ApiError::new(Code::Invalid, message));
+    }
+    let snapshot = app
+        .host
+        .look()
+        .await
+        .map_err(|error: LookError| ApiError::internal(&error))?;
+    Ok(Json(snapshot.answer(&lookup.dependencies)))
+}
+
+/// A body that does not have the form of the endpoint.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+fn malformed(rejection: JsonRejection) -> ApiError {
+    ApiError::new(Code::Malformed, rejection.body_text())
+}

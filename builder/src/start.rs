@@ -1,0 +1,288 @@
+//! Puts a builder together and sets it to work.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use moss_db::Environment;
+use moss_fetcher::Fetcher;
+use service::auth::{KeyError, PublicKey, ServiceKey, Verifier};
+use service::listen::{ListenError, Listener};
+use service::{Clock, Supervisor};
+use url::Url;
+
+use crate::attempt::{Cache, Engine, Parts, RecoverError, Tables};
+use crate::config::{Config, Invalid};
+use crate::host::{Host, InvalidSupply};
+use crate::http::{self, App};
+use crate::report::Reporter;
+use crate::sandbox;
+
+/// A builder at work.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What other services pin.
+    pub public_key: PublicKey,
+    /// Under which URL others reach it; ends in a slash.
+    pub public_url: Url,
+}
+
+/// A builder that could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot work.
+    #[error("the configuration cannot work")]
+    Config(#[from] Invalid),
+    /// A package name that the host supplies is configured wrongly.
+    #[error("the configuration cannot work")]
+    Supply(#[from] InvalidSupply),
+    /// The key cannot be read or made.
+    #[error("the builder has no key")]
+    Key(#[from] KeyError),
+    /// A folder or file cannot be used.
+    #[error("cannot use {}", path.display())]
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder for builds cannot be reached by the user that they run as.
+    #[error(
+        "builds run as user {id}, who cannot pass {}: give `work` a folder that this user can reach",
+        barrier.display()
+    )]
+    Barrier {
+        /// The user.
+        id: u32,
+        /// The folder that is closed to it.
+        barrier: PathBuf,
+    },
+    /// The folder for builds has a name that mounts cannot carry.
+    #[error(
+        "{0:?} cannot be the folder for builds: its path holds one of `:`, `,`, `\\`, or is not UTF-8"
+    )]
+    WorkName(PathBuf),
+    /// The database cannot be opened.
+    #[error("cannot open the database")]
+    Database(#[from] moss_db::OpenError),
+    /// What a former process left cannot be put in order.
+    #[error("cannot go on where the last process ended")]
+    Recover(#[from] RecoverError),
+    /// Nothing can be fetched.
+    #[error("cannot fetch files")]
+    Fetcher(#[from] moss_fetcher::Error),
+    /// The listener cannot be made.
+    #[error("cannot listen")]
+    Listen(#[from] ListenError),
+    /// The address makes no URL.
+    #[error("the address of the listener makes no URL")]
+    Url(#[from] url::ParseError),
+}
+
+/// Starts a builder; its tasks belong to `supervisor`.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
+    service::install_tls_provider();
+    config.check()?;
+    let key = ServiceKey::load_or_create(config.name.clone(), &config.key_file())?;
+    let public_key = *key.public();
+    let folders = Folders::make(&config)?;
+    let host = Arc::new(Host::new(
+        config.sandbox.paths.clone(),
+        &config.host.packages,
+    )?);
+    let listener = Listener::bind(&config.listen).await?;
+    let address = listener.address();
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => {
+            let scheme = if config.listen.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            };
+            Url::parse(&format!("{scheme}://{address}/"))?
+        }
+    };
+    let (env, tables) =
+        Environment::open::<Tables>(&folders.database, &moss_db::Options::default())?;
+    let parts = Parts {
+        env,
+        tables,
+        clock: Clock::system(),
+        supervisor: supervisor.clone(),
+        cache: Cache::new(
+            folders.cache,
+            Fetcher::new(moss_fetcher::Options::default())?,
+            config.mirrors.clone(),
+        ),
+        host: Arc::clone(&host),
+        host_paths: config.host_paths(),
+        executable: executable(&config)?,
+        first_id: first_id(&config),
+        work: folders.work,
+        logs: folders.logs,
+        assets: folders.assets,
+        public_url: public_url.clone(),
+        slots: config.slots.get(),
+        jobs: config.jobs(),
+        processes: config.sandbox.processes,
+        ca_certificates: config.ca_file.as_deref().map(read).transpose()?,
+        max_log_bytes: config.max_log_bytes,
+        retention: Duration::from_secs(u64::from(config.retention_hours) * 3600),
+        reporter: Reporter::new(key),
+    };
+    let engine = Engine::start(parts)?;
+    let verifier = Verifier::new(config.name.clone(), config.peers);
+    let app = App {
+        engine,
+        host: Arc::clone(&host),
+        name: config.name,
+        slots: u32::from(config.slots.get()),
+    };
+    supervisor.spawn_until_shutdown("look at the host", async move {
+        // So that the first who asks need not wait.
+        let _ = host.look().await;
+    });
+    listener.serve(supervisor, "avalanche", http::router(app, &verifier));
+    tracing::info!(%address, %public_key, url = %public_url, "avalanche is up");
+    Ok(Running {
+        address,
+        public_key,
+        public_url,
+    })
+}
+
+/// Where things are kept.
+struct Folders {
+    database: PathBuf,
+    logs: PathBuf,
+    assets: PathBuf,
+    cache: PathBuf,
+    work: PathBuf,
+}
+
+impl Folders {
+    fn make(config: &Config) -> Result<Self, StartError> {
+        let below = |name: &str| -> Result<PathBuf, StartError> {
+            let path = config.data.join(name);
+            make(&path, 0o755)?;
+            canonical(&path)
+        };
+        Ok(Self {
+            database: below("database")?,
+            logs: below("logs")?,
+            assets: below("assets")?,
+            cache: below("cache")?,
+            work: work(config)?,
+        })
+    }
+}
+
+/// The folder for builds: as configured, else in the data folder, else in /var/tmp.
+fn work(config: &Config) -> Result<PathBuf, StartError> {
+    let path = config
+        .work
+        .clone()
+        .unwrap_or_else(|| config.data.join("work"));
+    make(&path, 0o755)?;
+    let mut path = canonical(&path)?;
+    if let Some(id) = first_id(config)
+        && let Some(barrier) = barrier(&path, id)?
+    {
+        if config.work.is_some() {
+            return Err(StartError::Barrier { id, barrier });
+        }
+        // One of our own for each data folder; the name does not matter, only that it stays.
+        let digest = api::id::Sha256::of(path.as_os_str().as_encoded_bytes()).to_string();
+        path = PathBuf::from(format!("/var/tmp/avalanche-{}", &digest[..16]));
+        make(&path, 0o755)?;
+        own(&path)?;
+        tracing::info!(
+            barrier = %barrier.display(), work = %path.display(),
+            "builds run elsewhere, as their user cannot pass the way to the data folder"
+        );
+        if let Some(barrier) = self::barrier(&path, id)? {
+            return Err(StartError::Barrier { id, barrier });
+        }
+    }
+    match path.to_str() {
+        Some(text) if !text.contains([':', ',', '\\']) => Ok(path),
+        Some(_) | None => Err(StartError::WorkName(path)),
+    }
+}
+
+/// In a folder where anyone can write, somebody else may have made it, or a link.
+fn own(path: &Path) -> Result<(), StartError> {
+    let failed = |source| StartError::Path {
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = path.symlink_metadata().map_err(failed)?;
+    if metadata.is_dir() && metadata.uid() == rustix::process::getuid().as_raw() {
+        return Ok(());
+    }
+    Err(failed(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "it belongs to somebody else",
+    )))
+}
+
+fn barrier(path: &Path, id: u32) -> Result<Option<PathBuf>, StartError> {
+    sandbox::find_barrier(path, id).map_err(|source| StartError::Path {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn make(path: &Path, mode: u32) -> Result<(), StartError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(|source| StartError::Path {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, StartError> {
+    path.canonicalize().map_err(|source| StartError::Path {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, StartError> {
+    fs::read(path).map_err(|source| StartError::Path {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn executable(config: &Config) -> Result<PathBuf, StartError> {
+    match &config.executable {
+        Some(path) => Ok(path.clone()),
+        None => std::env::current_exe().map_err(|source| StartError::Path {
+            path: PathBuf::from("/proc/self/exe"),
+            source,
+        }),
+    }
+}
+
+/// Builds must not run as root; other users have no way to be anyone else.
+fn first_id(config: &Config) -> Option<u32> {
+    rustix::process::getuid()
+        .is_root()
+        .then_some(config.sandbox.first_id)
+}
