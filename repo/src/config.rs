@@ -1,6 +1,7 @@
 //! The configuration of vessel: one TOML file, see `vessel.example.toml`.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use api::id::{Architecture, ChannelName, ServiceName};
@@ -31,7 +32,7 @@ pub struct Config {
     pub public_listen: Option<listen::Config>,
     /// The most that the database can hold, in GiB. 256 unless set; address space only.
     #[serde(default = "default_map_size")]
-    pub database_gib: u64,
+    pub database_gib: NonZero<u64>,
     /// The channels.
     pub channels: Vec<Channel>,
     /// The services that may use the control API.
@@ -76,6 +77,27 @@ pub enum Contradiction {
 const RESERVED: [&str; 2] = ["api", "health"];
 
 impl Config {
+    /// A configuration with these, and the defaults for all else.
+    pub fn new(
+        data: PathBuf,
+        listen: listen::Config,
+        channels: Vec<Channel>,
+        peers: Vec<Peer>,
+    ) -> Self {
+        Self {
+            name: default_name(),
+            data,
+            key_file: None,
+            public_url: None,
+            listen,
+            public_listen: None,
+            database_gib: default_map_size(),
+            channels,
+            peers,
+            log: telemetry::Config::default(),
+        }
+    }
+
     /// Looks for contradictions.
     ///
     /// # Errors
@@ -115,8 +137,8 @@ fn default_name() -> ServiceName {
     "vessel".parse().expect("the name is well-formed")
 }
 
-fn default_map_size() -> u64 {
-    256
+fn default_map_size() -> NonZero<u64> {
+    const { NonZero::new(256).expect("256 is not 0") }
 }
 
 #[cfg(test)]
@@ -135,7 +157,19 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.name.as_str(), "vessel");
         assert_eq!(config.channels.len(), 1);
-        assert_eq!(config.peers.len(), 1);
+        // Nobody's key is trusted because it stood in an example.
+        assert!(config.peers.is_empty());
+        let listen = listen::Config {
+            address: "127.0.0.1:8300".parse().unwrap(),
+            tls: None,
+        };
+        let made = Config::new(
+            "/var/lib/vessel".into(),
+            listen,
+            config.channels.clone(),
+            vec![],
+        );
+        assert_eq!(config, made, "the defaults are one and the same");
     }
 
     /// What the example shows as a comment works when it is taken out of the comment.
@@ -152,6 +186,7 @@ mod tests {
         let config = parse(&uncommented.join("\n"));
         assert_eq!(config.check(), Ok(()));
         assert!(config.public_listen.is_some() && config.public_url.is_some());
+        assert_eq!(config.peers.len(), 1);
     }
 
     #[test]

@@ -118,7 +118,7 @@ pub(crate) fn open(
     ending: tokio_util::sync::CancellationToken,
 ) -> Result<Repository, Cause> {
     let options = Options {
-        map_size: config.database_gib << 30,
+        map_size: config.database_gib.get().saturating_mul(1 << 30),
         ..Options::default()
     };
     let database = Environment::open::<Tables>(&config.data.join("db"), &options)?;

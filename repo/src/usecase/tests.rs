@@ -44,11 +44,14 @@ struct Scene {
 const NAMES: [&str; 2] = ["nano", "nano-doc"];
 
 fn open(data: &Path) -> Arc<Repository> {
-    let text = format!(
-        "data = {data:?}\nlisten = {{ address = \"127.0.0.1:0\" }}\n\
-         channels = [{{ name = \"main\", architectures = [\"x86_64\", \"aarch64\"] }}]\n"
-    );
-    let config: Config = toml::from_str(&text).unwrap();
+    let channel = crate::Channel {
+        name: "main".parse().unwrap(),
+        architectures: ["x86_64", "aarch64"]
+            .map(|name| name.parse().unwrap())
+            .to_vec(),
+    };
+    let listen = service::listen::Config::loopback();
+    let config = Config::new(data.to_owned(), listen, vec![channel], Vec::new());
     Arc::new(crate::start::open(&config, CancellationToken::new()).unwrap())
 }
 

@@ -205,3 +205,42 @@ async fn people_get_a_page() {
     assert!(page.contains(&history), "{page}");
     assert!(page.contains(stage.running.public_url.as_str()), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_can_have_a_listener_of_their_own() {
+    service::install_tls_provider();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = super::stage::config(folder.path().join("data"), Vec::new());
+    config.public_listen = Some(service::listen::Config::loopback());
+    let supervisor = service::Supervisor::new();
+    let running = vessel::start(config, &supervisor).await.unwrap();
+    assert_ne!(running.address, running.public_address);
+    assert_eq!(
+        running.public_url.as_str(),
+        format!("http://{}/", running.public_address)
+    );
+    let control = format!("http://{}/", running.address);
+    let public = running.public_url.to_string();
+    for (base, path, expected) in [
+        (&control, ROOT, 404),
+        (&control, "", 404),
+        (&control, "health", 200),
+        (&control, "api/v1/channels/main", 401),
+        (&public, ROOT, 200),
+        (&public, "", 200),
+        (&public, "health", 404),
+        (&public, "api/v1/channels/main", 404),
+    ] {
+        let status = reqwest::get(format!("{base}{path}"))
+            .await
+            .unwrap()
+            .status();
+        assert_eq!(status, expected, "{base}{path}");
+    }
+    assert!(
+        supervisor
+            .shutdown(std::time::Duration::from_secs(20))
+            .await
+            .is_empty()
+    );
+}

@@ -3,7 +3,7 @@
 use api::id::ImportId;
 use api::import::State;
 
-use super::stage::Stage;
+use super::stage::{Stage, config};
 use super::stones::{meta, order, stone};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,12 +119,7 @@ async fn an_index_that_is_lost_is_made_again_from_the_pool() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_vessel_has_a_data_folder() {
     let stage = Stage::new().await;
-    let text = format!(
-        "data = {:?}\nlisten = {{ address = \"127.0.0.1:0\" }}\n\
-         channels = [{{ name = \"main\", architectures = [\"x86_64\"] }}]\n",
-        stage.data()
-    );
-    let config: vessel::Config = toml::from_str(&text).unwrap();
+    let config = config(stage.data(), Vec::new());
     let supervisor = service::Supervisor::new();
     let error = vessel::start(config, &supervisor).await.unwrap_err();
     let chain = service::error::Chain(&error).to_string();

@@ -1,5 +1,6 @@
 //! A vessel on loopback, with a builder's assets beside it and a client that may do everything.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use api::claims::Scope;
@@ -42,7 +43,12 @@ impl Stage {
             &folder.path().join("summit.pem"),
         )
         .unwrap();
-        let config = config(&folder.path().join("data"), &key);
+        let summit = Peer {
+            name: key.name().clone(),
+            public_key: *key.public(),
+            scopes: vec![Scope::Imports, Scope::Channels],
+        };
+        let config = config(folder.path().join("data"), vec![summit]);
         let services = Supervisor::new();
         let builder = Builder::start(&services).await;
         let supervisor = Supervisor::new();
@@ -79,7 +85,7 @@ impl Stage {
     }
 
     /// Where the data lie.
-    pub(crate) fn data(&self) -> std::path::PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -188,9 +194,8 @@ impl Stage {
             .unwrap();
         let known: serde_json::Value = serde_json::from_str(&text).unwrap();
         let known = known["history"].as_object().unwrap().clone();
-        let (_, list) = text
-            .split_once("\"history\": {\n    \"")
-            .unwrap_or_default();
+        // Its object comes last, and JSON libraries do not keep the order of keys.
+        let list = text.rsplit_once("\"history\": {").unwrap().1;
         let mut ids: Vec<_> = known.keys().cloned().collect();
         ids.sort_by_key(|id| list.find(id.as_str()));
         ids
@@ -235,19 +240,18 @@ pub(crate) fn code<T: std::fmt::Debug>(result: Result<T, CallError>) -> Code {
     }
 }
 
-fn config(data: &std::path::Path, key: &ServiceKey) -> Config {
-    let text = format!(
-        "data = {data:?}\n\
-         listen = {{ address = \"127.0.0.1:0\" }}\n\
-         channels = [{{ name = \"main\", architectures = [\"x86_64\"] }}]\n"
-    );
-    let mut config: Config = toml::from_str(&text).unwrap();
-    config.peers = vec![Peer {
-        name: key.name().clone(),
-        public_key: *key.public(),
-        scopes: vec![Scope::Imports, Scope::Channels],
-    }];
-    config
+/// A vessel with the channel `main` for x86_64.
+pub(crate) fn config(data: PathBuf, peers: Vec<Peer>) -> Config {
+    let channel = vessel::Channel {
+        name: "main".parse().unwrap(),
+        architectures: vec!["x86_64".parse().unwrap()],
+    };
+    Config::new(
+        data,
+        service::listen::Config::loopback(),
+        vec![channel],
+        peers,
+    )
 }
 
 fn client(key: &ServiceKey, running: &Running) -> Client {

@@ -1,7 +1,10 @@
 use api::id::Sha256;
+use proptest::collection::vec;
+use proptest::prelude::{prop_assert, proptest};
 
 use super::*;
 use crate::domain::package::tests::{package, package_of};
+use crate::domain::pool::Place;
 
 fn channel(packages: impl IntoIterator<Item = Package>) -> Packages {
     packages
@@ -159,4 +162,31 @@ fn an_order_names_a_stone_once() {
     let refusal = check_file_names([&nano, &lz4, &nano]).unwrap_err();
     assert_eq!(refusal.reason, RefusalReason::DuplicateName);
     assert_eq!(refusal.file_name, Some(nano.file_name));
+}
+
+proptest! {
+    /// Whatever arrives in whatever order: no package goes back, and no name in the pool ever
+    /// stands for other bytes.
+    #[test]
+    fn a_channel_never_goes_back(
+        arrivals in vec((0..2_usize, 0..2_usize, 1..4_u64, 1..4_u64, 0..3_u8), 1..40)
+    ) {
+        let names = ["nano", "pico"];
+        let (mut packages, mut pool) = (Packages::new(), BTreeMap::new());
+        for (source, name, release, build_release, bytes) in arrivals {
+            let bytes = bytes.to_string();
+            let (source, name) = (names[source], names[name]);
+            let arriving = package_of(source, name, release, build_release, &bytes);
+            let Ok(Admission::Changes(changes)) = admit(&packages, &[arriving]) else { continue };
+            for package in changes {
+                let pooled = pool.insert(Place::of(&package), package.sha256());
+                prop_assert!(pooled.is_none_or(|sha256| sha256 == package.sha256()));
+                let age = |package: &Package| (package.release(), package.build_release());
+                let after = age(&package);
+                if let Some(before) = packages.insert(slot(&package), package) {
+                    prop_assert!(age(&before) < after);
+                }
+            }
+        }
+    }
 }
