@@ -6,22 +6,22 @@ use std::path::Path;
 
 use super::TreeError;
 
-/// Creates a folder and those above it that are missing.
+/// Creates a folder and those above it that are missing. The folder's name is durable, also when
+/// it was there: who made it may have died before the sync.
 pub(super) fn create_folder(path: &Path) -> Result<(), TreeError> {
-    match fs::create_dir(path) {
-        Ok(()) => match path.parent() {
-            Some(parent) => sync_folder(parent),
-            None => Ok(()),
-        },
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => {
-                create_folder(parent)?;
-                create_folder(path)
-            }
-            _ => Err(TreeError::of("create the folder", path)(error)),
-        },
-        Err(error) => Err(TreeError::of("create the folder", path)(error)),
+    match (fs::create_dir(path), path.parent()) {
+        (Ok(()), Some(parent)) => sync_folder(parent),
+        (Err(error), Some(parent)) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {
+            sync_folder(parent)
+        }
+        (Err(error), Some(parent))
+            if error.kind() == ErrorKind::NotFound && !parent.as_os_str().is_empty() =>
+        {
+            create_folder(parent)?;
+            create_folder(path)
+        }
+        (Ok(()), None) => Ok(()),
+        (Err(error), _) => Err(TreeError::of("create the folder", path)(error)),
     }
 }
 

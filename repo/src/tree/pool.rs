@@ -54,8 +54,15 @@ impl Tree {
             }
             Err(error) => return Err(TreeError::of("link a stone to", &path)(error)),
         }
-        // Also for a stone that was there: who linked it may have died before the sync.
-        durable::sync_folder(folder)?;
+        // Also for a stone and for folders that were there: who made them may have died before the
+        // sync. Syncing a folder that is clean costs next to nothing.
+        let channel = self.channel(channel);
+        for folder in folder
+            .ancestors()
+            .take_while(|folder| folder.starts_with(&channel))
+        {
+            durable::sync_folder(folder)?;
+        }
         Ok(Pooled::There)
     }
 }
