@@ -226,3 +226,11 @@ fn a_key_is_kept_private_and_found_again() {
         "{error}"
     );
 }
+
+#[test]
+fn keys_that_anyone_can_sign_for_are_refused() {
+    let weak = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    assert!(weak.parse::<service::auth::PublicKey>().is_err());
+    let identity = "ed25519:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    assert!(identity.parse::<service::auth::PublicKey>().is_err());
+}

@@ -11,9 +11,9 @@ use api::claims::{Claims, MAX_LIFETIME, Scope, request_digest};
 use api::id::ServiceName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rand::RngExt as _;
 
@@ -182,7 +182,12 @@ impl FromStr for PublicKey {
         let no_key = || KeyError::NoPublicKey(text.chars().take(80).collect());
         let bytes = text.strip_prefix("ed25519:").ok_or_else(no_key)?;
         let bytes = STANDARD.decode(bytes).map_err(|_| no_key())?;
-        bytes.try_into().map(Self).map_err(|_| no_key())
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| no_key())?;
+        // A weak key is a point for which anyone can make signatures.
+        match VerifyingKey::from_bytes(&bytes) {
+            Ok(key) if !key.is_weak() => Ok(Self(bytes)),
+            Ok(_) | Err(_) => Err(no_key()),
+        }
     }
 }
 
