@@ -211,20 +211,19 @@ impl Parts {
 
     /// vessel's configuration.
     pub fn vessel(&self) -> vessel::Config {
+        let channel = vessel::config::Channel {
+            name: "main".parse().expect("a valid name"),
+            architectures: vec!["x86_64".parse().expect("a valid name")],
+        };
+        let peer = self.summit_may(vec![Scope::Imports, Scope::Channels]);
         vessel::Config {
-            name: name("vessel"),
-            data: self.folder.join("vessel"),
             key_file: Some(self.folder.join("keys/vessel.pem")),
-            public_url: None,
-            listen: listen::Config::loopback(),
-            public_listen: None,
-            database_gib: 256,
-            channels: vec![vessel::config::Channel {
-                name: "main".parse().expect("a valid name"),
-                architectures: vec!["x86_64".parse().expect("a valid name")],
-            }],
-            peers: vec![self.summit_may(vec![Scope::Imports, Scope::Channels])],
-            log: service::telemetry::Config::default(),
+            ..vessel::Config::new(
+                self.folder.join("vessel"),
+                listen::Config::loopback(),
+                vec![channel],
+                vec![peer],
+            )
         }
     }
 
