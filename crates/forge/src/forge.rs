@@ -45,6 +45,7 @@ pub(crate) struct Shared {
     revision: watch::Sender<u64>,
     pub(crate) data: PathBuf,
     pub(crate) backend: Backend,
+    reach: Reach,
 }
 
 impl std::fmt::Debug for Shared {
@@ -66,6 +67,16 @@ pub(crate) struct Parts {
     pub(crate) client: reqwest::Client,
     pub(crate) data: PathBuf,
     pub(crate) backend: Backend,
+    pub(crate) reach: Reach,
+}
+
+/// Who can reach the forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Only this machine.
+    Local,
+    /// Other machines too.
+    Remote,
 }
 
 impl Shared {
@@ -87,12 +98,18 @@ impl Shared {
             revision: watch::Sender::new(0),
             data: parts.data,
             backend: parts.backend,
+            reach: parts.reach,
         }
     }
 
     /// The tables. Never held across an await or a git operation.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether only this machine can reach the forge.
+    pub(crate) fn is_local(&self) -> bool {
+        self.reach == Reach::Local
     }
 
     /// Wakes those who wait for a change.

@@ -13,6 +13,7 @@ mod forge;
 mod git;
 mod id;
 mod name;
+mod page;
 mod people;
 mod push;
 mod rest;

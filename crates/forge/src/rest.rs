@@ -13,6 +13,7 @@ pub(crate) mod limit;
 mod output;
 mod page;
 mod pull;
+mod reaction;
 mod repository;
 mod user;
 
@@ -59,10 +60,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         )
         .route(
             "/issues/comments/{id}/reactions",
-            post(comment::react).get(comment::reactions),
+            post(reaction::on_pull).get(reaction::list),
         )
         .route("/comments/{id}", get(comment::show_on_commit))
-        .route("/comments/{id}/reactions", post(comment::react_on_commit));
+        .route("/comments/{id}/reactions", post(reaction::on_commit));
     Router::new()
         .route("/app", get(app::show))
         .route("/app/installations", get(app::installations))

@@ -14,13 +14,13 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::forge::{Forge, Parts, Shared};
+use crate::forge::{Forge, Parts, Reach, Shared};
 use crate::git::backend::{Backend, BackendError};
 use crate::name::Login;
 use crate::people::Refused;
 use crate::shape::Urls;
 use crate::state::State;
-use crate::{rest, smart};
+use crate::{page, rest, smart};
 
 /// A forge that answers.
 #[derive(Debug, Clone)]
@@ -99,6 +99,11 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         client,
         data: config.data.clone(),
         backend,
+        reach: if address.ip().is_loopback() {
+            Reach::Local
+        } else {
+            Reach::Remote
+        },
     }));
     let forge = Forge {
         shared: Arc::clone(&shared),
@@ -122,6 +127,11 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/{owner}/{repo}/git-receive-pack",
             post(smart::receive_pack),
         )
+        .route("/", get(page::index))
+        .route("/{owner}/{repo}", get(page::repository))
+        .route("/{owner}/{repo}/commit/{sha}", get(page::commit))
+        .route("/{owner}/{repo}/commit/{sha}/checks", get(page::commit))
+        .route("/{owner}/{repo}/pull/{number}", get(page::pull))
         .with_state(Arc::clone(&shared))
         .nest(rest::BASE, rest::router(shared))
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::forge::{Shared, blocking};
 use crate::git::commit;
-use crate::id::{CommentId, ReactionId, RepositoryId};
+use crate::id::{CommentId, RepositoryId};
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::{Input, Params};
@@ -18,19 +18,19 @@ use crate::rest::page::Page;
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
-use crate::state::comment::{Comment, Content, Reaction, Subject};
+use crate::state::comment::{Comment, Subject};
 use crate::webhook::event;
 
-const READ: &[(Permission, Level)] = &[
+pub(super) const READ: &[(Permission, Level)] = &[
     (Permission::Issues, Level::Read),
     (Permission::PullRequests, Level::Read),
 ];
-const WRITE: &[(Permission, Level)] = &[
+pub(super) const WRITE: &[(Permission, Level)] = &[
     (Permission::Issues, Level::Write),
     (Permission::PullRequests, Level::Write),
 ];
 /// GitHub lets an App comment on a commit that it may read.
-const COMMIT: &[(Permission, Level)] = &[(Permission::Contents, Level::Read)];
+pub(super) const COMMIT: &[(Permission, Level)] = &[(Permission::Contents, Level::Read)];
 
 /// As long as a comment may be, in characters.
 const MAX_BODY: usize = 65_536;
@@ -48,12 +48,6 @@ pub(crate) struct CommitText {
     path: Option<String>,
     position: Option<u64>,
     line: Option<u64>,
-}
-
-/// A reaction.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Emotion {
-    content: Content,
 }
 
 /// Which comments are asked for.
@@ -234,7 +228,7 @@ pub(crate) fn write(
 }
 
 /// The comment of that id in that repository, if it is of the kind asked for.
-fn find(
+pub(super) fn find(
     state: &mut Tables,
     repository: RepositoryId,
     id: CommentId,
@@ -254,7 +248,7 @@ fn find(
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Pull,
     Commit,
 }
@@ -321,90 +315,4 @@ pub(crate) async fn update(
         &shared.app,
         &comment,
     ))
-}
-
-/// `POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions`
-pub(crate) async fn react(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-    Input(emotion): Input<Emotion>,
-) -> Answer {
-    react_any(
-        &shared,
-        &caller,
-        (&owner, &name, id),
-        WRITE,
-        Kind::Pull,
-        emotion.content,
-    )
-}
-
-/// `POST /repos/{owner}/{repo}/comments/{comment_id}/reactions`
-pub(crate) async fn react_on_commit(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-    Input(emotion): Input<Emotion>,
-) -> Answer {
-    react_any(
-        &shared,
-        &caller,
-        (&owner, &name, id),
-        COMMIT,
-        Kind::Commit,
-        emotion.content,
-    )
-}
-
-fn react_any(
-    shared: &Shared,
-    caller: &Caller,
-    (owner, name, id): (&str, &str, CommentId),
-    needs: &[(Permission, Level)],
-    kind: Kind,
-    content: Content,
-) -> Answer {
-    let mut state = shared.lock();
-    let repository = caller.enter(&state, owner, name, needs)?.id;
-    let author = caller.account(&state);
-    let reaction = Reaction {
-        id: ReactionId::new(state.next_id()),
-        author,
-        content,
-        created_at: shared.clock.now(),
-    };
-    let comment = find(&mut state, repository, id, kind)?;
-    let same = |other: &&Reaction| other.author == author && other.content == content;
-    if let Some(known) = comment.reactions.iter().find(same).cloned() {
-        return ok(shape::comment::reaction(&state, &shared.urls, &known));
-    }
-    comment.reactions.push(reaction.clone());
-    shared.changed();
-    created(shape::comment::reaction(&state, &shared.urls, &reaction))
-}
-
-/// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions`
-pub(crate) async fn reactions(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-    Params(page): Params<Page>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let mut state = shared.lock();
-    let repository = caller.enter(&state, &owner, &name, READ)?.id;
-    let comment = find(&mut state, repository, id, Kind::Pull)?.clone();
-    let rows: Vec<Value> = comment
-        .reactions
-        .iter()
-        .map(|reaction| shape::comment::reaction(&state, &shared.urls, reaction))
-        .collect();
-    let name = state.full_name(state.repository(repository));
-    let url = format!(
-        "{}/repos/{name}/issues/comments/{id}/reactions",
-        shared.urls.api()
-    );
-    let (rows, link) = page.cut(rows, &url, query.as_deref());
-    paged(rows, link.as_deref())
 }

@@ -11,7 +11,9 @@ use crate::state::repository::{Repository, Right, Role};
 /// GitHub's `simple-user`.
 pub(crate) fn simple(urls: &Urls, account: &Account) -> Object {
     let login = &account.login;
-    let api = format!("{}/users/{login}", urls.api());
+    // A bot's login has brackets, which a URL may not have.
+    let in_url = percent_encoding::utf8_percent_encode(login.as_str(), LOGIN);
+    let api = format!("{}/users/{in_url}", urls.api());
     let html = match account.kind {
         Kind::User | Kind::Organisation => format!("{}/{login}", urls.web()),
         Kind::Bot => format!(
@@ -42,6 +44,8 @@ pub(crate) fn simple(urls: &Urls, account: &Account) -> Object {
         "site_admin": false,
     }))
 }
+
+const LOGIN: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'-');
 
 /// GitHub's `public-user`.
 pub(crate) fn public(urls: &Urls, account: &Account) -> Value {

@@ -44,12 +44,19 @@ pub(crate) struct Answer {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_, _| {}).await
+    }
+
+    /// As [`Self::start`], with a configuration changed by `change`, which may put files into
+    /// the folder.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config, &Path)) -> Self {
         let supervisor = Supervisor::new();
         let folder = tempfile::tempdir().unwrap();
         let receiver = Receiver::start(&supervisor).await;
         let mut app = App::new(include_str!("app.pub.pem").to_owned(), SECRET.into());
         app.webhook_url = Some(receiver.url.parse().unwrap());
-        let config = Config::loopback(folder.path().join("data"), app);
+        let mut config = Config::loopback(folder.path().join("data"), app);
+        change(&mut config, folder.path());
         let running = forge::start(config, &supervisor).await.unwrap();
         let forge = running.forge;
         forge.create_organisation("snekbook").unwrap();
@@ -216,6 +223,7 @@ pub(crate) async fn git(folder: &Path, arguments: &[&str]) -> Output {
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
+            .env_remove("GIT_SSL_CAINFO")
             .env("GIT_AUTHOR_NAME", "Maya")
             .env("GIT_AUTHOR_EMAIL", "maya@example.org")
             .env("GIT_COMMITTER_NAME", "Maya")

@@ -1,5 +1,11 @@
 //! Push and clone with a real git client.
 
+use std::path::Path;
+
+use forge::config::Config;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use service::listen::Tls;
+
 use crate::bench::{Bench, REPOSITORY, git};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,5 +162,114 @@ async fn four_tags_at_once_make_no_event() {
     assert!(
         refs.contains(&"refs/tags/e") && refs.contains(&"refs/heads/main"),
         "{refs:?}"
+    );
+}
+
+/// Bytes that do not compress, the same every time.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    std::iter::repeat_with(step).take(count).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_push_comes_in_pieces_and_goes_out_whole() {
+    let bench = Bench::start().await;
+    let tree = bench.work_tree("maya").await;
+    // Git sends more than a megabyte in chunks, without a length.
+    let bytes = noise(6 * 1024 * 1024);
+    std::fs::write(tree.path.join("large"), &bytes).unwrap();
+    tree.git(&["add", "large"]).await;
+    tree.git(&["commit", "--quiet", "-m", "Add a large file"])
+        .await;
+    tree.push("main").await;
+    let url = bench.forge.push_url(REPOSITORY, "rowan").unwrap();
+    let output = git(bench.folder.path(), &["clone", "--quiet", &url, "copy"]).await;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(std::fs::read(bench.folder.path().join("copy/large")).unwrap() == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_commit_is_fetched_by_its_id() {
+    let bench = Bench::start().await;
+    let tree = bench.work_tree("maya").await;
+    let first = tree.git(&["rev-parse", "HEAD"]).await;
+    tree.commit("lz4/stone.yaml", "release: 2\n", "Raise").await;
+    tree.push("main").await;
+    let empty = bench.folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    git(&empty, &["init", "--quiet"]).await;
+    let url = bench.forge.push_url(REPOSITORY, "rowan").unwrap();
+    let output = git(&empty, &["fetch", "--quiet", "--depth=1", &url, &first]).await;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(
+        git(&empty, &["rev-parse", "FETCH_HEAD"]).await.stdout,
+        format!("{first}\n").as_bytes()
+    );
+}
+
+/// A certificate for loopback by a new authority, both written into a folder.
+fn certify(folder: &Path) -> Tls {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "authority of the test");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    std::fs::write(
+        folder.join("ca.pem"),
+        params.self_signed(&key).unwrap().pem(),
+    )
+    .unwrap();
+    let authority = Issuer::new(params, key);
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let tls = Tls {
+        certificate: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+    };
+    std::fs::write(&tls.certificate, certificate.pem()).unwrap();
+    std::fs::write(&tls.key, key.serialize_pem()).unwrap();
+    tls
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn https_serves_those_who_trust_its_authority() {
+    let with_tls = |config: &mut Config, folder: &Path| config.listen.tls = Some(certify(folder));
+    let bench = Bench::start_with(with_tls).await;
+    assert!(bench.forge.url().starts_with("https://127.0.0.1:"));
+    let authority = bench.folder.path().join("ca.pem");
+    let trust = format!("http.sslCAInfo={}", authority.display());
+    let tree = bench.work_tree("maya").await;
+    tree.git(&["-c", &trust, "push", "--quiet", "origin", "main"])
+        .await;
+    bench.receiver.wait("push", 1).await;
+    let url = bench.forge.push_url(REPOSITORY, "rowan").unwrap();
+    let clone = ["-c", &trust, "clone", "--quiet", &url, "trusting"];
+    let output = git(bench.folder.path(), &clone).await;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let output = git(bench.folder.path(), &["clone", "--quiet", &url, "wary"]).await;
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && error.contains("certificate"),
+        "{error}"
     );
 }
