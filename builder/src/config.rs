@@ -42,12 +42,15 @@ pub struct Config {
     /// Where upstream archives are asked for first: URLs with `{sha256}` in them.
     #[serde(default)]
     pub mirrors: Vec<String>,
-    /// Certificate authorities for cloning, a PEM file instead of the system's.
+    /// Further certificate authorities, for cloning and fetching: a PEM file.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
     /// How long a finished attempt is kept that nobody releases, in hours.
     #[serde(default = "two_weeks")]
     pub retention_hours: u32,
+    /// How long a source or stone is kept that no attempt uses, in days.
+    #[serde(default = "two_months")]
+    pub cache_days: u32,
     /// The most bytes of log that an order may ask for.
     #[serde(default = "one_gibibyte")]
     pub max_log_bytes: u64,
@@ -146,6 +149,35 @@ impl Default for Sandbox {
 }
 
 impl Config {
+    /// A configuration with these, and the defaults for all else.
+    pub fn new(
+        name: ServiceName,
+        data: PathBuf,
+        listen: service::listen::Config,
+        peers: Vec<service::auth::Peer>,
+    ) -> Self {
+        Self {
+            name,
+            data,
+            work: None,
+            key: None,
+            listen,
+            public_url: None,
+            peers,
+            slots: one_slot(),
+            jobs: None,
+            mirrors: Vec::new(),
+            ca_file: None,
+            retention_hours: two_weeks(),
+            cache_days: two_months(),
+            max_log_bytes: one_gibibyte(),
+            sandbox: Sandbox::default(),
+            host: Host::default(),
+            telemetry: service::telemetry::Config::default(),
+            executable: None,
+        }
+    }
+
     /// Checks what TOML cannot.
     pub fn check(&self) -> Result<(), Invalid> {
         for mirror in &self.mirrors {
@@ -235,6 +267,10 @@ fn two_weeks() -> u32 {
     14 * 24
 }
 
+fn two_months() -> u32 {
+    60
+}
+
 fn one_gibibyte() -> u64 {
     1 << 30
 }
@@ -257,6 +293,7 @@ mod tests {
         assert_eq!(config.sandbox.first_id, sandbox.first_id);
         assert_eq!(config.sandbox.processes, sandbox.processes);
         assert_eq!(config.retention_hours, two_weeks());
+        assert_eq!(config.cache_days, two_months());
         assert_eq!(config.max_log_bytes, one_gibibyte());
     }
 

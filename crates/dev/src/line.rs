@@ -188,24 +188,18 @@ impl Parts {
 
     /// avalanche's configuration.
     pub fn avalanche(&self, options: &Options) -> avalanche::Config {
+        let peer = self.summit_may(vec![Scope::Attempts, Scope::Status]);
         avalanche::Config {
-            name: name("avalanche"),
-            data: self.folder.join("avalanche"),
-            work: None,
             key: Some(self.folder.join("keys/avalanche.pem")),
-            listen: listen::Config::loopback(),
-            public_url: None,
-            peers: vec![self.summit_may(vec![Scope::Attempts, Scope::Status])],
             slots: options.slots,
-            jobs: None,
             mirrors: options.mirrors.clone(),
-            ca_file: None,
-            retention_hours: 24,
-            max_log_bytes: 1 << 30,
-            sandbox: avalanche::config::Sandbox::default(),
-            host: avalanche::config::Host::default(),
-            telemetry: service::telemetry::Config::default(),
             executable: options.executable.clone(),
+            ..avalanche::Config::new(
+                name("avalanche"),
+                self.folder.join("avalanche"),
+                listen::Config::loopback(),
+                vec![peer],
+            )
         }
     }
 
