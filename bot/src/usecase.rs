@@ -171,6 +171,15 @@ impl Backoff {
         self.next = Self::FIRST;
     }
 
+    /// Waits, but no longer than until something new is to be done: one thing that fails again and
+    /// again must not hold up the others.
+    pub(crate) async fn wait_or(&mut self, wake: &Wake) {
+        tokio::select! {
+            () = self.wait() => {}
+            () = wake.0.notified() => {}
+        }
+    }
+
     pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
         self.next = (self.next * 2).min(Self::LAST);

@@ -37,7 +37,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
                 backoff.reset();
                 summit.wakes.commands.wait().await;
             }
-            Ok(false) => backoff.wait().await,
+            Ok(false) => backoff.wait_or(&summit.wakes.commands).await,
             Err(error) => {
                 tracing::error!(%error, "commands cannot be read");
                 backoff.wait().await;

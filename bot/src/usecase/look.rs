@@ -51,7 +51,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
                 summit.wakes.looks.wait().await;
             }
             Ok(Seen::All) => backoff.reset(),
-            Ok(Seen::Some) => backoff.wait().await,
+            Ok(Seen::Some) => backoff.wait_or(&summit.wakes.looks).await,
             Err(error) => {
                 tracing::error!(%error, "the wishes for looks cannot be read");
                 backoff.wait().await;

@@ -19,7 +19,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
                 backoff.reset();
                 summit.wakes.outbox.wait().await;
             }
-            Ok(false) => backoff.wait().await,
+            Ok(false) => backoff.wait_or(&summit.wakes.outbox).await,
             Err(error) => {
                 tracing::error!(%error, "effects cannot be read");
                 backoff.wait().await;

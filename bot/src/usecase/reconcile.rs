@@ -26,10 +26,6 @@ use crate::github;
 const TAIL_LINES: usize = 120;
 const TAIL_BYTES: usize = 48 * 1024;
 
-/// GitHub takes about this many writes a minute; progress leaves room for conclusions.
-const WRITES_PER_MINUTE: usize = 80;
-const PROGRESS_PER_MINUTE: usize = 50;
-
 pub(super) async fn work(summit: Arc<Summit>) {
     let mut budget = Budget::default();
     let mut backoff = Backoff::new();
@@ -39,7 +35,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
                 backoff.reset();
                 summit.wakes.reconcile.wait().await;
             }
-            Ok(Round::Later) => backoff.wait().await,
+            Ok(Round::Later) => backoff.wait_or(&summit.wakes.reconcile).await,
             Err(error) => {
                 tracing::error!(%error, "builds cannot be read");
                 backoff.wait().await;
@@ -82,10 +78,11 @@ impl Summit {
             let desired = desired(&build, tail.as_deref(), &self.public_url);
             wanted.push((build, desired));
         }
-        wanted.sort_by_key(|(build, desired)| (rank(desired), build.id));
+        wanted.sort_by_key(|(build, desired)| (Class::of(build, desired), build.id));
         let mut round = Round::Done;
         for (build, desired) in wanted {
-            if !budget.take(Instant::now(), &desired) {
+            let writes = build.shown.digest.as_deref() != Some(&digest(&desired));
+            if writes && !budget.take(Instant::now(), Class::of(&build, &desired)) {
                 round = Round::Later;
                 continue;
             }
@@ -200,12 +197,34 @@ fn read_end(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// Conclusions first, then what GitHub knows nothing of yet, then progress.
-fn rank(desired: &Desired) -> u8 {
-    match desired.status {
-        Status::Completed(_) => 0,
-        Status::Queued => 1,
-        Status::InProgress => 2,
+/// What a write is for: the more important, the more of the budget it may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// What people wait for.
+    Conclusion,
+    /// The first that people see of a build.
+    Beginning,
+    /// Nice to know.
+    Progress,
+}
+
+impl Class {
+    fn of(build: &Build, desired: &Desired) -> Self {
+        match desired.status {
+            Status::Completed(_) => Self::Conclusion,
+            Status::Queued | Status::InProgress if build.shown.run.is_none() => Self::Beginning,
+            Status::Queued | Status::InProgress => Self::Progress,
+        }
+    }
+
+    /// How many writes there may have been in the last minute and in the last hour. GitHub takes
+    /// about 80 and 500.
+    fn limits(self) -> (usize, usize) {
+        match self {
+            Self::Conclusion => (80, 500),
+            Self::Beginning => (60, 350),
+            Self::Progress => (20, 120),
+        }
     }
 }
 
@@ -214,27 +233,58 @@ fn digest(desired: &Desired) -> String {
     Sha256::of(&json).to_string()
 }
 
-/// How much was written in the last minute.
+/// When was written in the last hour.
 #[derive(Debug, Default)]
 struct Budget(VecDeque<Instant>);
 
 impl Budget {
-    fn take(&mut self, now: Instant, desired: &Desired) -> bool {
-        while self
-            .0
-            .front()
-            .is_some_and(|then| now - *then > Duration::from_secs(60))
-        {
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn take(&mut self, now: Instant, class: Class) -> bool {
+        while self.0.front().is_some_and(|then| now - *then > Self::HOUR) {
             self.0.pop_front();
         }
-        let limit = match desired.status {
-            Status::Completed(_) => WRITES_PER_MINUTE,
-            Status::Queued | Status::InProgress => PROGRESS_PER_MINUTE,
-        };
-        let free = self.0.len() < limit;
+        let in_minute = self
+            .0
+            .iter()
+            .rev()
+            .take_while(|then| now - **then <= Self::MINUTE)
+            .count();
+        let (minute, hour) = class.limits();
+        let free = in_minute < minute && self.0.len() < hour;
         if free {
             self.0.push_back(now);
         }
         free
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_leaves_room_for_conclusions_and_the_hour_is_kept() {
+        let begin = Instant::now();
+        let mut budget = Budget::default();
+        let count = |budget: &mut Budget, at, class| {
+            std::iter::repeat_with(|| budget.take(at, class))
+                .take_while(|taken| *taken)
+                .count()
+        };
+        assert_eq!(count(&mut budget, begin, Class::Progress), 20);
+        assert_eq!(count(&mut budget, begin, Class::Beginning), 40);
+        assert_eq!(count(&mut budget, begin, Class::Conclusion), 20);
+        let mut total = 80;
+        for minute in 1..60 {
+            let at = begin + Duration::from_secs(61 * minute);
+            total += count(&mut budget, at, Class::Conclusion);
+        }
+        assert_eq!(
+            total,
+            500 + 80,
+            "the first minute has left the hour at the end"
+        );
     }
 }
