@@ -1,1 +1,3 @@
-//! Stub.
+//! What the suite stands on.
+
+pub mod openapi;

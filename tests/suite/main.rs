@@ -1,1 +1,3 @@
-//! Stub.
+//! The suite.
+
+mod forge;

@@ -1,0 +1,465 @@
+//! The forge against GitHub's own OpenAPI description: every call that it answers, every error
+//! that it gives and every webhook that it sends.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use forge::config::{App, Config};
+use forge::{CheckRunId, Edit, Failure, Forge, OpenPull, Point, Role};
+use harness::openapi::OpenApi;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use reqwest::Method;
+use serde_json::{Value, json};
+use service::Supervisor;
+
+const REPOSITORY: &str = "snekbook/recipes";
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The webhooks that the calls below make the forge send.
+const WEBHOOKS: [(&str, Option<&str>); 14] = [
+    ("push", None),
+    ("pull_request", Some("opened")),
+    ("pull_request", Some("synchronize")),
+    ("pull_request", Some("edited")),
+    ("pull_request", Some("closed")),
+    ("pull_request", Some("reopened")),
+    ("issue_comment", Some("created")),
+    ("commit_comment", Some("created")),
+    ("check_run", Some("created")),
+    ("check_run", Some("completed")),
+    ("check_run", Some("rerequested")),
+    ("check_run", Some("requested_action")),
+    ("check_suite", Some("requested")),
+    ("check_suite", Some("rerequested")),
+];
+
+/// A forge, and a client that speaks to it as the App, an installation or a person.
+struct Caller {
+    forge: Forge,
+    client: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Caller {
+    async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let public_key = include_str!("../../crates/forge/tests/it/app.pub.pem");
+        let mut app = App::new(public_key.to_owned(), "secret".into());
+        // Nobody listens there: what is sent is on record all the same.
+        app.webhook_url = Some("http://127.0.0.1:1/webhook".parse()?);
+        let config = Config::loopback(folder.path().to_owned(), app);
+        let forge = forge::start(config, &Supervisor::new()).await?.forge;
+        forge.create_organisation("snekbook")?;
+        forge.create_repository(REPOSITORY).await?;
+        for (login, role) in [("maya", Role::Write), ("rowan", Role::Read)] {
+            forge.create_user(login)?;
+            forge.set_role(REPOSITORY, login, role)?;
+        }
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self {
+            forge,
+            client,
+            _folder: folder,
+        })
+    }
+
+    fn jwt() -> Result<String> {
+        let key = EncodingKey::from_rsa_pem(include_bytes!("../../crates/forge/tests/it/app.pem"))?;
+        let now = jiff::Timestamp::now().as_second();
+        let claims = json!({ "iss": "77", "iat": now - 60, "exp": now + 540 });
+        Ok(jsonwebtoken::encode(
+            &Header::new(Algorithm::RS256),
+            &claims,
+            &key,
+        )?)
+    }
+
+    /// Asks, expects a status, gives the answer.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+        status: u16,
+    ) -> Result<Value> {
+        let url = format!("{}{path}", self.forge.api_url());
+        let mut request = self.client.request(method.clone(), url).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await?;
+        let found = response.status().as_u16();
+        let bytes = response.bytes().await?;
+        let text = String::from_utf8_lossy(&bytes);
+        ensure!(
+            found == status,
+            "{method} {path}: {found} instead of {status}: {text}"
+        );
+        Ok(serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Result<Value> {
+        self.ask(Method::GET, path, token, None, 200).await
+    }
+
+    async fn post(&self, path: &str, token: &str, body: Value) -> Result<Value> {
+        self.ask(Method::POST, path, token, Some(body), 201).await
+    }
+
+    async fn patch(&self, path: &str, token: &str, body: Value) -> Result<Value> {
+        self.ask(Method::PATCH, path, token, Some(body), 200).await
+    }
+
+    async fn commit(&self, branch: &str, file: &str, text: &str) -> Result<forge::Sha> {
+        let edits = [(file, Edit::Put(text.as_bytes().to_vec()))];
+        Ok(self
+            .forge
+            .commit(REPOSITORY, "maya", branch, "Write a file", &edits)
+            .await?)
+    }
+
+    /// Fails if GitHub's description has anything against what passed.
+    fn judge(&self, api: &OpenApi) -> Result<()> {
+        let mut problems = api.judge_all(&self.forge.traffic());
+        for event in self.forge.sent_webhooks() {
+            problems.extend(api.judge_webhook(&event));
+        }
+        problems.sort();
+        problems.dedup();
+        ensure!(problems.is_empty(), "\n{}", problems.join("\n"));
+        Ok(())
+    }
+}
+
+fn path(end: &str) -> String {
+    format!("/repos/{REPOSITORY}{end}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_as_github_describes_them() -> Result<()> {
+    let Some(api) = OpenApi::from_environment()? else {
+        return Ok(());
+    };
+    let caller = Caller::start().await?;
+    let token = the_app(&caller).await?;
+    let number = code(&caller, &token).await?;
+    checks(&caller, &token).await?;
+    comments(&caller, &token, number).await?;
+    people(&caller, &token).await?;
+    deliveries(&caller).await?;
+    refusals(&caller, &token).await?;
+    ensure!(caller.forge.traffic().len() > 50, "all calls were made");
+    for wanted in WEBHOOKS {
+        let sent = caller.forge.sent_webhooks();
+        let found = sent
+            .iter()
+            .any(|event| (event.event, event.action) == wanted);
+        ensure!(found, "no webhook {wanted:?} was sent");
+    }
+    caller.judge(&api)
+}
+
+/// The App, its installations and a token.
+async fn the_app(caller: &Caller) -> Result<String> {
+    let jwt = Caller::jwt()?;
+    caller.get("/app", &jwt).await?;
+    caller
+        .get("/app/installations?per_page=1&page=1", &jwt)
+        .await?;
+    caller.get(&path("/installation"), &jwt).await?;
+    let installation = caller.get("/orgs/snekbook/installation", &jwt).await?;
+    let mint = format!("/app/installations/{}/access_tokens", installation["id"]);
+    let scope = json!({
+        "repositories": ["recipes"],
+        "permissions": { "contents": "read", "checks": "write" },
+    });
+    let scoped = caller.post(&mint, &jwt, scope).await?;
+    let scoped = scoped["token"].as_str().context("a token")?.to_owned();
+    caller.get("/installation/repositories", &scoped).await?;
+    let token = caller.post(&mint, &jwt, json!({})).await?;
+    let token = token["token"].as_str().context("a token")?.to_owned();
+    caller
+        .get("/installation/repositories?per_page=5", &token)
+        .await?;
+    caller.get("/rate_limit", &token).await?;
+    Ok(token)
+}
+
+/// The repository, its branches and commits, and pull requests in all their states.
+async fn code(caller: &Caller, token: &str) -> Result<u64> {
+    let forge = &caller.forge;
+    let first = caller
+        .commit("main", "lz4/stone.yaml", "name: lz4\n")
+        .await?;
+    let fork = forge.fork(REPOSITORY, "rowan").await?.to_string();
+    let edits = [("xz/stone.yaml", Edit::Put(b"name: xz\n".to_vec()))];
+    forge
+        .commit(&fork, "rowan", "feature/xz", "Add xz", &edits)
+        .await?;
+    let open = |author, head| OpenPull {
+        repository: REPOSITORY,
+        author,
+        head,
+        base: "main",
+        title: "A change",
+        body: None,
+    };
+    let number = forge.open_pull(open("rowan", "rowan:feature/xz")).await?;
+    let edits = [(
+        "xz/stone.yaml",
+        Edit::Put(b"name: xz\nrelease: 2\n".to_vec()),
+    )];
+    forge
+        .commit(&fork, "rowan", "feature/xz", "Raise xz", &edits)
+        .await?;
+    forge
+        .rename_pull(REPOSITORY, number, "maya", "Another title")
+        .await?;
+    forge.close_pull(REPOSITORY, number, "maya").await?;
+    forge.reopen_pull(REPOSITORY, number, "maya").await?;
+    for end in [
+        "",
+        "/branches/main",
+        "/git/ref/heads/main",
+        "/git/ref/pull/1/head",
+        "/commits/main",
+        "/pulls?state=all&base=main&per_page=1",
+        "/pulls?head=rowan:feature/xz&sort=created&direction=asc",
+        "/pulls/1",
+    ] {
+        caller.get(&path(end), token).await?;
+    }
+    caller
+        .get(&path(&format!("/commits/{first}")), token)
+        .await?;
+    forge.merge_pull(REPOSITORY, number, "maya").await?;
+    caller.get(&path("/pulls/1"), token).await?;
+    caller.get(&path("/commits/main"), token).await?;
+    Ok(number)
+}
+
+/// A check run from its beginning to its buttons.
+async fn checks(caller: &Caller, token: &str) -> Result<()> {
+    let forge = &caller.forge;
+    let head = forge
+        .find_branch(REPOSITORY, "main")
+        .await?
+        .context("main")?;
+    let waiting = json!({ "name": "lz4", "head_sha": head, "external_id": "b-1" });
+    let run = caller.post(&path("/check-runs"), token, waiting).await?;
+    let one = path(&format!("/check-runs/{}", run["id"]));
+    let building = json!({
+        "status": "in_progress",
+        "started_at": "2026-01-01T00:00:00Z",
+        "details_url": "https://summit.example/builds/b-1",
+    });
+    caller.patch(&one, token, building).await?;
+    let annotation = json!({
+        "path": "lz4/stone.yaml",
+        "start_line": 1,
+        "end_line": 1,
+        "start_column": 3,
+        "end_column": 4,
+        "annotation_level": "failure",
+        "message": "no such key",
+        "title": "Key",
+        "raw_details": "…",
+    });
+    let failed = json!({
+        "conclusion": "failure",
+        "completed_at": "2026-01-01T00:01:00Z",
+        "output": {
+            "title": "Failed",
+            "summary": "The recipe",
+            "text": "…",
+            "annotations": [annotation],
+        },
+        "actions": [{ "label": "Rebuild", "description": "Again", "identifier": "again" }],
+    });
+    caller.patch(&one, token, failed).await?;
+    caller.get(&one, token).await?;
+    caller
+        .get(&format!("{one}/annotations?per_page=1"), token)
+        .await?;
+    let list = path(&format!("/commits/{head}/check-runs"));
+    caller.get(&list, token).await?;
+    caller
+        .get(
+            &format!("{list}?check_name=lz4&filter=all&app_id=77&status=completed"),
+            token,
+        )
+        .await?;
+    caller.get(&path("/commits/main/check-runs"), token).await?;
+    for (conclusion, name) in [
+        ("success", "a"),
+        ("neutral", "b"),
+        ("cancelled", "c"),
+        ("skipped", "d"),
+        ("timed_out", "e"),
+        ("action_required", "f"),
+    ] {
+        let ended = json!({ "name": name, "head_sha": head, "conclusion": conclusion });
+        caller.post(&path("/check-runs"), token, ended).await?;
+    }
+    let id: CheckRunId = run["id"].to_string().parse()?;
+    forge.rerun(id, "maya")?;
+    forge.request_action(id, "maya", "again")?;
+    let suite = forge.check_runs(REPOSITORY)[0].suite;
+    forge.rerun_suite(suite, "maya").await?;
+    Ok(())
+}
+
+/// Comments on the pull request and on a commit, and reactions.
+async fn comments(caller: &Caller, token: &str, number: u64) -> Result<()> {
+    let forge = &caller.forge;
+    let head = forge
+        .find_branch(REPOSITORY, "main")
+        .await?
+        .context("main")?;
+    let on_pull = forge.comment_on_pull(REPOSITORY, number, "maya", "/rebuild")?;
+    let on_commit = forge
+        .comment_on_commit(REPOSITORY, &head, "maya", "/rebuild")
+        .await?;
+    let list = path(&format!("/issues/{number}/comments"));
+    let mine = caller.post(&list, token, json!({ "body": "Yes." })).await?;
+    caller
+        .get(
+            &format!("{list}?per_page=1&since=2026-01-01T00:00:00Z"),
+            token,
+        )
+        .await?;
+    let own = path(&format!("/issues/comments/{}", mine["id"]));
+    caller.patch(&own, token, json!({ "body": "No." })).await?;
+    caller.get(&own, token).await?;
+    let react = path(&format!("/issues/comments/{on_pull}/reactions"));
+    caller
+        .post(&react, token, json!({ "content": "eyes" }))
+        .await?;
+    let again = Some(json!({ "content": "eyes" }));
+    caller.ask(Method::POST, &react, token, again, 200).await?;
+    caller.get(&react, token).await?;
+    let react = path(&format!("/comments/{on_commit}/reactions"));
+    caller
+        .post(&react, token, json!({ "content": "-1" }))
+        .await?;
+    caller
+        .get(&path(&format!("/comments/{on_commit}")), token)
+        .await?;
+    let commit = path(&format!("/commits/{head}/comments"));
+    caller
+        .post(&commit, token, json!({ "body": "Built." }))
+        .await?;
+    caller.get(&commit, token).await?;
+    Ok(())
+}
+
+/// People and what they may do.
+async fn people(caller: &Caller, token: &str) -> Result<()> {
+    let custom = Role::Custom {
+        name: "packager".to_owned(),
+        base: Box::new(Role::Maintain),
+    };
+    caller.forge.create_user("kim")?;
+    caller.forge.set_role(REPOSITORY, "kim", custom)?;
+    for login in ["maya", "rowan", "kim", "snekbook"] {
+        let of = path(&format!("/collaborators/{login}/permission"));
+        let permission = caller.get(&of, token).await?;
+        caller.get(&format!("/users/{login}"), token).await?;
+        caller
+            .get(&format!("/user/{}", permission["user"]["id"]), token)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The log of webhooks that nobody took.
+async fn deliveries(caller: &Caller) -> Result<()> {
+    let jwt = Caller::jwt()?;
+    caller
+        .forge
+        .wait_for("the deliveries", LIMIT, |forge| {
+            (forge.webhooks_in_flight() == 0).then_some(())
+        })
+        .await?;
+    let rows = caller
+        .get("/app/hook/deliveries?per_page=2&status=failure", &jwt)
+        .await?;
+    let one = format!("/app/hook/deliveries/{}", rows[0]["id"]);
+    caller.get(&one, &jwt).await?;
+    let again = format!("{one}/attempts");
+    caller.ask(Method::POST, &again, &jwt, None, 202).await?;
+    Ok(())
+}
+
+/// Errors of all kinds.
+async fn refusals(caller: &Caller, token: &str) -> Result<()> {
+    let jwt = Caller::jwt()?;
+    let mint = "/app/installations/1/access_tokens";
+    caller.ask(Method::POST, mint, &jwt, None, 404).await?;
+    caller.ask(Method::GET, "/app", token, None, 401).await?;
+    caller
+        .ask(Method::GET, "/app", "nonsense", None, 401)
+        .await?;
+    caller
+        .ask(Method::GET, "/repos/snekbook/absent", token, None, 404)
+        .await?;
+    caller
+        .ask(Method::GET, &path("/pulls/99"), token, None, 404)
+        .await?;
+    caller
+        .ask(Method::GET, &path("/commits/absent"), token, None, 422)
+        .await?;
+    let runs = path("/check-runs");
+    let bad = json!({ "name": "", "head_sha": "main" });
+    caller
+        .ask(Method::POST, &runs, token, Some(bad), 422)
+        .await?;
+    caller
+        .ask(Method::POST, &runs, &jwt, Some(json!({})), 422)
+        .await?;
+    let point = Point::rest("GET", "/rate_limit");
+    caller.forge.fail_next(point.clone(), Failure::Status(503));
+    caller
+        .ask(Method::GET, "/rate_limit", token, None, 503)
+        .await?;
+    caller.forge.fail_next(point, Failure::HourlyLimit);
+    caller
+        .ask(Method::GET, "/rate_limit", token, None, 403)
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_judge_finds_what_github_would_not_say() -> Result<()> {
+    let Some(api) = OpenApi::from_environment()? else {
+        return Ok(());
+    };
+    let caller = Caller::start().await?;
+    caller.get("/app", &Caller::jwt()?).await?;
+    let good = caller.forge.traffic().remove(0);
+    ensure!(api.judge(&good).is_empty(), "{:?}", api.judge(&good));
+    let mut lacking = good.clone();
+    let mut body = good.response.json().context("a body")?.clone();
+    body.as_object_mut().context("an object")?.remove("node_id");
+    lacking.response = forge::Body::Json(body);
+    let mut misspelt = good.clone();
+    misspelt.query = Some("per_pgae=1".to_owned());
+    let mut unknown = good.clone();
+    unknown.path = "/apps".to_owned();
+    let mut typo = good.clone();
+    typo.method = "POST".to_owned();
+    typo.path = path("/check-runs");
+    typo.request = forge::Body::Json(json!({ "name": "a", "head_sha": "b", "staus": "queued" }));
+    typo.status = 201;
+    for (exchange, word) in [
+        (lacking, "node_id"),
+        (misspelt, "per_pgae"),
+        (unknown, "no such call"),
+        (typo, "staus"),
+    ] {
+        let problems = api.judge(&exchange).join("\n");
+        ensure!(problems.contains(word), "{word}: {problems}");
+    }
+    Ok(())
+}
