@@ -99,9 +99,10 @@ pub enum Failure {
     HourlyLimit,
 }
 
-/// The points now armed.
+/// The points now armed. A forge has its own; whoever stands in front of another service can have
+/// one too.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     armed: Mutex<Armed>,
 }
 
@@ -172,7 +173,9 @@ impl Faults {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn pause(self: &Arc<Self>, point: Point) -> Pause {
+    /// Holds requests that come to a point for as long as the [`Pause`] lives.
+    #[must_use = "dropping the pause ends it"]
+    pub fn pause(self: &Arc<Self>, point: Point) -> Pause {
         let gate = Arc::new(Gate {
             held: watch::Sender::new(0),
             open: CancellationToken::new(),
@@ -192,14 +195,8 @@ impl Faults {
         self.lock().failures.push((point, failure));
     }
 
-    /// Waits where a pause holds this point, until it is released or the forge stops.
-    pub(crate) async fn pass(
-        &self,
-        method: &str,
-        path: &str,
-        moment: Moment,
-        stop: &CancellationToken,
-    ) {
+    /// Waits where a pause holds this point, until it is released or `stop` is cancelled.
+    pub async fn pass(&self, method: &str, path: &str, moment: Moment, stop: &CancellationToken) {
         let gate = {
             let armed = self.lock();
             armed
