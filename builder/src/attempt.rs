@@ -15,6 +15,7 @@ mod fetch;
 mod lifecycle;
 mod live;
 mod prepare;
+mod probe;
 mod queue;
 mod record;
 mod run;

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moss_db::Environment;
+use moss_db::{Environment, OpenError};
 use moss_fetcher::Fetcher;
 use service::auth::{KeyError, PublicKey, ServiceKey, Verifier};
 use service::listen::{ListenError, Listener};
 use service::{Clock, Supervisor};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::attempt::{Cache, Engine, Parts, RecoverError, Tables};
@@ -21,6 +22,9 @@ use crate::host::{Host, InvalidSupply};
 use crate::http::{self, App};
 use crate::report::Reporter;
 use crate::sandbox;
+
+/// How long the process that had the database before may take to end.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// A builder at work.
 #[derive(Debug)]
@@ -72,10 +76,13 @@ pub enum StartError {
     WorkName(PathBuf),
     /// The database cannot be opened.
     #[error("cannot open the database")]
-    Database(#[from] moss_db::OpenError),
+    Database(#[from] OpenError),
     /// What a former process left cannot be put in order.
     #[error("cannot go on where the last process ended")]
     Recover(#[from] RecoverError),
+    /// The further certificate authorities are no use.
+    #[error("cannot use the certificates of `ca_file`")]
+    Certificates(#[source] reqwest::Error),
     /// Nothing can be fetched.
     #[error("cannot fetch files")]
     Fetcher(#[from] moss_fetcher::Error),
@@ -114,8 +121,8 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
             Url::parse(&format!("{scheme}://{address}/"))?
         }
     };
-    let (env, tables) =
-        Environment::open::<Tables>(&folders.database, &moss_db::Options::default())?;
+    let (env, tables) = open(&folders.database).await?;
+    let ca_certificates = config.ca_file.as_deref().map(read).transpose()?;
     let parts = Parts {
         env,
         tables,
@@ -123,8 +130,9 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         supervisor: supervisor.clone(),
         cache: Cache::new(
             folders.cache,
-            Fetcher::new(moss_fetcher::Options::default())?,
+            fetcher(ca_certificates.as_deref())?,
             config.mirrors.clone(),
+            Duration::from_secs(u64::from(config.cache_days) * 24 * 3600),
         ),
         host: Arc::clone(&host),
         host_paths: config.host_paths(),
@@ -137,7 +145,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         slots: config.slots.get(),
         jobs: config.jobs(),
         processes: config.sandbox.processes,
-        ca_certificates: config.ca_file.as_deref().map(read).transpose()?,
+        ca_certificates,
         max_log_bytes: config.max_log_bytes,
         retention: Duration::from_secs(u64::from(config.retention_hours) * 3600),
         reporter: Reporter::new(key),
@@ -161,6 +169,37 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         public_key,
         public_url,
     })
+}
+
+/// Opens the database; waits for a process or a connection that has it and is just ending.
+async fn open(folder: &Path) -> Result<(Environment, Tables), OpenError> {
+    let end = Instant::now() + ENDING;
+    loop {
+        match Environment::open::<Tables>(folder, &moss_db::Options::default()) {
+            Err(OpenError::AlreadyOpen { .. }) if Instant::now() < end => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Fetches over the system's certificate authorities and further ones.
+fn fetcher(ca_certificates: Option<&[u8]>) -> Result<Fetcher, StartError> {
+    let mut options = moss_fetcher::Options::default();
+    if let Some(certificates) = ca_certificates {
+        let certificates = reqwest::Certificate::from_pem_bundle(certificates)
+            .map_err(StartError::Certificates)?;
+        let client = reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .connect_timeout(options.connect_timeout)
+            .redirect(reqwest::redirect::Policy::limited(options.redirects))
+            .tls_certs_merge(certificates)
+            .build()
+            .map_err(StartError::Certificates)?;
+        options.client = Some(client);
+    }
+    Ok(Fetcher::new(options)?)
 }
 
 /// Where things are kept.

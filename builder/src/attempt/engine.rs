@@ -1,88 +1,38 @@
 //! Takes orders, drives attempts, answers for them.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::attempt::{Attempt, Failure, Order, Phase, Reason, State};
 use api::id::{AttemptId, ServiceName};
-use moss_db::Environment;
 use secrecy::SecretString;
-use service::{Clock, Supervisor};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::failure::Halt;
-use super::fetch::Cache;
-use super::lifecycle::{self, Event};
+use super::lifecycle::Event;
 use super::live::{Cause, Live};
 use super::prepare::log_name;
+use super::probe;
 use super::queue::{Queue, Slot, Turn};
-use super::record::{Record, Tables};
+use super::record::Record;
 use super::run::{Done, Run};
 use super::workspace::Workspace;
-use crate::helper::{Helper, Identity};
-use crate::host::Host;
+use crate::helper::Helper;
 use crate::log::Log;
-use crate::report::Reporter;
-use crate::sandbox::root::HostPaths;
 
 mod answer;
 mod housekeeping;
+mod parts;
 
 pub use answer::{LogSource, ReleaseError};
 pub use housekeeping::RecoverError;
+pub use parts::Parts;
 
 /// How long between two tries to write a final state that could not be written.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// What the engine works with.
-#[derive(Debug)]
-pub struct Parts {
-    /// The database.
-    pub env: Environment,
-    /// Its tables.
-    pub tables: Tables,
-    /// Tells the time.
-    pub clock: Clock,
-    /// Owns the attempts' tasks.
-    pub supervisor: Supervisor,
-    /// Fetches sources and stones.
-    pub cache: Cache,
-    /// What the host supplies.
-    pub host: Arc<Host>,
-    /// What sandboxes see of it.
-    pub host_paths: HostPaths,
-    /// The executable of helpers.
-    pub executable: PathBuf,
-    /// The first of the users that builds run as, where avalanche is root.
-    pub first_id: Option<u32>,
-    /// The folder of workspaces.
-    pub work: PathBuf,
-    /// The folder of logs.
-    pub logs: PathBuf,
-    /// The folder of assets.
-    pub assets: PathBuf,
-    /// Under which URL others reach this service; ends in a slash.
-    pub public_url: Url,
-    /// How many attempts run at once.
-    pub slots: u16,
-    /// How many processes one build runs side by side.
-    pub jobs: NonZeroU32,
-    /// How many processes a build may have at once.
-    pub processes: u64,
-    /// Certificate authorities for cloning, in PEM.
-    pub ca_certificates: Option<Vec<u8>>,
-    /// The most bytes of log that an order may ask for.
-    pub max_log_bytes: u64,
-    /// How long finished attempts are kept.
-    pub retention: Duration,
-    /// Tells those who ordered how it goes.
-    pub reporter: Reporter,
-}
 
 /// The engine. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -135,6 +85,14 @@ impl Engine {
         let engine = Self {
             inner: Arc::new(inner),
         };
+        let prober = engine.clone();
+        engine
+            .inner
+            .parts
+            .supervisor
+            .spawn("probe the sandbox", async move {
+                probe::run(&prober.inner.parts).await;
+            });
         let keeper = engine.clone();
         engine
             .inner
@@ -172,7 +130,7 @@ impl Engine {
     }
 
     /// The folder of assets.
-    pub fn assets(&self) -> &PathBuf {
+    pub fn assets(&self) -> &Path {
         &self.inner.parts.assets
     }
 
@@ -355,12 +313,7 @@ impl Engine {
         slot: &Slot,
     ) -> Result<Done, Halt> {
         let parts = &self.inner.parts;
-        let identity = match parts.first_id {
-            Some(first) => Identity::Dropped {
-                id: first + u32::from(slot.number()),
-            },
-            None => Identity::Own,
-        };
+        let identity = parts.identity(slot.number());
         let work = parts.work.clone();
         let made =
             tokio::task::spawn_blocking(move || Workspace::create(&work, id, identity)).await;
@@ -418,48 +371,6 @@ impl Engine {
 
     fn find_live(&self, id: AttemptId) -> Option<Arc<Live>> {
         self.lives().get(&id).cloned()
-    }
-}
-
-/// A state that could not be written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum AdvanceError {
-    /// The database fails.
-    #[error("cannot write the state of an attempt")]
-    Database(#[from] moss_db::Error),
-    /// A fault of ours.
-    #[error(transparent)]
-    Illegal(#[from] lifecycle::IllegalTransition),
-}
-
-impl Parts {
-    /// Changes an attempt's state: in the database, then for everyone to see.
-    pub(super) async fn advance(&self, live: &Live, event: Event) -> Result<(), AdvanceError> {
-        let next = lifecycle::apply(&live.attempt(), event, self.clock.now())?;
-        let (tables, written) = (self.tables.clone(), next.clone());
-        self.env
-            .submit(move |txn| {
-                if let Some(mut record) = tables.find(txn, &written.id)? {
-                    record.attempt = written;
-                    tables.put(txn, &record)?;
-                }
-                Ok::<_, moss_db::Error>(())
-            })
-            .await?;
-        live.show(next);
-        Ok(())
-    }
-
-    /// Where anyone can fetch an asset.
-    pub(super) fn asset_uri(&self, id: AttemptId, file_name: &str) -> Url {
-        let mut uri = self.public_url.clone();
-        if let Ok(mut path) = uri.path_segments_mut() {
-            path.pop_if_empty()
-                .push("assets")
-                .push(&id.to_string())
-                .push(file_name);
-        }
-        uri
     }
 }
 

@@ -2,10 +2,14 @@
 //!
 //! Files lie in the cache under their SHA-256, and get that name only once it is verified.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use api::attempt::{ClosureStone, Reason};
 use api::id::Sha256;
+use jiff::Timestamp;
 use moss_fetcher::{Cause, Error, Fetcher, Origin, Request, Size};
 use moss_format::recipe::upstream::Archive;
 use service::error::Chain;
@@ -24,6 +28,7 @@ pub struct Cache {
     folder: PathBuf,
     fetcher: Fetcher,
     mirrors: Vec<String>,
+    keep: Duration,
 }
 
 /// A file to be fetched.
@@ -35,13 +40,31 @@ pub(super) struct Wanted {
 }
 
 impl Cache {
-    /// A cache in `folder`, which asks `mirrors` first for upstream archives.
-    pub fn new(folder: PathBuf, fetcher: Fetcher, mirrors: Vec<String>) -> Self {
+    /// A cache in `folder`, which asks `mirrors` first for upstream archives and forgets what was
+    /// not used for as long as `keep`.
+    pub fn new(folder: PathBuf, fetcher: Fetcher, mirrors: Vec<String>, keep: Duration) -> Self {
         Self {
             folder,
             fetcher,
             mirrors,
+            keep,
         }
+    }
+
+    /// Removes what was not used for long.
+    pub(super) fn prune(&self, now: Timestamp) -> io::Result<()> {
+        let now = SystemTime::from(now);
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let used = entry.metadata()?.modified()?;
+            if now
+                .duration_since(used)
+                .is_ok_and(|unused| unused > self.keep)
+            {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// An upstream archive.
@@ -92,6 +115,7 @@ impl Cache {
     pub(super) async fn fetch(
         &self,
         wanted: &[Wanted],
+        now: Timestamp,
         log: &Log,
         stop: &CancellationToken,
     ) -> Result<Vec<PathBuf>, Halt> {
@@ -112,6 +136,8 @@ impl Cache {
                 "{}: {} bytes, SHA-256 verified, {origin}",
                 wanted.url, fetched.size
             ));
+            // A file that cannot be marked as used is only forgotten sooner.
+            let _ = File::open(&fetched.path).and_then(|file| file.set_modified(now.into()));
             paths.push(fetched.path);
         }
         Ok(paths)
@@ -143,4 +169,24 @@ fn halt(wanted: &Wanted, error: &Error) -> Halt {
         );
     }
     Halt::internal("fetch a file", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_long_not_used_is_pruned() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let day = Duration::from_secs(24 * 3600);
+        for (name, age) in [("old", 3 * day), ("new", day)] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_modified(SystemTime::from(now) - age).unwrap();
+        }
+        let fetcher = Fetcher::new(moss_fetcher::Options::default()).unwrap();
+        let cache = Cache::new(folder.path().to_owned(), fetcher, Vec::new(), 2 * day);
+        cache.prune(now).unwrap();
+        assert!(!folder.path().join("old").exists() && folder.path().join("new").exists());
+    }
 }

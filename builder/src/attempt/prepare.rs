@@ -100,7 +100,9 @@ pub(super) async fn fetch(run: &Run<'_>, order: &Order, recipe: &Recipe) -> Resu
         .map(|archive| cache.archive(archive))
         .chain(order.closure.iter().map(|stone| cache.stone(stone)))
         .collect();
-    let mut paths = cache.fetch(&wanted, &run.log, run.stop()).await?;
+    let mut paths = cache
+        .fetch(&wanted, run.parts.clock.now(), &run.log, run.stop())
+        .await?;
     let stones = paths.split_off(archives.len());
     Ok(Sources {
         archives: archives.into_iter().zip(paths).collect(),

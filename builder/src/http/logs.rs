@@ -50,7 +50,8 @@ pub(super) async fn bytes(
 }
 
 /// Each event holds some of the log as lossy UTF-8 in a JSON string, and has as its id the offset
-/// behind it. The last one is named `end`.
+/// behind it. The last one is named `end`; its data is `complete`, as readers pass over events
+/// without data.
 pub(super) async fn events(
     State(app): State<App>,
     id: Result<Path<AttemptId>, PathRejection>,
@@ -65,7 +66,7 @@ pub(super) async fn events(
         let offset = offset + chunk.bytes.len() as u64;
         let event = Event::default().id(offset.to_string());
         if chunk.complete && chunk.bytes.is_empty() {
-            return Some((Ok(event.event("end").data("")), None));
+            return Some((Ok(event.event("end").data("complete")), None));
         }
         let text = String::from_utf8_lossy(&chunk.bytes);
         let event = event.json_data(&text).ok()?;

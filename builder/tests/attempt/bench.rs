@@ -35,8 +35,11 @@ pub(crate) struct Bench {
     pub(crate) supervisor: Supervisor,
     pub(crate) running: Running,
     pub(crate) client: Client,
-    key: ServiceKey,
-    base: Url,
+    pub(crate) key: ServiceKey,
+    pub(crate) base: Url,
+    /// The same as the base, over TLS with a certificate of the test's own authority.
+    pub(crate) secure: Url,
+    extra: String,
     files: Files,
     reports: Reports,
     servers: Supervisor,
@@ -44,13 +47,20 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With further lines of configuration; `{ca}` in them is the file of the test's authority.
+    pub(crate) async fn with(extra: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (files, reports) = (Files::default(), Reports::default());
         let servers = Supervisor::new();
-        let base = serve(folder.path(), &files, &reports, &servers).await;
+        let (base, secure) = serve(folder.path(), &files, &reports, &servers).await;
         let name = "summit".parse().unwrap();
         let key = ServiceKey::load_or_create(name, &folder.path().join("summit.pem")).unwrap();
-        let (supervisor, running, client) = start(folder.path(), &base, &key).await;
+        let ca = folder.path().join("ca.pem");
+        let extra = extra.replace("{ca}", ca.to_str().unwrap());
+        let (supervisor, running, client) = start(folder.path(), &base, &key, &extra).await;
         Self {
             folder,
             supervisor,
@@ -58,6 +68,8 @@ impl Bench {
             client,
             key,
             base,
+            secure,
+            extra,
             files,
             reports,
             servers,
@@ -68,7 +80,7 @@ impl Bench {
     pub(crate) async fn restart(&mut self) {
         assert_eq!(self.supervisor.shutdown(LIMIT).await, Vec::<&str>::new());
         (self.supervisor, self.running, self.client) =
-            start(self.folder.path(), &self.base, &self.key).await;
+            start(self.folder.path(), &self.base, &self.key, &self.extra).await;
     }
 
     pub(crate) async fn end(self) {
@@ -219,28 +231,41 @@ pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
-async fn start(folder: &Path, base: &Url, key: &ServiceKey) -> (Supervisor, Running, Client) {
+/// A configuration below `folder`.
+pub(crate) fn config(folder: &Path, base: &Url, key: &ServiceKey, extra: &str) -> String {
     // The builds' user must be able to pass.
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let text = format!(
+    format!(
         r#"
         name = "builder-1"
         data = "{0}/data"
         work = "{0}/work"
         executable = "{1}"
         mirrors = ["{base}files/{{sha256}}"]
+        {extra}
         [listen]
         address = "127.0.0.1:0"
         [[peers]]
         name = "summit"
         public_key = "{2}"
         scopes = ["attempts", "status"]
+        [telemetry]
+        format = "json"
         "#,
         folder.display(),
         env!("CARGO_BIN_EXE_avalanche"),
         key.public(),
-    );
+    )
+}
+
+async fn start(
+    folder: &Path,
+    base: &Url,
+    key: &ServiceKey,
+    extra: &str,
+) -> (Supervisor, Running, Client) {
+    let text = config(folder, base, key, extra);
     let config: Config = toml::from_str(&text).unwrap();
     let supervisor = Supervisor::new();
     let running = avalanche::start(config, &supervisor).await.unwrap();
@@ -249,7 +274,12 @@ async fn start(folder: &Path, base: &Url, key: &ServiceKey) -> (Supervisor, Runn
     (supervisor, running, client)
 }
 
-async fn serve(folder: &Path, files: &Files, reports: &Reports, supervisor: &Supervisor) -> Url {
+async fn serve(
+    folder: &Path,
+    files: &Files,
+    reports: &Reports,
+    supervisor: &Supervisor,
+) -> (Url, Url) {
     let (files, reports) = (Arc::clone(files), Arc::clone(reports));
     let root = folder.join("git");
     let router = Router::new()
@@ -280,12 +310,44 @@ async fn serve(folder: &Path, files: &Files, reports: &Reports, supervisor: &Sup
             .await
             .unwrap()
         });
-    let listener = service::listen::Listener::bind(&service::listen::Config::loopback())
-        .await
-        .unwrap();
-    let base = Url::parse(&format!("http://{}/", listener.address())).unwrap();
-    listener.serve(supervisor, "test server", router);
-    base
+    let plain = service::listen::Config::loopback();
+    let secure = service::listen::Config {
+        tls: Some(certificates(folder)),
+        ..plain.clone()
+    };
+    let mut urls = Vec::new();
+    for (scheme, config) in [("http", plain), ("https", secure)] {
+        let listener = service::listen::Listener::bind(&config).await.unwrap();
+        urls.push(Url::parse(&format!("{scheme}://{}/", listener.address())).unwrap());
+        listener.serve(supervisor, "test server", router.clone());
+    }
+    let secure = urls.pop().unwrap();
+    (urls.pop().unwrap(), secure)
+}
+
+/// An authority in `ca.pem`, and a certificate of it for 127.0.0.1.
+fn certificates(folder: &Path) -> service::listen::Tls {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    // Else both have the same name, and openssl takes the server's for self-signed.
+    authority
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "A test authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let authority_key = KeyPair::generate().unwrap();
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = server.signed_by(&key, &issuer).unwrap();
+    std::fs::write(folder.join("ca.pem"), authority_certificate.pem()).unwrap();
+    std::fs::write(folder.join("tls.pem"), certificate.pem()).unwrap();
+    std::fs::write(folder.join("tls.key"), key.serialize_pem()).unwrap();
+    service::listen::Tls {
+        certificate: folder.join("tls.pem"),
+        key: folder.join("tls.key"),
+    }
 }
 
 /// git's own server program; repositories below `/git/private` ask for the token.

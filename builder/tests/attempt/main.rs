@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
+mod corpus;
+mod killed;
+mod sources;
 
 use std::time::Duration;
 
@@ -14,12 +17,13 @@ use api::problem::Code;
 use axum::http::StatusCode;
 use bench::{Bench, TOKEN, archive, fetch, path};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use moss_format::package::Package;
 use reqwest::Method;
 use service::client::CallError;
 
 /// A program of one file.
-fn program_archive() -> Vec<u8> {
+pub(crate) fn program_archive() -> Vec<u8> {
     archive(&[
         ("tool-1.0/tool.c", "int main(void) { return 0; }\n"),
         (
@@ -30,7 +34,7 @@ fn program_archive() -> Vec<u8> {
 }
 
 /// A recipe with these keys after the ones that every recipe has.
-fn recipe(rest: &str) -> String {
+pub(crate) fn recipe(rest: &str) -> String {
     format!(
         "name: tool\nversion: \"1.0\"\nrelease: 1\nhomepage: https://example.org\n\
          license: MPL-2.0\nsummary: A tool\ndescription: A tool\n{rest}"
@@ -45,7 +49,7 @@ fn program_recipe(bench: &Bench) -> String {
     ))
 }
 
-fn failure(state: State) -> Failure {
+pub(crate) fn failure(state: State) -> Failure {
     match state {
         State::Failed { failure, .. } => failure,
         State::Accepted { .. }
@@ -57,12 +61,12 @@ fn failure(state: State) -> Failure {
 }
 
 /// An order whose build runs until it is stopped.
-fn endless(bench: &Bench, name: &str) -> Order {
+pub(crate) fn endless(bench: &Bench, name: &str) -> Order {
     let recipe = recipe("build: |\n    echo up\n    sleep 7200\ninstall: |\n    true\n");
     bench.repository(name, &[("tool/stone.yaml", &recipe)])
 }
 
-fn is_building(state: &State) -> bool {
+pub(crate) fn is_building(state: &State) -> bool {
     matches!(
         state,
         State::Running {
@@ -72,7 +76,7 @@ fn is_building(state: &State) -> bool {
     )
 }
 
-fn new_id() -> AttemptId {
+pub(crate) fn new_id() -> AttemptId {
     AttemptId::new(BuildId::new(), 1)
 }
 
@@ -601,5 +605,75 @@ async fn what_is_no_request_is_answered_and_nothing_happens() {
         .await
         .unwrap();
     assert_eq!(answer.missing, ["absent"]);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn the_log_is_followed_as_events() {
+    let bench = Bench::new().await;
+    let order = endless(&bench, "recipes");
+    let id = new_id();
+    bench.order(id, &order).await.unwrap();
+    let follow = format!("{}/log/events", path(id));
+    let answer = bench
+        .client
+        .send(Method::GET, Scope::Attempts, &follow, Bytes::new())
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut events = answer.bytes_stream();
+    let mut text = String::new();
+    let mut cancelled = false;
+    while let Some(bytes) = events.next().await {
+        text.push_str(std::str::from_utf8(&bytes.unwrap()).unwrap());
+        if text.contains("+ echo up") && !cancelled {
+            let _: api::attempt::Attempt = bench
+                .client
+                .delete(Scope::Attempts, &path(id))
+                .await
+                .unwrap();
+            cancelled = true;
+        }
+    }
+    let log = bench.log(id).await;
+    let followed: String = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .filter(|data| *data != "complete")
+        .map(|data| serde_json::from_str::<String>(data).unwrap())
+        .collect();
+    assert_eq!(followed, log);
+    let end = format!("id: {}\nevent: end\ndata: complete", log.len());
+    assert!(text.trim_end().ends_with(&end), "{text}");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn two_slots_build_at_once_and_as_different_users() {
+    let bench = Bench::with("slots = 2").await;
+    let text = recipe("build: |\n    touch mark\n    sleep 7200\ninstall: |\n    true\n");
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let ids = [new_id(), new_id()];
+    for id in ids {
+        bench.order(id, &order).await.unwrap();
+    }
+    let mut users = Vec::new();
+    for id in ids {
+        bench.until(id, is_building).await;
+        use std::os::unix::fs::MetadataExt as _;
+        let work = bench.folder.path().join("work").join(id.to_string());
+        users.push(work.metadata().unwrap().uid());
+    }
+    if rustix::process::getuid().is_root() {
+        users.sort_unstable();
+        assert_eq!(users, [64_800, 64_801]);
+    }
+    for id in ids {
+        let _: api::attempt::Attempt = bench
+            .client
+            .delete(Scope::Attempts, &path(id))
+            .await
+            .unwrap();
+    }
     bench.end().await;
 }

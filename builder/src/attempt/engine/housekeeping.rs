@@ -52,19 +52,32 @@ pub(super) fn recover(parts: &Parts) -> Result<(), RecoverError> {
         }
         Ok::<_, moss_db::Error>(records)
     })?;
-    clean(&parts.work, |_| false)?;
+    clean(&parts.work, is_attempt)?;
     let with_assets: HashSet<String> = records
         .iter()
         .filter(|record| record.released_at.is_none())
         .filter(|record| matches!(record.attempt.state, State::Succeeded { .. }))
         .map(|record| record.attempt.id.to_string())
         .collect();
-    clean(&parts.assets, |name| with_assets.contains(name))?;
+    clean(&parts.assets, |name| {
+        let partial = name
+            .strip_prefix('.')
+            .and_then(|name| name.strip_suffix(".partial"));
+        is_attempt(partial.unwrap_or(name)) && !with_assets.contains(name)
+    })?;
     let logs: HashSet<String> = records
         .iter()
         .map(|record| log_name(record.attempt.id))
         .collect();
-    clean(&parts.logs, |name| logs.contains(name))
+    clean(&parts.logs, |name| {
+        name.strip_suffix(".log").is_some_and(is_attempt) && !logs.contains(name)
+    })
+}
+
+/// Whether something is named after an attempt. Nothing else is ever removed: a configured folder
+/// may hold more than we think.
+fn is_attempt(name: &str) -> bool {
+    name.parse::<AttemptId>().is_ok()
 }
 
 /// Forgets attempts that have been kept long enough, again and again.
@@ -72,6 +85,14 @@ pub(super) async fn run(engine: Engine) {
     loop {
         if let Err(error) = forget(&engine).await {
             tracing::error!(%error, "cannot forget old attempts");
+        }
+        let (cache, now) = (
+            engine.inner.parts.cache.clone(),
+            engine.inner.parts.clock.now(),
+        );
+        let pruned = tokio::task::spawn_blocking(move || cache.prune(now)).await;
+        if let Ok(Err(error)) = pruned {
+            tracing::warn!(%error, "cannot prune the cache of sources");
         }
         tokio::time::sleep(ROUND).await;
     }
@@ -135,15 +156,15 @@ fn interrupted(state: &State) -> Option<Event> {
     }))
 }
 
-/// Removes what `keep` does not know in `folder`.
-fn clean(folder: &Path, keep: impl Fn(&str) -> bool) -> Result<(), RecoverError> {
+/// Removes what is to go from `folder`.
+fn clean(folder: &Path, goes: impl Fn(&str) -> bool) -> Result<(), RecoverError> {
     let failed = |source| RecoverError::Folder {
         path: folder.to_owned(),
         source,
     };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if entry.file_name().to_str().is_some_and(&keep) {
+        if !entry.file_name().to_str().is_some_and(&goes) {
             continue;
         }
         if entry.file_type().map_err(failed)?.is_dir() {

@@ -1,0 +1,104 @@
+//! avalanche killed without a chance to clean up.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use api::attempt::{Attempt, Phase, Reason};
+use api::claims::Scope;
+use service::client::Client;
+use url::Url;
+
+use crate::bench::{Bench, config, path};
+use crate::{failure, new_id, recipe};
+
+/// No other process of the machine sleeps for so long.
+const MARK: &str = "sleep 7133.9";
+
+/// The binary on a configuration of its own below the bench's folder.
+struct Process(Child);
+
+impl Process {
+    fn start(bench: &Bench) -> (Self, Url) {
+        let folder = bench.folder.path().join("other");
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("avalanche.toml");
+        std::fs::write(&file, config(&folder, &bench.base, &bench.key, "")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_avalanche"))
+            .arg("--config")
+            .arg(&file)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut process = Self(child);
+        let said = process.0.stderr.take().unwrap();
+        let url = BufReader::new(said)
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap())
+            .find_map(|line| line.get("url")?.as_str()?.parse().ok())
+            .expect("avalanche says where it listens");
+        (process, url)
+    }
+}
+
+/// SIGKILL.
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+fn marked() -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+        .filter(|line| {
+            String::from_utf8_lossy(line)
+                .replace('\0', " ")
+                .starts_with(MARK)
+        })
+        .count()
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_runs_on_and_the_next_start_says_what_was_interrupted() {
+    let bench = Bench::new().await;
+    let text = recipe(&format!(
+        "build: |\n    setsid {MARK} &\n    {MARK}\ninstall: |\n    true\n"
+    ));
+    let mut order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    order.report_to = None;
+    let id = new_id();
+    let builder = "builder-1".parse().unwrap();
+    let (process, url) = Process::start(&bench);
+    let client = Client::new(bench.key.clone(), builder, url);
+    let _: Attempt = client
+        .put(Scope::Attempts, &path(id), &order)
+        .await
+        .unwrap();
+    until("both sleep", || marked() == 2).await;
+    drop(process);
+    until("nobody sleeps", || marked() == 0).await;
+
+    let (process, url) = Process::start(&bench);
+    let client = Client::new(bench.key.clone(), "builder-1".parse().unwrap(), url);
+    let attempt: Attempt = client.get(Scope::Attempts, &path(id)).await.unwrap();
+    let failure = failure(attempt.state);
+    assert_eq!(
+        (failure.phase, failure.reason),
+        (Phase::Build, Reason::Interrupted)
+    );
+    let work = bench.folder.path().join("other/work");
+    assert!(!work.join(id.to_string()).exists(), "the workspace is left");
+    drop(process);
+    bench.end().await;
+}

@@ -1,0 +1,139 @@
+//! Where a build's sources come from: TLS with an authority of one's own, git, the network.
+
+use api::attempt::{Reason, State};
+use api::id::Sha256;
+
+use crate::bench::Bench;
+use crate::{failure, program_archive, recipe};
+
+#[tokio::test]
+async fn a_configured_authority_opens_clones_and_fetches_over_tls() {
+    let trusting = Bench::with("ca_file = \"{ca}\"").await;
+    let strange = Bench::new().await;
+    for (bench, trusts) in [(&trusting, true), (&strange, false)] {
+        let archive = program_archive();
+        let (url, sha256) = bench.put(&archive);
+        let url = bench.secure.join(url.path()).unwrap();
+        let text = recipe(&format!(
+            "upstreams:\n    - {url}?not-a-mirror: {sha256}\ntoolchain: gnu\nbuild: |\n    %make\n\
+             install: |\n    %make_install\n"
+        ));
+        let mut order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+        order.clone_url = bench.secure.join(order.clone_url.path()).unwrap();
+        let (id, state) = bench.build(&order).await;
+        if trusts {
+            let log = bench.log(id).await;
+            assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
+        } else {
+            let failure = failure(state);
+            assert_eq!(failure.reason, Reason::CloneFailed);
+            assert!(
+                failure.message.contains("certificate"),
+                "{}",
+                failure.message
+            );
+        }
+    }
+    trusting.end().await;
+    strange.end().await;
+}
+
+#[tokio::test]
+async fn a_git_upstream_is_cloned_at_its_ref_with_its_tags() {
+    let bench = Bench::new().await;
+    bench.repository("upstream", &[("hello", "first\n")]);
+    bench.git(
+        "upstream",
+        &["tag", "--annotate", "--message", "One", "v1.0"],
+    );
+    let commit = bench.git("upstream", &["rev-parse", "HEAD"]);
+    std::fs::write(bench.folder.path().join("git/upstream/hello"), "second\n").unwrap();
+    bench.git(
+        "upstream",
+        &["commit", "--quiet", "--all", "--message", "More"],
+    );
+    let url = bench.base.join("git/upstream/.git").unwrap();
+    for (name, reference, content) in [
+        ("tag", "v1.0", "first"),
+        ("branch", "main", "second"),
+        ("commit", commit.trim(), "first"),
+    ] {
+        let text = recipe(&format!(
+            "upstreams:\n    - git|{url}:\n        ref: {reference}\n        clonedir: source\n\
+             build: |\n    grep -q {content} hello\n    test -d .git\n    test -f .git/refs/tags/v1.0\n\
+             install: |\n    install -Dm644 hello -t %(installroot)/usr/share/hello\n"
+        ));
+        let order = bench.repository(name, &[("tool/stone.yaml", &text)]);
+        let (id, state) = bench.build(&order).await;
+        let log = bench.log(id).await;
+        assert!(
+            matches!(state, State::Succeeded { .. }),
+            "{reference}: {state:?}\n{log}"
+        );
+    }
+    let text = recipe(&format!(
+        "upstreams:\n    - git|{url}: no-such-ref\ninstall: |\n    true\n"
+    ));
+    let order = bench.repository("absent", &[("tool/stone.yaml", &text)]);
+    let failure = failure(bench.build(&order).await.1);
+    assert_eq!(
+        failure.reason,
+        Reason::FetchFailed {
+            url: url.to_string()
+        },
+        "{}",
+        failure.message
+    );
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn only_networking_reaches_the_network() {
+    let bench = Bench::new().await;
+    let port = bench.base.port().unwrap();
+    for (networking, reaches) in [("yes", true), ("no", false)] {
+        let text = recipe(&format!(
+            "networking: {networking}\ninstall: |\n    if (exec 3<>/dev/tcp/127.0.0.1/{port}); \
+             then echo reached; fi\n    install -Dm644 /dev/null -t %(installroot)/usr/share/x\n"
+        ));
+        let order = bench.repository(networking, &[("tool/stone.yaml", &text)]);
+        let (id, state) = bench.build(&order).await;
+        let log = bench.log(id).await;
+        assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
+        assert_eq!(log.contains("\nreached\n"), reaches, "{log}");
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_closure_stone_with_another_hash_or_no_stone_is_refused() {
+    let bench = Bench::new().await;
+    let text = recipe("install: |\n    true\n");
+    let mut order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let (url, sha256) = bench.put(b"no stone at all");
+    let stone = api::attempt::ClosureStone {
+        package: "x".to_owned(),
+        url,
+        sha256,
+        size: 15,
+    };
+    order.closure = vec![stone.clone()];
+    let refused = failure(bench.build(&order).await.1);
+    assert_eq!(refused.reason, Reason::UnpackFailed, "{}", refused.message);
+    let expected = Sha256::of(b"another");
+    order.closure = vec![api::attempt::ClosureStone {
+        sha256: expected,
+        ..stone
+    }];
+    let refused = failure(bench.build(&order).await.1);
+    let Reason::HashMismatch {
+        expected: named,
+        actual,
+        ..
+    } = refused.reason
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((named, actual), (expected, sha256));
+    bench.end().await;
+}
