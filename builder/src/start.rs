@@ -141,6 +141,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         work: folders.work,
         logs: folders.logs,
         assets: folders.assets,
+        emitting: folders.emitting,
         public_url: public_url.clone(),
         slots: config.slots.get(),
         jobs: config.jobs(),
@@ -207,6 +208,7 @@ struct Folders {
     database: PathBuf,
     logs: PathBuf,
     assets: PathBuf,
+    emitting: PathBuf,
     cache: PathBuf,
     work: PathBuf,
 }
@@ -222,6 +224,7 @@ impl Folders {
             database: below("database")?,
             logs: below("logs")?,
             assets: below("assets")?,
+            emitting: below("emitting")?,
             cache: below("cache")?,
             work: work(config)?,
         })

@@ -183,7 +183,7 @@ impl Run<'_> {
         recipe: Recipe,
         provided: Vec<String>,
     ) -> Result<Vec<Asset>, Halt> {
-        let partial = self.parts.assets.join(format!(".{}.partial", self.id));
+        let partial = self.parts.emitting.join(self.id.to_string());
         let last = self.parts.assets.join(self.id.to_string());
         let (workspace, log) = (Arc::clone(&self.workspace), self.log.clone());
         let (helper, host) = (self.helper.clone(), self.parts.host_paths.clone());

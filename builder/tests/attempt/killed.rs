@@ -1,11 +1,14 @@
 //! avalanche killed without a chance to clean up.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use api::attempt::{Attempt, Phase, Reason};
+use api::attempt::{Attempt, Phase, Reason, State};
 use api::claims::Scope;
+use api::id::Sha256;
 use service::client::Client;
 use url::Url;
 
@@ -22,9 +25,14 @@ impl Process {
     fn start(bench: &Bench) -> (Self, Url) {
         let folder = bench.folder.path().join("other");
         std::fs::create_dir_all(&folder).unwrap();
+        let text = config(&folder, &bench.base, &bench.key, "");
+        Self::run(env!("CARGO_BIN_EXE_avalanche").as_ref(), &folder, &text)
+    }
+
+    fn run(executable: &Path, folder: &Path, config: &str) -> (Self, Url) {
         let file = folder.join("avalanche.toml");
-        std::fs::write(&file, config(&folder, &bench.base, &bench.key, "")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_avalanche"))
+        std::fs::write(&file, config).unwrap();
+        let child = Command::new(executable)
             .arg("--config")
             .arg(&file)
             .stderr(Stdio::piped())
@@ -100,5 +108,46 @@ async fn nothing_runs_on_and_the_next_start_says_what_was_interrupted() {
     let work = bench.folder.path().join("other/work");
     assert!(!work.join(id.to_string()).exists(), "the workspace is left");
     drop(process);
+    bench.end().await;
+}
+
+/// As in a checkout in root's home, with nothing configured: neither the binary nor the data can be
+/// reached by the user that builds run as.
+#[tokio::test]
+async fn a_builder_in_a_closed_folder_builds_all_the_same() {
+    let bench = Bench::new().await;
+    let folder = bench.folder.path().join("closed");
+    std::fs::create_dir(&folder).unwrap();
+    let executable = folder.join("avalanche");
+    std::fs::copy(env!("CARGO_BIN_EXE_avalanche"), &executable).unwrap();
+    let text: String = config(&folder, &bench.base, &bench.key, "")
+        .lines()
+        .filter(|line| !line.contains("work = ") && !line.contains("executable = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let (process, url) = Process::run(&executable, &folder, &text);
+    let client = Client::new(bench.key.clone(), "builder-1".parse().unwrap(), url);
+    let text = recipe("install: |\n    install -Dm644 /dev/null %(installroot)/usr/share/x\n");
+    let mut order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    order.report_to = None;
+    let id = new_id();
+    let mut attempt: Attempt = client
+        .put(Scope::Attempts, &path(id), &order)
+        .await
+        .unwrap();
+    while !attempt.state.is_final() {
+        let path = format!("{}?after={}", path(id), attempt.seq);
+        attempt = client.get(Scope::Attempts, &path).await.unwrap();
+    }
+    assert!(
+        matches!(attempt.state, State::Succeeded { .. }),
+        "{attempt:?}"
+    );
+    drop(process);
+    // Named after the folder that would have served; not there when another user runs this.
+    let closed = folder.join("data/work");
+    let digest = Sha256::of(closed.as_os_str().as_encoded_bytes()).to_string();
+    let _ = std::fs::remove_dir(format!("/var/tmp/avalanche-{}", &digest[..16]));
     bench.end().await;
 }

@@ -53,6 +53,7 @@ pub(super) fn recover(parts: &Parts) -> Result<(), RecoverError> {
         Ok::<_, moss_db::Error>(records)
     })?;
     clean(&parts.work, is_attempt)?;
+    clean(&parts.emitting, is_attempt)?;
     let with_assets: HashSet<String> = records
         .iter()
         .filter(|record| record.released_at.is_none())
@@ -60,10 +61,7 @@ pub(super) fn recover(parts: &Parts) -> Result<(), RecoverError> {
         .map(|record| record.attempt.id.to_string())
         .collect();
     clean(&parts.assets, |name| {
-        let partial = name
-            .strip_prefix('.')
-            .and_then(|name| name.strip_suffix(".partial"));
-        is_attempt(partial.unwrap_or(name)) && !with_assets.contains(name)
+        is_attempt(name) && !with_assets.contains(name)
     })?;
     let logs: HashSet<String> = records
         .iter()

@@ -46,6 +46,8 @@ pub struct Parts {
     pub logs: PathBuf,
     /// The folder of assets.
     pub assets: PathBuf,
+    /// The folder of assets that are being made; on the file system of the finished ones.
+    pub emitting: PathBuf,
     /// Under which URL others reach this service; ends in a slash.
     pub public_url: Url,
     /// How many attempts run at once.
