@@ -7,6 +7,8 @@
 //! Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
 //! `Built`. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
 
+#[cfg(test)]
+pub(crate) mod example;
 mod explain;
 mod state;
 mod transition;

@@ -7,10 +7,19 @@ use serde::Serialize;
 use url::Url;
 
 use super::build::{Annotation, Build, By, FailureKind, Hold, Progress, State, Target};
-use super::tail::{code, escape, fenced};
+use super::tail::{clip, code, escape, fenced};
 
 /// What GitHub allows in a summary or text, in characters; ours stay below.
 const MAX_TEXT: usize = 60_000;
+
+/// How much of the explanation a summary shows, in characters before they are escaped.
+const MAX_EXPLANATION: usize = 4_000;
+
+/// How many stones a summary names.
+const MAX_STONES: usize = 64;
+
+/// How many annotations a check run gets: more help nobody, and each fifty cost a request.
+const MAX_ANNOTATIONS: usize = 100;
 
 /// A check run as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,6 +92,7 @@ pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
     if let State::Failed(failure) = &build.state {
         annotations.extend(failure.annotations.iter().cloned());
     }
+    annotations.truncate(MAX_ANNOTATIONS);
     Desired {
         name: name(build),
         status: status(&build.state, &build.target),
@@ -191,7 +201,7 @@ fn title(build: &Build) -> String {
 }
 
 fn summary(build: &Build, base: &Url) -> String {
-    let mut out = escape(&build.explain());
+    let mut out = escape(&clip(&build.explain(), MAX_EXPLANATION));
     let page = page(build, base);
     out.push_str("\n\n| | |\n|---|---|\n");
     let mut row = |what: &str, value: String| {
@@ -212,13 +222,15 @@ fn summary(build: &Build, base: &Url) -> String {
             .assets
             .iter()
             .filter(|asset| matches!(asset.kind, api::attempt::AssetKind::Stone));
-        row(
-            "Stones",
-            stones
-                .map(|stone| cell(stone.file_name.as_str()))
-                .collect::<Vec<_>>()
-                .join("<br>"),
-        );
+        let count = stones.clone().count();
+        let mut names: Vec<String> = stones
+            .take(MAX_STONES)
+            .map(|stone| cell(stone.file_name.as_str()))
+            .collect();
+        if count > MAX_STONES {
+            names.push(format!("and {} more", count - MAX_STONES));
+        }
+        row("Stones", names.join("<br>"));
     }
     if let State::Published { history, .. } = &build.state {
         row("History", cell(history.as_str()));
@@ -242,5 +254,8 @@ fn summary(build: &Build, base: &Url) -> String {
 
 /// Untrusted text in a table's cell.
 fn cell(text: &str) -> String {
-    code(&text.replace('|', "\u{2758}"))
+    code(&clip(text, 300).replace('|', "\u{2758}"))
 }
+
+#[cfg(test)]
+mod tests;

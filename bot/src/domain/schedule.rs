@@ -94,3 +94,6 @@ fn changed(build: &Build, event: Event) -> Option<Event> {
     };
     (!there).then_some(event)
 }
+
+#[cfg(test)]
+mod tests;

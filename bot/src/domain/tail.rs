@@ -17,8 +17,10 @@ pub fn tail(log: &[u8], lines: usize, bytes: usize) -> String {
     clean[from..].to_owned()
 }
 
-/// `text` in a Markdown code block that nothing in `text` can end.
+/// `text` in a Markdown code block that nothing in `text` can end. A fence is longer than what it
+/// holds, so absurd runs of backticks are cut short.
 pub fn fenced(text: &str) -> String {
+    let text = shorten_runs(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{text}\n{fence}")
@@ -26,7 +28,7 @@ pub fn fenced(text: &str) -> String {
 
 /// `text` in a Markdown code span that nothing in `text` can end; line breaks become spaces.
 pub fn code(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
+    let text = shorten_runs(&plain(text));
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let tick = "`".repeat(longest + 1);
     if text.starts_with('`') || text.ends_with('`') || text.trim().is_empty() {
@@ -38,9 +40,18 @@ pub fn code(text: &str) -> String {
 
 /// `text` with everything that Markdown or HTML would read as markup escaped.
 pub fn escape(text: &str) -> String {
+    let text = plain(text);
+    let text = text.trim_start();
     let mut out = String::with_capacity(text.len() + text.len() / 8);
-    for c in text.chars() {
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    for (position, c) in text.chars().enumerate() {
         match c {
+            // What begins with these would be a list or a line.
+            '-' | '+' | '=' if position == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            '.' if position == digits && digits > 0 => out.push_str("\\."),
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
@@ -50,12 +61,47 @@ pub fn escape(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            '\n' | '\r' => out.push(' '),
-            c if c.is_control() => {}
             c => out.push(c),
         }
     }
     out
+}
+
+/// At most `limit` characters of `text`, with a mark where the rest was.
+pub fn clip(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// `text` on one line, without what is not shown or turns the direction of what is.
+fn plain(text: &str) -> String {
+    text.chars()
+        .filter_map(|c| match c {
+            '\n' | '\r' | '\t' => Some(' '),
+            c if is_hidden(c) => None,
+            c => Some(c),
+        })
+        .collect()
+}
+
+/// Control characters, and the marks that make text read other than it is written.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// `text` with runs of backticks cut to a length that a fence can outlast.
+fn shorten_runs(text: &str) -> String {
+    const LONGEST: usize = 32;
+    let mut run = 0;
+    text.chars()
+        .filter(|c| {
+            run = if *c == '`' { run + 1 } else { 0 };
+            run <= LONGEST
+        })
+        .collect()
 }
 
 fn strip_control(text: &str) -> String {
@@ -73,7 +119,7 @@ fn strip_control(text: &str) -> String {
                 }
             }
             '\n' | '\t' => out.push(c),
-            c if c.is_control() => {}
+            c if is_hidden(c) => {}
             c => out.push(c),
         }
     }
@@ -109,12 +155,51 @@ mod tests {
             escape("<b>*x*</b> @all"),
             "&lt;b&gt;\\*x\\*&lt;/b&gt; @\u{2060}all"
         );
+        assert_eq!(escape("- item"), "\\- item");
+        assert_eq!(escape("  12. item 1.2"), "12\\. item 1.2");
+        assert_eq!(escape("a\n\n# b\u{202e}c\0"), "a  \\# bc");
+        assert_eq!(code("a\u{202e}\r\nb"), "`a  b`");
+    }
+
+    #[test]
+    fn runs_of_backticks_do_not_blow_up_fences() {
+        let hostile = "`".repeat(50_000);
+        assert!(fenced(&hostile).len() < 200);
+        assert!(code(&hostile).len() < 200);
+    }
+
+    #[test]
+    fn clipping_counts_characters() {
+        assert_eq!(clip("äöü", 3), "äöü");
+        assert_eq!(clip("äöü", 2), "äö…");
     }
 
     proptest! {
         #[test]
         fn any_log_has_a_tail(log in proptest::collection::vec(any::<u8>(), 0..200), n in 0usize..5, m in 0usize..50) {
             prop_assert!(tail(&log, n, m).len() <= m);
+        }
+
+        #[test]
+        fn nothing_ends_its_fence(text in "[`~a\n ]{0,40}") {
+            let shown = fenced(&text);
+            let fence = shown.lines().next().unwrap().trim_end_matches("text");
+            let inside = shown.lines().skip(1);
+            let closing = inside.filter(|line| line.trim().starts_with(fence)).count();
+            prop_assert_eq!(closing, 1, "{}", shown);
+        }
+
+        #[test]
+        fn escaped_text_has_no_bare_markup(text in any::<String>()) {
+            let escaped = escape(&text);
+            let mut before = ' ';
+            for c in escaped.chars() {
+                prop_assert!(!c.is_control() && !matches!(c, '<' | '>'));
+                if "`*_[]()|#!~{}".contains(c) {
+                    prop_assert_eq!(before, '\\', "{}", escaped);
+                }
+                before = if before == '\\' && c == '\\' { ' ' } else { c };
+            }
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use super::{Build, By, Hold, Progress, State};
 
+/// How many things a sentence names before it counts the rest.
+const MAX_NAMED: usize = 20;
+
 impl Build {
     /// One sentence that says where the build stands and why it does not move, if it does not.
     /// Plain text: whoever shows it escapes it.
@@ -29,6 +32,12 @@ impl Build {
                 }
                 Progress::Running { phase, .. } => format!("On {builder}, in phase {phase}."),
             },
+            State::Built(built) if self.target.is_published() && self.cycle.len() > 1 => format!(
+                "Built on {}; it is imported together with the other {} of its cycle, when all \
+                 are built.",
+                built.builder,
+                self.cycle.len() - 1
+            ),
             State::Built(built) if self.target.is_published() => {
                 format!("Built on {}; its import is next.", built.builder)
             }
@@ -38,7 +47,12 @@ impl Build {
             State::Held { by, .. } => by.explain(),
             State::Failed(failure) => failure.message.clone(),
             State::Cancelled { by, .. } => by.explain(),
-            State::Superseded { .. } => "A newer build of the recipe took its place.".to_owned(),
+            State::Superseded { by: Some(_), .. } => {
+                "A newer build of the recipe took its place.".to_owned()
+            }
+            State::Superseded { by: None, .. } => {
+                "The recipe is no longer part of this.".to_owned()
+            }
         }
     }
 }
@@ -49,11 +63,16 @@ impl Hold {
             Self::Build { recipe, .. } => {
                 format!("It needs {recipe}, whose build did not succeed.")
             }
-            Self::Needs { missing } => format!(
-                "Nothing provides {}: neither the channel, nor a builder's host, nor a build \
-                 before it.",
-                missing.join(", ")
-            ),
+            Self::Needs { missing } => {
+                let mut named = missing[..missing.len().min(MAX_NAMED)].join(", ");
+                if missing.len() > MAX_NAMED {
+                    named = format!("{named} and {} more", missing.len() - MAX_NAMED);
+                }
+                format!(
+                    "Nothing provides {named}: neither the channel, nor a builder's host, nor a \
+                     build before it."
+                )
+            }
             Self::Approval { author } => format!(
                 "{author} has no write access to the repository, so nothing of this pull request \
                  is run."

@@ -246,17 +246,23 @@ impl Build {
                     Vec::new(),
                 )
             }
-            attempt::State::Failed { failure, .. } if failure.reason.is_transient() => {
+            attempt::State::Failed { failure, .. }
+                if failure.reason.is_transient() && self.attempts < MAX_ATTEMPTS =>
+            {
                 (self.lost(failure.message, now), release)
             }
             attempt::State::Failed {
                 failure,
                 finished_at,
             } => {
+                let mut message = failure.message;
+                if failure.reason.is_transient() {
+                    message = format!("{message} (the last of {} attempts)", self.attempts);
+                }
                 let failed = Failure {
                     kind: FailureKind::Attempt,
                     phase: Some(failure.phase),
-                    message: failure.message,
+                    message,
                     annotations,
                     at: finished_at,
                 };
@@ -399,3 +405,6 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Builds for tests, one in every state.
+
+use api::attempt::{Asset, AssetKind, Phase};
+use api::id::{BuildId, CommitSha, ImportId, Sha256, TreeSha};
+use jiff::Timestamp;
+
+use super::{
+    Annotation, Build, By, Failure, FailureKind, Hold, Progress, Shown, State, Success, Target,
+};
+use crate::domain::name::RepositoryId;
+
+/// The id that is known by a number; older than any that is given out.
+pub(crate) fn id(number: u8) -> BuildId {
+    let mut bytes = [0; 16];
+    bytes[15] = number;
+    BuildId::from_bytes(bytes)
+}
+
+/// A moment, in seconds after an arbitrary one.
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+pub(crate) fn main() -> Target {
+    Target::Branch {
+        name: "main".to_owned(),
+    }
+}
+
+pub(crate) fn pull() -> Target {
+    Target::Pull { number: 7 }
+}
+
+/// A planned build of `recipe` for the branch main.
+pub(crate) fn build(number: u8, recipe: &str) -> Build {
+    Build {
+        id: id(number),
+        repository: RepositoryId::new(1),
+        target: main(),
+        commit: CommitSha::from_bytes([0xc0; 20]),
+        folder: recipe.parse().unwrap(),
+        tree: TreeSha::from_bytes([number; 20]),
+        recipe: recipe.parse().unwrap(),
+        version: "1.2".to_owned(),
+        release: 3,
+        needs: Vec::new(),
+        provides: vec![recipe.to_owned()],
+        after: Vec::new(),
+        cycle: Vec::new(),
+        source_date_epoch: 1_600_000_000,
+        created_at: at(0),
+        warnings: Vec::new(),
+        attempts: 0,
+        seq: 1,
+        state: State::Planned,
+        shown: Shown::default(),
+    }
+}
+
+pub(crate) fn success() -> Success {
+    let asset = |kind, name: &str| Asset {
+        kind,
+        file_name: name.parse().unwrap(),
+        uri: format!("https://builder.example/assets/{name}")
+            .parse()
+            .unwrap(),
+        sha256: Sha256::of(name.as_bytes()),
+        size: 42,
+    };
+    Success {
+        builder: "avalanche-1".parse().unwrap(),
+        assets: vec![
+            asset(AssetKind::Stone, "nano-1.2-3-1-x86_64.stone"),
+            asset(AssetKind::Stone, "nano-docs-1.2-3-1-x86_64.stone"),
+            asset(AssetKind::Manifest, "manifest.x86_64.bin"),
+        ],
+        host: Sha256::of(b"host"),
+        at: at(50),
+    }
+}
+
+pub(crate) fn failure(kind: FailureKind, phase: Option<Phase>) -> Failure {
+    Failure {
+        kind,
+        phase,
+        message: "it did not work".to_owned(),
+        annotations: vec![Annotation {
+            path: "nano/stone.yaml".to_owned(),
+            line: 4,
+            is_error: true,
+            title: "hash-mismatch".to_owned(),
+            message: "another hash".to_owned(),
+        }],
+        at: at(60),
+    }
+}
+
+fn building(progress: Progress) -> State {
+    State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress,
+        since: at(10),
+    }
+}
+
+fn held(by: Hold) -> State {
+    State::Held { by, since: at(5) }
+}
+
+/// A build in every state, and what tells it from others in the same one.
+pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
+    let queued = |reason: Option<&str>| State::Queued {
+        since: at(5),
+        reason: reason.map(str::to_owned),
+    };
+    let import = ImportId::from_bytes([9; 16]);
+    let states = [
+        ("planned", State::Planned),
+        ("waiting", State::Waiting { on: vec![id(90)] }),
+        (
+            "waiting for two",
+            State::Waiting {
+                on: vec![id(90), id(91)],
+            },
+        ),
+        ("queued", queued(None)),
+        (
+            "queued, delayed",
+            queued(Some("every slot of every builder is taken")),
+        ),
+        ("building, ordered", building(Progress::Ordered)),
+        (
+            "building, accepted",
+            building(Progress::Accepted { ahead: 2 }),
+        ),
+        (
+            "building, running",
+            building(Progress::Running {
+                phase: Phase::Build,
+                since: at(20),
+            }),
+        ),
+        ("built", State::Built(success())),
+        ("built for a pull request", State::Built(success())),
+        (
+            "publishing",
+            State::Publishing {
+                import,
+                built: success(),
+            },
+        ),
+        (
+            "published",
+            State::Published {
+                history: "2024-01-01-abc".parse().unwrap(),
+                at: at(70),
+            },
+        ),
+        (
+            "held by a build",
+            held(Hold::Build {
+                build: id(90),
+                recipe: "libnano".to_owned(),
+            }),
+        ),
+        (
+            "held by needs",
+            held(Hold::Needs {
+                missing: vec!["pkgconfig(x)".to_owned()],
+            }),
+        ),
+        (
+            "held by approval",
+            held(Hold::Approval {
+                author: "stranger".to_owned(),
+            }),
+        ),
+        (
+            "failed, recipe",
+            State::Failed(failure(FailureKind::Recipe, None)),
+        ),
+        (
+            "failed, attempt",
+            State::Failed(failure(FailureKind::Attempt, Some(Phase::Fetch))),
+        ),
+        (
+            "failed, lost",
+            State::Failed(failure(FailureKind::Lost, None)),
+        ),
+        (
+            "failed, refused",
+            State::Failed(failure(FailureKind::Refused, None)),
+        ),
+        (
+            "cancelled, published already",
+            State::Cancelled {
+                by: By::AlreadyPublished { release: 3 },
+                at: at(1),
+            },
+        ),
+        (
+            "cancelled, closed",
+            State::Cancelled {
+                by: By::PullClosed,
+                at: at(1),
+            },
+        ),
+        (
+            "cancelled, person",
+            State::Cancelled {
+                by: By::Person {
+                    login: "ada".to_owned(),
+                },
+                at: at(1),
+            },
+        ),
+        (
+            "superseded",
+            State::Superseded {
+                by: Some(id(99)),
+                at: at(1),
+            },
+        ),
+        (
+            "superseded, gone",
+            State::Superseded {
+                by: None,
+                at: at(1),
+            },
+        ),
+    ];
+    states
+        .into_iter()
+        .map(|(name, state)| {
+            let mut build = build(1, "nano");
+            if name == "built for a pull request" {
+                build.target = pull();
+            }
+            let begun = matches!(
+                state,
+                State::Building { .. }
+                    | State::Built(_)
+                    | State::Publishing { .. }
+                    | State::Published { .. }
+            ) || name == "failed, attempt";
+            build.attempts = u32::from(begun);
+            build.state = state;
+            (name, build)
+        })
+        .collect()
+}

@@ -1,0 +1,315 @@
+use std::fmt::Write as _;
+
+use api::attempt::{Phase, Reason, State as AttemptState};
+use api::id::{AttemptId, ImportId, Sha256};
+use api::import::{Refusal, RefusalReason, State as ImportState};
+
+use super::*;
+use crate::domain::build::example::{at, build, every_state, id, success};
+
+fn attempt(number: u32) -> AttemptId {
+    AttemptId::new(id(1), number)
+}
+
+fn moved(number: u32, state: AttemptState) -> Event {
+    Event::AttemptMoved {
+        attempt: attempt(number),
+        state,
+        annotations: Vec::new(),
+    }
+}
+
+fn failed(reason: Reason) -> AttemptState {
+    AttemptState::Failed {
+        failure: api::attempt::Failure {
+            phase: Phase::Build,
+            reason,
+            message: "make: error 2".to_owned(),
+        },
+        finished_at: at(100),
+    }
+}
+
+fn succeeded() -> AttemptState {
+    AttemptState::Succeeded {
+        assets: success().assets,
+        host: Sha256::of(b"host"),
+        finished_at: at(100),
+    }
+}
+
+fn every_event() -> Vec<(&'static str, Event)> {
+    let needs = Hold::Needs {
+        missing: vec!["pkgconfig(x)".to_owned()],
+    };
+    let refused = ImportState::Refused {
+        refusal: Refusal {
+            reason: RefusalReason::ReleaseTaken,
+            file_name: None,
+            message: "the release is taken".to_owned(),
+        },
+        finished_at: at(100),
+    };
+    let published = ImportState::Published {
+        history: "h1".parse().unwrap(),
+        finished_at: at(100),
+    };
+    let lost = |number| Event::AttemptLost {
+        attempt: attempt(number),
+        reason: "the builder is gone".to_owned(),
+    };
+    let running = AttemptState::Running {
+        phase: Phase::Check,
+        since: at(100),
+    };
+    let finished_at = at(100);
+    vec![
+        ("blocked", Event::Blocked { on: vec![id(80)] }),
+        ("held by needs", Event::Held(needs)),
+        ("ready", Event::Ready),
+        (
+            "delayed",
+            Event::Delayed {
+                reason: "no builder".to_owned(),
+            },
+        ),
+        (
+            "dispatched",
+            Event::Dispatched {
+                builder: "avalanche-2".parse().unwrap(),
+            },
+        ),
+        ("accepted", moved(1, AttemptState::Accepted { ahead: 0 })),
+        ("running", moved(1, running.clone())),
+        ("succeeded", moved(1, succeeded())),
+        (
+            "failed",
+            moved(
+                1,
+                failed(Reason::ScriptFailed {
+                    exit_status: Some(2),
+                }),
+            ),
+        ),
+        ("failed by chance", moved(1, failed(Reason::Internal))),
+        (
+            "cancelled on the builder",
+            moved(1, AttemptState::Cancelled { finished_at }),
+        ),
+        ("expired", moved(1, AttemptState::Expired { finished_at })),
+        ("lost", lost(1)),
+        ("running, another attempt", moved(2, running)),
+        ("succeeded, another attempt", moved(2, succeeded())),
+        ("lost, another attempt", lost(2)),
+        (
+            "import begun",
+            Event::ImportBegun {
+                import: ImportId::from_bytes([8; 16]),
+            },
+        ),
+        (
+            "import fetching",
+            Event::ImportMoved {
+                state: ImportState::Fetching { done: 1, total: 2 },
+            },
+        ),
+        ("import published", Event::ImportMoved { state: published }),
+        ("import refused", Event::ImportMoved { state: refused }),
+        ("cancelled", Event::Cancelled(By::PullClosed)),
+        ("superseded", Event::Superseded { by: Some(id(99)) }),
+    ]
+}
+
+/// Every state with every event: where it leads and what is to be done, or that it is refused.
+#[test]
+fn the_whole_matrix() {
+    let mut table = String::new();
+    for (state, build) in every_state() {
+        let _ = writeln!(table, "{state}");
+        let mut refused = Vec::new();
+        for (name, event) in every_event() {
+            let Ok((next, effects)) = build.apply(event, at(1000)) else {
+                refused.push(name);
+                continue;
+            };
+            let mut to = next.state.name().to_owned();
+            if next == build {
+                to = "stays".to_owned();
+            }
+            if next.attempts != build.attempts {
+                let _ = write!(to, ", attempt {}", next.attempts);
+            }
+            for effect in effects {
+                let _ = match effect {
+                    Effect::Release { builder, attempt } => {
+                        write!(to, ", release {} on {builder}", attempt.number())
+                    }
+                    Effect::Cancel { builder, attempt } => {
+                        write!(to, ", cancel {} on {builder}", attempt.number())
+                    }
+                };
+            }
+            let _ = writeln!(table, "    {name}: {to}");
+        }
+        let _ = writeln!(table, "    refuses {}", refused.join("; "));
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn final_states_take_nothing_and_others_something() {
+    for (name, build) in every_state() {
+        let taken = every_event()
+            .into_iter()
+            .filter(|(_, event)| build.apply(event.clone(), at(1000)).is_ok())
+            .count();
+        assert_eq!(taken == 0, build.state.is_final(), "{name} takes {taken}");
+    }
+}
+
+#[test]
+fn every_change_and_nothing_else_raises_the_number() {
+    for (state, build) in every_state() {
+        for (name, event) in every_event() {
+            if let Ok((next, _)) = build.apply(event, at(1000)) {
+                let raised = u64::from(next.state != build.state);
+                assert_eq!(next.seq, build.seq + raised, "{state} + {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refusal_names_build_state_and_event() {
+    let published = every_state()
+        .into_iter()
+        .find(|(name, _)| *name == "published")
+        .unwrap()
+        .1;
+    let error = published.apply(Event::Ready, at(0)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("build {} in state published does not take ready", id(1))
+    );
+}
+
+/// A report of an attempt that is no longer current changes nothing, whatever it says.
+#[test]
+fn reports_of_stale_attempts_are_refused() {
+    let mut build = build(1, "nano");
+    build.attempts = 2;
+    build.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Ordered,
+        since: at(0),
+    };
+    for state in [
+        succeeded(),
+        failed(Reason::Internal),
+        AttemptState::Accepted { ahead: 0 },
+    ] {
+        assert!(build.apply(moved(1, state.clone()), at(1)).is_err());
+        assert!(build.apply(moved(3, state.clone()), at(1)).is_err());
+        assert!(build.apply(moved(2, state), at(1)).is_ok());
+    }
+    let foreign = Event::AttemptMoved {
+        attempt: AttemptId::new(id(2), 2),
+        state: succeeded(),
+        annotations: Vec::new(),
+    };
+    assert!(build.apply(foreign, at(1)).is_err());
+}
+
+#[test]
+fn a_lost_attempt_is_tried_again_until_there_were_enough() {
+    let mut build = build(1, "nano");
+    let mut now = 0;
+    let mut apply = |build: &Build, event| {
+        now += 1;
+        build.apply(event, at(now)).unwrap().0
+    };
+    build = apply(&build, Event::Ready);
+    for number in 1..=MAX_ATTEMPTS {
+        let builder = "avalanche-1".parse().unwrap();
+        build = apply(&build, Event::Dispatched { builder });
+        assert_eq!(build.find_attempt(), Some(attempt(number)));
+        let reason = "the builder is gone".to_owned();
+        build = apply(
+            &build,
+            Event::AttemptLost {
+                attempt: attempt(number),
+                reason,
+            },
+        );
+        if number < MAX_ATTEMPTS {
+            assert_eq!(
+                build.explain(),
+                format!(
+                    "Ready; waiting for a builder: attempt {number} was lost: the builder is gone."
+                )
+            );
+            assert_eq!(build.find_attempt(), None);
+        }
+    }
+    let State::Failed(failure) = &build.state else {
+        panic!("{:?}", build.state);
+    };
+    assert_eq!(failure.kind, FailureKind::Lost);
+    assert_eq!(
+        failure.message,
+        format!("{MAX_ATTEMPTS} attempts were lost; the last one: the builder is gone")
+    );
+}
+
+/// What may well be chance is tried again; at the end its reason and its place are shown.
+#[test]
+fn chance_is_given_up_with_its_reason() {
+    let mut build = build(1, "nano");
+    build.attempts = MAX_ATTEMPTS;
+    build.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Ordered,
+        since: at(0),
+    };
+    let annotations = some_annotations();
+    let event = Event::AttemptMoved {
+        attempt: attempt(MAX_ATTEMPTS),
+        state: failed(Reason::FetchFailed {
+            url: "https://example.org/nano.tar".to_owned(),
+        }),
+        annotations: annotations.clone(),
+    };
+    let (next, effects) = build.apply(event, at(1)).unwrap();
+    let State::Failed(failure) = next.state else {
+        panic!("{:?}", next.state);
+    };
+    assert_eq!(failure.kind, FailureKind::Attempt);
+    assert_eq!(failure.annotations, annotations);
+    assert_eq!(failure.message, "make: error 2 (the last of 5 attempts)");
+    assert_eq!(effects.len(), 1);
+}
+
+fn some_annotations() -> Vec<Annotation> {
+    crate::domain::build::example::failure(FailureKind::Attempt, None).annotations
+}
+
+/// Where every state stands and why it does not move, as people read it.
+#[test]
+fn every_state_explains_itself() {
+    let mut text = String::new();
+    for (name, build) in every_state() {
+        let _ = writeln!(text, "{name}: {}", build.explain());
+    }
+    let mut member = build(1, "gcc");
+    member.state = State::Built(success());
+    member.cycle = vec![id(1), id(2), id(3)];
+    let _ = writeln!(text, "built in a cycle: {}", member.explain());
+    let missing = (0..30).map(|n| format!("binary(tool{n})")).collect();
+    let since = at(0);
+    member.state = State::Held {
+        by: Hold::Needs { missing },
+        since,
+    };
+    let _ = writeln!(text, "held by many needs: {}", member.explain());
+    insta::assert_snapshot!(text);
+}

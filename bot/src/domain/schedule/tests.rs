@@ -1,0 +1,167 @@
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::*;
+use crate::domain::build::example::{at, build, every_state, id, main, pull, success};
+
+fn decide_among(build: &Build, others: &[Build]) -> Option<Event> {
+    let others: HashMap<BuildId, Build> = others.iter().map(|b| (b.id, b.clone())).collect();
+    decide(build, |id| others.get(&id).cloned())
+}
+
+fn after(number: u8, before: &[u8]) -> Build {
+    let mut build = build(number, "after");
+    build.after = before.iter().copied().map(id).collect();
+    build
+}
+
+fn show(event: Option<Event>) -> String {
+    match event {
+        None => "stays".to_owned(),
+        Some(Event::Ready) => "ready".to_owned(),
+        Some(Event::Blocked { on }) => format!("waits for {}", on.len()),
+        Some(Event::Held(Hold::Build { recipe, .. })) => format!("held by {recipe}"),
+        Some(other) => panic!("the scheduler does not decide {other:?}"),
+    }
+}
+
+/// What a planned build does for each state of the one before it.
+#[test]
+fn the_state_before_decides() {
+    let mut table = String::new();
+    for (name, before) in every_state() {
+        let event = decide_among(&after(2, &[1]), std::slice::from_ref(&before));
+        let mut member = after(2, &[1]);
+        member.cycle = vec![id(1), id(2)];
+        let in_cycle = decide_among(&member, &[before]);
+        let _ = writeln!(
+            table,
+            "{name}: {}; in one cycle: {}",
+            show(event),
+            show(in_cycle)
+        );
+    }
+    insta::assert_snapshot!(table);
+}
+
+/// Only what no builder has, and what only another build holds, is decided on.
+#[test]
+fn the_own_state_decides() {
+    let mut table = String::new();
+    for (name, mut build) in every_state() {
+        build.id = id(2);
+        build.after = Vec::new();
+        let free = decide_among(&build, &[]);
+        let mut failed = super::super::build::example::build(1, "broken");
+        failed.state = State::Cancelled {
+            by: super::super::build::By::PullClosed,
+            at: at(0),
+        };
+        build.after = vec![id(1)];
+        let behind = decide_among(&build, &[failed]);
+        let _ = writeln!(
+            table,
+            "{name}: {}; behind a broken one: {}",
+            show(free),
+            show(behind)
+        );
+    }
+    insta::assert_snapshot!(table);
+}
+
+/// An event that leads where the build is already is not repeated.
+#[test]
+fn what_is_so_is_not_said_again() {
+    let mut before = build(1, "before");
+    before.state = State::Queued {
+        since: at(0),
+        reason: None,
+    };
+    let mut build = after(2, &[1]);
+    let event = decide_among(&build, std::slice::from_ref(&before)).unwrap();
+    build = build.apply(event, at(1)).unwrap().0;
+    assert_eq!(build.state, State::Waiting { on: vec![id(1)] });
+    assert_eq!(decide_among(&build, std::slice::from_ref(&before)), None);
+    before.state = State::Superseded {
+        by: None,
+        at: at(2),
+    };
+    let event = decide_among(&build, std::slice::from_ref(&before)).unwrap();
+    build = build.apply(event, at(3)).unwrap().0;
+    assert_eq!(decide_among(&build, &[before]), None);
+}
+
+/// A held build goes on by itself once the successor of what held it has succeeded.
+#[test]
+fn a_hold_ends_when_a_successor_succeeds() {
+    let mut build = after(2, &[1]);
+    build.state = State::Held {
+        by: Hold::Build {
+            build: id(1),
+            recipe: "before".to_owned(),
+        },
+        since: at(0),
+    };
+    build.after = vec![id(3)];
+    let mut successor = super::super::build::example::build(3, "before");
+    successor.state = State::Queued {
+        since: at(1),
+        reason: None,
+    };
+    assert_eq!(
+        decide_among(&build, std::slice::from_ref(&successor)),
+        Some(Event::Blocked { on: vec![id(3)] })
+    );
+    successor.state = State::Published {
+        history: "h".parse().unwrap(),
+        at: at(2),
+    };
+    assert_eq!(decide_among(&build, &[successor]), Some(Event::Ready));
+}
+
+#[test]
+fn one_that_blocks_counts_more_than_those_that_are_open() {
+    let mut open = build(1, "open");
+    open.state = State::Queued {
+        since: at(0),
+        reason: None,
+    };
+    let mut held = build(3, "held");
+    held.state = State::Held {
+        by: Hold::Needs {
+            missing: Vec::new(),
+        },
+        since: at(0),
+    };
+    let hold = Hold::Build {
+        build: id(3),
+        recipe: "held".to_owned(),
+    };
+    let event = decide_among(&after(9, &[1, 3]), &[open, held]);
+    assert_eq!(event, Some(Event::Held(hold)));
+}
+
+/// What is not remembered any more was settled long ago.
+#[test]
+fn forgotten_builds_do_not_block() {
+    assert_eq!(decide_among(&after(2, &[1]), &[]), Some(Event::Ready));
+}
+
+/// A pull request waits for no publication, a branch does.
+#[test]
+fn built_is_enough_for_pull_requests_only() {
+    let mut before = build(1, "before");
+    before.state = State::Built(success());
+    for (target, expected) in [
+        (pull(), Event::Ready),
+        (main(), Event::Blocked { on: vec![id(1)] }),
+    ] {
+        before.target = target.clone();
+        let mut build = after(2, &[1]);
+        build.target = target;
+        assert_eq!(
+            decide_among(&build, std::slice::from_ref(&before)),
+            Some(expected)
+        );
+    }
+}
