@@ -320,3 +320,6 @@ impl Tables {
 pub fn look_key(repository: RepositoryId, target: &Target) -> (u64, String) {
     (repository.number(), target.git_ref())
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,8 +1,13 @@
 //! Bare mirrors of the repositories, and what is read from them. All of it blocks: callers use a
 //! thread where that is allowed.
 
+mod merge;
 mod mirror;
 mod tree;
 
+pub use merge::Conflicts;
 pub use mirror::{Error, Mirror, Mirrors};
-pub use tree::{RecipeFiles, RecipeTree};
+pub use tree::{Changes, RecipeFiles, RecipeTree, TooLarge};
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,19 @@ pub struct Frame {
     pub again: Again,
     /// The author of a pull request who may not write.
     pub unapproved: Option<String>,
+    /// Why a pull request cannot be merged as it is, if that is so.
+    pub conflict: Option<Conflict>,
+}
+
+/// A pull request that does not merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The branch that it is to be merged into.
+    pub branch: String,
+    /// Some of the paths on which both sides differ.
+    pub paths: Vec<String>,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// What to do with a release that the channel has.
@@ -81,12 +94,24 @@ pub enum Again {
     Yes,
 }
 
-/// The builds for `candidates`, in no order. `active` are builds under way that new ones may have
-/// to wait for; `released` is the channel's release of each recipe.
+/// Builds that a plan has to fit in with.
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// Those under way, and those without success that they come after or share a cycle with.
+    pub builds: Vec<Build>,
+    /// By a candidate's id, the build without success whose place it takes.
+    pub replaced: HashMap<BuildId, Build>,
+}
+
+/// The builds for `candidates`, and those of `others` whose order changes with them, in no order.
+/// `released` is the channel's release of each recipe.
+///
+/// What is not begun yet is ordered anew as a whole. Were old edges kept and new ones added, two
+/// builds planned at different times could come to wait for each other.
 pub fn plan(
     candidates: Vec<Candidate>,
     frame: &Frame,
-    active: &[Build],
+    others: &Others,
     released: &HashMap<String, u64>,
 ) -> Vec<Build> {
     let mut builds: BTreeMap<BuildId, Build> = BTreeMap::new();
@@ -105,24 +130,56 @@ pub fn plan(
             }
             folders.entry(recipe.name).or_insert(candidate.folder);
         }
+        // What waited for the build before a broken one waits for the broken one.
+        if let (State::Failed(_), Some(old)) = (&build.state, others.replaced.get(&build.id)) {
+            nodes.push(node(build.id, old));
+        }
         builds.insert(build.id, build);
     }
-    // Builds under way provide, but wait for nothing new: they were ordered when they were planned.
-    nodes.extend(
-        active
-            .iter()
-            .filter(|build| !build.state.is_final())
-            .map(provider),
-    );
+    for build in &others.builds {
+        if is_ordered(build) {
+            nodes.push(node(build.id, build));
+        } else {
+            nodes.push(Node::new(build.id).provides(parsed(&build.provides)));
+        }
+        if is_ordered(build) && !build.state.is_final() {
+            builds.insert(build.id, build.clone());
+        }
+    }
     order(&Graph::new(nodes), &mut builds);
+    for before in &others.builds {
+        if builds.get(&before.id) == Some(before) {
+            builds.remove(&before.id);
+        }
+    }
     builds.into_values().collect()
 }
 
-/// A node that only provides.
-fn provider(build: &Build) -> Node<BuildId> {
-    // They were written by us from parsed ones.
-    let provides = build.provides.iter().filter_map(|text| text.parse().ok());
-    Node::new(build.id).provides(provides.collect::<Vec<Provider>>())
+/// True when a build can still be told what to come after. One that is on its way to a builder or
+/// further waits for nothing any more, unless its cycle has to be complete before it is imported.
+fn is_ordered(build: &Build) -> bool {
+    match &build.state {
+        State::Planned | State::Waiting { .. } | State::Held { .. } => true,
+        State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => !build.cycle.is_empty(),
+        State::Publishing { .. } | State::Published { .. } => false,
+    }
+}
+
+/// A node that needs and provides what `build` does.
+fn node(id: BuildId, build: &Build) -> Node<BuildId> {
+    Node::new(id)
+        .needs(parsed::<Dependency>(&build.needs))
+        .provides(parsed::<Provider>(&build.provides))
+}
+
+/// What was written down when it was parsed.
+fn parsed<T: std::str::FromStr>(texts: &[String]) -> Vec<T> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
 /// Writes down which build comes after which, and which make a cycle.
@@ -139,7 +196,7 @@ fn order(graph: &Graph<BuildId>, builds: &mut BTreeMap<BuildId, Build>) {
                 .filter(|on| !members.contains(on))
                 .collect();
             match step {
-                Step::One(_) => {}
+                Step::One(_) => build.cycle.clear(),
                 Step::Cycle(_) => {
                     // Members go one at a time; each sees the stones of those before it.
                     build
@@ -192,11 +249,42 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         cycle: Vec::new(),
         source_date_epoch: frame.source_date_epoch,
         created_at: frame.now,
-        warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
+        warnings: described.map_or_else(Vec::new, |recipe| warnings(recipe, frame)),
         attempts: 0,
         seq: 1,
         state,
         shown: Shown::default(),
+    }
+}
+
+/// What the recipe's reader noted, and that the pull request does not merge.
+fn warnings(recipe: &Described, frame: &Frame) -> Vec<Annotation> {
+    let mut warnings = recipe.warnings.clone();
+    if let Some(conflict) = &frame.conflict {
+        let (path, line) = recipe.release_at.clone();
+        warnings.push(Annotation {
+            path,
+            line,
+            is_error: false,
+            title: "merge-conflict".to_owned(),
+            message: conflict.to_string(),
+        });
+    }
+    warnings
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "The pull request conflicts with {} in {}",
+            self.branch,
+            self.paths.join(", ")
+        )?;
+        if self.count > self.paths.len() {
+            write!(f, " and {} more", self.count - self.paths.len())?;
+        }
+        f.write_str(". Its head is built as it is.")
     }
 }
 
@@ -257,3 +345,6 @@ fn broken(recipe: &Described, message: String, title: &str, at: Timestamp) -> St
         at,
     })
 }
+
+#[cfg(test)]
+mod tests;

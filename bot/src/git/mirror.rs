@@ -1,11 +1,13 @@
 //! Fetching into a bare mirror.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use api::id::CommitSha;
 use git2::{
-    AutotagOption, Cred, ErrorCode, FetchOptions, Oid, RemoteCallbacks, RemoteRedirect, Repository,
+    AutotagOption, Cred, ErrorCode, FetchOptions, Oid, RemoteCallbacks, RemoteHead, RemoteRedirect,
+    Repository,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -91,7 +93,8 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Fetches `refs` as they are now, also after a force push. A ref that is gone is no error.
+    /// Fetches `refs` as they are now, also after a force push. A ref that is gone there is taken
+    /// away here.
     ///
     /// # Errors
     /// When the repository cannot be fetched.
@@ -127,7 +130,15 @@ impl Mirror {
         let mut remote = self.git.remote_anonymous(url.as_str()).map_err(failed)?;
         remote
             .fetch(&specs, Some(&mut options), None)
-            .map_err(failed)
+            .map_err(failed)?;
+        let there = remote.list().map_err(failed)?;
+        let there: HashSet<&str> = there.iter().map(RemoteHead::name).collect();
+        for name in refs.iter().filter(|name| !there.contains(name.as_str())) {
+            if let Ok(mut stale) = self.git.find_reference(name) {
+                stale.delete().map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     /// The commit that a ref names; none when there is no such ref.

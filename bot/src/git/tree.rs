@@ -1,5 +1,7 @@
 //! Which recipes a tree holds, and which of them differ from another tree's.
 
+use std::collections::BTreeSet;
+
 use api::id::{CommitSha, RecipeFolder, TreeSha};
 use git2::{ObjectType, Oid, Tree};
 
@@ -13,6 +15,9 @@ const MAX_DEPTH: usize = 32;
 
 /// A recipe's largest file that is read, in bytes.
 const MAX_FILE: usize = 8 << 20;
+
+/// How many manifests of a recipe are read: one for each architecture.
+const MAX_MANIFESTS: usize = 16;
 
 /// A folder with a recipe.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,14 +34,30 @@ pub struct RecipeFiles {
     /// The recipe's path from the top of the repository.
     pub path: String,
     /// The recipe; not yet known to be UTF-8.
-    pub recipe: Vec<u8>,
+    pub recipe: Result<Vec<u8>, TooLarge>,
     /// The manifests of its last builds.
     pub manifests: Vec<Vec<u8>>,
 }
 
+/// A file that is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it has {size} bytes, and at most {MAX_FILE} are read")]
+pub struct TooLarge {
+    size: usize,
+}
+
+/// How the recipes of one tree differ from another's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New and changed ones, sorted by folder.
+    pub changed: Vec<RecipeTree>,
+    /// The folders of those that are no more, sorted.
+    pub removed: Vec<RecipeFolder>,
+}
+
 impl Mirror {
-    /// The recipes of `head` whose tree is not the same in `base`; all of them without a `base`.
-    /// Sorted by folder.
+    /// The recipes of `head` whose tree is not the same in `base`, and those that only `base` has;
+    /// without a `base` all of them.
     ///
     /// # Errors
     /// When an object is missing.
@@ -44,19 +65,20 @@ impl Mirror {
         &self,
         base: Option<CommitSha>,
         head: CommitSha,
-    ) -> Result<Vec<RecipeTree>, Error> {
+    ) -> Result<Changes, Error> {
         let head = self.tree_of(head)?;
         let base = base.map(|base| self.tree_of(base)).transpose()?;
-        let mut found = Vec::new();
-        self.walk(base.as_ref(), &head, "", 0, &mut found)?;
-        found.sort();
-        Ok(found)
+        let mut changes = Changes::default();
+        self.walk(base.as_ref(), Some(&head), "", 0, &mut changes)?;
+        changes.changed.sort();
+        changes.removed.sort();
+        Ok(changes)
     }
 
     /// The files of the recipe in `folder` at `commit`; none when there is none.
     ///
     /// # Errors
-    /// When an object is missing or too large.
+    /// When an object is missing.
     pub fn find_recipe(
         &self,
         commit: CommitSha,
@@ -82,8 +104,18 @@ impl Mirror {
             let Some(name) = entry.name().ok() else {
                 continue;
             };
-            if name.starts_with("manifest.") && name.ends_with(".bin") {
-                manifests.push(self.blob(&tree, name)?);
+            let is_manifest = name.starts_with("manifest.") && name.ends_with(".bin");
+            if !is_manifest || entry.kind() != Some(ObjectType::Blob) {
+                continue;
+            }
+            if manifests.len() == MAX_MANIFESTS {
+                tracing::warn!(%folder, "only {MAX_MANIFESTS} manifests are read");
+                break;
+            }
+            // They only help to order, so that a recipe can do without.
+            match self.blob(&tree, name)? {
+                Ok(manifest) => manifests.push(manifest),
+                Err(error) => tracing::warn!(%folder, name, %error, "a manifest is passed over"),
             }
         }
         let path = match folder.as_str() {
@@ -107,7 +139,7 @@ impl Mirror {
             })
     }
 
-    fn blob(&self, tree: &Tree<'_>, name: &str) -> Result<Vec<u8>, Error> {
+    fn blob(&self, tree: &Tree<'_>, name: &str) -> Result<Result<Vec<u8>, TooLarge>, Error> {
         let failed = |source| Error::Read {
             what: name.to_owned(),
             source,
@@ -116,69 +148,94 @@ impl Mirror {
             .get_name(name)
             .ok_or_else(|| failed(git2::Error::from_str("the file is gone")))?;
         let blob = self.git.find_blob(entry.id()).map_err(failed)?;
-        if blob.size() > MAX_FILE {
-            return Err(failed(git2::Error::from_str(
-                "the file is larger than 8 MiB",
-            )));
+        let size = blob.size();
+        if size > MAX_FILE {
+            return Ok(Err(TooLarge { size }));
         }
-        Ok(blob.content().to_vec())
+        Ok(Ok(blob.content().to_vec()))
     }
 
     /// Walks two trees side by side and goes only where they differ.
     fn walk(
         &self,
         base: Option<&Tree<'_>>,
-        head: &Tree<'_>,
+        head: Option<&Tree<'_>>,
         path: &str,
         depth: usize,
-        found: &mut Vec<RecipeTree>,
+        changes: &mut Changes,
     ) -> Result<(), Error> {
-        if base.is_some_and(|base| base.id() == head.id()) {
+        if base.map(Tree::id) == head.map(Tree::id) {
             return Ok(());
         }
-        if recipe_name(head).is_some() {
-            let folder = if path.is_empty() { "." } else { path };
-            match folder.parse() {
-                Ok(folder) => found.push(RecipeTree {
-                    folder,
-                    tree: tree_sha(head.id()),
-                }),
-                Err(error) => tracing::warn!(%error, "a recipe's folder is passed over"),
-            }
-        }
+        Self::note(base, head, path, changes);
         if depth == MAX_DEPTH {
             tracing::warn!(path, "folders deeper than {MAX_DEPTH} are not searched");
             return Ok(());
         }
-        for entry in head {
-            let (Some(ObjectType::Tree), Ok(name)) = (entry.kind(), entry.name()) else {
-                continue;
-            };
-            let before = base
-                .and_then(|base| base.get_name(name))
-                .and_then(|before| self.git.find_tree(before.id()).ok());
-            if before
-                .as_ref()
-                .is_some_and(|before| before.id() == entry.id())
-            {
+        let mut names = folders(head);
+        names.extend(folders(base));
+        for name in names {
+            let (before, after) = (find_folder(base, &name), find_folder(head, &name));
+            if before == after {
                 continue;
             }
-            let tree = self
-                .git
-                .find_tree(entry.id())
-                .map_err(|source| Error::Read {
-                    what: entry.id().to_string(),
-                    source,
-                })?;
+            let before = before.map(|id| self.tree(id)).transpose()?;
+            let after = after.map(|id| self.tree(id)).transpose()?;
             let below = if path.is_empty() {
-                name.to_owned()
+                name
             } else {
                 format!("{path}/{name}")
             };
-            self.walk(before.as_ref(), &tree, &below, depth + 1, found)?;
+            self.walk(before.as_ref(), after.as_ref(), &below, depth + 1, changes)?;
         }
         Ok(())
     }
+
+    /// Writes down what became of the recipe that lies directly in a folder, if there is one.
+    fn note(base: Option<&Tree<'_>>, head: Option<&Tree<'_>>, path: &str, changes: &mut Changes) {
+        let is_recipe = |tree: &&Tree<'_>| recipe_name(tree).is_some();
+        let (before, after) = (base.filter(is_recipe), head.filter(is_recipe));
+        if before.is_none() && after.is_none() {
+            return;
+        }
+        let folder = if path.is_empty() { "." } else { path };
+        let folder: RecipeFolder = match folder.parse() {
+            Ok(folder) => folder,
+            Err(error) => {
+                tracing::warn!(%error, "a recipe's folder is passed over");
+                return;
+            }
+        };
+        match after {
+            Some(tree) => changes.changed.push(RecipeTree {
+                folder,
+                tree: tree_sha(tree.id()),
+            }),
+            None => changes.removed.push(folder),
+        }
+    }
+
+    fn tree(&self, id: Oid) -> Result<Tree<'_>, Error> {
+        self.git.find_tree(id).map_err(|source| Error::Read {
+            what: id.to_string(),
+            source,
+        })
+    }
+}
+
+/// The folder of this name in a tree; none when there is none, or it is something else.
+fn find_folder(tree: Option<&Tree<'_>>, name: &str) -> Option<Oid> {
+    let entry = tree?.get_name(name)?;
+    (entry.kind() == Some(ObjectType::Tree)).then(|| entry.id())
+}
+
+/// The names of a tree's folders.
+fn folders(tree: Option<&Tree<'_>>) -> BTreeSet<String> {
+    let entries = tree.into_iter().flat_map(Tree::iter);
+    entries
+        .filter(|entry| entry.kind() == Some(ObjectType::Tree))
+        .filter_map(|entry| entry.name().ok().map(str::to_owned))
+        .collect()
 }
 
 /// The name of the recipe's file in a tree.

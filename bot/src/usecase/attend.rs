@@ -286,7 +286,10 @@ impl Summit {
         let Some(files) = self.recipe_files(build).await else {
             return 1;
         };
-        let recipe = String::from_utf8_lossy(&files.recipe);
+        let Ok(recipe) = &files.recipe else {
+            return 1;
+        };
+        let recipe = String::from_utf8_lossy(recipe);
         let found = recipe.lines().position(|line| line.contains(&text));
         found
             .and_then(|line| u32::try_from(line + 1).ok())

@@ -3,19 +3,18 @@
 //! Only the present counts. Whatever events came, doubled, late or not at all, the end is the same:
 //! the difference between what was planned and what is there is planned.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use api::id::{BuildId, CommitSha};
+use api::id::{BuildId, CommitSha, RecipeFolder};
 use futures_util::StreamExt as _;
 use moss_db::RwTxn;
 
-use super::rebuild;
 use super::{Backoff, Summit, channel, read};
 use crate::db::{ChangeError, Look, Repository, Tables, look_key};
 use crate::domain::build::{Build, By, Event, State, Target};
 use crate::domain::name::RepositoryId;
-use crate::domain::plan::{self, Again, Candidate, Frame};
+use crate::domain::plan::{self, Again, Candidate, Conflict, Frame, Others};
 use crate::git;
 use crate::github::{self, Pull};
 
@@ -60,6 +59,13 @@ pub(super) async fn work(summit: Arc<Summit>) {
     }
 }
 
+/// What a look compares.
+struct Span {
+    base: Option<CommitSha>,
+    head: CommitSha,
+    conflict: Option<Conflict>,
+}
+
 enum Seen {
     Nothing,
     All,
@@ -69,6 +75,9 @@ enum Seen {
 /// What a look found.
 struct Found {
     candidates: Vec<Candidate>,
+    /// The folders of recipes that are no more.
+    removed: Vec<RecipeFolder>,
+    conflict: Option<Conflict>,
     head: CommitSha,
     source_date_epoch: i64,
     /// True when the target was never planned, so that only what the channel lacks is built.
@@ -159,8 +168,11 @@ impl Summit {
                 let Some(head) = mirror.find_ref(git_ref)? else {
                     return Ok(None);
                 };
-                let base = planned.filter(|planned| mirror.has(*planned));
-                Ok((planned != Some(head)).then_some((base, head)))
+                Ok((planned != Some(head)).then(|| Span {
+                    base: planned.filter(|planned| mirror.has(*planned)),
+                    head,
+                    conflict: None,
+                }))
             })
             .await?;
         let Some(found) = found else {
@@ -186,6 +198,7 @@ impl Summit {
         let unapproved = self.unapproved(repository, &pull).await?;
         let base_ref = format!("refs/heads/{}", pull.base.branch);
         let refs = vec![look.target.git_ref(), base_ref.clone()];
+        let branch = pull.base.branch;
         let found = self
             .fetch_and_compare(look, repository, refs, move |mirror, git_ref| {
                 let Some(head) = mirror.find_ref(git_ref)? else {
@@ -194,8 +207,19 @@ impl Summit {
                 let Some(tip) = mirror.find_ref(&base_ref)? else {
                     return Ok(None);
                 };
-                let base = mirror.find_merge_base(tip, head)?;
-                Ok((planned != Some(head)).then_some((base, head)))
+                if planned == Some(head) {
+                    return Ok(None);
+                }
+                let conflict = mirror.find_conflicts(tip, head)?;
+                Ok(Some(Span {
+                    base: mirror.find_merge_base(tip, head)?,
+                    head,
+                    conflict: conflict.map(|found| Conflict {
+                        branch,
+                        paths: found.paths,
+                        count: found.count,
+                    }),
+                }))
             })
             .await?;
         let Some(mut found) = found else {
@@ -237,12 +261,7 @@ impl Summit {
         look: &Look,
         repository: &Repository,
         refs: Vec<String>,
-        compare: impl FnOnce(
-            &git::Mirror,
-            &str,
-        ) -> Result<Option<(Option<CommitSha>, CommitSha)>, git::Error>
-        + Send
-        + 'static,
+        compare: impl FnOnce(&git::Mirror, &str) -> Result<Option<Span>, git::Error> + Send + 'static,
     ) -> Result<Option<Found>, Error> {
         let token = self
             .app
@@ -252,17 +271,20 @@ impl Summit {
         let work = move || {
             let mirror = mirrors.open(look.repository)?;
             mirror.fetch(&row.clone_url, Some(&token), &refs)?;
-            let Some((base, head)) = compare(&mirror, &look.target.git_ref())? else {
+            let Some(span) = compare(&mirror, &look.target.git_ref())? else {
                 return Ok(None);
             };
-            let changed = mirror.changed_recipes(base, head)?;
+            let head = span.head;
+            let changes = mirror.changed_recipes(span.base, head)?;
             let kept = format!("{}/{head}", look.target.git_ref().replace('/', "-"));
             mirror.keep(&kept, head)?;
             Ok(Some(Found {
-                candidates: read::candidates(&mirror, &row, head, changed)?,
+                candidates: read::candidates(&mirror, &row, head, changes.changed)?,
+                removed: changes.removed,
+                conflict: span.conflict,
                 head,
                 source_date_epoch: mirror.author_time(head)?,
-                first: base.is_none(),
+                first: span.base.is_none(),
             }))
         };
         tokio::task::spawn_blocking(work)
@@ -291,6 +313,7 @@ impl Summit {
             now: self.clock.now(),
             again: Again::No,
             unapproved,
+            conflict: found.conflict,
         };
         let tables = self.tables.clone();
         let look = look.clone();
@@ -301,7 +324,11 @@ impl Summit {
                 if tables.planned.find(txn, &key)? != base {
                     return Ok(());
                 }
-                commit_plan(&tables, txn, &frame, found.candidates, &released)?;
+                let changes = Changes {
+                    candidates: found.candidates,
+                    removed: found.removed,
+                };
+                commit_plan(&tables, txn, &frame, changes, &released)?;
                 tables.planned.put(txn, &key, &frame.commit)?;
                 done(&tables, txn, &look)
             })
@@ -389,34 +416,31 @@ fn give_up(
     }
 }
 
+/// What a plan is made of.
+struct Changes {
+    candidates: Vec<Candidate>,
+    removed: Vec<RecipeFolder>,
+}
+
 /// Writes the builds of a plan, and lets them take the place of older ones.
 fn commit_plan(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
     frame: &Frame,
-    candidates: Vec<Candidate>,
+    changes: Changes,
     released: &HashMap<String, u64>,
 ) -> Result<(), ChangeError> {
-    let before = of_target(tables, txn, frame.repository, &frame.target)?;
-    let planned: HashMap<String, BuildId> = candidates
-        .iter()
-        .map(|candidate| (candidate.folder.to_string(), candidate.id))
-        .collect();
-    // A pull request is planned whole from its base each time; a branch goes on from what was.
-    let replaced = |build: &&Build| {
-        planned.contains_key(build.folder.as_str()) || !frame.target.is_published()
-    };
-    let (old, kept): (Vec<&Build>, Vec<&Build>) = before.iter().partition(replaced);
-    let elsewhere = tables.active_builds(txn)?;
-    let under_way: Vec<Build> = if frame.target.is_published() {
-        let others = elsewhere
-            .into_iter()
-            .filter(|build| build.target.is_published() && build.repository != frame.repository);
-        kept.into_iter().cloned().chain(others).collect()
+    let mut places: HashMap<RecipeFolder, Option<BuildId>> = HashMap::new();
+    places.extend(changes.removed.into_iter().map(|folder| (folder, None)));
+    let candidates = changes.candidates.iter();
+    places.extend(candidates.map(|new| (new.folder.clone(), Some(new.id))));
+    let others = if frame.target.is_published() {
+        others(tables, txn, frame, &places)?
     } else {
-        Vec::new()
+        Others::default()
     };
-    let builds = plan::plan(candidates, frame, &under_way, released);
+    let before = of_target(tables, txn, frame.repository, &frame.target)?;
+    let builds = plan::plan(changes.candidates, frame, &others, released);
     tracing::info!(
         repository.id = %frame.repository,
         target = %frame.target,
@@ -427,41 +451,79 @@ fn commit_plan(
     for build in &builds {
         tables.builds.put(txn, &build.id, build)?;
     }
-    for build in old {
-        let by = planned.get(build.folder.as_str()).copied();
-        give_up(tables, txn, build, Event::Superseded { by }, frame.now)?;
-    }
-    if frame.target.is_published() {
-        take_places(tables, txn, frame, &builds)?;
+    for build in before {
+        let by = match places.get(&build.folder) {
+            Some(by) => *by,
+            // A pull request is planned whole from its base each time; a branch goes on from what
+            // was.
+            None if frame.target.is_published() => continue,
+            None => None,
+        };
+        give_up(tables, txn, &build, Event::Superseded { by }, frame.now)?;
     }
     Ok(())
 }
 
-/// What waited for an older build of a recipe waits for the new one.
-fn take_places(
+/// What a plan of a branch has to fit in with. `places` says by which new build a folder's builds
+/// are replaced; by none when the recipe is gone.
+fn others(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &RwTxn<'_>,
     frame: &Frame,
-    builds: &[Build],
-) -> Result<(), ChangeError> {
-    for build in builds {
-        let key = (
-            frame.repository.number(),
-            frame.target.git_ref(),
-            build.folder.to_string(),
-        );
-        let older: Vec<BuildId> = tables
-            .builds_by_folder
-            .keys(txn, &key)?
-            .collect::<Result<Vec<_>, moss_db::Error>>()?;
-        for old in older.into_iter().filter(|old| *old != build.id) {
-            let unsuccessful = tables.builds.find(txn, &old)?.is_some_and(|old| {
-                !old.is_success() && !matches!(old.state, State::Publishing { .. })
-            });
-            if unsuccessful {
-                rebuild::replace(tables, txn, old, build.id)?;
-            }
+    places: &HashMap<RecipeFolder, Option<BuildId>>,
+) -> Result<Others, moss_db::Error> {
+    let place = |build: &Build| {
+        let here = build.repository == frame.repository && build.target == frame.target;
+        places.get(&build.folder).filter(|_| here)
+    };
+    let mut builds = tables.active_builds(txn)?;
+    builds.retain(|build| build.target.is_published() && place(build).is_none());
+    let known: HashSet<BuildId> = builds.iter().map(|build| build.id).collect();
+    let named: BTreeSet<BuildId> = builds
+        .iter()
+        .flat_map(|build| build.after.iter().chain(&build.cycle))
+        .filter(|id| !known.contains(*id))
+        .copied()
+        .collect();
+    let mut replaced = HashMap::new();
+    // In the order of their ids, so that the newest is kept.
+    for id in named {
+        let Some(build) = tables.builds.find(txn, &id)? else {
+            continue;
+        };
+        match place(&build) {
+            Some(Some(new)) => drop(replaced.insert(*new, build)),
+            Some(None) => {}
+            None if stands_in_the_way(&build) => builds.push(build),
+            None => {}
         }
     }
-    Ok(())
+    Ok(Others { builds, replaced })
 }
+
+/// True for a build that ended without success and whose place no other took.
+fn stands_in_the_way(build: &Build) -> bool {
+    match &build.state {
+        State::Failed(_)
+        | State::Cancelled {
+            by: By::PullClosed | By::Person { .. },
+            ..
+        } => true,
+        State::Cancelled {
+            by: By::AlreadyPublished { .. },
+            ..
+        }
+        | State::Superseded { .. }
+        | State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Publishing { .. }
+        | State::Published { .. }
+        | State::Held { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

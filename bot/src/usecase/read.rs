@@ -74,8 +74,12 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
         message,
         annotations,
     };
-    let text = std::str::from_utf8(&files.recipe).map_err(|error| {
-        let line = files.recipe[..error.valid_up_to()]
+    let recipe = files.recipe.as_ref().map_err(|error| {
+        let message = format!("{} is not read: {error}", files.path);
+        unreadable(message, Vec::new())
+    })?;
+    let text = std::str::from_utf8(recipe).map_err(|error| {
+        let line = recipe[..error.valid_up_to()]
             .iter()
             .filter(|b| **b == b'\n')
             .count()

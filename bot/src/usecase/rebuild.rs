@@ -5,8 +5,8 @@ use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
-use crate::db::Tables;
-use crate::domain::build::{Build, By, FailureKind, Hold, Shown, State};
+use crate::db::{ChangeError, Tables};
+use crate::domain::build::{Build, By, Event, FailureKind, Hold, Shown, State};
 use crate::domain::name::RepositoryId;
 
 /// What building again came to.
@@ -31,10 +31,11 @@ pub fn one(
     if !is_rebuildable(build) || !is_newest(tables, txn, build)? {
         return Ok(None);
     }
+    let id = BuildId::new();
     let new = Build {
-        id: BuildId::new(),
+        id,
         created_at: now,
-        cycle: Vec::new(),
+        cycle: remaining_cycle(tables, txn, build, id)?,
         attempts: 0,
         seq: 1,
         state: State::Planned,
@@ -44,14 +45,43 @@ pub fn one(
     tables.builds.put(txn, &new.id, &new)?;
     replace(tables, txn, build.id, new.id)?;
     if let State::Held { .. } = &build.state {
-        let event = crate::domain::build::Event::Superseded { by: Some(new.id) };
-        // A held build takes it always.
-        let _ = tables.change(txn, build.id, event, now);
+        let event = Event::Superseded { by: Some(new.id) };
+        match tables.change(txn, build.id, event, now) {
+            Ok(_) => {}
+            Err(ChangeError::Storage(error)) => return Err(error),
+            // A held build takes it always.
+            Err(error @ (ChangeError::Unknown(_) | ChangeError::Illegal(_))) => {
+                tracing::error!(%error, "a held build was not superseded");
+            }
+        }
     }
     Ok(Some(new.id))
 }
 
-/// Builds again what did not succeed at a head; when all did, all of it.
+/// The cycle of `build` with `new` in its place, as long as members wait to be imported with it.
+fn remaining_cycle(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    build: &Build,
+    new: BuildId,
+) -> Result<Vec<BuildId>, Error> {
+    for member in build.cycle.iter().filter(|member| **member != build.id) {
+        let waits = tables
+            .builds
+            .find(txn, member)?
+            .is_some_and(|member| !member.is_settled());
+        if waits {
+            let cycle = build.cycle.iter();
+            return Ok(cycle
+                .map(|member| if *member == build.id { new } else { *member })
+                .collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Builds again what did not succeed at a head; when all did, all of it. Only the newest build of
+/// each recipe counts.
 ///
 /// # Errors
 /// When the database fails.
@@ -62,11 +92,17 @@ pub fn head(
     commit: CommitSha,
     now: Timestamp,
 ) -> Result<Rebuilt, Error> {
-    let builds: Vec<Build> = tables
+    let all: Vec<Build> = tables
         .builds
         .find_by(txn, &tables.builds_by_head, &(repository.number(), commit))?
         .map(|row| Ok(row?.1))
         .collect::<Result<_, Error>>()?;
+    let mut builds = Vec::with_capacity(all.len());
+    for build in all {
+        if is_newest(tables, txn, &build)? {
+            builds.push(build);
+        }
+    }
     let unsuccessful: Vec<&Build> = builds.iter().filter(|build| !build.is_success()).collect();
     let chosen: Vec<&Build> = if unsuccessful.is_empty() {
         builds.iter().collect()
@@ -84,7 +120,7 @@ pub fn head(
     })
 }
 
-/// Lets every build that comes after `old` come after `new`.
+/// Lets every build that comes after `old`, or shares a cycle with it, do so with `new`.
 ///
 /// # Errors
 /// When the database fails.
@@ -95,12 +131,14 @@ pub fn replace(
     new: BuildId,
 ) -> Result<(), Error> {
     for mut build in tables.active_builds(txn)? {
-        if build.id != new && build.after.contains(&old) {
-            for before in &mut build.after {
-                if *before == old {
-                    *before = new;
-                }
+        let mut changed = false;
+        for other in build.after.iter_mut().chain(&mut build.cycle) {
+            if *other == old && build.id != new {
+                *other = new;
+                changed = true;
             }
+        }
+        if changed {
             tables.builds.put(txn, &build.id, &build)?;
         }
     }
@@ -152,3 +190,6 @@ fn is_newest(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Er
     }
     Ok(newest == Some(build.id))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Brings every build that no builder has to where the builds before it say it should be, and
 //! begins imports.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use api::id::{BuildId, ImportId};
@@ -127,24 +127,24 @@ fn find(tables: &Tables, txn: &moss_db::RoTxn<'_>, id: BuildId) -> Option<Build>
 
 /// The groups of builds that can be imported: each alone, a cycle's members together.
 fn publishable(active: &[Build]) -> Vec<Vec<BuildId>> {
-    let by_id: HashMap<BuildId, &Build> = active.iter().map(|build| (build.id, build)).collect();
+    let built: HashSet<BuildId> = active
+        .iter()
+        .filter(|build| matches!(build.state, State::Built(_)) && build.target.is_published())
+        .map(|build| build.id)
+        .collect();
+    let mut taken = HashSet::new();
     let mut groups = Vec::new();
-    for build in active {
-        if !matches!(build.state, State::Built(_)) || !build.target.is_published() {
-            continue;
-        }
-        if build.cycle.is_empty() {
-            groups.push(vec![build.id]);
-            continue;
-        }
-        // The first member speaks for all of them.
-        let all_built = build.cycle.iter().all(|member| {
-            by_id
-                .get(member)
-                .is_some_and(|member| matches!(member.state, State::Built(_)))
-        });
-        if all_built && build.cycle.first() == Some(&build.id) {
-            groups.push(build.cycle.clone());
+    for build in active.iter().filter(|build| built.contains(&build.id)) {
+        let group = match build.cycle.as_slice() {
+            [] => vec![build.id],
+            members => members.to_vec(),
+        };
+        if group
+            .iter()
+            .all(|member| built.contains(member) && !taken.contains(member))
+        {
+            taken.extend(group.iter().copied());
+            groups.push(group);
         }
     }
     groups

@@ -1,0 +1,205 @@
+use api::id::Sha256;
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::build::example::{at, build, every_state, id, main, pull};
+use crate::domain::build::{By, Progress};
+
+pub(crate) struct Store {
+    pub(crate) env: Environment,
+    pub(crate) tables: Tables,
+    _folder: TempDir,
+}
+
+/// A database of its own.
+pub(crate) fn store() -> Store {
+    let folder = tempfile::tempdir().unwrap();
+    let (env, tables) = Tables::open(folder.path()).unwrap();
+    Store {
+        env,
+        tables,
+        _folder: folder,
+    }
+}
+
+impl Store {
+    pub(crate) fn put(&self, builds: &[&Build]) {
+        self.env
+            .write(|txn| {
+                for build in builds {
+                    self.tables.builds.put(txn, &build.id, build)?;
+                }
+                Ok::<_, Error>(())
+            })
+            .unwrap();
+    }
+
+    pub(crate) fn find(&self, id: BuildId) -> Build {
+        let found = self.env.read(|txn| self.tables.builds.find(txn, &id));
+        found.unwrap().unwrap()
+    }
+
+    pub(crate) fn active(&self) -> Vec<Build> {
+        self.env.read(|txn| self.tables.active_builds(txn)).unwrap()
+    }
+
+    pub(crate) fn outbox(&self) -> Vec<Effect> {
+        self.env
+            .read(|txn| {
+                let rows = self.tables.outbox.iter(txn)?;
+                rows.map(|row| Ok(row?.1)).collect::<Result<_, Error>>()
+            })
+            .unwrap()
+    }
+
+    fn change(&self, id: BuildId, event: Event) -> Result<Build, ChangeError> {
+        self.env
+            .write(|txn| self.tables.change(txn, id, event, at(100)))
+    }
+}
+
+fn order() -> attempt::Order {
+    attempt::Order {
+        recipe: "nano".parse().unwrap(),
+        folder: "nano".parse().unwrap(),
+        clone_url: "https://example.org/nano.git".parse().unwrap(),
+        credentials: None,
+        git_ref: "refs/heads/main".to_owned(),
+        commit: CommitSha::from_bytes([1; 20]),
+        profile: "default".parse().unwrap(),
+        architecture: "x86_64".parse().unwrap(),
+        build_release: 1,
+        source_date_epoch: 1,
+        closure: Vec::new(),
+        host_needs: Vec::new(),
+        limits: attempt::Limits::default(),
+        lease_seconds: 60,
+        report_to: None,
+    }
+}
+
+#[test]
+fn a_change_commits_state_and_effects_together() {
+    let store = store();
+    let mut building = build(1, "nano");
+    building.attempts = 1;
+    building.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Ordered,
+        since: at(0),
+    };
+    store.put(&[&building]);
+    let attempt = AttemptId::new(id(1), 1);
+    let keep = |txn: &mut RwTxn<'_>| store.tables.orders.put(txn, &attempt, &order());
+    store.env.write(keep).unwrap();
+    let after = store
+        .change(id(1), Event::Cancelled(By::PullClosed))
+        .unwrap();
+    assert_eq!(store.find(id(1)), after);
+    assert_eq!(
+        store.outbox(),
+        [Effect::Cancel {
+            builder: "avalanche-1".parse().unwrap(),
+            attempt,
+        }]
+    );
+    // The order of an attempt that is over is not sent any more.
+    let kept = store
+        .env
+        .read(|txn| store.tables.orders.contains(txn, &attempt));
+    assert!(!kept.unwrap());
+    assert_eq!(store.active(), []);
+}
+
+#[test]
+fn a_refused_change_leaves_nothing_behind() {
+    let store = store();
+    store.put(&[&build(1, "nano")]);
+    let import = api::id::ImportId::from_bytes([1; 16]);
+    assert!(matches!(
+        store.change(id(1), Event::ImportBegun { import }),
+        Err(ChangeError::Illegal(_))
+    ));
+    assert!(matches!(
+        store.change(id(2), Event::Ready),
+        Err(ChangeError::Unknown(_))
+    ));
+    assert_eq!(store.find(id(1)), build(1, "nano"));
+    assert_eq!(store.outbox(), []);
+}
+
+/// Every index agrees with its rows, whatever the rows are and become.
+#[test]
+fn indexes_follow_the_rows() {
+    let store = store();
+    let mut active = Vec::new();
+    for (number, (_, mut build)) in (1..).zip(every_state()) {
+        build.id = id(number);
+        if !build.is_settled() {
+            active.push(build.id);
+        }
+        store.put(&[&build]);
+        build.shown.seq = build.seq;
+        if number % 2 == 0 {
+            store.put(&[&build]);
+        }
+    }
+    let found: Vec<BuildId> = store.active().iter().map(|build| build.id).collect();
+    assert_eq!(found, active);
+    store
+        .env
+        .read(|txn| {
+            assert_eq!(store.tables.builds.check(txn)?, []);
+            let unshown = store.tables.builds_unshown.keys(txn, &0)?;
+            for id in unshown {
+                assert_eq!(id?.as_bytes()[15] % 2, 1);
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn builds_of_one_folder_do_not_mix_with_others() {
+    let store = store();
+    let first = build(1, "nano");
+    let mut longer = build(2, "nano-extra");
+    longer.folder = "nano/extra".parse().unwrap();
+    let mut pulled = build(3, "nano");
+    pulled.target = pull();
+    let mut elsewhere = build(4, "nano");
+    elsewhere.repository = RepositoryId::new(2);
+    let newer = build(5, "nano");
+    store.put(&[&first, &longer, &pulled, &elsewhere, &newer]);
+    let key = (1, main().git_ref(), "nano".to_owned());
+    let found: Vec<BuildId> = store
+        .env
+        .read(|txn| store.tables.builds_by_folder.keys(txn, &key)?.collect())
+        .unwrap();
+    assert_eq!(found, [id(1), id(5)]);
+}
+
+/// A wish that comes in during a look is not taken away by that look.
+#[test]
+fn wishes_are_counted() {
+    let store = store();
+    let repository = RepositoryId::new(1);
+    for expected in 1..=3 {
+        let wish = |txn: &mut RwTxn<'_>| store.tables.wish(txn, repository, &main());
+        store.env.write(wish).unwrap();
+        let key = look_key(repository, &main());
+        let look = store.env.read(|txn| store.tables.looks.find(txn, &key));
+        assert_eq!(look.unwrap().unwrap().count, expected);
+    }
+}
+
+/// No row is written with what a later version could not read back.
+#[test]
+fn rows_survive_being_written() {
+    let store = store();
+    for (name, mut build) in every_state() {
+        build.shown.digest = Some(Sha256::of(b"x").to_string());
+        store.put(&[&build]);
+        assert_eq!(store.find(build.id), build, "{name}");
+    }
+}

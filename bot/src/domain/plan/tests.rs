@@ -1,0 +1,505 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::domain::build::example::{at, id, main, pull};
+
+fn frame() -> Frame {
+    Frame {
+        repository: RepositoryId::new(1),
+        target: main(),
+        commit: CommitSha::from_bytes([1; 20]),
+        source_date_epoch: 1_600_000_000,
+        now: at(0),
+        again: Again::No,
+        unapproved: None,
+        conflict: None,
+    }
+}
+
+fn recipe(number: u8, name: &str, needs: &[&str], provides: &[&str]) -> Candidate {
+    let mut provided: Vec<Provider> = provides.iter().map(|p| p.parse().unwrap()).collect();
+    provided.push(name.parse().unwrap());
+    Candidate {
+        id: id(number),
+        folder: format!("recipes/{name}").parse().unwrap(),
+        tree: TreeSha::from_bytes([number; 20]),
+        recipe: Ok(Described {
+            name: name.parse().unwrap(),
+            version: "1.0".to_owned(),
+            release: 2,
+            release_at: (format!("recipes/{name}/stone.yaml"), 5),
+            needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
+            provides: provided,
+            warnings: Vec::new(),
+        }),
+    }
+}
+
+fn unreadable(number: u8, name: &str) -> Candidate {
+    let mut candidate = recipe(number, name, &[], &[]);
+    candidate.recipe = Err(Unreadable {
+        name: name.parse().unwrap(),
+        message: "line 3: a value is missing".to_owned(),
+        annotations: vec![Annotation {
+            path: format!("recipes/{name}/stone.yaml"),
+            line: 3,
+            is_error: true,
+            title: "missing-value".to_owned(),
+            message: "a value is missing".to_owned(),
+        }],
+    });
+    candidate
+}
+
+fn plan_alone(candidates: Vec<Candidate>) -> HashMap<String, Build> {
+    plan_among(candidates, &Others::default())
+}
+
+fn plan_among(candidates: Vec<Candidate>, others: &Others) -> HashMap<String, Build> {
+    by_name(plan(candidates, &frame(), others, &HashMap::new()))
+}
+
+fn by_name(builds: Vec<Build>) -> HashMap<String, Build> {
+    let count = builds.len();
+    let map: HashMap<_, _> = builds
+        .into_iter()
+        .map(|b| (b.recipe.to_string(), b))
+        .collect();
+    assert_eq!(map.len(), count);
+    map
+}
+
+fn ids(numbers: &[u8]) -> Vec<BuildId> {
+    numbers.iter().copied().map(id).collect()
+}
+
+/// Fails when builds wait for each other, so that none of them could ever begin. Built ones wait
+/// for nothing.
+fn assert_all_can_begin<'a>(builds: impl IntoIterator<Item = &'a Build>) {
+    let builds: Vec<&Build> = builds.into_iter().collect();
+    let known: HashSet<BuildId> = builds.iter().map(|build| build.id).collect();
+    let is_ended = |build: &Build| build.state.is_final() || !is_unbegun(build);
+    let mut done: HashSet<BuildId> = builds
+        .iter()
+        .filter(|build| is_ended(build))
+        .map(|build| build.id)
+        .collect();
+    while let Some(next) = builds.iter().find(|build| {
+        let mut open = build
+            .after
+            .iter()
+            .filter(|on| known.contains(on) && !done.contains(on));
+        !done.contains(&build.id) && open.next().is_none()
+    }) {
+        done.insert(next.id);
+    }
+    assert_eq!(done, known, "some builds wait for each other");
+}
+
+fn is_unbegun(build: &Build) -> bool {
+    matches!(
+        build.state,
+        State::Planned | State::Waiting { .. } | State::Held { .. }
+    )
+}
+
+#[test]
+fn builds_come_after_what_provides_their_needs() {
+    let builds = plan_alone(vec![
+        recipe(
+            1,
+            "app",
+            &["pkgconfig(lib)", "tool", "binary(elsewhere)"],
+            &[],
+        ),
+        recipe(2, "lib", &["tool"], &["pkgconfig(lib)"]),
+        recipe(3, "tool", &[], &[]),
+    ]);
+    assert_eq!(builds["app"].after, ids(&[2, 3]));
+    assert_eq!(builds["lib"].after, ids(&[3]));
+    assert_eq!(builds["tool"].after, ids(&[]));
+    for build in builds.values() {
+        assert_eq!(build.state, State::Planned);
+        assert_eq!(build.cycle, ids(&[]));
+        assert_eq!(build.seq, 1);
+    }
+    assert_eq!(
+        builds["app"].needs,
+        ["pkgconfig(lib)", "tool", "binary(elsewhere)"]
+    );
+    assert_all_can_begin(builds.values());
+}
+
+/// The members of a cycle go one at a time, in a stable order, and know each other; what needs one
+/// of them waits for that one, and what all need comes before.
+#[test]
+fn cycles_are_chained() {
+    let builds = plan_alone(vec![
+        recipe(5, "user", &["gcc"], &[]),
+        recipe(2, "glibc", &["gcc", "headers"], &[]),
+        recipe(3, "gcc", &["binutils"], &[]),
+        recipe(4, "binutils", &["glibc"], &[]),
+        recipe(1, "headers", &[], &[]),
+    ]);
+    let cycle = ids(&[2, 3, 4]);
+    assert_eq!(builds["glibc"].after, ids(&[1]));
+    assert_eq!(builds["gcc"].after, ids(&[2]));
+    assert_eq!(builds["binutils"].after, ids(&[3]));
+    for member in ["glibc", "gcc", "binutils"] {
+        assert_eq!(builds[member].cycle, cycle);
+    }
+    assert_eq!(builds["user"].after, ids(&[3]));
+    assert_eq!(builds["user"].cycle, ids(&[]));
+    assert_all_can_begin(builds.values());
+}
+
+/// A recipe that needs what only itself provides is no cycle: the channel has to help.
+#[test]
+fn a_recipe_that_needs_itself_is_alone() {
+    let builds = plan_alone(vec![recipe(1, "go", &["go"], &[])]);
+    assert_eq!(builds["go"].after, ids(&[]));
+    assert_eq!(builds["go"].cycle, ids(&[]));
+}
+
+#[test]
+fn an_unreadable_recipe_fails_at_once_with_its_annotations() {
+    let builds = plan_alone(vec![
+        unreadable(1, "broken"),
+        recipe(2, "fine", &["broken"], &[]),
+    ]);
+    let State::Failed(failure) = &builds["broken"].state else {
+        panic!("{:?}", builds["broken"].state);
+    };
+    assert_eq!(failure.kind, FailureKind::Recipe);
+    assert_eq!(failure.annotations[0].line, 3);
+    assert_eq!(failure.message, "line 3: a value is missing");
+    assert_eq!(builds["fine"].state, State::Planned);
+}
+
+#[test]
+fn a_name_is_taken_by_the_first_folder() {
+    let mut second = recipe(2, "nano", &[], &[]);
+    second.folder = "z/nano".parse().unwrap();
+    let builds = plan(
+        vec![recipe(1, "nano", &[], &[]), second],
+        &frame(),
+        &Others::default(),
+        &HashMap::new(),
+    );
+    assert_eq!(builds[0].state, State::Planned);
+    let State::Failed(failure) = &builds[1].state else {
+        panic!("{:?}", builds[1].state);
+    };
+    assert_eq!(
+        failure.message,
+        "the name nano is taken by the recipe in recipes/nano"
+    );
+    assert_eq!(
+        (
+            failure.annotations[0].line,
+            failure.annotations[0].title.as_str()
+        ),
+        (5, "name-taken")
+    );
+}
+
+#[test]
+fn the_channels_release_decides_on_a_branch() {
+    let planned = |channel: Option<u64>, frame: &Frame| {
+        let released = channel
+            .map(|release| ("nano".to_owned(), release))
+            .into_iter()
+            .collect();
+        let mut builds = plan(
+            vec![recipe(1, "nano", &[], &[])],
+            frame,
+            &Others::default(),
+            &released,
+        );
+        builds.remove(0).state
+    };
+    let frame = frame();
+    assert_eq!(planned(None, &frame), State::Planned);
+    assert_eq!(planned(Some(1), &frame), State::Planned);
+    assert_eq!(
+        planned(Some(2), &frame),
+        State::Cancelled {
+            by: By::AlreadyPublished { release: 2 },
+            at: at(0)
+        }
+    );
+    let State::Failed(failure) = planned(Some(3), &frame) else {
+        panic!("a lower release was planned");
+    };
+    assert_eq!(
+        failure.message,
+        "release 2 is lower than 3, which is published already"
+    );
+    assert_eq!(failure.annotations[0].title, "release-lower");
+    // A person asked for the same release again.
+    let again = Frame {
+        again: Again::Yes,
+        ..frame.clone()
+    };
+    assert_eq!(planned(Some(2), &again), State::Planned);
+    // A pull request is built whatever the channel has.
+    for channel in [1, 2, 3] {
+        let pull = Frame {
+            target: pull(),
+            ..frame.clone()
+        };
+        assert_eq!(planned(Some(channel), &pull), State::Planned);
+    }
+}
+
+#[test]
+fn nothing_of_an_unapproved_author_is_run() {
+    let frame = Frame {
+        target: pull(),
+        unapproved: Some("stranger".to_owned()),
+        ..frame()
+    };
+    let candidates = vec![recipe(1, "nano", &[], &[]), unreadable(2, "broken")];
+    let builds = by_name(plan(
+        candidates,
+        &frame,
+        &Others::default(),
+        &HashMap::new(),
+    ));
+    assert_eq!(
+        builds["nano"].state,
+        State::Held {
+            by: Hold::Approval {
+                author: "stranger".to_owned()
+            },
+            since: at(0)
+        }
+    );
+    // Reading runs nothing, so that the mistake can be shown.
+    assert!(matches!(builds["broken"].state, State::Failed(_)));
+}
+
+#[test]
+fn a_merge_conflict_is_noted_on_every_readable_recipe() {
+    let frame = Frame {
+        target: pull(),
+        conflict: Some(Conflict {
+            branch: "main".to_owned(),
+            paths: vec!["a".to_owned(), "b".to_owned()],
+            count: 5,
+        }),
+        ..frame()
+    };
+    let candidates = vec![recipe(1, "nano", &[], &[]), unreadable(2, "broken")];
+    let builds = by_name(plan(
+        candidates,
+        &frame,
+        &Others::default(),
+        &HashMap::new(),
+    ));
+    let [warning] = builds["nano"].warnings.as_slice() else {
+        panic!("{:?}", builds["nano"].warnings);
+    };
+    assert_eq!(warning.title, "merge-conflict");
+    assert!(!warning.is_error);
+    assert_eq!(
+        warning.message,
+        "The pull request conflicts with main in a, b and 3 more. Its head is built as it is."
+    );
+    assert_eq!(builds["broken"].warnings, []);
+}
+
+/// A build as planned some time ago, in another state since.
+fn earlier(candidate: Candidate, state: State) -> Build {
+    let name = candidate
+        .folder
+        .as_str()
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .to_owned();
+    let mut build = plan_alone(vec![candidate]).remove(&name).unwrap();
+    build.state = state;
+    build
+}
+
+fn queued() -> State {
+    State::Queued {
+        since: at(0),
+        reason: None,
+    }
+}
+
+fn waiting(on: &[u8]) -> State {
+    State::Waiting { on: ids(on) }
+}
+
+fn among(builds: Vec<Build>) -> Others {
+    Others {
+        builds,
+        replaced: HashMap::new(),
+    }
+}
+
+/// A new build waits for one under way; that one, on its way to a builder, waits for nothing new.
+#[test]
+fn edges_to_builds_on_their_way_go_one_way() {
+    let lib = earlier(recipe(1, "lib", &["app"], &["pkgconfig(lib)"]), queued());
+    let builds = plan_among(
+        vec![recipe(2, "app", &["pkgconfig(lib)"], &[])],
+        &among(vec![lib]),
+    );
+    assert_eq!(builds.keys().collect::<Vec<_>>(), ["app"]);
+    assert_eq!(builds["app"].after, ids(&[1]));
+    assert_eq!(builds["app"].cycle, ids(&[]));
+}
+
+/// Two builds planned at different times must not come to wait for each other.
+#[test]
+fn builds_not_begun_are_ordered_anew() {
+    // `tool` waited for a `lib` that is replaced by one that needs `tool`.
+    let mut tool = earlier(recipe(1, "tool", &["lib"], &[]), waiting(&[9]));
+    tool.after = ids(&[9]);
+    let builds = plan_among(vec![recipe(2, "lib", &["tool"], &[])], &among(vec![tool]));
+    assert_eq!(builds["tool"].cycle, ids(&[1, 2]));
+    assert_eq!(builds["lib"].cycle, ids(&[1, 2]));
+    assert_eq!(builds["tool"].after, ids(&[]));
+    assert_eq!(builds["lib"].after, ids(&[1]));
+    assert_eq!(builds["tool"].state, waiting(&[9]));
+    assert_all_can_begin(builds.values());
+}
+
+#[test]
+fn what_is_not_changed_is_not_returned() {
+    let mut app = earlier(recipe(1, "app", &["lib"], &[]), waiting(&[2]));
+    app.after = ids(&[2]);
+    let lib = earlier(recipe(2, "lib", &[], &[]), queued());
+    let builds = plan_among(vec![recipe(3, "other", &[], &[])], &among(vec![app, lib]));
+    assert_eq!(builds.keys().collect::<Vec<_>>(), ["other"]);
+}
+
+/// What failed and is not built anew keeps holding what needs it.
+#[test]
+fn a_failed_build_stays_before_what_needs_it() {
+    let failed = State::Failed(Failure {
+        kind: FailureKind::Attempt,
+        phase: None,
+        message: String::new(),
+        annotations: Vec::new(),
+        at: at(0),
+    });
+    let lib = earlier(recipe(1, "lib", &[], &[]), failed);
+    let mut app = earlier(recipe(2, "app", &["lib"], &[]), waiting(&[1]));
+    app.after = ids(&[1]);
+    let builds = plan_among(
+        vec![recipe(3, "more", &["app"], &[])],
+        &among(vec![lib, app]),
+    );
+    assert_eq!(builds["more"].after, ids(&[2]));
+    assert!(
+        !builds.contains_key("app"),
+        "app still comes after lib alone"
+    );
+    assert!(!builds.contains_key("lib"), "what is over is not written");
+}
+
+/// When a new recipe is broken, what waited for the old build is held by the broken one.
+#[test]
+fn a_broken_successor_takes_the_place() {
+    let old = earlier(recipe(1, "lib", &[], &["pkgconfig(lib)"]), queued());
+    let mut app = earlier(recipe(2, "app", &["pkgconfig(lib)"], &[]), waiting(&[1]));
+    app.after = ids(&[1]);
+    let others = Others {
+        builds: vec![app],
+        replaced: HashMap::from([(id(3), old)]),
+    };
+    let builds = plan_among(vec![unreadable(3, "lib")], &others);
+    assert_eq!(builds["app"].after, ids(&[3]));
+}
+
+/// A cycle of which some members are built is completed by the member that is built anew.
+#[test]
+fn a_cycle_is_kept_over_a_new_member() {
+    let cycle = plan_alone(vec![
+        recipe(1, "glibc", &["gcc"], &[]),
+        recipe(2, "gcc", &["binutils"], &[]),
+        recipe(3, "binutils", &["glibc"], &[]),
+    ]);
+    let mut glibc = cycle["glibc"].clone();
+    glibc.state = State::Built(crate::domain::build::example::success());
+    let mut binutils = cycle["binutils"].clone();
+    binutils.state = waiting(&[2]);
+    // gcc is pushed again.
+    let others = among(vec![glibc.clone(), binutils]);
+    let builds = plan_among(vec![recipe(4, "gcc", &["binutils"], &[])], &others);
+    let expected = ids(&[1, 3, 4]);
+    for name in ["glibc", "binutils", "gcc"] {
+        assert_eq!(builds[name].cycle, expected, "{name}");
+    }
+    assert_eq!(builds["glibc"].state, glibc.state);
+    assert_eq!(builds["binutils"].after, ids(&[1]));
+    assert_eq!(builds["gcc"].after, ids(&[3]));
+    assert_all_can_begin(builds.values());
+    // gcc no longer needs binutils: nobody waits for the others any more.
+    let builds = plan_among(vec![recipe(4, "gcc", &[], &[])], &others);
+    assert_eq!(builds["glibc"].cycle, ids(&[]));
+    assert_eq!(builds["binutils"].cycle, ids(&[]));
+    assert_all_can_begin(builds.values());
+}
+
+/// A member that failed keeps its cycle together, whatever else is planned meanwhile.
+#[test]
+fn a_cycle_with_a_failed_member_is_not_torn() {
+    let cycle = plan_alone(vec![
+        recipe(1, "glibc", &["gcc"], &[]),
+        recipe(2, "gcc", &["glibc"], &[]),
+    ]);
+    let mut glibc = cycle["glibc"].clone();
+    glibc.state = State::Built(crate::domain::build::example::success());
+    let mut gcc = cycle["gcc"].clone();
+    gcc.state = State::Failed(crate::domain::build::example::failure(
+        FailureKind::Attempt,
+        None,
+    ));
+    let others = among(vec![glibc, gcc]);
+    let builds = plan_among(vec![recipe(3, "nano", &["gcc"], &[])], &others);
+    assert_eq!(builds.keys().collect::<Vec<_>>(), ["nano"]);
+    assert_eq!(builds["nano"].after, ids(&[2]));
+}
+
+proptest::proptest! {
+    /// Whatever needs whatever, and whenever it is planned: nobody waits for ever.
+    #[test]
+    fn nobody_waits_for_ever(
+        needs in proptest::collection::vec(proptest::collection::vec(0u8..8, 0..4), 8),
+        waves in proptest::collection::vec(proptest::collection::btree_set(0u8..8, 1..5), 1..5),
+        begun in proptest::collection::vec(0u8..8, 0..6),
+    ) {
+        let mut known: HashMap<String, Build> = HashMap::new();
+        let mut number = 0;
+        for (wave, folders) in waves.iter().enumerate() {
+            let mut candidates = Vec::new();
+            for folder in folders {
+                number += 1;
+                // What a recipe needs changes from wave to wave.
+                let texts: Vec<String> =
+                    needs[(usize::from(*folder) + wave) % 8].iter().map(|n| format!("r{n}")).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                known.remove(&format!("r{folder}"));
+                candidates.push(recipe(number, &format!("r{folder}"), &texts, &[]));
+            }
+            let others = among(known.values().cloned().collect());
+            known.extend(plan_among(candidates, &others));
+            assert_all_can_begin(known.values());
+            for member in known.values() {
+                for other in &member.cycle {
+                    let other = known.values().find(|build| build.id == *other);
+                    proptest::prop_assert_eq!(other.map(|build| &build.cycle), Some(&member.cycle));
+                }
+            }
+            if let Some(build) = begun.get(wave).and_then(|r| known.get_mut(&format!("r{r}"))) {
+                build.state = queued();
+            }
+        }
+    }
+}

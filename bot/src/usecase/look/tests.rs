@@ -1,0 +1,287 @@
+use api::id::{ServiceName, TreeSha};
+
+use super::*;
+use crate::db::tests::{Store, store};
+use crate::domain::build::example::{at, failure, id, main, pull, success};
+use crate::domain::build::{Effect, FailureKind, Progress};
+use crate::domain::plan::{Described, Unreadable};
+
+fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
+    Candidate {
+        id: id(number),
+        folder: name.parse().unwrap(),
+        tree: TreeSha::from_bytes([number; 20]),
+        recipe: Ok(Described {
+            name: name.parse().unwrap(),
+            version: "1".to_owned(),
+            release: 1,
+            release_at: (format!("{name}/stone.yaml"), 3),
+            needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
+            provides: vec![name.parse().unwrap()],
+            warnings: Vec::new(),
+        }),
+    }
+}
+
+fn frame(target: Target, head: u8) -> Frame {
+    Frame {
+        repository: RepositoryId::new(1),
+        target,
+        commit: CommitSha::from_bytes([head; 20]),
+        source_date_epoch: 1,
+        now: at(i64::from(head)),
+        again: Again::No,
+        unapproved: None,
+        conflict: None,
+    }
+}
+
+fn plan(store: &Store, frame: &Frame, candidates: Vec<Candidate>, removed: &[&str]) {
+    let removed = removed
+        .iter()
+        .map(|folder| folder.parse().unwrap())
+        .collect();
+    let changes = Changes {
+        candidates,
+        removed,
+    };
+    store
+        .env
+        .write(|txn| commit_plan(&store.tables, txn, frame, changes, &HashMap::new()))
+        .unwrap();
+    let inconsistencies = store.env.read(|txn| store.tables.builds.check(txn));
+    assert_eq!(inconsistencies.unwrap(), []);
+}
+
+fn set(store: &Store, number: u8, state: State) {
+    let mut build = store.find(id(number));
+    build.attempts = 1;
+    build.state = state;
+    store.put(&[&build]);
+}
+
+fn builder() -> ServiceName {
+    "avalanche-1".parse().unwrap()
+}
+
+fn building() -> State {
+    State::Building {
+        builder: builder(),
+        progress: Progress::Ordered,
+        since: at(0),
+    }
+}
+
+fn superseded(by: Option<u8>, head: u8) -> State {
+    State::Superseded {
+        by: by.map(id),
+        at: at(i64::from(head)),
+    }
+}
+
+#[test]
+fn a_newer_build_supersedes_the_older_one_of_its_folder() {
+    let store = store();
+    plan(
+        &store,
+        &frame(main(), 1),
+        vec![
+            recipe(1, "lib", &[]),
+            recipe(2, "app", &["lib"]),
+            recipe(3, "other", &[]),
+        ],
+        &[],
+    );
+    set(&store, 1, building());
+    plan(&store, &frame(main(), 2), vec![recipe(4, "lib", &[])], &[]);
+    assert_eq!(store.find(id(1)).state, superseded(Some(4), 2));
+    assert_eq!(
+        store.outbox(),
+        [Effect::Cancel {
+            builder: builder(),
+            attempt: api::id::AttemptId::new(id(1), 1)
+        }]
+    );
+    // What waited for the old one waits for the new one; the rest goes on.
+    assert_eq!(store.find(id(2)).after, [id(4)]);
+    assert_eq!(store.find(id(2)).state, State::Planned);
+    assert_eq!(store.find(id(3)).state, State::Planned);
+}
+
+/// What is being published may be seen already: it is published to the end, and the new build is
+/// published after it.
+#[test]
+fn a_build_that_is_being_published_goes_on() {
+    let store = store();
+    plan(&store, &frame(main(), 1), vec![recipe(1, "lib", &[])], &[]);
+    let import = api::id::ImportId::from_bytes([1; 16]);
+    let publishing = State::Publishing {
+        import,
+        built: success(),
+    };
+    set(&store, 1, publishing.clone());
+    plan(&store, &frame(main(), 2), vec![recipe(2, "lib", &[])], &[]);
+    assert_eq!(store.find(id(1)).state, publishing);
+    assert_eq!(store.find(id(2)).state, State::Planned);
+}
+
+#[test]
+fn dependents_of_a_failed_build_wait_for_its_successor() {
+    let store = store();
+    plan(
+        &store,
+        &frame(main(), 1),
+        vec![recipe(1, "lib", &[]), recipe(2, "app", &["lib"])],
+        &[],
+    );
+    set(
+        &store,
+        1,
+        State::Failed(failure(FailureKind::Attempt, None)),
+    );
+    // A push of something else leaves the order as it is.
+    plan(
+        &store,
+        &frame(main(), 2),
+        vec![recipe(3, "other", &[])],
+        &[],
+    );
+    assert_eq!(store.find(id(2)).after, [id(1)]);
+    plan(&store, &frame(main(), 3), vec![recipe(4, "lib", &[])], &[]);
+    assert_eq!(store.find(id(2)).after, [id(4)]);
+    // A failure is history: it is not superseded.
+    assert!(matches!(store.find(id(1)).state, State::Failed(_)));
+}
+
+#[test]
+fn a_broken_recipe_holds_what_needs_it() {
+    let store = store();
+    plan(
+        &store,
+        &frame(main(), 1),
+        vec![recipe(1, "lib", &[]), recipe(2, "app", &["lib"])],
+        &[],
+    );
+    let mut broken = recipe(3, "lib", &[]);
+    broken.recipe = Err(Unreadable {
+        name: "lib".parse().unwrap(),
+        message: "no".to_owned(),
+        annotations: Vec::new(),
+    });
+    plan(&store, &frame(main(), 2), vec![broken], &[]);
+    assert_eq!(store.find(id(2)).after, [id(3)]);
+    assert_eq!(store.find(id(1)).state, superseded(Some(3), 2));
+}
+
+#[test]
+fn a_recipe_that_is_gone_is_not_built() {
+    let store = store();
+    plan(
+        &store,
+        &frame(main(), 1),
+        vec![recipe(1, "lib", &[]), recipe(2, "app", &["lib"])],
+        &[],
+    );
+    plan(&store, &frame(main(), 2), vec![], &["lib"]);
+    assert_eq!(store.find(id(1)).state, superseded(None, 2));
+    assert_eq!(store.find(id(2)).after, []);
+    assert_eq!(store.find(id(2)).state, State::Planned);
+}
+
+/// A push that closes a cycle through builds of an earlier push leaves nobody waiting for ever.
+#[test]
+fn a_cycle_over_two_pushes_is_chained() {
+    let store = store();
+    plan(
+        &store,
+        &frame(main(), 1),
+        vec![recipe(1, "lib", &[]), recipe(2, "tool", &["lib"])],
+        &[],
+    );
+    plan(
+        &store,
+        &frame(main(), 2),
+        vec![recipe(3, "lib", &["tool"])],
+        &[],
+    );
+    let (tool, lib) = (store.find(id(2)), store.find(id(3)));
+    assert_eq!(tool.cycle, [id(2), id(3)]);
+    assert_eq!(lib.cycle, tool.cycle);
+    assert_eq!((tool.after, lib.after), (vec![], vec![id(2)]));
+}
+
+#[test]
+fn a_cycle_takes_a_member_that_is_pushed_again() {
+    let store = store();
+    let cycle = vec![recipe(1, "gcc", &["glibc"]), recipe(2, "glibc", &["gcc"])];
+    plan(&store, &frame(main(), 1), cycle, &[]);
+    set(&store, 1, State::Built(success()));
+    set(
+        &store,
+        2,
+        State::Failed(failure(FailureKind::Attempt, None)),
+    );
+    plan(
+        &store,
+        &frame(main(), 2),
+        vec![recipe(3, "other", &[])],
+        &[],
+    );
+    assert_eq!(store.find(id(1)).cycle, [id(1), id(2)]);
+    plan(
+        &store,
+        &frame(main(), 3),
+        vec![recipe(4, "glibc", &["gcc"])],
+        &[],
+    );
+    assert_eq!(store.find(id(1)).cycle, [id(1), id(4)]);
+    assert_eq!(store.find(id(4)).cycle, [id(1), id(4)]);
+    assert_eq!(store.find(id(4)).after, [id(1)]);
+}
+
+#[test]
+fn repositories_are_ordered_together_and_superseded_apart() {
+    let store = store();
+    plan(&store, &frame(main(), 1), vec![recipe(1, "lib", &[])], &[]);
+    let elsewhere = Frame {
+        repository: RepositoryId::new(2),
+        ..frame(main(), 2)
+    };
+    plan(
+        &store,
+        &elsewhere,
+        vec![recipe(2, "app", &["lib"]), recipe(3, "lib-more", &[])],
+        &[],
+    );
+    assert_eq!(store.find(id(2)).after, [id(1)]);
+    let same_folder = vec![recipe(4, "lib", &[])];
+    plan(&store, &elsewhere, same_folder, &[]);
+    assert_eq!(store.find(id(1)).state, State::Planned);
+}
+
+/// A pull request is planned whole from its base: what its older head had is over, and nothing of
+/// it touches the branch.
+#[test]
+fn a_pull_request_is_planned_whole() {
+    let store = store();
+    plan(&store, &frame(main(), 1), vec![recipe(1, "lib", &[])], &[]);
+    plan(
+        &store,
+        &frame(pull(), 2),
+        vec![recipe(2, "lib", &[]), recipe(3, "app", &["lib"])],
+        &[],
+    );
+    assert_eq!(store.find(id(3)).after, [id(2)]);
+    set(&store, 2, building());
+    plan(
+        &store,
+        &frame(pull(), 3),
+        vec![recipe(4, "app", &["lib"])],
+        &[],
+    );
+    assert_eq!(store.find(id(2)).state, superseded(None, 3));
+    assert_eq!(store.find(id(3)).state, superseded(Some(4), 3));
+    assert_eq!(store.find(id(4)).after, []);
+    assert_eq!(store.find(id(1)).state, State::Planned);
+    assert_eq!(store.active().len(), 2);
+}

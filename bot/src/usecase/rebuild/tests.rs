@@ -1,0 +1,244 @@
+use super::*;
+use crate::db::tests::{Store, store};
+use crate::domain::build::Progress;
+use crate::domain::build::example::{at, build, failure, id, main, pull, success};
+
+fn again(store: &Store, build: &Build) -> Option<BuildId> {
+    store
+        .env
+        .write(|txn| one(&store.tables, txn, build, at(100)))
+        .unwrap()
+}
+
+fn head_again(store: &Store) -> Rebuilt {
+    let commit = build(1, "x").commit;
+    store
+        .env
+        .write(|txn| head(&store.tables, txn, RepositoryId::new(1), commit, at(100)))
+        .unwrap()
+}
+
+fn in_state(number: u8, recipe: &str, state: State) -> Build {
+    let mut build = build(number, recipe);
+    build.state = state;
+    build
+}
+
+fn failed(number: u8, recipe: &str) -> Build {
+    let mut build = in_state(
+        number,
+        recipe,
+        State::Failed(failure(FailureKind::Attempt, None)),
+    );
+    build.attempts = 2;
+    build.seq = 9;
+    build.shown.seq = 9;
+    build
+}
+
+fn published(number: u8, recipe: &str) -> Build {
+    let history = "h1".parse().unwrap();
+    in_state(number, recipe, State::Published { history, at: at(9) })
+}
+
+#[test]
+fn a_new_build_takes_the_place_of_a_failed_one() {
+    let store = store();
+    let old = failed(1, "lib");
+    let hold = Hold::Build {
+        build: id(1),
+        recipe: "lib".to_owned(),
+    };
+    let mut dependent = in_state(
+        2,
+        "app",
+        State::Held {
+            by: hold,
+            since: at(0),
+        },
+    );
+    dependent.after = vec![id(3), id(1)];
+    store.put(&[&old, &dependent]);
+    let new = again(&store, &old).unwrap();
+    assert_eq!(store.find(id(2)).after, [id(3), new]);
+    let new = store.find(new);
+    assert_eq!((new.state, new.attempts, new.seq), (State::Planned, 0, 1));
+    assert_eq!(
+        (new.tree, new.commit, new.shown.seq),
+        (old.tree, old.commit, 0)
+    );
+    assert_eq!(store.find(id(1)), old);
+    // Asked a second time, the old one is no longer the newest.
+    assert_eq!(again(&store, &old), None);
+}
+
+#[test]
+fn only_what_ended_is_built_again() {
+    let since = at(0);
+    for (state, expected) in [
+        (State::Planned, false),
+        (
+            State::Queued {
+                since,
+                reason: None,
+            },
+            false,
+        ),
+        (State::Failed(failure(FailureKind::Recipe, None)), false),
+        (State::Failed(failure(FailureKind::Lost, None)), true),
+        (State::Failed(failure(FailureKind::Refused, None)), true),
+        (
+            State::Held {
+                by: Hold::Approval {
+                    author: "x".to_owned(),
+                },
+                since,
+            },
+            false,
+        ),
+        (
+            State::Held {
+                by: Hold::Needs {
+                    missing: Vec::new(),
+                },
+                since,
+            },
+            true,
+        ),
+        (
+            State::Cancelled {
+                by: By::PullClosed,
+                at: since,
+            },
+            true,
+        ),
+        (
+            State::Superseded {
+                by: None,
+                at: since,
+            },
+            false,
+        ),
+        (State::Built(success()), false),
+    ] {
+        let store = store();
+        let build = in_state(1, "nano", state);
+        store.put(&[&build]);
+        assert_eq!(
+            again(&store, &build).is_some(),
+            expected,
+            "{:?}",
+            build.state
+        );
+    }
+    let store = store();
+    let mut pulled = in_state(1, "nano", State::Built(success()));
+    pulled.target = pull();
+    store.put(&[&pulled]);
+    assert!(again(&store, &pulled).is_some());
+}
+
+/// A held build waits no longer: its successor does.
+#[test]
+fn a_held_build_is_superseded() {
+    let store = store();
+    let by = Hold::Needs {
+        missing: vec!["binary(x)".to_owned()],
+    };
+    let held = in_state(1, "nano", State::Held { by, since: at(0) });
+    store.put(&[&held]);
+    let new = again(&store, &held).unwrap();
+    assert_eq!(
+        store.find(id(1)).state,
+        State::Superseded {
+            by: Some(new),
+            at: at(100)
+        }
+    );
+}
+
+#[test]
+fn a_head_is_built_again_where_it_did_not_succeed() {
+    let store = store();
+    store.put(&[&published(1, "fine"), &failed(2, "broken")]);
+    let Rebuilt::Builds(begun) = head_again(&store) else {
+        panic!("nothing was begun");
+    };
+    assert_eq!(begun.len(), 1);
+    assert_eq!(store.find(begun[0]).recipe.as_str(), "broken");
+    // It is under way now.
+    assert_eq!(head_again(&store), Rebuilt::Nothing);
+}
+
+/// A failure that was made good since does not count any more.
+#[test]
+fn a_head_that_succeeded_in_the_end_is_built_again_as_a_whole() {
+    let store = store();
+    store.put(&[
+        &failed(1, "nano"),
+        &published(2, "nano"),
+        &published(3, "lib"),
+    ]);
+    let Rebuilt::Builds(begun) = head_again(&store) else {
+        panic!("nothing was begun");
+    };
+    assert_eq!(begun.len(), 2);
+}
+
+#[test]
+fn an_unknown_head_has_nothing() {
+    assert_eq!(head_again(&store()), Rebuilt::Nothing);
+}
+
+/// The other members of a cycle wait to be imported with the one that is built again.
+#[test]
+fn a_cycle_is_completed_by_the_new_build() {
+    let cycle = vec![id(1), id(2), id(3)];
+    let member = |number, recipe: &str, state| {
+        let mut build = in_state(number, recipe, state);
+        build.cycle = cycle.clone();
+        build
+    };
+    let glibc = member(1, "glibc", State::Built(success()));
+    let gcc = member(2, "gcc", State::Failed(failure(FailureKind::Attempt, None)));
+    let mut binutils = member(3, "binutils", State::Waiting { on: vec![id(2)] });
+    binutils.after = vec![id(2)];
+    let store = store();
+    store.put(&[&glibc, &gcc, &binutils]);
+    let new = again(&store, &gcc).unwrap();
+    let expected = [id(1), new, id(3)];
+    for id in expected {
+        assert_eq!(store.find(id).cycle, expected);
+    }
+    assert_eq!(store.find(id(3)).after, [new]);
+    // Once all are published, one of them is built again alone.
+    let store = super::super::super::db::tests::store();
+    let mut members = [published(1, "glibc"), published(2, "gcc")];
+    for member in &mut members {
+        member.cycle = vec![id(1), id(2)];
+    }
+    store.put(&[&members[0], &members[1]]);
+    let new = again(&store, &members[1]).unwrap();
+    assert_eq!(store.find(new).cycle, []);
+}
+
+/// What is on its way to a builder still learns who its cycle is.
+#[test]
+fn replacing_reaches_builds_under_way() {
+    let store = store();
+    let mut building = build(2, "app");
+    building.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Ordered,
+        since: at(0),
+    };
+    building.target = main();
+    building.cycle = vec![id(1), id(2)];
+    let mut done = published(3, "done");
+    done.after = vec![id(1)];
+    store.put(&[&building, &done]);
+    let change = |txn: &mut RwTxn<'_>| replace(&store.tables, txn, id(1), id(9));
+    store.env.write(change).unwrap();
+    assert_eq!(store.find(id(2)).cycle, [id(9), id(2)]);
+    assert_eq!(store.find(id(3)).after, [id(1)]);
+}
