@@ -35,9 +35,9 @@ impl Document {
         self.tagged().into_iter().map(|block| block.tag).collect()
     }
 
-    /// True when the text holds a route, in a code span or before a parameter.
+    /// True when a code span of the text ends with a route, or goes on with a query only.
     pub(crate) fn mentions(&self, route: &str) -> bool {
-        ["`", "?", "/"]
+        ["`", "?"]
             .iter()
             .any(|end| self.text.contains(&format!(" {route}{end}")))
     }
@@ -65,24 +65,29 @@ impl Document {
     }
 }
 
-/// The paths that a router's source gives to `.route(…)` and `.nest_service(…)`. Parameters are all
-/// called `{id}`, as in the document, where they are ids; a catch-all is no route of its own.
+/// The paths that a router's source gives to `.route(…)`, and the files below those that it gives to
+/// `.nest_service(…)`. Ids are all called `{id}` in the document; a catch-all is no route of its own.
 pub(crate) fn routes(source: &str) -> Vec<String> {
     let source = read(source);
-    let calls = source
-        .split(".route(")
-        .chain(source.split(".nest_service("));
-    let mut routes: Vec<String> = calls
-        .filter_map(|call| call.trim_start().strip_prefix('"')?.split_once('"'))
-        .map(|(route, _)| {
-            route
-                .replace("{build}", "{id}")
-                .replace("{attempt}", "{id}")
-        })
-        .filter(|route| route.starts_with('/') && !route.contains("{*"))
-        .collect();
-    routes.sort();
-    routes.dedup();
+    let find = |call: &str| -> Vec<String> {
+        let arguments = source.split(call).skip(1);
+        arguments
+            .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split_once('"'))
+            .map(|(route, _)| {
+                route
+                    .replace("{build}", "{id}")
+                    .replace("{attempt}", "{id}")
+            })
+            .collect()
+    };
+    let mut routes = find(".route(");
+    routes.retain(|route| !route.contains("{*"));
+    let nested = find(".nest_service(");
+    routes.extend(
+        nested
+            .iter()
+            .map(|route| format!("{route}/{{id}}/{{file}}")),
+    );
     routes
 }
 
