@@ -1,11 +1,14 @@
 //! The App: one client for itself, one for each installation, so that tokens are cached once.
+//!
+//! Clones of an octocrab client do not share their cached token, so a client is shared whole. A
+//! token that GitHub does not take any more is forgotten with its client; the caller asks again.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, StatusCode};
 use octocrab::Octocrab;
 use octocrab::models::AppId;
 use secrecy::SecretString;
@@ -38,7 +41,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub struct App {
     crab: Octocrab,
-    installations: Mutex<HashMap<InstallationId, Octocrab>>,
+    installations: Mutex<HashMap<InstallationId, Arc<Octocrab>>>,
     pause: Pause,
     clock: Clock,
 }
@@ -131,7 +134,26 @@ impl App {
         body: Option<&(impl Serialize + ?Sized)>,
     ) -> Result<Answer<T>, Error> {
         let crab = self.client(installation, &method, path)?;
-        call(&crab, &self.pause, &self.clock, method, path, body).await
+        let answer = call(&crab, &self.pause, &self.clock, method, path, body).await;
+        if let Err(Error::Refused { status, .. }) = &answer
+            && *status == StatusCode::UNAUTHORIZED
+        {
+            let mut clients = self.clients();
+            // Another may have made a new one meanwhile.
+            if clients
+                .get(&installation)
+                .is_some_and(|known| Arc::ptr_eq(known, &crab))
+            {
+                clients.remove(&installation);
+            }
+        }
+        answer
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<InstallationId, Arc<Octocrab>>> {
+        self.installations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn client(
@@ -139,13 +161,10 @@ impl App {
         installation: InstallationId,
         method: &Method,
         path: &str,
-    ) -> Result<Octocrab, Error> {
-        let mut clients = self
-            .installations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Arc<Octocrab>, Error> {
+        let mut clients = self.clients();
         if let Some(client) = clients.get(&installation) {
-            return Ok(client.clone());
+            return Ok(Arc::clone(client));
         }
         let client = self
             .crab
@@ -155,7 +174,8 @@ impl App {
                 path: path.to_owned(),
                 source: Box::new(source),
             })?;
-        clients.insert(installation, client.clone());
+        let client = Arc::new(client);
+        clients.insert(installation, Arc::clone(&client));
         Ok(client)
     }
 }
