@@ -4,6 +4,7 @@
 pub mod build;
 pub mod check_run;
 pub mod command;
+pub mod hope;
 pub mod name;
 pub mod plan;
 pub mod schedule;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use api::attempt::{AssetKind, ClosureStone, Limits, Order};
 use api::claims::Scope;
 use api::host::{Lookup, LookupAnswer, Status};
-use api::id::{AttemptId, ServiceName, Sha256};
+use api::id::{AttemptId, BuildId, ServiceName, Sha256};
+use moss_db::RoTxn;
 use moss_deps::Universe;
 use moss_format::{Dependency, Manifest, Meta};
 use service::client::{CallError, Client};
@@ -14,8 +15,9 @@ use url::Url;
 
 use super::Summit;
 use super::channel::{self, Snapshot};
-use crate::db::{ChangeError, Repository};
+use crate::db::{ChangeError, Repository, Tables};
 use crate::domain::build::{Build, Event, Hold, State, Success};
+use crate::domain::hope::may_be_provided;
 
 /// A build that cannot be dispatched now.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,14 @@ pub enum Error {
     NoRepository(crate::domain::name::RepositoryId),
 }
 
+/// What became of handing a build over.
+enum Dispatched {
+    /// A builder has it.
+    Ordered,
+    /// Neither the channel, nor an earlier build, nor the host has what it needs.
+    Lacks(Vec<String>),
+}
+
 /// A package to choose from, and where its stone is.
 struct Offer {
     meta: Meta,
@@ -79,6 +89,7 @@ impl Summit {
         }
         let mut free = self.free_slots(&active).await;
         let mut moved = false;
+        let mut lacking: HashMap<BuildId, Vec<String>> = HashMap::new();
         for build in ready {
             let chosen = free
                 .iter()
@@ -94,12 +105,13 @@ impl Summit {
                 continue;
             };
             match self.dispatch(&build, &builder).await {
-                Ok(()) => {
+                Ok(Dispatched::Ordered) => {
                     moved = true;
                     if let Some(slots) = free.get_mut(&builder) {
                         *slots -= 1;
                     }
                 }
+                Ok(Dispatched::Lacks(missing)) => drop(lacking.insert(build.id, missing)),
                 Err(error) => {
                     let reason = service::error::Chain(&error).to_string();
                     tracing::warn!(build.id = %build.id, error = reason, "cannot dispatch");
@@ -107,7 +119,33 @@ impl Summit {
                 }
             }
         }
+        self.settle_lacking(&active, lacking).await;
         moved
+    }
+
+    /// Builds that lack something wait for as long as another build may yet bring it: what a
+    /// recipe provides is not known before it was built once. Then they are held.
+    async fn settle_lacking(&self, active: &[Build], lacking: HashMap<BuildId, Vec<String>>) {
+        for build in active {
+            let Some(missing) = lacking.get(&build.id) else {
+                continue;
+            };
+            if may_be_provided(build, active, |id| lacking.contains_key(&id)) {
+                let reason = format!(
+                    "nothing provides {} yet, but builds under way may",
+                    missing.join(", ")
+                );
+                self.delay(build, reason).await;
+                continue;
+            }
+            let hold = Hold::Needs {
+                missing: missing.clone(),
+            };
+            match self.change(build.id, Event::Held(hold)).await {
+                Ok(_) | Err(ChangeError::Illegal(_)) => {}
+                Err(error) => tracing::error!(%error, "a build cannot be held"),
+            }
+        }
     }
 
     /// How many more attempts each builder takes. Builders that do not answer are left out.
@@ -149,7 +187,11 @@ impl Summit {
         }
     }
 
-    async fn dispatch(self: &Arc<Self>, build: &Build, builder: &ServiceName) -> Result<(), Error> {
+    async fn dispatch(
+        self: &Arc<Self>,
+        build: &Build,
+        builder: &ServiceName,
+    ) -> Result<Dispatched, Error> {
         let client = &self.builders[builder];
         let snapshot = self.channel.snapshot().await?;
         let offers = self.offers(build, &snapshot).await?;
@@ -172,10 +214,7 @@ impl Summit {
             .post(Scope::Status, "/api/v1/host/lookup", &lookup)
             .await?;
         if !answer.missing.is_empty() {
-            let missing = answer.missing;
-            self.change(build.id, Event::Held(Hold::Needs { missing }))
-                .await?;
-            return Ok(());
+            return Ok(Dispatched::Lacks(answer.missing));
         }
         let chosen: Vec<ClosureStone> = closure
             .packages
@@ -189,7 +228,8 @@ impl Summit {
             })
             .collect();
         let order = self.order(build, &snapshot, chosen, unmet).await?;
-        self.hand_over(build, builder, order).await
+        self.hand_over(build, builder, order).await?;
+        Ok(Dispatched::Ordered)
     }
 
     /// Commits the order together with the build's new state; who attends to attempts sends it.
@@ -257,8 +297,8 @@ impl Summit {
             .ok_or(Error::NoRepository(id))
     }
 
-    /// What can be laid into the root: the channel's packages, and the stones of builds that this
-    /// one comes after and that are not published: of the same pull request, or of its cycle.
+    /// What can be laid into the root: the channel's packages, and stones that are not published:
+    /// of the same pull request, or of the builds of its cycle that came before.
     async fn offers(&self, build: &Build, snapshot: &Snapshot) -> Result<Vec<Offer>, Error> {
         let mut offers = Vec::new();
         if let Some(base) = &snapshot.url {
@@ -267,17 +307,15 @@ impl Summit {
             }
         }
         let tables = self.tables.clone();
-        let before = build.after.clone();
-        let members: Vec<_> = build
-            .cycle
-            .iter()
-            .take_while(|id| **id != build.id)
-            .copied()
-            .collect();
-        let earlier: Vec<Build> = self
+        let own = build.clone();
+        let earlier = self
             .db
             .query(move |txn| {
-                let all = before.iter().chain(&members);
+                if !own.target.is_published() {
+                    return siblings(&tables, txn, &own);
+                }
+                let members = own.cycle.iter().take_while(|id| **id != own.id);
+                let all = own.after.iter().chain(members);
                 all.filter_map(|id| tables.builds.find(txn, id).transpose())
                     .collect()
             })
@@ -338,6 +376,21 @@ impl Summit {
     pub(super) fn find_builder(&self, name: &ServiceName) -> Option<&Client> {
         self.builders.get(name)
     }
+}
+
+/// The other builds of a pull request's head, oldest first: what one of them provides is not known
+/// before it was built, so none need come after another for its stones to be of use.
+fn siblings(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Vec<Build>, moss_db::Error> {
+    let head = (build.repository.number(), build.commit);
+    let all = tables
+        .builds
+        .find_by(txn, &tables.builds_by_head, &head)?
+        .map(|row| Ok(row?.1))
+        .collect::<Result<Vec<Build>, moss_db::Error>>()?;
+    Ok(all
+        .into_iter()
+        .filter(|other| other.target == build.target && other.folder != build.folder)
+        .collect())
 }
 
 async fn fetch(url: &Url) -> Result<Vec<u8>, reqwest::Error> {

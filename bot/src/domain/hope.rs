@@ -1,0 +1,102 @@
+//! Whether what a build lacks may still come from another build.
+
+use api::id::BuildId;
+
+use super::build::{Build, State, Target};
+
+/// True when one of the `active` builds may bring what `build` lacks: one whose stones it would see
+/// and that moves by itself. `is_lacking` tells those that wait for something in the same way.
+///
+/// Of builds that wait for others only those others count: they are under way themselves, or lack
+/// something too. So builds that could only help each other do not wait for ever.
+pub fn may_be_provided(
+    build: &Build,
+    active: &[Build],
+    is_lacking: impl Fn(BuildId) -> bool,
+) -> bool {
+    active.iter().any(|other| {
+        other.id != build.id
+            && is_seen(build, other)
+            && moves(&other.state)
+            && !is_lacking(other.id)
+    })
+}
+
+/// Whether the stones of `other` would be laid into the root of `build`.
+fn is_seen(build: &Build, other: &Build) -> bool {
+    match &build.target {
+        Target::Branch { .. } => other.target.is_published(),
+        Target::Pull { .. } => other.target == build.target && other.repository == build.repository,
+    }
+}
+
+fn moves(state: &State) -> bool {
+    match state {
+        State::Planned
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Publishing { .. } => true,
+        State::Waiting { .. }
+        | State::Held { .. }
+        | State::Published { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::build::{Hold, example};
+    use super::*;
+
+    fn queued(number: u8, recipe: &str) -> Build {
+        let mut build = example::build(number, recipe);
+        build.state = State::Queued {
+            since: Timestamp::UNIX_EPOCH,
+            reason: None,
+        };
+        build
+    }
+
+    #[test]
+    fn a_build_under_way_may_bring_it() {
+        let (flute, reed) = (queued(1, "flute"), queued(2, "reed"));
+        let active = [flute.clone(), reed];
+        assert!(may_be_provided(&flute, &active, |id| id == flute.id));
+    }
+
+    #[test]
+    fn builds_that_lack_something_do_not_wait_for_each_other() {
+        let (flute, reed) = (queued(1, "flute"), queued(2, "reed"));
+        let mut horn = example::build(3, "horn");
+        horn.state = State::Waiting { on: vec![reed.id] };
+        let mut drum = example::build(4, "drum");
+        drum.state = State::Held {
+            by: Hold::Needs {
+                missing: vec!["pkgconfig(skin)".to_owned()],
+            },
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let active = [flute.clone(), reed, horn, drum];
+        assert!(!may_be_provided(&flute, &active, |id| {
+            id == active[0].id || id == active[1].id
+        }));
+    }
+
+    #[test]
+    fn a_branch_sees_no_pull_request_and_a_pull_request_only_itself() {
+        let mut flute = queued(1, "flute");
+        let mut reed = queued(2, "reed");
+        reed.target = example::pull();
+        let active = [flute.clone(), reed.clone()];
+        assert!(!may_be_provided(&flute, &active, |_| false));
+        flute.target = Target::Pull { number: 8 };
+        assert!(!may_be_provided(&flute, &active, |_| false));
+        flute.target = example::pull();
+        assert!(may_be_provided(&flute, &active, |_| false));
+    }
+}
