@@ -1,0 +1,205 @@
+//! A real git client: the command line, with nothing of the machine's own configuration.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use forge::Sha;
+use tokio::process::Command;
+
+use crate::process;
+
+/// How long a git command may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A file as it is to be in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    path: String,
+    content: Option<Vec<u8>>,
+}
+
+impl File {
+    /// A file with this content.
+    pub fn new(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            path: path.into(),
+            content: Some(content.into()),
+        }
+    }
+
+    /// A file that is to be gone.
+    pub fn removed(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            content: None,
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// A person's clone of a repository.
+#[derive(Debug)]
+pub struct Checkout {
+    folder: PathBuf,
+    person: String,
+    ca_file: Option<PathBuf>,
+}
+
+impl Checkout {
+    /// Clones `url` into `folder`, unless that was done before.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) async fn open(
+        folder: PathBuf,
+        url: &str,
+        person: &str,
+        ca_file: Option<PathBuf>,
+    ) -> Result<Self> {
+        let checkout = Self {
+            folder,
+            person: person.to_owned(),
+            ca_file,
+        };
+        if !checkout.folder.join(".git").exists() {
+            std::fs::create_dir_all(&checkout.folder)?;
+            checkout.git(&["clone", "--quiet", url, "."]).await?;
+        }
+        Ok(checkout)
+    }
+
+    /// Goes to a new state of `branch`: what the forge has of it, else what it has of `base`, else
+    /// an empty one.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn switch(&self, branch: &str, base: &str) -> Result<()> {
+        self.git(&["fetch", "--quiet", "--prune", "origin"]).await?;
+        for remote in [branch, base] {
+            let remote = format!("origin/{remote}");
+            if self
+                .git(&["rev-parse", "--verify", "--quiet", &remote])
+                .await
+                .is_ok()
+            {
+                self.git(&["checkout", "--quiet", "-B", branch, &remote])
+                    .await?;
+                return Ok(());
+            }
+        }
+        let head = format!("refs/heads/{branch}");
+        self.git(&["symbolic-ref", "HEAD", &head]).await?;
+        Ok(())
+    }
+
+    /// Commits these files to the branch that is checked out.
+    ///
+    /// # Errors
+    /// When nothing changes, or git fails.
+    pub async fn commit(&self, files: &[File]) -> Result<Sha> {
+        for file in files {
+            let path = self.folder.join(&file.path);
+            match &file.content {
+                Some(content) => {
+                    let folder = path.parent().context("a file lies in a folder")?;
+                    std::fs::create_dir_all(folder)?;
+                    std::fs::write(&path, content)?;
+                }
+                None => std::fs::remove_file(&path)?,
+            }
+        }
+        self.git(&["add", "--all"]).await?;
+        let message = match files {
+            [file] => format!("Change {}", file.path),
+            files => format!("Change {} files", files.len()),
+        };
+        self.git(&["commit", "--quiet", "--message", &message])
+            .await?;
+        self.head().await
+    }
+
+    /// Goes back to a commit, as `git reset --hard`.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn reset(&self, commit: &Sha) -> Result<()> {
+        self.git(&["reset", "--quiet", "--hard", commit.as_str()])
+            .await?;
+        Ok(())
+    }
+
+    /// The commit that is checked out.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn head(&self) -> Result<Sha> {
+        Ok(self.git(&["rev-parse", "HEAD"]).await?.trim().parse()?)
+    }
+
+    /// Pushes what is checked out to `branch`.
+    ///
+    /// # Errors
+    /// When git fails, also because the branch has moved.
+    pub async fn push(&self, branch: &str) -> Result<()> {
+        let spec = format!("HEAD:refs/heads/{branch}");
+        self.git(&["push", "--quiet", "origin", &spec]).await?;
+        Ok(())
+    }
+
+    /// Pushes what is checked out to `branch`, whatever is there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn push_forced(&self, branch: &str) -> Result<()> {
+        let spec = format!("+HEAD:refs/heads/{branch}");
+        self.git(&["push", "--quiet", "origin", &spec]).await?;
+        Ok(())
+    }
+
+    async fn git(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = command(&self.folder, &self.person);
+        if let Some(ca_file) = &self.ca_file {
+            command.env("GIT_SSL_CAINFO", ca_file);
+        }
+        let output = tokio::time::timeout(LIMIT, command.args(arguments).output())
+            .await
+            .with_context(|| format!("git {} takes too long", arguments.join(" ")))?
+            .context("cannot run git")?;
+        ensure!(
+            output.status.success(),
+            "git {} ended with {}:\n{}",
+            arguments.join(" "),
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    }
+}
+
+/// git in `folder`, as `person`. It never asks and reads no configuration but the repository's.
+fn command(folder: &Path, person: &str) -> Command {
+    let mut command = Command::new("git");
+    let address = format!("{person}@example.org");
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", process::path())
+        .env("HOME", folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_ASKPASS", "false")
+        .env("GIT_AUTHOR_NAME", person)
+        .env("GIT_AUTHOR_EMAIL", &address)
+        .env("GIT_COMMITTER_NAME", person)
+        .env("GIT_COMMITTER_EMAIL", &address)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}

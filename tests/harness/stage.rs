@@ -1,0 +1,155 @@
+//! The stage: a forge with an organisation, a writer and a stranger, and the services of the line,
+//! each the real binary in a process of its own.
+
+mod finish;
+mod look;
+mod people;
+mod report;
+mod setup;
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use forge::{CommentId, Forge};
+use futures_util::FutureExt as _;
+use service::Supervisor;
+use service::client::Client;
+use tempfile::TempDir;
+use url::Url;
+
+use crate::actor::Actor;
+use crate::authority::Authority;
+use crate::mirror::Mirror;
+
+pub use look::Runs;
+pub use setup::{Https, Setup};
+
+/// The repository that is there from the start.
+pub const REPOSITORY: &str = "snekbook/recipes";
+
+/// Who may write to it.
+pub const WRITER: &str = "writer";
+
+/// Who may not.
+pub const STRANGER: &str = "stranger";
+
+/// How long anything is waited for.
+pub const LIMIT: Duration = Duration::from_secs(90);
+
+/// How often a condition is looked at that nobody announces.
+const STEP: Duration = Duration::from_millis(20);
+
+/// A line at work, for one test.
+#[derive(Debug)]
+pub struct Stage {
+    /// The forge, in this process.
+    pub forge: Forge,
+    /// The bot.
+    pub summit: Actor,
+    /// The builder.
+    pub avalanche: Actor,
+    /// The repository manager.
+    pub vessel: Actor,
+    /// Where upstream files come from.
+    pub mirror: Mirror,
+    folder: TempDir,
+    authority: Option<Authority>,
+    repositories: Vec<String>,
+    read: HashSet<CommentId>,
+    /// Speaks to avalanche and vessel with summit's key.
+    to_avalanche: Client,
+    to_vessel: Client,
+    supervisor: Supervisor,
+}
+
+impl Stage {
+    /// Plays a test: sets the stage, lets `body` act, and looks for leftovers at the end. What was
+    /// seen is printed when any of this fails.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn play(setup: Setup, body: impl AsyncFnOnce(&mut Self) -> Result<()>) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("the system lets a runtime start");
+        let outcome = runtime.block_on(async {
+            let mut stage = Self::new(setup).await.map_err(Outcome::Error)?;
+            let acted = async {
+                body(&mut stage).await?;
+                stage.finish().await
+            };
+            let outcome = match AssertUnwindSafe(acted).catch_unwind().await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => Outcome::Error(error),
+                Err(panic) => Outcome::Panic(panic),
+            };
+            stage.print_report().await;
+            Err(outcome)
+        });
+        match outcome {
+            Ok(()) => {}
+            Err(Outcome::Error(error)) => panic!("{error:?}"),
+            Err(Outcome::Panic(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// A folder for the test's own files.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_folder(&self, name: &str) -> Result<PathBuf> {
+        let path = self.folder.path().join("test").join(name);
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Where an actor keeps its things.
+    pub fn data(&self, actor: &str) -> PathBuf {
+        self.folder.path().join("line").join(actor)
+    }
+
+    /// The certificate authority of the forge, when it speaks HTTPS.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// Where moss clients find the channels.
+    pub fn repository_url(&self) -> Url {
+        self.vessel.url()
+    }
+
+    /// Waits until `probe` finds something.
+    ///
+    /// # Errors
+    /// When it does not in time, when it fails, or when a service ends by itself meanwhile.
+    pub async fn until<T>(
+        &mut self,
+        what: &str,
+        mut probe: impl AsyncFnMut(&Self) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let begin = Instant::now();
+        loop {
+            for actor in [&mut self.summit, &mut self.avalanche, &mut self.vessel] {
+                actor.check()?;
+            }
+            if let Some(found) = probe(self).await? {
+                return Ok(found);
+            }
+            if begin.elapsed() > LIMIT {
+                bail!("{what} did not happen within {LIMIT:?}");
+            }
+            tokio::time::sleep(STEP).await;
+        }
+    }
+}
+
+enum Outcome {
+    Error(anyhow::Error),
+    Panic(Box<dyn std::any::Any + Send>),
+}

@@ -1,0 +1,190 @@
+//! The end of a test: nothing may be left undone or unread.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use api::claims::Scope;
+use api::host::Status;
+use api::id::AttemptId;
+use summit::db::Tables;
+use summit::domain::build::{Build, State};
+
+use super::Stage;
+use crate::openapi::OpenApi;
+
+/// How long the forge may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl Stage {
+    /// Looks for leftovers, and stops the services in order.
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        self.rest().await?;
+        let unread = self.unread();
+        ensure!(unread.is_empty(), "nobody read these comments: {unread:?}");
+        self.published().await?.verify().await?;
+        self.summit.stop().await?;
+        self.avalanche.stop().await?;
+        self.vessel.stop().await?;
+        let left = self.supervisor.shutdown(GRACE).await;
+        ensure!(left.is_empty(), "the forge does not end: {left:?}");
+        self.look_into_summit()?;
+        self.judge()?;
+        let mut errors = Vec::new();
+        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+            errors.extend(actor.log().errors());
+        }
+        ensure!(
+            errors.is_empty(),
+            "the services report faults:\n{}",
+            errors.join("\n")
+        );
+        Ok(())
+    }
+
+    /// Waits until everything has come to rest.
+    async fn rest(&mut self) -> Result<()> {
+        let mut left = Vec::new();
+        let rested = self
+            .until("an end of all jobs", async |stage| {
+                left = stage.jobs().await?;
+                Ok(left.is_empty().then_some(()))
+            })
+            .await;
+        rested.with_context(|| format!("these are left: {left:#?}"))
+    }
+
+    /// What is still at work, or was not tidied up.
+    async fn jobs(&self) -> Result<Vec<String>> {
+        let mut left = Vec::new();
+        if self.forge.webhooks_in_flight() > 0 {
+            left.push("webhooks on their way".to_owned());
+        }
+        for name in self.repositories() {
+            for run in self.forge.check_runs(name) {
+                if run.status.conclusion().is_none() {
+                    left.push(format!("the check run {:?} is open", run.name));
+                }
+            }
+        }
+        let builds = self.builds().await?;
+        for build in &builds {
+            if !is_at_rest(build) {
+                let state = build.state.name();
+                left.push(format!("the build of {} is {state}", build.recipe));
+            }
+        }
+        let path = "/api/v1/status";
+        let status: Status = self.to_avalanche.get(Scope::Status, path).await?;
+        let attempts = status.attempts.iter();
+        left.extend(attempts.map(|attempt| format!("the attempt {attempt} is at work")));
+        left.extend(self.kept_assets(&builds)?);
+        for entry in read_names(&self.data("vessel").join("staging"))? {
+            left.push(format!("the import {entry} has staged files"));
+        }
+        for entry in read_names(&self.data("avalanche").join("work"))? {
+            left.push(format!("the attempt {entry} has a workspace"));
+        }
+        Ok(left)
+    }
+
+    /// Assets that nobody will fetch any more.
+    fn kept_assets(&self, builds: &[Build]) -> Result<Vec<String>> {
+        let kept = read_names(&self.data("avalanche").join("assets"))?;
+        let wanted: Vec<String> = builds
+            .iter()
+            .filter(|build| matches!(build.state, State::Built(_)))
+            .map(|build| AttemptId::new(build.id, build.attempts).to_string())
+            .collect();
+        Ok(kept
+            .into_iter()
+            .filter(|name| !wanted.contains(name))
+            .map(|name| format!("the attempt {name} was not released"))
+            .collect())
+    }
+
+    /// Nothing may be left in the tables of work to do.
+    fn look_into_summit(&self) -> Result<()> {
+        let (environment, tables) = Tables::open(&self.data("summit"))?;
+        environment.read(|txn| {
+            let left = [
+                ("looks", tables.looks.len(txn)?),
+                ("effects", tables.outbox.len(txn)?),
+                (
+                    "deliveries",
+                    tables.deliveries_open.iter(txn)?.count() as u64,
+                ),
+                ("commands", tables.commands_open.iter(txn)?.count() as u64),
+                (
+                    "builds not shown",
+                    tables.builds_unshown.iter(txn)?.count() as u64,
+                ),
+            ];
+            let left: Vec<_> = left.iter().filter(|(_, count)| *count > 0).collect();
+            ensure!(left.is_empty(), "summit has work left: {left:?}");
+            for build in tables.active_builds(txn)? {
+                if !is_at_rest(&build) {
+                    bail!("the build of {} is {}", build.recipe, build.state.name());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Holds what passed between summit and the forge against GitHub's own description.
+    fn judge(&self) -> Result<()> {
+        static DESCRIPTION: OnceLock<Option<OpenApi>> = OnceLock::new();
+        let description = match DESCRIPTION.get() {
+            Some(description) => description,
+            None => {
+                let read = OpenApi::from_environment()?;
+                DESCRIPTION.get_or_init(|| read)
+            }
+        };
+        let Some(api) = description else {
+            return Ok(());
+        };
+        let mut problems = api.judge_all(&self.forge.traffic());
+        for event in self.forge.sent_webhooks() {
+            problems.extend(api.judge_webhook(&event));
+        }
+        problems.sort();
+        problems.dedup();
+        ensure!(
+            problems.is_empty(),
+            "GitHub would not say so:\n{}",
+            problems.join("\n")
+        );
+        Ok(())
+    }
+}
+
+/// Whether nothing but a person or another push moves the build.
+fn is_at_rest(build: &Build) -> bool {
+    match &build.state {
+        State::Held { .. } => true,
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Publishing { .. }
+        | State::Published { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => build.is_settled(),
+    }
+}
+
+fn read_names(folder: &std::path::Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(names),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in entries {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    Ok(names)
+}

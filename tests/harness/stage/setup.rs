@@ -1,0 +1,201 @@
+//! Setting the stage.
+
+use std::num::NonZeroU16;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use forge::Forge;
+use service::Supervisor;
+use service::auth::ServiceKey;
+use service::client::Client;
+use service::listen::Tls;
+use snekbook_dev::line::{Options, Parts};
+
+use super::{REPOSITORY, STRANGER, Stage, WRITER};
+use crate::actor::Actor;
+use crate::authority::Authority;
+use crate::gateway::Gateway;
+use crate::mirror::Mirror;
+use crate::process::Start;
+use crate::{config, program};
+
+/// The App's key: making one takes seconds.
+const APP_KEY: &str = include_str!("../keys/app.pem");
+
+/// What is particular about a stage.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    /// How often summit asks the forge for what webhooks failed to tell, in seconds. Not within
+    /// the time of a test unless set, so that it is the webhooks that are tested.
+    pub sweep_seconds: u64,
+    /// Seconds without a reader after which avalanche gives an attempt up.
+    pub lease_seconds: u32,
+    /// How many attempts run at once.
+    pub slots: NonZeroU16,
+    /// Whether the forge speaks HTTPS.
+    pub https: Option<Https>,
+}
+
+/// Who trusts the authority of the forge's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Https {
+    /// All services.
+    Trusted,
+    /// All but avalanche.
+    UntrustedByBuilder,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            sweep_seconds: 24 * 3600,
+            lease_seconds: 60,
+            slots: NonZeroU16::MIN,
+            https: None,
+        }
+    }
+}
+
+/// What all actors need to be made.
+struct Builder<'stage> {
+    supervisor: &'stage Supervisor,
+    configs: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl Builder<'_> {
+    /// An actor behind `gateway` that reads `config`.
+    fn actor(&self, name: &'static str, gateway: Gateway, config: &str) -> Result<Actor> {
+        let path = self.configs.join(format!("{name}.toml"));
+        std::fs::write(&path, config)?;
+        let start = Start {
+            name,
+            program: program::find(name)?,
+            config: path,
+            environment: self.environment.clone(),
+        };
+        Ok(Actor::new(start, gateway, self.supervisor.clone()))
+    }
+}
+
+impl Stage {
+    pub(super) async fn new(setup: Setup) -> Result<Self> {
+        service::install_tls_provider();
+        let folder = tempfile::tempdir()?;
+        // The user that builds run as must be able to pass.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
+        let supervisor = Supervisor::new();
+        let mirror = Mirror::open(&supervisor).await?;
+        let options = options(folder.path(), &setup, &mirror)?;
+        let parts = Parts::prepare(&options)?;
+        let authority = match setup.https {
+            Some(_) => Some(Authority::make(&folder.path().join("authority"))?),
+            None => None,
+        };
+        let forge = start_forge(&parts, authority.as_ref(), &supervisor).await?;
+        let builder = Builder {
+            supervisor: &supervisor,
+            configs: folder.path().join("configs"),
+            environment: environment(folder.path(), authority.as_ref()),
+        };
+        std::fs::create_dir_all(&builder.configs)?;
+        let key = |name: &str| {
+            let path = options.data.join("keys").join(format!("{name}.pem"));
+            ServiceKey::load_or_create(name.parse()?, &path).context("a key cannot be made")
+        };
+        let gateway = || Gateway::open(&supervisor);
+        let (to_summit, to_avalanche, to_vessel) =
+            (gateway().await?, gateway().await?, gateway().await?);
+
+        let mut config = parts.avalanche(&options);
+        config.public_url = Some(to_avalanche.url());
+        config.ca_file = match setup.https {
+            Some(Https::Trusted) => authority.as_ref().map(|authority| authority.ca.clone()),
+            Some(Https::UntrustedByBuilder) | None => None,
+        };
+        let avalanche = builder.actor("avalanche", to_avalanche, &config::avalanche(&config)?)?;
+        let mut config = parts.vessel();
+        config.public_url = Some(to_vessel.url());
+        let vessel = builder.actor("vessel", to_vessel, &config::vessel(&config)?)?;
+        let mut config = parts.summit(
+            &options,
+            &forge.api_url(),
+            (avalanche.url(), *key("avalanche")?.public()),
+            (vessel.url(), vessel.url()),
+        )?;
+        config.public_url = Some(to_summit.url());
+        forge.set_webhook_url(Some(to_summit.url().join("webhook")?));
+        let summit = builder.actor("summit", to_summit, &config::summit(&config)?)?;
+
+        let client = |actor: &Actor| -> Result<Client> {
+            Ok(Client::new(
+                key("summit")?,
+                actor.name().parse()?,
+                actor.url(),
+            ))
+        };
+        let mut stage = Self {
+            to_avalanche: client(&avalanche)?,
+            to_vessel: client(&vessel)?,
+            forge,
+            summit,
+            avalanche,
+            vessel,
+            mirror,
+            folder,
+            authority,
+            repositories: vec![REPOSITORY.to_owned()],
+            read: Default::default(),
+            supervisor,
+        };
+        tokio::try_join!(
+            stage.avalanche.start(),
+            stage.vessel.start(),
+            stage.summit.start()
+        )?;
+        Ok(stage)
+    }
+}
+
+fn options(folder: &Path, setup: &Setup, mirror: &Mirror) -> Result<Options> {
+    let mut options = Options::new(folder.join("line"));
+    options.mirrors = vec![mirror.pattern()];
+    options.slots = setup.slots;
+    options.sweep_seconds = setup.sweep_seconds;
+    options.lease_seconds = setup.lease_seconds;
+    let keys = options.data.join("keys");
+    std::fs::create_dir_all(&keys)?;
+    std::fs::write(keys.join("app.pem"), APP_KEY)?;
+    Ok(options)
+}
+
+async fn start_forge(
+    parts: &Parts,
+    authority: Option<&Authority>,
+    supervisor: &Supervisor,
+) -> Result<Forge> {
+    let mut config = parts.forge();
+    config.listen.tls = authority.map(|authority| Tls {
+        certificate: authority.certificate.clone(),
+        key: authority.key.clone(),
+    });
+    let forge = forge::start(config, supervisor).await?.forge;
+    forge.create_organisation("snekbook")?;
+    forge.create_repository(REPOSITORY).await?;
+    for login in [WRITER, STRANGER] {
+        forge.create_user(login)?;
+    }
+    forge.set_role(REPOSITORY, WRITER, forge::Role::Write)?;
+    Ok(forge)
+}
+
+/// What the services see of the environment.
+fn environment(folder: &Path, authority: Option<&Authority>) -> Vec<(String, String)> {
+    let mut environment = vec![("HOME".to_owned(), folder.display().to_string())];
+    if let Some(authority) = authority {
+        let file = authority.ca.display().to_string();
+        environment.push(("SSL_CERT_FILE".to_owned(), file));
+    }
+    environment
+}
