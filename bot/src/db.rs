@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use api::attempt;
-use api::id::{AttemptId, BuildId, CommitSha};
+use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
 use moss_db::{
     Environment, Error, Index, Indexed, Migration, OpenError, Opener, Options, RoTxn, RwTxn,
@@ -38,7 +38,7 @@ pub struct Tables {
     /// Builds whose check run does not agree with them yet.
     pub builds_unshown: Index<u8, Text<BuildId>>,
     /// Builds by repository, target and folder.
-    pub builds_by_folder: Index<(u64, String, String), Text<BuildId>>,
+    pub builds_by_folder: Index<(u64, [u8; 32]), Text<BuildId>>,
     /// Builds by repository and head.
     pub builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
     /// Orders of current attempts, without credentials.
@@ -180,11 +180,7 @@ impl Schema for Tables {
                 .collect()
         });
         let builds_by_folder = builds.index("builds_by_folder", |_, build: &Build| {
-            vec![(
-                build.repository.number(),
-                build.target.git_ref(),
-                build.folder.to_string(),
-            )]
+            vec![folder_key(build.repository, &build.target, &build.folder)]
         });
         let builds_by_head = builds.index("builds_by_head", |_, build: &Build| {
             vec![(build.repository.number(), build.commit)]
@@ -314,6 +310,17 @@ impl Tables {
             .map(|row| Ok(row?.1))
             .collect()
     }
+}
+
+/// The key of a recipe's folder in `builds_by_folder`: a digest, because a folder can be longer than
+/// a key may be.
+pub fn folder_key(
+    repository: RepositoryId,
+    target: &Target,
+    folder: &RecipeFolder,
+) -> (u64, [u8; 32]) {
+    let text = format!("{}\n{folder}", target.git_ref());
+    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }
 
 /// The key of a target in `planned` and `looks`.

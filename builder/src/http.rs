@@ -56,7 +56,7 @@ pub fn router(app: App, verifier: &Verifier) -> Router {
     let host = Router::new()
         .route("/api/v1/status", get(status))
         .route("/api/v1/host/lookup", post(lookup));
-    let router = Router::new()
+    Router::new()
         .merge(guard(Scope::Attempts).protect(attempts))
         .merge(guard(Scope::Status).protect(host))
         .route("/health", get(health))
@@ -64,8 +64,7 @@ pub fn router(app: App, verifier: &Verifier) -> Router {
             "/assets",
             ServeDir::new(app.engine.assets()).append_index_html_on_directories(false),
         )
-        .with_state(app);
-    service::request::observe(router)
+        .with_state(app)
 }
 
 async fn health() -> &'static str {

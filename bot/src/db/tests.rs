@@ -171,7 +171,7 @@ fn builds_of_one_folder_do_not_mix_with_others() {
     elsewhere.repository = RepositoryId::new(2);
     let newer = build(5, "nano");
     store.put(&[&first, &longer, &pulled, &elsewhere, &newer]);
-    let key = (1, main().git_ref(), "nano".to_owned());
+    let key = folder_key(RepositoryId::new(1), &main(), &"nano".parse().unwrap());
     let found: Vec<BuildId> = store
         .env
         .read(|txn| store.tables.builds_by_folder.keys(txn, &key)?.collect())

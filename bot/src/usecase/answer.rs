@@ -83,7 +83,15 @@ impl Summit {
         };
         let row = match &row.outcome {
             Some(_) => row,
-            None => self.decide(row, &repository).await?,
+            None => match self.decide(row.clone(), &repository).await {
+                Ok(row) => row,
+                // Asked again, GitHub would refuse again; the author may well, with a new comment.
+                Err(Error::GitHub(error)) if error.is_permanent() => {
+                    tracing::warn!(comment.id = %row.comment, %error, "a command is given up");
+                    return Ok(self.answered(row).await?);
+                }
+                Err(error) => return Err(error),
+            },
         };
         let answered = self.answer(&row, &repository).await;
         match answered {

@@ -5,7 +5,8 @@
 //! attempt, which makes sending it idempotent over crashes on both sides. The log is copied to its
 //! end before a final state is taken, so that a failed check run can show how the log ends.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use reqwest::Method;
 use service::client::{CallError, Client};
 use service::error::Chain;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::{Backoff, Summit};
@@ -29,19 +30,19 @@ use crate::domain::build::{Annotation, Build, Event, State};
 const LOG_GRACE: Duration = Duration::from_secs(30);
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut attended: HashSet<AttemptId> = HashSet::new();
-    let mut tasks: JoinSet<AttemptId> = JoinSet::new();
+    let mut attended: HashMap<AttemptId, AbortHandle> = HashMap::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
     loop {
         match summit.building().await {
             Ok(building) => {
+                // What ended, in whatever way, is begun again if it is still to be done.
+                attended.retain(|_, task| !task.is_finished());
                 for (build, builder) in building {
                     let attempt = AttemptId::new(build.id, build.attempts);
-                    if attended.insert(attempt) {
+                    if let Entry::Vacant(place) = attended.entry(attempt) {
                         let summit = Arc::clone(&summit);
-                        tasks.spawn(async move {
-                            summit.attend(build, attempt, builder).await;
-                            attempt
-                        });
+                        let attend = async move { summit.attend(build, attempt, builder).await };
+                        place.insert(tasks.spawn(attend));
                     }
                 }
             }
@@ -51,8 +52,8 @@ pub(super) async fn work(summit: Arc<Summit>) {
             () = summit.wakes.attend.wait() => {}
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                 // An attempt is attended to until its build has moved on.
-                if let Ok(attempt) = ended {
-                    attended.remove(&attempt);
+                if let Err(error) = ended {
+                    tracing::error!(%error, "attending to an attempt broke off");
                 }
             }
         }
@@ -97,7 +98,15 @@ impl Summit {
             }
         };
         match end {
-            End::Moved => {}
+            End::Moved => {
+                // The order may have come to the builder only after its cancellation did. Should
+                // this not arrive, the builder stops when the lease runs out.
+                let path = format!("/api/v1/attempts/{attempt}");
+                let stopped = client.delete::<Attempt>(Scope::Attempts, &path).await;
+                if let Err(error) = stopped {
+                    tracing::debug!(attempt.id = %attempt, error = %Chain(&error), "not stopped");
+                }
+            }
             End::Lost(reason) => self.lost(attempt, reason).await,
             End::Final(state) => {
                 // The copy ends by itself when the builder says that nothing follows.
@@ -124,6 +133,9 @@ impl Summit {
                     Sent::Nothing => return End::Moved,
                     Sent::Later(reason) => {
                         tracing::warn!(attempt.id = %attempt, reason, "the order cannot be sent");
+                        if heard.elapsed() > lease * 2 {
+                            return End::Lost(format!("the order cannot be sent: {reason}"));
+                        }
                         backoff.wait().await;
                         continue;
                     }
@@ -377,9 +389,16 @@ async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<b
         .headers()
         .get("x-log-complete")
         .is_some_and(|value| value == "true");
-    while let Some(part) = answer.chunk().await? {
-        file.write_all(&part).await?;
+    loop {
+        match answer.chunk().await {
+            Ok(Some(part)) => file.write_all(&part).await?,
+            // What is on its way to the disk must be there before the copy is looked at again: it
+            // goes on at its end.
+            ended => {
+                file.flush().await?;
+                ended?;
+                return Ok(complete);
+            }
+        }
     }
-    file.flush().await?;
-    Ok(complete)
 }

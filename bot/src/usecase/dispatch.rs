@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::attempt::{AssetKind, ClosureStone, Limits, Order};
 use api::claims::Scope;
@@ -18,6 +19,9 @@ use super::channel::{self, Snapshot};
 use crate::db::{ChangeError, Repository, Tables};
 use crate::domain::build::{Build, Event, Hold, State, Success};
 use crate::domain::hope::may_be_provided;
+
+/// How long a builder may take to say how busy it is: all others wait for it.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A build that cannot be dispatched now.
 #[derive(Debug, thiserror::Error)]
@@ -156,14 +160,21 @@ impl Summit {
                 *taken.entry(builder).or_default() += 1;
             }
         }
+        let asked = self.builders.iter().map(|(name, client)| async move {
+            let asked = client.get::<Status>(Scope::Status, "/api/v1/status");
+            (name, tokio::time::timeout(STATUS_TIMEOUT, asked).await)
+        });
         let mut free = BTreeMap::new();
-        for (name, client) in &self.builders {
-            match client.get::<Status>(Scope::Status, "/api/v1/status").await {
-                Ok(status) => {
+        for (name, answer) in futures_util::future::join_all(asked).await {
+            match answer {
+                Ok(Ok(status)) => {
                     let taken = taken.get(name).copied().unwrap_or(0);
                     free.insert(name.clone(), i64::from(status.slots) - taken);
                 }
-                Err(error) => tracing::warn!(builder = %name, %error, "a builder does not answer"),
+                Ok(Err(error)) => {
+                    tracing::warn!(builder = %name, %error, "a builder does not answer");
+                }
+                Err(_) => tracing::warn!(builder = %name, "a builder takes too long to answer"),
             }
         }
         free
@@ -345,9 +356,8 @@ impl Summit {
             url: manifest.uri.clone(),
             message,
         };
-        let bytes = fetch(&manifest.uri)
-            .await
-            .map_err(|error| failed(error.to_string()))?;
+        let fetched = self.channel.fetch(&manifest.uri, manifest.size).await;
+        let bytes = fetched.map_err(|error| failed(error.to_string()))?;
         if Sha256::of(&bytes) != manifest.sha256 {
             return Err(failed("its hash is wrong".to_owned()));
         }
@@ -391,15 +401,6 @@ fn siblings(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Vec<Build
         .into_iter()
         .filter(|other| other.target == build.target && other.folder != build.folder)
         .collect())
-}
-
-async fn fetch(url: &Url) -> Result<Vec<u8>, reqwest::Error> {
-    Ok(reqwest::get(url.clone())
-        .await?
-        .error_for_status()?
-        .bytes()
-        .await?
-        .to_vec())
 }
 
 fn published(meta: &Meta, index: &Url) -> Result<Offer, Error> {

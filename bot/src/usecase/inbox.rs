@@ -36,6 +36,7 @@ impl Summit {
     async fn take_deliveries(&self) -> Result<usize, Error> {
         let tables = self.tables.clone();
         let now = self.clock.now();
+        let organisation = self.config.github.organisation.clone();
         let taken = self
             .db
             .submit(move |txn| {
@@ -49,7 +50,7 @@ impl Summit {
                     let Some(mut delivery) = tables.deliveries.find(txn, guid)? else {
                         continue;
                     };
-                    let outcome = take(&tables, txn, &delivery, now)?;
+                    let outcome = take(&tables, txn, &organisation, &delivery, now)?;
                     tracing::info!(delivery.id = guid, delivery.event, "delivery: {outcome}");
                     delivery.outcome = Some(outcome);
                     delivery.body = None;
@@ -95,6 +96,7 @@ fn forget(tables: &Tables, txn: &mut RwTxn<'_>, before: i64) -> Result<(), Error
 fn take(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
+    organisation: &str,
     delivery: &Delivery,
     now: jiff::Timestamp,
 ) -> Result<String, Error> {
@@ -104,6 +106,19 @@ fn take(
         // Not lost: what it was about is found by the next sweep.
         Err(error) => return Ok(format!("its body is not as described: {error}")),
     };
+    // Anyone may install a public App; we build for one organisation.
+    if let Some(source) = payload.find_source()
+        && !source
+            .repository
+            .full_name
+            .owner()
+            .eq_ignore_ascii_case(organisation)
+    {
+        return Ok(format!(
+            "{} is none of {organisation}'s repositories",
+            source.repository.full_name
+        ));
+    }
     match payload {
         Payload::Nothing { reason } => Ok(reason.to_owned()),
         Payload::Push { source, branch } => {

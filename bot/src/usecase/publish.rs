@@ -1,32 +1,37 @@
 //! Follows imports: orders them, and takes the outcome for all builds of one together.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use api::attempt::AssetKind;
 use api::claims::Scope;
 use api::id::ImportId;
-use api::import::{BuildStones, Import, Order, State as ImportState, Stone};
+use api::import::{
+    BuildStones, Import, Order, Refusal, RefusalReason, State as ImportState, Stone,
+};
+use jiff::Timestamp;
+use service::client::CallError;
 use service::error::Chain;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Backoff, Summit};
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, State};
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut followed: HashSet<ImportId> = HashSet::new();
-    let mut tasks: JoinSet<ImportId> = JoinSet::new();
+    let mut followed: HashMap<ImportId, AbortHandle> = HashMap::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
     loop {
         match summit.publishing().await {
             Ok(imports) => {
+                // What ended, in whatever way, is begun again if it is still to be done.
+                followed.retain(|_, task| !task.is_finished());
                 for (import, builds) in imports {
-                    if followed.insert(import) {
+                    if let Entry::Vacant(place) = followed.entry(import) {
                         let summit = Arc::clone(&summit);
-                        tasks.spawn(async move {
-                            summit.follow_import(import, builds).await;
-                            import
-                        });
+                        let follow = async move { summit.follow_import(import, builds).await };
+                        place.insert(tasks.spawn(follow));
                     }
                 }
             }
@@ -35,8 +40,8 @@ pub(super) async fn work(summit: Arc<Summit>) {
         tokio::select! {
             () = summit.wakes.publish.wait() => {}
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(import) = ended {
-                    followed.remove(&import);
+                if let Err(error) = ended {
+                    tracing::error!(%error, "following an import broke off");
                 }
             }
         }
@@ -65,6 +70,7 @@ impl Summit {
         let order = order(&builds, self.config.vessel.channel.clone());
         let mut backoff = Backoff::new();
         let path = format!("/api/v1/imports/{id}");
+        let mut ordering = true;
         let mut answer = self
             .vessel
             .put::<Import>(Scope::Imports, &path, &order)
@@ -78,13 +84,21 @@ impl Summit {
                         return;
                     }
                     let path = format!("{path}?after={}", import.seq);
+                    ordering = false;
                     answer = self.vessel.get::<Import>(Scope::Imports, &path).await;
+                }
+                Err(error) if ordering && is_refusal(&error) => {
+                    tracing::error!(import.id = %id, error = %Chain(&error), "an import is not taken");
+                    self.settle_import(&builds, refused(&error, self.clock.now()))
+                        .await;
+                    return;
                 }
                 Err(error) => {
                     tracing::warn!(import.id = %id, error = %Chain(&error), "an import waits");
                     backoff.wait().await;
                     // vessel lost its memory, or never had it.
-                    answer = if error.find_status() == Some(404) {
+                    ordering = error.find_status() == Some(404);
+                    answer = if ordering {
                         self.vessel
                             .put::<Import>(Scope::Imports, &path, &order)
                             .await
@@ -130,6 +144,23 @@ impl Summit {
                 }
             }
         }
+    }
+}
+
+/// True when vessel says that the order itself is wrong, so that asking again cannot help.
+fn is_refusal(error: &CallError) -> bool {
+    matches!(error.find_status(), Some(400 | 409 | 413 | 422))
+}
+
+/// The end of an import that vessel did not even take.
+fn refused(error: &CallError, finished_at: Timestamp) -> ImportState {
+    ImportState::Refused {
+        refusal: Refusal {
+            reason: RefusalReason::StoneMismatch,
+            file_name: None,
+            message: error.to_string(),
+        },
+        finished_at,
     }
 }
 

@@ -5,7 +5,7 @@ use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
-use crate::db::{ChangeError, Tables};
+use crate::db::{ChangeError, Tables, folder_key};
 use crate::domain::build::{Build, By, Event, FailureKind, Hold, Shown, State};
 use crate::domain::name::RepositoryId;
 
@@ -179,11 +179,7 @@ fn is_rebuildable(build: &Build) -> bool {
 }
 
 fn is_newest(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
-    let key = (
-        build.repository.number(),
-        build.target.git_ref(),
-        build.folder.to_string(),
-    );
+    let key = folder_key(build.repository, &build.target, &build.folder);
     let mut newest = None;
     for id in tables.builds_by_folder.keys(txn, &key)? {
         newest = newest.max(Some(id?));

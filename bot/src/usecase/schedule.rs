@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use api::id::{BuildId, ImportId};
+use api::id::{BuildId, ImportId, Sha256};
 
 use super::{Backoff, Summit};
 use crate::db::{ChangeError, Tables};
@@ -13,10 +13,11 @@ use crate::domain::schedule::decide;
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let mut backoff = Backoff::new();
+    let mut considered = None;
     loop {
         let round = async {
             while summit.schedule().await? {}
-            summit.reconsider().await?;
+            summit.reconsider(&mut considered).await?;
             Ok::<_, ChangeError>(summit.dispatch_all().await)
         };
         match round.await {
@@ -65,8 +66,9 @@ impl Summit {
         Ok(moved)
     }
 
-    /// Lets builds that lack something be looked at again once the channel has changed.
-    async fn reconsider(&self) -> Result<(), ChangeError> {
+    /// Lets builds that lack something be looked at again once the channel is another than the one
+    /// that was considered last.
+    async fn reconsider(&self, considered: &mut Option<Sha256>) -> Result<(), ChangeError> {
         let tables = self.tables.clone();
         let now = self.clock.now();
         let held: Vec<Build> = self
@@ -95,6 +97,10 @@ impl Summit {
                 return Ok(());
             }
         };
+        if snapshot.digest.is_some() && snapshot.digest == *considered {
+            return Ok(());
+        }
+        *considered = snapshot.digest;
         let tables = self.tables.clone();
         self.db
             .submit(move |txn| {
@@ -112,7 +118,11 @@ impl Summit {
                             .is_ok_and(|need| universe.provider_of(&need).is_some())
                     });
                     if met {
-                        tables.change(txn, build.id, Event::Ready, now)?;
+                        match tables.change(txn, build.id, Event::Ready, now) {
+                            // It may have been superseded meanwhile.
+                            Ok(_) | Err(ChangeError::Illegal(_)) => {}
+                            Err(error) => return Err(error),
+                        }
                     }
                 }
                 Ok::<_, ChangeError>(())

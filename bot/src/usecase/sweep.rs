@@ -12,6 +12,7 @@ use super::{Summit, look};
 use crate::db::{Repository, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
+use crate::github;
 
 /// How many pages of deliveries a sweep reads: 100 attempts each.
 const DELIVERY_PAGES: usize = 10;
@@ -30,7 +31,8 @@ impl Summit {
     /// Looks at every repository, branch and pull request once.
     ///
     /// # Errors
-    /// When GitHub or the database fails; what was found before stays found.
+    /// When GitHub or the database fails; what was found before stays found. A repository that
+    /// fails alone is passed over.
     pub async fn sweep(&self) -> Result<(), look::Error> {
         let installation = self
             .app
@@ -43,7 +45,16 @@ impl Summit {
             self.db
                 .submit(move |txn| keep_repository(&tables, txn, id, kept))
                 .await?;
-            self.sweep_repository(id, &row).await?;
+            match self.sweep_repository(id, &row).await {
+                Ok(()) => {}
+                // The next repository would fail in the same way.
+                Err(error @ look::Error::GitHub(github::Error::RateLimited { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    tracing::warn!(repository = %row.name, error = %Chain(&error), "a repository was not swept");
+                }
+            }
         }
         self.redeliver().await
     }

@@ -152,9 +152,9 @@ impl Engine {
                 self.inner.parts.max_log_bytes
             ));
         }
-        if !matches!(order.clone_url.scheme(), "https" | "http") {
+        if !api::transport::is_protected(&order.clone_url) {
             return impossible(format!(
-                "{} is cloned over https or http only",
+                "{} is cloned over https only, or over http from this machine",
                 order.clone_url
             ));
         }

@@ -8,3 +8,4 @@ pub mod id;
 pub mod import;
 pub mod problem;
 pub mod repository;
+pub mod transport;

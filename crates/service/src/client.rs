@@ -255,6 +255,7 @@ fn http_client() -> reqwest::Client {
         .connect_timeout(Duration::from_secs(10))
         .timeout(TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
         .build()
         .expect("the TLS provider is installed and the settings are constant")
 }

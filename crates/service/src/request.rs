@@ -17,7 +17,7 @@ tokio::task_local! {
 pub const ID_HEADER: &str = "x-request-id";
 
 /// Gives every request of `router` an id and one line of log.
-pub fn observe(router: Router) -> Router {
+pub(crate) fn observe(router: Router) -> Router {
     router.layer(from_fn(with_id))
 }
 

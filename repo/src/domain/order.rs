@@ -1,7 +1,6 @@
 //! Which orders can be taken at all. What the stones themselves decide comes later, as a refusal.
 
 use api::import::{Order, Stone};
-use url::{Host, Url};
 
 /// The most stones of one import: more than any cycle of recipes has, and few enough to keep one
 /// import's record and progress small.
@@ -43,7 +42,7 @@ pub(crate) fn check(order: &Order) -> Result<(), Invalid> {
         1..=MAX_STONES => {}
         count => return Err(Invalid::TooMany(count)),
     }
-    match stones(order).find(|stone| !is_fetchable(&stone.uri)) {
+    match stones(order).find(|stone| !api::transport::is_protected(&stone.uri)) {
         None => Ok(()),
         Some(stone) => Err(Invalid::Scheme {
             file_name: stone.file_name.to_string(),
@@ -53,20 +52,6 @@ pub(crate) fn check(order: &Order) -> Result<(), Invalid> {
                 stone.uri.host_str().unwrap_or("")
             ),
         }),
-    }
-}
-
-/// Plain HTTP is for one machine: elsewhere anyone on the way could answer.
-fn is_fetchable(uri: &Url) -> bool {
-    match uri.scheme() {
-        "https" => uri.has_host(),
-        "http" => match uri.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        },
-        _ => false,
     }
 }
 

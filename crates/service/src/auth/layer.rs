@@ -7,7 +7,7 @@ use api::id::ServiceName;
 use api::problem::Code;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn_with_state};
@@ -64,9 +64,12 @@ impl Guard {
 
     /// Puts the guard before every route of `router`.
     pub fn protect<S: Clone + Send + Sync + 'static>(self, router: Router<S>) -> Router<S> {
-        router.route_layer(from_fn_with_state::<_, _, (State<Self>, Request)>(
-            self, check,
-        ))
+        router
+            .route_layer(from_fn_with_state::<_, _, (State<Self>, Request)>(
+                self, check,
+            ))
+            // The guard has its own limit, which is the one that callers are told of.
+            .layer(DefaultBodyLimit::disable())
     }
 }
 
