@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use api::claims::Scope;
 use api::id::HistoryId;
 use api::repository::{Channel, History};
-use forge::{CheckRun, CheckRunId, Conclusion, Event, Outcome, Sha};
+use forge::{CheckRun, Conclusion, Event, Outcome, Sha};
 use serde_json::Value;
 use summit::domain::build::{Build, State};
 
@@ -103,8 +103,7 @@ impl Stage {
                 continue;
             };
             let is_write = matches!(exchange.method.as_str(), "POST" | "PATCH");
-            let is_run = exchange.path.contains("/check-runs")
-                && answer["id"].as_u64().map(CheckRunId::new) == Some(run.id);
+            let is_run = exchange.path.contains("/check-runs") && answer["id"] == run.id.number();
             if !is_write || !is_run {
                 continue;
             }
