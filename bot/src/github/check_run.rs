@@ -24,6 +24,22 @@ pub struct Sent {
     pub status: String,
     /// Our build's id.
     pub external_id: Option<String>,
+    /// What it says.
+    pub output: Output,
+}
+
+/// What a check run says, as far as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Output {
+    /// How many annotations it has.
+    pub annotations_count: usize,
+}
+
+impl Sent {
+    /// True when it is concluded; then it does not open again.
+    pub fn is_completed(&self) -> bool {
+        self.status == "completed"
+    }
 }
 
 impl App {
@@ -78,7 +94,7 @@ impl App {
         desired: &Desired,
     ) -> Result<Sent, Error> {
         let path = format!("/repos/{}/check-runs", repository.name);
-        let mut body = body(desired, annotations(desired).next().unwrap_or_default());
+        let mut body = body(desired, annotations(desired, 0).next().unwrap_or_default());
         if let Value::Object(fields) = &mut body {
             fields.insert("name".to_owned(), json!(desired.name));
             fields.insert("head_sha".to_owned(), json!(commit));
@@ -88,7 +104,7 @@ impl App {
             .as_installation::<Sent>(repository.installation, Method::POST, &path, Some(&body))
             .await?
             .body;
-        self.append(repository, sent.id, desired).await?;
+        self.append(repository, &sent, desired).await?;
         Ok(sent)
     }
 
@@ -103,28 +119,24 @@ impl App {
         desired: &Desired,
     ) -> Result<(), Error> {
         let path = format!("/repos/{}/check-runs/{run}", repository.name);
-        // Annotations are sent once, with the conclusion: they append.
-        let first = match desired.status {
-            Status::Completed(_) => annotations(desired).next().unwrap_or_default(),
-            Status::Queued | Status::InProgress => &[],
-        };
-        let body = body(desired, first);
-        self.as_installation::<Value>(repository.installation, Method::PATCH, &path, Some(&body))
-            .await?;
-        if matches!(desired.status, Status::Completed(_)) {
-            self.append(repository, run, desired).await?;
-        }
-        Ok(())
+        let body = body(desired, &[]);
+        let sent = self
+            .as_installation::<Sent>(repository.installation, Method::PATCH, &path, Some(&body))
+            .await?
+            .body;
+        self.append(repository, &sent, desired).await
     }
 
+    /// Sends the annotations that the check run does not have yet: they append, and some may have
+    /// been sent before a crash.
     async fn append(
         &self,
         repository: &Repository,
-        run: CheckRunId,
+        sent: &Sent,
         desired: &Desired,
     ) -> Result<(), Error> {
-        let path = format!("/repos/{}/check-runs/{run}", repository.name);
-        for more in annotations(desired).skip(1) {
+        let path = format!("/repos/{}/check-runs/{}", repository.name, sent.id);
+        for more in annotations(desired, sent.output.annotations_count) {
             let body = json!({ "output": output(desired, more) });
             self.as_installation::<Value>(
                 repository.installation,
@@ -138,8 +150,14 @@ impl App {
     }
 }
 
-fn annotations(desired: &Desired) -> std::slice::Chunks<'_, Annotation> {
-    desired.annotations.chunks(ANNOTATIONS)
+/// The annotations behind the first `known` ones, as many at once as a request takes. They are sent
+/// with the conclusion, when all are there.
+fn annotations(desired: &Desired, known: usize) -> std::slice::Chunks<'_, Annotation> {
+    let all = match desired.status {
+        Status::Completed(_) => desired.annotations.as_slice(),
+        Status::Queued | Status::InProgress => &[],
+    };
+    all.get(known..).unwrap_or_default().chunks(ANNOTATIONS)
 }
 
 fn body(desired: &Desired, first: &[Annotation]) -> Value {

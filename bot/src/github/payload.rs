@@ -115,6 +115,19 @@ pub fn is_known(event: &str) -> bool {
 }
 
 impl Payload {
+    /// The repository that it is about, where it says anything that is acted on.
+    pub fn find_source(&self) -> Option<&Source> {
+        match self {
+            Self::Push { source, .. }
+            | Self::Pull { source, .. }
+            | Self::PullComment { source, .. }
+            | Self::CommitComment { source, .. }
+            | Self::Rerun { source, .. }
+            | Self::RerunAll { source, .. } => Some(source),
+            Self::Nothing { .. } => None,
+        }
+    }
+
     /// Reads the body of `event`.
     ///
     /// # Errors

@@ -55,7 +55,10 @@ pub(super) async fn attempt(
     let id: AttemptId = attempt
         .parse()
         .map_err(|_| ApiError::not_found("such attempt"))?;
-    super::page::find_build(&handlers, id.build()).await?;
+    let build = super::page::find_build(&handlers, id.build()).await?;
+    if id.number() > build.attempts {
+        return Err(ApiError::not_found(format!("attempt {id}")));
+    }
     Ok(read(handlers, id, parameters).await)
 }
 

@@ -2,7 +2,7 @@
 
 use api::id::{AttemptId, BuildId};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFRESH};
 use axum::response::{IntoResponse as _, Response};
@@ -14,10 +14,12 @@ use super::Handlers;
 use crate::db::Repository;
 use crate::domain::build::{Annotation, Build, Hold, State as BuildState};
 use crate::domain::check_run::{self, Conclusion, Status};
-use crate::domain::tail::tail;
 
 /// How many builds the overview shows.
 const SHOWN: usize = 200;
+
+/// How many builds a list has at most.
+const MOST_LISTED: usize = 10_000;
 
 /// Styles of all pages: readable in the dark, without scripts or fonts from elsewhere.
 const STYLE: &str = include_str!("page.css");
@@ -49,6 +51,33 @@ pub(super) async fn build_json(
         .parse()
         .map_err(|_| ApiError::not_found("such build"))?;
     Ok(Json(find_build(&handlers, id).await?))
+}
+
+/// How many builds a list has: as many as are asked for, within bounds.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Parameters {
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+/// The newest builds as JSON, the newest first: 200, or as many as `limit` says, up to 10,000.
+pub(super) async fn builds_json(
+    State(handlers): State<Handlers>,
+    Query(parameters): Query<Parameters>,
+) -> Result<Json<Vec<Build>>, ApiError> {
+    let limit = parameters.limit.unwrap_or(SHOWN).min(MOST_LISTED);
+    let tables = handlers.summit.tables.clone();
+    let builds = handlers
+        .summit
+        .db
+        .query(move |txn| {
+            let rows = tables.builds.iter_rev(txn)?.take(limit);
+            rows.map(|row| Ok(row?.1))
+                .collect::<Result<_, StorageError>>()
+        })
+        .await
+        .map_err(|error| ApiError::internal(&error))?;
+    Ok(Json(builds))
 }
 
 /// The newest builds.
@@ -166,7 +195,14 @@ fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
                 BuildState::Superseded { by: Some(by), .. } => {
                     dt { "Superseded by" } dd { a href=(format!("/builds/{by}")) { (by) } }
                 }
-                _ => {}
+                BuildState::Superseded { by: None, .. }
+                | BuildState::Held { .. }
+                | BuildState::Planned
+                | BuildState::Waiting { .. }
+                | BuildState::Queued { .. }
+                | BuildState::Building { .. }
+                | BuildState::Failed(_)
+                | BuildState::Cancelled { .. } => {}
             }
         }
     }
@@ -196,11 +232,8 @@ async fn log_end(handlers: &Handlers, build: &Build) -> Option<String> {
     if build.attempts == 0 {
         return None;
     }
-    let path = handlers
-        .summit
-        .log_path(AttemptId::new(build.id, build.attempts));
-    let bytes = tokio::fs::read(path).await.ok()?;
-    Some(tail(&bytes, 60, 32 * 1024)).filter(|end| !end.is_empty())
+    let end = handlers.summit.log_end(build, 60, 32 * 1024).await?;
+    Some(end).filter(|end| !end.is_empty())
 }
 
 fn label(build: &Build) -> String {
@@ -258,7 +291,10 @@ fn page(title: &str, changes: bool, body: &Markup) -> Response {
     let headers = answer.headers_mut();
     headers.insert(
         CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
     );
     if changes {
         headers.insert(REFRESH, HeaderValue::from_static("3"));

@@ -141,7 +141,7 @@ impl Summit {
             shown.past.extend(shown.run.take());
             shown.concluded = false;
         }
-        if shown.run.is_none() {
+        while shown.run.is_none() {
             let found = self
                 .app
                 .find_check_run(
@@ -153,6 +153,8 @@ impl Summit {
                 )
                 .await?;
             match found {
+                // Concluded by us before a crash: it does not open again either.
+                Some(found) if found.is_completed() && !concluded => shown.past.push(found.id),
                 Some(found) => shown.run = Some(found.id),
                 None => {
                     let sent = self
@@ -177,23 +179,29 @@ impl Summit {
         if !matches!(build.state, State::Failed(_)) || build.attempts == 0 {
             return None;
         }
+        self.log_end(build, TAIL_LINES, TAIL_BYTES).await
+    }
+
+    /// The end of the log of a build's newest attempt, as far as it is copied: at most `lines` and
+    /// `bytes`, made safe to show. None when there is no log.
+    pub async fn log_end(&self, build: &Build, lines: usize, bytes: usize) -> Option<String> {
         let path = self.log_path(AttemptId::new(build.id, build.attempts));
-        let read = move || read_end(&path);
+        // Twice as much, for what is left out when it is made safe.
+        let read = move || read_end(&path, bytes as u64 * 2);
         let end = tokio::task::spawn_blocking(read).await.ok()?.ok()?;
-        Some(tail(&end, TAIL_LINES, TAIL_BYTES))
+        Some(tail(&end, lines, bytes))
     }
 }
 
-/// The last bytes of a file: enough for the tail.
-fn read_end(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+/// The last bytes of a file.
+fn read_end(path: &std::path::Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(
-        length.saturating_sub(TAIL_BYTES as u64 * 2),
-    ))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
     let mut end = Vec::new();
-    file.read_to_end(&mut end)?;
+    // It may grow meanwhile.
+    file.take(bytes).read_to_end(&mut end)?;
     Ok(end)
 }
 
