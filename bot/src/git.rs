@@ -6,7 +6,7 @@ mod mirror;
 mod tree;
 
 pub use merge::Conflicts;
-pub use mirror::{Error, Mirror, Mirrors};
+pub use mirror::{Error, FETCH_TIMEOUT, Mirror, Mirrors};
 pub use tree::{Changes, RecipeFiles, RecipeTree, TooLarge};
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use url::Url;
 use crate::domain::name::RepositoryId;
 
 /// How long one fetch may take.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// A mirror that cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,12 @@ pub enum Error {
         refs: String,
         /// Why.
         source: git2::Error,
+    },
+    /// The repository's server is silent.
+    #[error("reading {url} takes too long")]
+    TimedOut {
+        /// From where.
+        url: String,
     },
     /// An object is not there or broken.
     #[error("cannot read {what} in the mirror")]

@@ -52,8 +52,11 @@ pub(super) async fn work(summit: Arc<Summit>) {
             () = summit.wakes.attend.wait() => {}
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
                 // An attempt is attended to until its build has moved on.
-                if let Err(error) = ended {
-                    tracing::error!(%error, "attending to an attempt broke off");
+                // A panic is the supervisor's to handle, as in every other task.
+                if let Err(error) = ended
+                    && error.is_panic()
+                {
+                    std::panic::resume_unwind(error.into_panic());
                 }
             }
         }

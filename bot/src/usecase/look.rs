@@ -15,7 +15,7 @@ use crate::db::{ChangeError, Look, Repository, Tables, look_key};
 use crate::domain::build::{Build, By, Event, State, Target};
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::{self, Again, Candidate, Conflict, Frame, Others};
-use crate::git;
+use crate::git::{self, FETCH_TIMEOUT};
 use crate::github::{self, Pull};
 
 /// How many repositories are looked at side by side.
@@ -267,6 +267,7 @@ impl Summit {
             .app
             .clone_token(repository.installation, look.repository)
             .await?;
+        let url = repository.clone_url.to_string();
         let (mirrors, row, look) = (self.mirrors.clone(), repository.clone(), look.clone());
         let work = move || {
             let mirror = mirrors.open(look.repository)?;
@@ -287,9 +288,11 @@ impl Summit {
                 first: span.base.is_none(),
             }))
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .expect("reading a mirror does not panic")
+        // A server that is silent does not end the thread, but must not end all looks with it.
+        match tokio::time::timeout(FETCH_TIMEOUT * 2, tokio::task::spawn_blocking(work)).await {
+            Ok(read) => read.expect("reading a mirror does not panic"),
+            Err(_) => Err(Error::Git(git::Error::TimedOut { url })),
+        }
     }
 
     async fn plan(

@@ -40,8 +40,11 @@ pub(super) async fn work(summit: Arc<Summit>) {
         tokio::select! {
             () = summit.wakes.publish.wait() => {}
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "following an import broke off");
+                // A panic is the supervisor's to handle, as in every other task.
+                if let Err(error) = ended
+                    && error.is_panic()
+                {
+                    std::panic::resume_unwind(error.into_panic());
                 }
             }
         }
