@@ -1,15 +1,140 @@
 //! The whole line in one process.
 
-fn main() -> anyhow::Result<()> {
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use service::Supervisor;
+use snekbook_dev::data::Data;
+use snekbook_dev::outcome::EndState;
+use snekbook_dev::screen::Screen;
+use snekbook_dev::{Cli, Session, logs, requirements};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long tasks may take to end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The exit status of a process that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
     avalanche::helper::run_if_requested();
-    service::telemetry::init(&service::telemetry::Config { filter: "info".into(), ..Default::default() })?;
-    service::run(|supervisor| async move {
-        let options = snekbook_dev::line::Options::new("/tmp/devdata".into());
-        let line = snekbook_dev::Line::start(&options, &supervisor).await?;
-        line.forge.create_user("alice")?;
-        line.forge.create_repository("snekbook/recipes").await?;
-        line.forge.set_role("snekbook/recipes", "alice", forge::Role::Write)?;
-        eprintln!("{line:?}\npush: {}", line.forge.push_url("snekbook/recipes", "alice")?);
-        Ok(line)
+    let cli = Cli::parse();
+    let screen = Screen::new();
+    match run(&cli, &screen) {
+        Ok(code) => code,
+        Err(error) => {
+            screen.say(format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<ExitCode> {
+    requirements::check()?;
+    let data = Data::open(cli.data.as_deref())?;
+    logs::begin(data.path(), cli.verbose, screen).context("cannot begin to log")?;
+    service::install_tls_provider();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")?;
+    let result = runtime.block_on(supervise(cli, &data, screen));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    let closed = data.close();
+    let code = result?;
+    closed?;
+    Ok(code)
+}
+
+/// Does the work, serves until it is told to stop, and stops everything in order.
+async fn supervise(cli: &Cli, data: &Data, screen: &Screen) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::watch()?;
+    let supervisor = Supervisor::new();
+    let mut result = tokio::select! {
+        result = work(cli, data, &supervisor, screen) => result,
+        () = signals.next() => {
+            supervisor.stop();
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        () = supervisor.token().cancelled_owned() => Ok(ExitCode::FAILURE),
+    };
+    if result.is_ok() && !cli.once && !supervisor.token().is_cancelled() {
+        screen.say("Serving until Ctrl-C.");
+        tokio::select! {
+            () = signals.next() => result = Ok(ExitCode::SUCCESS),
+            () = supervisor.token().cancelled_owned() => result = Ok(ExitCode::FAILURE),
+        }
+    }
+    tokio::select! {
+        left = supervisor.shutdown(GRACE) => if !left.is_empty() {
+            screen.say(format!("These tasks did not end in time: {}", left.join(", ")));
+        },
+        () = signals.next() => screen.say("Interrupted again: ending at once."),
+    }
+    match supervisor.find_failed() {
+        Some(task) => Err(anyhow::anyhow!("the task {task} panicked")),
+        None => result,
+    }
+}
+
+/// Everything from the push to the end.
+async fn work(
+    cli: &Cli,
+    data: &Data,
+    supervisor: &Supervisor,
+    screen: &Screen,
+) -> anyhow::Result<ExitCode> {
+    let session = Session::start(cli, data, supervisor, screen).await?;
+    let end = session.follow(screen).await?;
+    print(cli, &end)?;
+    if let Some(reason) = &end.reason {
+        if let Some(log) = session.log_of_failure().await? {
+            screen.say(format!("The end of the log:\n{log}"));
+        }
+        screen.say(format!("Not everything is published: {reason}"));
+    }
+    Ok(match end.published {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
     })
+}
+
+fn print(cli: &Cli, end: &EndState) -> anyhow::Result<()> {
+    let text = if cli.json {
+        let mut json = serde_json::to_string_pretty(end)?;
+        json.push('\n');
+        json
+    } else {
+        end.text()
+    };
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot print")
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn watch() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?,
+            terminate: signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

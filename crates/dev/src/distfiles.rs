@@ -1,0 +1,92 @@
+//! A mirror of upstream archives on loopback: files under their SHA-256.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use api::id::Sha256;
+use axum::Router;
+use axum::extract::{Path as Part, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use service::Supervisor;
+use service::listen::{self, ListenError, Listener};
+use tower_http::services::ServeFile;
+
+/// A mirror that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A folder or file cannot be used.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot listen.
+    #[error("the mirror cannot listen")]
+    Listen(#[from] ListenError),
+}
+
+/// Puts `archives` into `folder`, each under its SHA-256.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn keep(folder: &Path, archives: &[(String, Vec<u8>)]) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::File { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    for (_, bytes) in archives {
+        let path = folder.join(Sha256::of(bytes).to_string());
+        std::fs::write(&path, bytes).map_err(failed(&path))?;
+    }
+    Ok(())
+}
+
+/// Serves the files of `folder` until the supervisor stops; returns the address as avalanche's
+/// `mirrors` takes it.
+///
+/// # Errors
+/// When the folder is none, or no port can be had.
+pub async fn serve(folder: &Path, supervisor: &Supervisor) -> Result<String, Error> {
+    let failed = |source| Error::File {
+        path: folder.to_owned(),
+        source,
+    };
+    // Taken now: a relative path would change its meaning with the working folder.
+    let folder = folder.canonicalize().map_err(failed)?;
+    if !folder.is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    let listener = Listener::bind(&listen::Config::loopback()).await?;
+    let address = listener.address();
+    let router = Router::new()
+        .route("/{sha256}", get(answer))
+        .with_state(folder);
+    listener.serve(supervisor, "mirror", router);
+    Ok(format!("http://{address}/{{sha256}}"))
+}
+
+async fn answer(
+    State(folder): State<PathBuf>,
+    Part(name): Part<String>,
+    request: Request,
+) -> Response {
+    // Only what is a hash, so that nothing else of the folder or beside it is ever served.
+    let Ok(hash) = name.parse::<Sha256>() else {
+        return (StatusCode::NOT_FOUND, "files have their SHA-256 as name\n").into_response();
+    };
+    match ServeFile::new(folder.join(hash.to_string()))
+        .try_call(request)
+        .await
+    {
+        Ok(response) => response.into_response(),
+        Err(error) => {
+            tracing::error!(%error, file = %hash, "the mirror cannot read a file");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
