@@ -253,3 +253,6 @@ pub(super) fn keep_repository(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::db::look_key;
+use crate::db::tests::{Store, store};
+use crate::domain::build::State;
+use crate::domain::build::example::{at, build, failure, id, main, pull};
+use crate::domain::build::{Build, FailureKind};
+
+fn source(full_name: &str) -> Value {
+    json!({
+        "repository": {
+            "id": 1,
+            "full_name": full_name,
+            "default_branch": "main",
+            "clone_url": format!("https://github.example/{full_name}.git"),
+        },
+        "installation": { "id": 5 },
+    })
+}
+
+fn with(mut body: Value, more: Value) -> Value {
+    let (Value::Object(fields), Value::Object(more)) = (&mut body, more) else {
+        panic!("both are objects");
+    };
+    fields.extend(more);
+    body
+}
+
+/// What a delivery comes to, in words.
+fn deliver(store: &Store, event: &str, body: &Value) -> String {
+    let delivery = Delivery {
+        event: event.to_owned(),
+        body: Some(body.to_string()),
+        arrival: 1,
+        received_at: at(0),
+        outcome: None,
+    };
+    store
+        .env
+        .write(|txn| take(&store.tables, txn, "Snekbook", &delivery, at(1)))
+        .unwrap()
+}
+
+fn is_wished(store: &Store, target: &Target) -> bool {
+    let key = look_key(RepositoryId::new(1), target);
+    store
+        .env
+        .read(|txn| store.tables.looks.contains(txn, &key))
+        .unwrap()
+}
+
+fn push(branch: &str) -> Value {
+    json!({ "ref": format!("refs/heads/{branch}") })
+}
+
+fn comment(text: &str) -> Value {
+    json!({
+        "action": "created",
+        "issue": { "number": 7, "pull_request": {} },
+        "comment": { "id": 11, "body": text, "user": { "id": 3, "login": "ada" } },
+    })
+}
+
+#[test]
+fn a_push_to_the_default_branch_is_looked_at() {
+    let store = store();
+    let repository = source("snekbook/recipes");
+    let other = with(repository.clone(), push("topic"));
+    assert_eq!(
+        deliver(&store, "push", &other),
+        "the branch \"topic\" is not published"
+    );
+    assert!(!is_wished(&store, &main()));
+    let default = with(repository, push("main"));
+    assert_eq!(
+        deliver(&store, "push", &default),
+        "looking at main of snekbook/recipes"
+    );
+    assert!(is_wished(&store, &main()));
+}
+
+/// Anyone can install a public App, and GitHub signs what their repositories send.
+#[test]
+fn other_organisations_are_not_served() {
+    let store = store();
+    for (event, more) in [
+        ("push", push("main")),
+        ("pull_request", json!({ "action": "opened", "number": 7 })),
+        ("issue_comment", comment("/rebuild")),
+    ] {
+        let body = with(source("mallory/recipes"), more);
+        assert_eq!(
+            deliver(&store, event, &body),
+            "mallory/recipes is none of Snekbook's repositories"
+        );
+    }
+    store
+        .env
+        .read(|txn| {
+            assert!(store.tables.repositories.is_empty(txn)?);
+            assert!(store.tables.looks.is_empty(txn)?);
+            assert!(store.tables.commands.is_empty(txn)?);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_command_is_taken_once() {
+    let store = store();
+    let repository = source("snekbook/recipes");
+    let idle = with(repository.clone(), comment("looks good"));
+    assert_eq!(
+        deliver(&store, "issue_comment", &idle),
+        "the comment holds no command"
+    );
+    let body = with(repository, comment("/rebuild"));
+    assert_eq!(
+        deliver(&store, "issue_comment", &body),
+        "the command is taken"
+    );
+    assert_eq!(
+        deliver(&store, "issue_comment", &body),
+        "the command is known"
+    );
+    let open: Vec<Command> = store
+        .env
+        .read(|txn| {
+            let rows = store
+                .tables
+                .commands
+                .find_by(txn, &store.tables.commands_open, &0)?;
+            rows.map(|row| Ok(row?.1)).collect::<Result<_, Error>>()
+        })
+        .unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].place, Place::Pull { number: 7 });
+}
+
+#[test]
+fn a_rerun_needs_a_build_of_that_repository() {
+    let store = store();
+    let mut foreign = build(1, "nano");
+    foreign.repository = RepositoryId::new(2);
+    let failed = |number| {
+        let mut build: Build = build(number, "nano");
+        build.state = State::Failed(failure(FailureKind::Attempt, None));
+        build
+    };
+    store.put(&[&foreign, &failed(2)]);
+    let rerun = |number| {
+        let run = json!({ "action": "rerequested", "check_run": { "external_id": id(number) } });
+        deliver(&store, "check_run", &with(source("snekbook/recipes"), run))
+    };
+    assert_eq!(rerun(1), "the build is not known");
+    assert_eq!(rerun(9), "the build is not known");
+    assert!(rerun(2).starts_with("building again as "));
+    // A redelivery finds that a newer build is under way.
+    assert_eq!(rerun(2), "the build cannot be built again");
+}
+
+#[test]
+fn a_pull_request_is_looked_at_whatever_happened_to_it() {
+    for action in ["opened", "synchronize", "reopened", "closed", "edited"] {
+        let store = store();
+        let more = json!({ "action": action, "number": 7 });
+        let body = with(source("snekbook/recipes"), more);
+        deliver(&store, "pull_request", &body);
+        assert!(is_wished(&store, &pull()), "{action}");
+    }
+}
+
+#[test]
+fn an_odd_body_is_an_outcome() {
+    let store = store();
+    for body in [
+        json!([]),
+        json!({}),
+        with(source("not a name"), push("main")),
+    ] {
+        let outcome = deliver(&store, "push", &body);
+        assert!(
+            outcome.starts_with("its body is not as described"),
+            "{outcome}"
+        );
+    }
+    let mut uninstalled = with(source("snekbook/recipes"), push("main"));
+    uninstalled["installation"] = Value::Null;
+    assert_eq!(
+        deliver(&store, "push", &uninstalled),
+        "it names no installation"
+    );
+}
