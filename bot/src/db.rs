@@ -33,7 +33,7 @@ pub struct Tables {
     pub looks: Table<(u64, String), Look>,
     /// Builds.
     pub builds: Indexed<Text<BuildId>, Build>,
-    /// Builds that are not settled.
+    /// Builds that are not settled, and those whose assets a builder keeps.
     pub builds_active: Index<u8, Text<BuildId>>,
     /// Builds whose check run does not agree with them yet.
     pub builds_unshown: Index<u8, Text<BuildId>>,
@@ -171,7 +171,8 @@ impl Schema for Tables {
         let deliveries = deliveries.finish();
         let mut builds = opener.indexed("builds");
         let builds_active = builds.index("builds_active", |_, build: &Build| {
-            (!build.is_settled()).then_some(0).into_iter().collect()
+            let active = !build.is_settled() || build.keeps_assets();
+            active.then_some(0).into_iter().collect()
         });
         let builds_unshown = builds.index("builds_unshown", |_, build: &Build| {
             (build.shown.seq != build.seq)
@@ -300,7 +301,7 @@ impl Tables {
         )
     }
 
-    /// The builds that are not settled, oldest first.
+    /// The builds that are not settled, and those whose assets a builder keeps, oldest first.
     ///
     /// # Errors
     /// When the database fails.

@@ -135,7 +135,7 @@ fn indexes_follow_the_rows() {
     let mut active = Vec::new();
     for (number, (_, mut build)) in (1..).zip(every_state()) {
         build.id = id(number);
-        if !build.is_settled() {
+        if !build.is_settled() || build.keeps_assets() {
             active.push(build.id);
         }
         store.put(&[&build]);

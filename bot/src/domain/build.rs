@@ -5,7 +5,7 @@
 //!    └──────────┴─→ Held{by}            └→ Failed   └→ Queued (the attempt was lost)
 //! ```
 //! Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
-//! `Built`. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
+//! `Built`; instead of being given up, their assets are released there. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
 
 #[cfg(test)]
 pub(crate) mod example;
@@ -158,6 +158,29 @@ impl Build {
             | State::Failed(_)
             | State::Cancelled { .. }
             | State::Superseded { .. } => false,
+        }
+    }
+
+    /// True while a builder keeps assets for the build.
+    pub fn keeps_assets(&self) -> bool {
+        self.find_assets().is_some()
+    }
+
+    /// What was built, as long as only a builder has it.
+    pub fn find_assets(&self) -> Option<&Success> {
+        match &self.state {
+            State::Built(built) | State::Publishing { built, .. } => {
+                built.released_at.is_none().then_some(built)
+            }
+            State::Planned
+            | State::Waiting { .. }
+            | State::Queued { .. }
+            | State::Building { .. }
+            | State::Published { .. }
+            | State::Held { .. }
+            | State::Failed(_)
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => None,
         }
     }
 

@@ -17,6 +17,7 @@ pub fn may_be_provided(
     active.iter().any(|other| {
         other.id != build.id
             && is_seen(build, other)
+            && !other.is_settled()
             && moves(&other.state)
             && !is_lacking(other.id)
     })

@@ -181,9 +181,9 @@ fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
             } }
             @match &build.state {
                 BuildState::Built(built) | BuildState::Publishing { built, .. } => {
-                    dt { "Assets" } dd { ul.plain { @for asset in &built.assets {
+                    @if build.keeps_assets() { dt { "Assets" } dd { ul.plain { @for asset in &built.assets {
                         li { a href=(asset.uri) { (asset.file_name) } " " span.quiet { (asset.size) " bytes" } }
-                    } } }
+                    } } } }
                 }
                 BuildState::Published { history, at } => {
                     dt { "History" } dd { code { (history) } }

@@ -333,7 +333,7 @@ impl Summit {
             .await
             .map_err(ChangeError::Storage)?;
         for earlier in earlier {
-            if let State::Built(built) | State::Publishing { built, .. } = &earlier.state {
+            if let Some(built) = earlier.find_assets() {
                 let unpublished = self.unpublished(&earlier, built).await?;
                 // An unpublished stone stands for the published ones of its name.
                 offers.retain(|offer| {

@@ -44,15 +44,14 @@ pub fn one(
     };
     tables.builds.put(txn, &new.id, &new)?;
     replace(tables, txn, build.id, new.id)?;
-    if let State::Held { .. } = &build.state {
+    // A held build waits no longer, and what a pull request's build left is not needed any more.
+    if let State::Held { .. } | State::Built(_) = &build.state {
         let event = Event::Superseded { by: Some(new.id) };
         match tables.change(txn, build.id, event, now) {
             Ok(_) => {}
             Err(ChangeError::Storage(error)) => return Err(error),
-            // A held build takes it always.
-            Err(error @ (ChangeError::Unknown(_) | ChangeError::Illegal(_))) => {
-                tracing::error!(%error, "a held build was not superseded");
-            }
+            // Its assets were released before.
+            Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => {}
         }
     }
     Ok(Some(new.id))

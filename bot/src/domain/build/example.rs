@@ -76,6 +76,7 @@ pub(crate) fn success() -> Success {
         ],
         host: Sha256::of(b"host"),
         at: at(50),
+        released_at: None,
     }
 }
 
@@ -142,6 +143,13 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
         ),
         ("built", State::Built(success())),
         ("built for a pull request", State::Built(success())),
+        (
+            "built for a pull request, released",
+            State::Built(Success {
+                released_at: Some(at(70)),
+                ..success()
+            }),
+        ),
         (
             "publishing",
             State::Publishing {
@@ -233,7 +241,7 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
         .into_iter()
         .map(|(name, state)| {
             let mut build = build(1, "nano");
-            if name == "built for a pull request" {
+            if name.starts_with("built for a pull request") {
                 build.target = pull();
             }
             let begun = matches!(

@@ -123,6 +123,9 @@ pub struct Success {
     pub host: Sha256,
     /// When it was done.
     pub at: Timestamp,
+    /// When the builder was told that the assets are not needed any more.
+    #[serde(default)]
+    pub released_at: Option<Timestamp>,
 }
 
 /// Why a build cannot go on by itself.

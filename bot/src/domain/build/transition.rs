@@ -174,8 +174,10 @@ impl Build {
                     .then_some(State::Publishing { import, built })?
             }
             Event::ImportMoved { state } => return self.import_moved(state),
-            Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }),
-            Event::Superseded { by } => return self.give_up(State::Superseded { by, at: now }),
+            Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }, now),
+            Event::Superseded { by } => {
+                return self.give_up(State::Superseded { by, at: now }, now);
+            }
         };
         Some((state, Vec::new()))
     }
@@ -242,6 +244,7 @@ impl Build {
                         assets,
                         host,
                         at: finished_at,
+                        released_at: None,
                     }),
                     Vec::new(),
                 )
@@ -339,7 +342,7 @@ impl Build {
         })
     }
 
-    fn give_up(&self, to: State) -> Option<(State, Vec<Effect>)> {
+    fn give_up(&self, to: State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
         let attempt = AttemptId::new(self.id, self.attempts);
         match &self.state {
             State::Planned | State::Waiting { .. } | State::Queued { .. } | State::Held { .. } => {
@@ -352,13 +355,28 @@ impl Build {
                     attempt,
                 }],
             )),
-            State::Built(built) => Some((
-                to,
-                vec![Effect::Release {
-                    builder: built.builder.clone(),
-                    attempt,
-                }],
-            )),
+            // A pull request's build has succeeded; only its assets are not needed any more.
+            State::Built(Success {
+                released_at: Some(_),
+                ..
+            }) => None,
+            State::Built(built) => {
+                let to = if self.target.is_published() {
+                    to
+                } else {
+                    State::Built(Success {
+                        released_at: Some(now),
+                        ..built.clone()
+                    })
+                };
+                Some((
+                    to,
+                    vec![Effect::Release {
+                        builder: built.builder.clone(),
+                        attempt,
+                    }],
+                ))
+            }
             // What is being published may be seen already: it is published to the end.
             State::Publishing { .. }
             | State::Published { .. }

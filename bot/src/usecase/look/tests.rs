@@ -259,6 +259,30 @@ fn repositories_are_ordered_together_and_superseded_apart() {
     assert_eq!(store.find(id(1)).state, State::Planned);
 }
 
+/// What a pull request's builds left stays with the builder until it is not needed any more, and
+/// is released once. That they succeeded stays true.
+#[test]
+fn assets_of_a_pull_request_are_released() {
+    let store = store();
+    plan(&store, &frame(pull(), 2), vec![recipe(1, "lib", &[])], &[]);
+    set(&store, 1, State::Built(success()));
+    assert_eq!(store.outbox(), []);
+    for head in [3, 4] {
+        plan(&store, &frame(pull(), head), vec![], &[]);
+        let attempt = api::id::AttemptId::new(id(1), 1);
+        assert_eq!(
+            store.outbox(),
+            [Effect::Release {
+                builder: builder(),
+                attempt
+            }]
+        );
+    }
+    let lib = store.find(id(1));
+    assert!(lib.is_success() && !lib.keeps_assets());
+    assert_eq!(store.active(), []);
+}
+
 /// A pull request is planned whole from its base: what its older head had is over, and nothing of
 /// it touches the branch.
 #[test]
