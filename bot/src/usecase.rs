@@ -157,6 +157,7 @@ impl Summit {
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
+    last: Duration,
 }
 
 impl Backoff {
@@ -164,7 +165,14 @@ impl Backoff {
     const LAST: Duration = Duration::from_secs(30);
 
     pub(crate) fn new() -> Self {
-        Self { next: Self::FIRST }
+        Self::up_to(Self::LAST)
+    }
+
+    pub(crate) fn up_to(last: Duration) -> Self {
+        Self {
+            next: Self::FIRST,
+            last,
+        }
     }
 
     pub(crate) fn reset(&mut self) {
@@ -182,6 +190,6 @@ impl Backoff {
 
     pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
-        self.next = (self.next * 2).min(Self::LAST);
+        self.next = (self.next * 2).min(self.last);
     }
 }

@@ -3,23 +3,32 @@
 //! Only the present counts. Whatever events came, doubled, late or not at all, the end is the same:
 //! the difference between what was planned and what is there is planned.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+mod commit;
 
-use api::id::{BuildId, CommitSha, RecipeFolder};
-use futures_util::StreamExt as _;
-use moss_db::RwTxn;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::id::{CommitSha, RecipeFolder};
+use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Backoff, Summit, channel, read};
-use crate::db::{ChangeError, Look, Repository, Tables, look_key};
-use crate::domain::build::{Build, By, Event, State, Target};
+use crate::db::{ChangeError, Look, Repository, look_key};
+use crate::domain::build::{By, Event, Target};
 use crate::domain::name::RepositoryId;
-use crate::domain::plan::{self, Again, Candidate, Conflict, Frame, Others};
+use crate::domain::plan::{Again, Candidate, Conflict, Frame};
 use crate::git::{self, FETCH_TIMEOUT};
 use crate::github::{self, Pull};
+use commit::{Changes, commit_plan, done, give_up, of_target};
 
 /// How many repositories are looked at side by side.
 const PARALLEL: usize = 4;
+
+/// The longest pause before a look that failed is repeated; the repository's other targets wait
+/// for it too.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A look that has to be repeated.
 #[derive(Debug, thiserror::Error)]
@@ -41,19 +50,36 @@ pub enum Error {
     Change(#[from] ChangeError),
 }
 
+/// One task looks at all targets of a repository, so that its mirror is fetched into by one at a
+/// time, and a repository that is slow to answer holds up no other.
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut backoff = Backoff::new();
+    let mut looking: HashMap<RepositoryId, AbortHandle> = HashMap::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    let places = Arc::new(Semaphore::new(PARALLEL));
     loop {
-        match summit.look_at_all().await {
-            Ok(Seen::Nothing) => {
-                backoff.reset();
-                summit.wakes.looks.wait().await;
+        match summit.wanted().await {
+            Ok(wanted) => {
+                looking.retain(|_, task| !task.is_finished());
+                for repository in wanted {
+                    if let Entry::Vacant(place) = looking.entry(repository) {
+                        let (summit, places) = (Arc::clone(&summit), Arc::clone(&places));
+                        place.insert(tasks.spawn(async move {
+                            summit.look_at_repository(repository, &places).await;
+                        }));
+                    }
+                }
             }
-            Ok(Seen::All) => backoff.reset(),
-            Ok(Seen::Some) => backoff.wait_or(&summit.wakes.looks).await,
-            Err(error) => {
-                tracing::error!(%error, "the wishes for looks cannot be read");
-                backoff.wait().await;
+            Err(error) => tracing::error!(%error, "the wishes for looks cannot be read"),
+        }
+        tokio::select! {
+            () = summit.wakes.looks.wait() => {}
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                // A panic is the supervisor's to handle, as in every other task.
+                if let Err(error) = ended
+                    && error.is_panic()
+                {
+                    std::panic::resume_unwind(error.into_panic());
+                }
             }
         }
     }
@@ -64,12 +90,6 @@ struct Span {
     base: Option<CommitSha>,
     head: CommitSha,
     conflict: Option<Conflict>,
-}
-
-enum Seen {
-    Nothing,
-    All,
-    Some,
 }
 
 /// What a look found.
@@ -85,35 +105,53 @@ struct Found {
 }
 
 impl Summit {
-    async fn look_at_all(self: &Arc<Self>) -> Result<Seen, moss_db::Error> {
+    /// The repositories with targets to be looked at.
+    async fn wanted(&self) -> Result<BTreeSet<RepositoryId>, moss_db::Error> {
         let tables = self.tables.clone();
-        let looks: Vec<Look> = self
-            .db
-            .query(move |txn| tables.looks.iter(txn)?.map(|row| Ok(row?.1)).collect())
-            .await?;
-        if looks.is_empty() {
-            return Ok(Seen::Nothing);
-        }
-        let mut by_repository: BTreeMap<RepositoryId, Vec<Look>> = BTreeMap::new();
-        for look in looks {
-            by_repository.entry(look.repository).or_default().push(look);
-        }
-        let results = futures_util::stream::iter(by_repository.into_values())
-            .map(|looks| async {
-                let mut good = true;
-                for look in looks {
-                    good &= self.look_once(look).await;
-                }
-                good
+        self.db
+            .query(move |txn| {
+                let looks = tables.looks.iter(txn)?;
+                looks.map(|row| Ok(row?.1.repository)).collect()
             })
-            .buffer_unordered(PARALLEL)
-            .collect::<Vec<bool>>()
-            .await;
-        Ok(if results.into_iter().all(|good| good) {
-            Seen::All
-        } else {
-            Seen::Some
-        })
+            .await
+    }
+
+    /// Looks at the targets of a repository until none is left to be looked at.
+    async fn look_at_repository(self: &Arc<Self>, repository: RepositoryId, places: &Semaphore) {
+        let mut backoff = Backoff::up_to(PATIENCE);
+        loop {
+            let tables = self.tables.clone();
+            let looks = self
+                .db
+                .query(move |txn| {
+                    let looks = tables.looks.iter_prefix(txn, &repository.number())?;
+                    looks
+                        .map(|row| Ok(row?.1))
+                        .collect::<Result<Vec<Look>, moss_db::Error>>()
+                })
+                .await;
+            let mut good = true;
+            match looks {
+                Ok(looks) if looks.is_empty() => return,
+                Ok(looks) => {
+                    let Ok(_place) = places.acquire().await else {
+                        return;
+                    };
+                    for look in looks {
+                        good &= self.look_once(look).await;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the wishes for looks cannot be read");
+                    good = false;
+                }
+            }
+            if good {
+                backoff.reset();
+            } else {
+                backoff.wait().await;
+            }
+        }
     }
 
     /// False when the look has to be repeated.
@@ -380,153 +418,3 @@ fn is_lacking(candidate: &Candidate, released: &HashMap<String, u64>) -> bool {
         Err(_) => true,
     }
 }
-
-/// Takes the wish away, unless a newer one came in meanwhile.
-fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<(), ChangeError> {
-    let key = look_key(look.repository, &look.target);
-    if tables
-        .looks
-        .find(txn, &key)?
-        .is_some_and(|now| now.count == look.count)
-    {
-        tables.looks.delete(txn, &key)?;
-    }
-    Ok(())
-}
-
-fn of_target(
-    tables: &Tables,
-    txn: &RwTxn<'_>,
-    repository: RepositoryId,
-    target: &Target,
-) -> Result<Vec<Build>, moss_db::Error> {
-    let mut builds = tables.active_builds(txn)?;
-    builds.retain(|build| build.repository == repository && build.target == *target);
-    Ok(builds)
-}
-
-/// Ends a build that the database says is under way; one that is being published goes on.
-fn give_up(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    build: &Build,
-    event: Event,
-    now: jiff::Timestamp,
-) -> Result<(), ChangeError> {
-    match tables.change(txn, build.id, event, now) {
-        Ok(_) | Err(ChangeError::Illegal(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// What a plan is made of.
-struct Changes {
-    candidates: Vec<Candidate>,
-    removed: Vec<RecipeFolder>,
-}
-
-/// Writes the builds of a plan, and lets them take the place of older ones.
-fn commit_plan(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    frame: &Frame,
-    changes: Changes,
-    released: &HashMap<String, u64>,
-) -> Result<(), ChangeError> {
-    let mut places: HashMap<RecipeFolder, Option<BuildId>> = HashMap::new();
-    places.extend(changes.removed.into_iter().map(|folder| (folder, None)));
-    let candidates = changes.candidates.iter();
-    places.extend(candidates.map(|new| (new.folder.clone(), Some(new.id))));
-    let others = if frame.target.is_published() {
-        others(tables, txn, frame, &places)?
-    } else {
-        Others::default()
-    };
-    let before = of_target(tables, txn, frame.repository, &frame.target)?;
-    let builds = plan::plan(changes.candidates, frame, &others, released);
-    tracing::info!(
-        repository.id = %frame.repository,
-        target = %frame.target,
-        commit = %frame.commit,
-        builds = builds.len(),
-        "planned"
-    );
-    for build in &builds {
-        tables.builds.put(txn, &build.id, build)?;
-    }
-    for build in before {
-        let by = match places.get(&build.folder) {
-            Some(by) => *by,
-            // A pull request is planned whole from its base each time; a branch goes on from what
-            // was.
-            None if frame.target.is_published() => continue,
-            None => None,
-        };
-        give_up(tables, txn, &build, Event::Superseded { by }, frame.now)?;
-    }
-    Ok(())
-}
-
-/// What a plan of a branch has to fit in with. `places` says by which new build a folder's builds
-/// are replaced; by none when the recipe is gone.
-fn others(
-    tables: &Tables,
-    txn: &RwTxn<'_>,
-    frame: &Frame,
-    places: &HashMap<RecipeFolder, Option<BuildId>>,
-) -> Result<Others, moss_db::Error> {
-    let place = |build: &Build| {
-        let here = build.repository == frame.repository && build.target == frame.target;
-        places.get(&build.folder).filter(|_| here)
-    };
-    let mut builds = tables.active_builds(txn)?;
-    builds.retain(|build| build.target.is_published() && place(build).is_none());
-    let known: HashSet<BuildId> = builds.iter().map(|build| build.id).collect();
-    let named: BTreeSet<BuildId> = builds
-        .iter()
-        .flat_map(|build| build.after.iter().chain(&build.cycle))
-        .filter(|id| !known.contains(*id))
-        .copied()
-        .collect();
-    let mut replaced = HashMap::new();
-    // In the order of their ids, so that the newest is kept.
-    for id in named {
-        let Some(build) = tables.builds.find(txn, &id)? else {
-            continue;
-        };
-        match place(&build) {
-            Some(Some(new)) => drop(replaced.insert(*new, build)),
-            Some(None) => {}
-            None if stands_in_the_way(&build) => builds.push(build),
-            None => {}
-        }
-    }
-    Ok(Others { builds, replaced })
-}
-
-/// True for a build that ended without success and whose place no other took.
-fn stands_in_the_way(build: &Build) -> bool {
-    match &build.state {
-        State::Failed(_)
-        | State::Cancelled {
-            by: By::PullClosed | By::Person { .. },
-            ..
-        } => true,
-        State::Cancelled {
-            by: By::AlreadyPublished { .. },
-            ..
-        }
-        | State::Superseded { .. }
-        | State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Publishing { .. }
-        | State::Published { .. }
-        | State::Held { .. } => false,
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,10 +1,10 @@
-use api::id::{ServiceName, TreeSha};
+use api::id::{CommitSha, ServiceName, TreeSha};
 
 use super::*;
 use crate::db::tests::{Store, store};
 use crate::domain::build::example::{at, failure, id, main, pull, success};
 use crate::domain::build::{Effect, FailureKind, Progress};
-use crate::domain::plan::{Described, Unreadable};
+use crate::domain::plan::{Again, Described, Unreadable};
 
 fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
     Candidate {
