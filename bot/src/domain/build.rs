@@ -144,6 +144,19 @@ impl Build {
         }
     }
 
+    /// True when a build in the queue may be handed to a builder: at once, and again at once after
+    /// one lost attempt; then after 15 seconds and twice as long each time, so that a broken builder
+    /// does not use up all attempts before anyone can mend it.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let State::Queued { since, .. } = &self.state else {
+            return false;
+        };
+        match self.attempts.checked_sub(2) {
+            None => true,
+            Some(exponent) => now.duration_since(*since).as_secs() >= 15 << exponent.min(8),
+        }
+    }
+
     /// True when what waits for this build can go on: published, or for a pull request built.
     pub fn is_success(&self) -> bool {
         match &self.state {

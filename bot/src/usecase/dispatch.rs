@@ -83,9 +83,10 @@ impl Summit {
                 return false;
             }
         };
+        let now = self.clock.now();
         let ready: Vec<Build> = active
             .iter()
-            .filter(|b| matches!(b.state, State::Queued { .. }))
+            .filter(|build| build.is_due(now))
             .cloned()
             .collect();
         if ready.is_empty() {

@@ -314,3 +314,21 @@ fn every_state_explains_itself() {
     let _ = writeln!(text, "held by many needs: {}", member.explain());
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn a_build_that_is_lost_again_and_again_waits_longer_each_time() {
+    let mut build = build(1, "nano");
+    assert!(!build.is_due(at(0)), "it is not in the queue");
+    build.state = State::Queued {
+        since: at(100),
+        reason: None,
+    };
+    for (attempts, wait) in [(0, 0), (1, 0), (2, 15), (3, 30), (4, 60)] {
+        build.attempts = attempts;
+        assert!(build.is_due(at(100 + wait)), "{attempts} attempts");
+        assert!(
+            wait == 0 || !build.is_due(at(99 + wait)),
+            "{attempts} attempts"
+        );
+    }
+}
