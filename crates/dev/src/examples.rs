@@ -22,7 +22,14 @@ macro_rules! examples {
 }
 
 /// All files but the sources.
-const RECIPES: &[Example] = examples!["recipes/snekcoil/stone.yaml", "recipes/sneksay/stone.yaml",];
+const RECIPES: &[Example] = examples![
+    "recipes/snekcoil/manifest.x86_64.bin",
+    "recipes/snekcoil/manifest.x86_64.jsonc",
+    "recipes/snekcoil/stone.yaml",
+    "recipes/sneksay/manifest.x86_64.bin",
+    "recipes/sneksay/manifest.x86_64.jsonc",
+    "recipes/sneksay/stone.yaml",
+];
 
 /// The sources.
 const SOURCES: &[Example] = examples![

@@ -11,7 +11,7 @@ const BUILD_PATH: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 pub struct Missing {
     /// What it is.
     pub what: String,
-    /// The package that has it, as Debian and Fedora call it.
+    /// The package that has it, as Debian calls it.
     pub package: &'static str,
 }
 
@@ -34,7 +34,7 @@ fn text(missing: &[Missing]) -> String {
 /// # Errors
 /// Names all that is missing, and what to install.
 pub fn check() -> Result<(), Unmet> {
-    let mut missing = missing(&BUILD_PATH.map(PathBuf::from));
+    let mut missing = missing(&BUILD_PATH.map(PathBuf::from), Path::new("/usr/include"));
     missing.extend(git());
     if missing.is_empty() {
         Ok(())
@@ -43,8 +43,8 @@ pub fn check() -> Result<(), Unmet> {
     }
 }
 
-/// What builds need in `folders` and do not find.
-fn missing(folders: &[PathBuf]) -> Vec<Missing> {
+/// What builds need in `folders`, and among the headers in `include`, and do not find.
+fn missing(folders: &[PathBuf], include: &Path) -> Vec<Missing> {
     let has = |program: &str| folders.iter().any(|folder| folder.join(program).exists());
     let needs: [(&[&str], &str, &'static str); 5] = [
         (&["gcc", "clang"], "a C compiler for the recipes", "gcc"),
@@ -60,12 +60,15 @@ fn missing(folders: &[PathBuf]) -> Vec<Missing> {
     let absent = needs
         .into_iter()
         .filter(|(programs, ..)| !programs.iter().any(|program| has(program)));
-    absent
-        .map(|(_, what, package)| Missing {
-            what: format!("{what} (in {})", list(folders)),
-            package,
-        })
-        .collect()
+    let programs = absent.map(|(_, what, package)| Missing {
+        what: format!("{what} (in {})", list(folders)),
+        package,
+    });
+    let headers = (!include.join("stdio.h").exists()).then(|| Missing {
+        what: format!("the C library's headers (in {})", include.display()),
+        package: "libc6-dev",
+    });
+    programs.chain(headers).collect()
 }
 
 fn list(folders: &[PathBuf]) -> String {
@@ -105,16 +108,16 @@ mod tests {
 
     #[test]
     fn an_empty_machine_lacks_everything_and_is_told_what() {
-        let unmet = Unmet(missing(&[PathBuf::from("/nowhere")]));
+        let unmet = Unmet(missing(&[PathBuf::from("/nowhere")], Path::new("/nowhere")));
         insta::assert_snapshot!(unmet);
     }
 
     #[test]
     fn one_compiler_is_enough() {
         let folder = tempfile::tempdir().unwrap();
-        for program in ["clang", "ld.lld", "make", "bash", "install"] {
+        for program in ["clang", "ld.lld", "make", "bash", "install", "stdio.h"] {
             std::fs::write(folder.path().join(program), "").unwrap();
         }
-        assert_eq!(missing(&[folder.path().to_owned()]), []);
+        assert_eq!(missing(&[folder.path().to_owned()], folder.path()), []);
     }
 }

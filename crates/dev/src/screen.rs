@@ -138,10 +138,11 @@ impl Lines {
         });
         all.set_length(builds.len() as u64);
         all.set_position(builds.iter().filter(|build| has_ended(build)).count() as u64);
-        let waiting = builds
-            .iter()
-            .filter(|b| matches!(b.state, State::Waiting { .. }));
-        all.set_message(format!("{} waiting for others", waiting.count()));
+        let waits = |build: &&Build| matches!(build.state, State::Waiting { .. });
+        all.set_message(match builds.iter().filter(waits).count() {
+            0 => String::new(),
+            count => format!("{count} waiting for others"),
+        });
     }
 
     /// Takes the moving lines away; what ended stays.

@@ -1,0 +1,81 @@
+//! Real recipes, from their upstream archives to programs that run.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::program;
+
+/// Configuring and compiling takes as long as it takes.
+const LIMIT: Duration = Duration::from_secs(1800);
+
+/// The corpus; none, and a line that says so, where there is none.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn corpus() -> Option<PathBuf> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the test's configuration"
+    )]
+    let Ok(path) = std::env::var("SNEKBOOK_CORPUS") else {
+        println!("skipped: SNEKBOOK_CORPUS is unset");
+        return None;
+    };
+    let path = PathBuf::from(path);
+    assert!(
+        path.join("recipes").is_dir(),
+        "SNEKBOOK_CORPUS has no recipes"
+    );
+    Some(path)
+}
+
+#[tokio::test]
+#[ignore = "builds five real programs for minutes; the suite builds one: \
+            cargo test -p snekbook-dev --test it -- --ignored"]
+async fn five_real_programs_are_published_and_run() {
+    let Some(corpus) = corpus() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    let data = folder.path().join("data");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let arguments = [
+        "--once",
+        "--data",
+        &text(&data),
+        "--recipes",
+        &text(&corpus.join("recipes")),
+        "--distfiles",
+        &text(&corpus.join("distfiles")),
+        "--only",
+        "lz4,xz,dash,sed,xxhash",
+    ];
+    let output = program::run(&arguments, LIMIT).await;
+    assert!(output.status.success(), "{}", program::stderr(&output));
+
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    let stones = program::stones(&data);
+    for (recipe, program, arguments, wanted) in [
+        ("lz4", "lz4", &["--version"][..], "v1.9.4"),
+        ("xz", "xz", &["--version"], "liblzma 5.4.1"),
+        ("dash", "dash", &["-c", "echo $((6 * 7))"], "42"),
+        ("sed", "sed", &["--version"], "GNU sed) 4.9"),
+        (
+            "xxhash",
+            "xxhsum",
+            &["-H64", &text(&empty)],
+            "ef46db3751d8e999",
+        ),
+    ] {
+        let root = folder.path().join("roots").join(recipe);
+        let of_recipe = |stone: &&PathBuf| {
+            stone
+                .parent()
+                .and_then(Path::file_name)
+                .is_some_and(|name| name == recipe)
+        };
+        let stones: Vec<PathBuf> = stones.iter().filter(of_recipe).cloned().collect();
+        program::unpack(&stones, &root);
+        let said = program::run_in(&root, program, arguments).await;
+        assert!(said.contains(wanted), "{program}: {said}");
+    }
+}

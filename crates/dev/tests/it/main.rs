@@ -1,0 +1,10 @@
+//! snekbook-dev as its users meet it: the binary, run on recipes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod corpus;
+mod interrupt;
+mod manifests;
+mod program;
+mod refusals;
+mod samples;

@@ -1,0 +1,57 @@
+//! The main job: the samples, from the push to programs that run.
+
+use std::time::Duration;
+
+use crate::program;
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+#[tokio::test]
+async fn the_samples_are_published_and_the_program_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    // Builds run as another user, who has to pass.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["--once", "--json", "--data", data.to_str().unwrap()];
+    let output = program::run(&arguments, LIMIT).await;
+    assert!(output.status.success(), "{}", program::stderr(&output));
+    let json = String::from_utf8(output.stdout).unwrap();
+    let filters = vec![
+        (r"127\.0\.0\.1:\d+", "[address]"),
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[build]"),
+        (r"\d{8}-\d{6}-[0-9a-f]{12}", "[history]"),
+        (r"[0-9a-f]{40}", "[commit]"),
+    ];
+    insta::with_settings!({ filters => filters }, {
+        insta::assert_snapshot!("the_end_state", json);
+    });
+
+    let root = folder.path().join("root");
+    let stones = program::stones(&data);
+    program::unpack(&stones, &root);
+    let said = program::run_in(&root, "sneksay", &["-w", "12", "hello from the snekbook"]).await;
+    let wanted = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/sources/sneksay/tests/hello.txt"
+    );
+    assert_eq!(said, std::fs::read_to_string(wanted).unwrap());
+
+    // The library and its header, apart.
+    let devel = stones.iter().find(|stone| {
+        let name = stone.file_name().unwrap().to_str().unwrap();
+        name.starts_with("snekcoil-devel-")
+    });
+    let package = std::fs::File::open(devel.unwrap()).unwrap();
+    let package = moss_format::package::Package::open(package).unwrap();
+    let provides: Vec<String> = package
+        .meta()
+        .provides
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        provides.contains(&"pkgconfig(snekcoil)".to_owned()),
+        "{provides:?}"
+    );
+}
