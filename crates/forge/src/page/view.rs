@@ -33,9 +33,9 @@ pub(super) fn repository(state: &State, id: RepositoryId) -> String {
     let record = state.repository(id);
     let name = state.full_name(record).to_string();
     let mut page = begin(&name, &name, "Repository");
-    page.raw("<p class=dim>Clone: <code>")
+    page.raw("<p class=dim><code>")
         .text(&record.default_branch)
-        .raw("</code> · git push and clone at this address</p>");
+        .raw("</code> is the default branch; git clones and pushes at this page's address.</p>");
     page.raw("<h2>Check runs</h2>");
     let mut seen = BTreeSet::new();
     let newest: Vec<&Sha> = state
