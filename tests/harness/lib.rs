@@ -17,6 +17,7 @@ pub mod process;
 pub mod program;
 pub mod published;
 pub mod recipe;
+pub mod skip;
 pub mod stage;
 
 pub use git::{Checkout, File};

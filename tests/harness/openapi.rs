@@ -9,7 +9,7 @@ mod schema;
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -18,6 +18,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use self::schema::Strictness;
+use crate::skip;
 
 /// Where the description lies, packed with zstd.
 const VARIABLE: &str = "SNEKBOOK_GITHUB_API";
@@ -41,18 +42,10 @@ impl OpenApi {
     ///
     /// # Errors
     /// When it is set and cannot be read.
-    #[expect(
-        clippy::print_stdout,
-        reason = "a skipped test says so in the test's own output"
-    )]
     pub fn from_environment() -> Result<Option<Self>> {
-        match std::env::var_os(VARIABLE) {
-            Some(path) => Self::load(&PathBuf::from(path)).map(Some),
-            None => {
-                println!("skipped: {VARIABLE} is unset");
-                Ok(None)
-            }
-        }
+        skip::find_path(VARIABLE)
+            .map(|path| Self::load(&path))
+            .transpose()
     }
 
     /// Reads a description packed with zstd.

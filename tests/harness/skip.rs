@@ -1,0 +1,23 @@
+//! Tests that need what is not here. They are skipped, counted, and said to be: past the test
+//! runner, which shows nothing of a test that passes.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static SKIPPED: AtomicUsize = AtomicUsize::new(0);
+
+/// The path in a variable of the environment. Where it is unset, a line says that something is
+/// skipped, and how often that was said.
+pub fn find_path(variable: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    if path.is_none() {
+        let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+        // Without a standard error there is nobody to tell.
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: {variable} is unset ({count} skipped)"
+        );
+    }
+    path
+}
