@@ -4,6 +4,7 @@ use anyhow::Result;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::StatusCode;
 use sha2::Sha256;
+use summit::db::{Delivery, Tables};
 
 use crate::stage::Stage;
 
@@ -71,6 +72,17 @@ impl Stage {
         Ok(std::fs::read_to_string(
             self.data("keys").join("webhook-secret"),
         )?)
+    }
+
+    /// The deliveries that summit keeps, by GUID. summit must be stopped.
+    ///
+    /// # Errors
+    /// When summit runs, or its database cannot be read.
+    pub fn inbox(&self) -> Result<Vec<(String, Delivery)>> {
+        let (environment, tables) = Tables::open(&self.data("summit"))?;
+        let rows: Result<Vec<_>, moss_db::Error> =
+            environment.read(|txn| tables.deliveries.iter(txn)?.collect());
+        Ok(rows?)
     }
 
     /// Sends a webhook to summit.

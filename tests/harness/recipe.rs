@@ -128,7 +128,7 @@ impl fmt::Display for Recipe {
             for (url, sha256) in &self.upstreams {
                 writeln!(
                     f,
-                    "    - {url}:\n        hash: {sha256}\n        unpack: no"
+                    "    - {url}:\n        hash: {sha256}\n        unpack: false"
                 )?;
             }
         }

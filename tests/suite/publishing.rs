@@ -22,7 +22,7 @@ fn a_push_builds_and_publishes_in_dependency_order() {
         let runs = stage.succeeded(&head, &["flute", "reed"]).await?;
 
         for run in runs.values() {
-            let statuses = stage.statuses(run);
+            let statuses = stage.statuses(run).await?;
             ensure!(
                 statuses == ["queued", "in_progress", "completed"],
                 "{}: {statuses:?}",

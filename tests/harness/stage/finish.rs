@@ -67,6 +67,7 @@ impl Stage {
                 }
             }
         }
+        left.extend(self.open_deliveries());
         let builds = self.builds().await?;
         for build in &builds {
             if !is_at_rest(build) {
@@ -86,6 +87,21 @@ impl Stage {
             left.push(format!("the attempt {entry} has a workspace"));
         }
         Ok(left)
+    }
+
+    /// Webhooks that summit took and has not said to be done.
+    fn open_deliveries(&self) -> Vec<String> {
+        let log = self.summit.log().lines();
+        let done = |guid: &str| {
+            let is_about = |line: &&String| line.contains(guid) && line.contains("\"delivery: ");
+            log.iter().any(|line| is_about(&line))
+        };
+        self.forge
+            .deliveries()
+            .iter()
+            .filter(|row| row.outcome.code() == 200 && !done(&row.guid.to_string()))
+            .map(|row| format!("the delivery {} of {} is open", row.guid, row.event))
+            .collect()
     }
 
     /// Assets that nobody will fetch any more.

@@ -94,8 +94,21 @@ impl Stage {
         self.concluded(commit, &expected).await
     }
 
-    /// What summit told the forge of a check run: its statuses in their order, each once.
-    pub fn statuses(&self, run: &CheckRun) -> Vec<String> {
+    /// What summit told the forge of a completed check run: its statuses in their order, each once.
+    ///
+    /// # Errors
+    /// When it did not tell of its completion.
+    pub async fn statuses(&mut self, run: &CheckRun) -> Result<Vec<String>> {
+        // An exchange is on record a moment after its effect.
+        self.until("the record of a completed check run", async |stage| {
+            let statuses = stage.told(run);
+            let completed = statuses.last().is_some_and(|last| last == "completed");
+            Ok(completed.then_some(statuses))
+        })
+        .await
+    }
+
+    fn told(&self, run: &CheckRun) -> Vec<String> {
         let mut statuses: Vec<String> = Vec::new();
         for exchange in self.forge.traffic() {
             let (Some(request), Some(answer)) = (exchange.request.json(), exchange.response.json())
@@ -104,17 +117,11 @@ impl Stage {
             };
             let is_write = matches!(exchange.method.as_str(), "POST" | "PATCH");
             let is_run = exchange.path.contains("/check-runs") && answer["id"] == run.id.number();
-            if !is_write || !is_run {
+            let Some(status) = request["status"].as_str() else {
                 continue;
-            }
-            let status = request["status"].as_str().unwrap_or_else(|| {
-                if request["conclusion"].is_null() {
-                    "unchanged"
-                } else {
-                    "completed"
-                }
-            });
-            if statuses.last().is_none_or(|last| last != status) {
+            };
+            let is_new = statuses.last().is_none_or(|last| last != status);
+            if is_write && is_run && is_new {
                 statuses.push(status.to_owned());
             }
         }

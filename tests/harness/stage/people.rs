@@ -35,11 +35,21 @@ impl Stage {
     /// # Errors
     /// When git fails.
     pub async fn push_to(&self, repository: &str, files: &[File]) -> Result<Sha> {
+        let (checkout, commit) = self.commit(repository, files).await?;
+        checkout.push("main").await?;
+        Ok(commit)
+    }
+
+    /// The writer commits these files to what the forge has of the default branch, and does not
+    /// push them yet.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn commit(&self, repository: &str, files: &[File]) -> Result<(Checkout, Sha)> {
         let checkout = self.checkout(repository, WRITER).await?;
         checkout.switch("main", "main").await?;
         let commit = checkout.commit(files).await?;
-        checkout.push("main").await?;
-        Ok(commit)
+        Ok((checkout, commit))
     }
 
     /// The writer pushes these files to a branch of that name that comes from the default branch
