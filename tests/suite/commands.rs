@@ -1,0 +1,133 @@
+//! What people may ask for in comments and with buttons.
+
+use anyhow::{Result, ensure};
+use api::id::Sha256;
+use forge::Conclusion::{Failure, Success};
+use forge::{Content, Sha, Subject};
+use harness::{REPOSITORY, Recipe, Runs, STRANGER, Setup, Stage, WRITER};
+
+const ARCHIVE: &[u8] = b"cane";
+
+/// A recipe whose source is not yet what it should be.
+fn early(stage: &Stage) -> Recipe {
+    stage.mirror.put_upstream("cane", b"bamboo");
+    Recipe::new("reed").upstream(stage.mirror.upstream("cane"), Sha256::of(ARCHIVE))
+}
+
+fn on_commit(commit: &Sha) -> Subject {
+    Subject::Commit {
+        sha: commit.clone(),
+        path: None,
+        position: None,
+    }
+}
+
+/// A build that failed, for a source that is right from now on.
+async fn failed_for_its_source(stage: &mut Stage) -> Result<(Sha, Runs)> {
+    let head = stage.push(&[early(stage).file()]).await?;
+    let runs = stage.concluded(&head, &[("reed", Failure)]).await?;
+    stage.mirror.put(ARCHIVE);
+    Ok((head, runs))
+}
+
+#[test]
+fn a_stranger_cannot_rebuild_a_commit_and_a_writer_can() {
+    Stage::play(Setup::default(), async |stage| {
+        let (head, before) = failed_for_its_source(stage).await?;
+        let orders = stage.orders().len();
+
+        let asked = stage
+            .forge
+            .comment_on_commit(REPOSITORY, &head, STRANGER, "/rebuild")
+            .await?;
+        ensure!(stage.reaction(asked).await? == Content::MinusOne);
+        let answer = stage.read_comment(&on_commit(&head)).await?;
+        ensure!(answer.contains("stranger"), "{answer}");
+        ensure!(answer.contains("write access"), "{answer}");
+        ensure!(stage.orders().len() == orders, "nothing was built");
+
+        let asked = stage
+            .forge
+            .comment_on_commit(REPOSITORY, &head, WRITER, "Now.\n\n/rebuild\n")
+            .await?;
+        ensure!(stage.reaction(asked).await? == Content::Rocket);
+        let after = stage.concluded(&head, &[("reed", Success)]).await?;
+        ensure!(after["reed"].id != before["reed"].id, "a run of its own");
+        ensure!(stage.created_runs() == 2);
+        let names = stage.published().await?.names();
+        ensure!(names == ["reed-1.0-1-1"], "{names:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_pull_request_is_rebuilt_for_a_writer_only() {
+    Stage::play(Setup::default(), async |stage| {
+        stage.push(&[Recipe::new("drum").file()]).await?;
+        let (number, head) = stage.propose("reed", &[early(stage).file()]).await?;
+        stage.concluded(&head, &[("reed", Failure)]).await?;
+        stage.mirror.put(ARCHIVE);
+
+        let comment = |login| {
+            stage
+                .forge
+                .comment_on_pull(REPOSITORY, number, login, "/rebuild")
+        };
+        let (refused, taken) = (comment(STRANGER)?, comment(WRITER)?);
+        ensure!(stage.reaction(refused).await? == Content::MinusOne);
+        let answer = stage.read_comment(&Subject::Pull(number)).await?;
+        ensure!(answer.contains("write access"), "{answer}");
+        ensure!(stage.reaction(taken).await? == Content::Rocket);
+        stage.concluded(&head, &[("reed", Success)]).await?;
+        let names = stage.published().await?.names();
+        ensure!(names == ["drum-1.0-1-1"], "{names:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_no_command_is_answered_or_left_alone() {
+    Stage::play(Setup::default(), async |stage| {
+        let head = stage.push(&[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        for text in [
+            "Shall we /rebuild this?",
+            "```\n/rebuild\n```",
+            "> /rebuild",
+        ] {
+            stage
+                .forge
+                .comment_on_commit(REPOSITORY, &head, STRANGER, text)
+                .await?;
+        }
+        let asked = stage
+            .forge
+            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild everything")
+            .await?;
+        ensure!(stage.reaction(asked).await? == Content::Confused);
+        let answer = stage.read_comment(&on_commit(&head)).await?;
+        ensure!(answer.contains("/rebuild"), "{answer}");
+        ensure!(stage.orders().len() == 1, "nothing was built again");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_button_of_a_check_run_builds_again() {
+    Stage::play(Setup::default(), async |stage| {
+        let (head, before) = failed_for_its_source(stage).await?;
+        stage.forge.rerun(before["reed"].id, WRITER)?;
+        let after = stage.concluded(&head, &[("reed", Success)]).await?;
+        ensure!(after["reed"].id != before["reed"].id);
+        // All of a commit that succeeded: with a higher build release, or the channel would refuse.
+        stage.forge.rerun_suite(after["reed"].suite, WRITER).await?;
+        stage
+            .until("the third build", async |stage| {
+                let published = stage.published().await?;
+                Ok((published.names() == ["reed-1.0-1-2"]).then_some(()))
+            })
+            .await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        Ok(())
+    });
+}
