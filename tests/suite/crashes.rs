@@ -1,0 +1,219 @@
+//! Services that are killed at named points. Nothing is lost, and nothing is done twice.
+
+use anyhow::{Context as _, Result, ensure};
+use forge::{Pause, Point, Sha};
+use harness::stage::LIMIT;
+use harness::{REPOSITORY, Recipe, Setup, Stage};
+use summit::domain::build::{Progress, State};
+
+/// Kills summit once a request is held, and starts it again.
+async fn kill_summit_at(stage: &mut Stage, pause: Pause) -> Result<()> {
+    pause
+        .held(LIMIT)
+        .await
+        .context("summit did not get there")?;
+    stage.summit.kill().await?;
+    pause.resume();
+    stage.summit.start().await
+}
+
+/// Pushes a recipe with summit killed at a point, and looks that all came out as if it had not been.
+fn survive(point: impl FnOnce(&Stage) -> Pause) {
+    Stage::play(Setup::default(), async |stage| {
+        // What a sweep would find must not be what saves it.
+        let _no_sweep = stage
+            .forge
+            .pause(Point::rest("GET", "/orgs/*/installation"));
+        let files = [Recipe::new("reed").file()];
+        let (checkout, head) = stage.commit(REPOSITORY, &files).await?;
+        let pause = point(stage);
+        checkout.push("main").await?;
+        stage.delivered("push").await?;
+        kill_summit_at(stage, pause).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        once(stage, &head).await
+    });
+}
+
+/// One build, one check run, one publication.
+async fn once(stage: &Stage, head: &Sha) -> Result<()> {
+    let runs = stage.forge.check_runs_on(REPOSITORY, head);
+    ensure!(runs.len() == 1, "one check run: {runs:#?}");
+    let build = stage.build_of(&runs[0]).await?;
+    ensure!(build.attempts == 1, "one attempt: {build:?}");
+    let names = stage.published().await?.names();
+    ensure!(names == ["reed-1.0-1-1"], "{names:?}");
+    let histories = stage.histories().await?;
+    ensure!(histories.len() == 1, "one publication: {histories:?}");
+    Ok(())
+}
+
+#[test]
+fn summit_killed_after_the_answer_to_the_webhook() {
+    survive(|stage| stage.forge.pause(Point::upload_pack()));
+}
+
+#[test]
+fn summit_killed_when_planned_but_not_shown() {
+    survive(|stage| {
+        stage
+            .forge
+            .pause(Point::rest("POST", "/repos/*/*/check-runs"))
+    });
+}
+
+#[test]
+fn summit_killed_when_shown_but_not_remembered() {
+    survive(|stage| {
+        stage
+            .forge
+            .pause(Point::rest("POST", "/repos/*/*/check-runs").done())
+    });
+}
+
+#[test]
+fn summit_killed_when_dispatched_but_not_heard() {
+    survive(|stage| {
+        stage
+            .avalanche
+            .pause(Point::rest("PUT", "/api/v1/attempts/*"))
+    });
+}
+
+#[test]
+fn summit_killed_when_dispatched_but_not_acknowledged() {
+    survive(|stage| {
+        stage
+            .avalanche
+            .pause(Point::rest("PUT", "/api/v1/attempts/*").done())
+    });
+}
+
+#[test]
+fn summit_killed_when_an_import_is_ordered_but_not_heard() {
+    survive(|stage| stage.vessel.pause(Point::rest("PUT", "/api/v1/imports/*")));
+}
+
+#[test]
+fn summit_killed_when_an_import_is_ordered_but_not_acknowledged() {
+    survive(|stage| {
+        stage
+            .vessel
+            .pause(Point::rest("PUT", "/api/v1/imports/*").done())
+    });
+}
+
+#[test]
+fn summit_killed_when_published_but_not_released() {
+    survive(|stage| {
+        stage
+            .avalanche
+            .pause(Point::rest("POST", "/api/v1/attempts/*/release"))
+    });
+}
+
+#[test]
+fn summit_killed_again_and_again() {
+    Stage::play(Setup::default(), async |stage| {
+        let _no_sweep = stage
+            .forge
+            .pause(Point::rest("GET", "/orgs/*/installation"));
+        let files = [Recipe::new("reed").file()];
+        let (checkout, head) = stage.commit(REPOSITORY, &files).await?;
+        let mut pause = stage.forge.pause(Point::upload_pack());
+        checkout.push("main").await?;
+        stage.delivered("push").await?;
+        let runs = Point::rest("POST", "/repos/*/*/check-runs");
+        let attempts = Point::rest("PUT", "/api/v1/attempts/*");
+        let imports = Point::rest("PUT", "/api/v1/imports/*");
+        for step in 0..6 {
+            pause
+                .held(LIMIT)
+                .await
+                .with_context(|| format!("step {step}"))?;
+            stage.summit.kill().await?;
+            // The next point is armed before anything can pass it.
+            let next = match step {
+                0 => stage.forge.pause(runs.clone()),
+                1 => stage.forge.pause(runs.clone().done()),
+                2 => stage.avalanche.pause(attempts.clone().done()),
+                3 => stage.vessel.pause(imports.clone()),
+                _ => stage.vessel.pause(imports.clone().done()),
+            };
+            std::mem::replace(&mut pause, next).resume();
+            stage.summit.start().await?;
+        }
+        pause.resume();
+        stage.succeeded(&head, &["reed"]).await?;
+        once(stage, &head).await
+    });
+}
+
+#[test]
+fn avalanche_killed_while_it_builds() {
+    Stage::play(Setup::default(), async |stage| {
+        // Long enough to be met at work.
+        let recipe = Recipe::new("reed").build("sleep 3");
+        let head = stage.push(&[recipe.file()]).await?;
+        stage
+            .until("the build script at work", async |stage| {
+                let runs = stage.runs_on(&head);
+                let Some(run) = runs.get("reed") else {
+                    return Ok(None);
+                };
+                let build = stage.build_of(run).await?;
+                let State::Building {
+                    progress: Progress::Running { phase, .. },
+                    ..
+                } = build.state
+                else {
+                    return Ok(None);
+                };
+                Ok((phase == api::attempt::Phase::Build).then_some(()))
+            })
+            .await?;
+        stage.avalanche.kill().await?;
+        stage.avalanche.start().await?;
+        let runs = stage.succeeded(&head, &["reed"]).await?;
+        let build = stage.build_of(&runs["reed"]).await?;
+        ensure!(build.attempts == 2, "the first was lost: {build:?}");
+        ensure!(stage.forge.check_runs_on(REPOSITORY, &head).len() == 1);
+        ensure!(stage.histories().await?.len() == 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn vessel_killed_while_it_fetches() {
+    Stage::play(Setup::default(), async |stage| {
+        let pause = stage.avalanche.pause(Point::rest("GET", "/assets/**"));
+        let head = stage.push(&[Recipe::new("reed").file()]).await?;
+        pause.held(LIMIT).await.context("no stone was fetched")?;
+        stage.vessel.kill().await?;
+        pause.resume();
+        stage.vessel.start().await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        once(stage, &head).await
+    });
+}
+
+#[test]
+fn vessel_killed_when_published_but_not_told() {
+    Stage::play(Setup::default(), async |stage| {
+        let pause = stage
+            .vessel
+            .pause(Point::rest("GET", "/api/v1/imports/*").done());
+        let head = stage.push(&[Recipe::new("reed").file()]).await?;
+        pause.held(LIMIT).await.context("no import was followed")?;
+        stage
+            .until("the publication", async |stage| {
+                Ok((!stage.published().await?.names().is_empty()).then_some(()))
+            })
+            .await?;
+        stage.vessel.kill().await?;
+        pause.resume();
+        stage.vessel.start().await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        once(stage, &head).await
+    });
+}
