@@ -1,5 +1,13 @@
 //! The suite.
 
 mod architecture;
+mod commands;
+mod corpus;
+mod crashes;
+mod failing;
 mod forge;
+mod https;
 mod publishing;
+mod pulls;
+mod repositories;
+mod webhooks;
