@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::id::Sha256;
-use moss_format::{Index, Meta};
+use moss_format::{Index, Meta, Provider};
 use reqwest::StatusCode;
 use reqwest::header::{ETAG, IF_NONE_MATCH};
 use url::Url;
@@ -61,6 +61,16 @@ impl Snapshot {
             *release = package.release.max(*release);
         }
         releases
+    }
+
+    /// What the packages of each source provide.
+    pub fn provides(&self) -> HashMap<&str, Vec<&Provider>> {
+        let mut provides: HashMap<&str, Vec<&Provider>> = HashMap::new();
+        for package in &self.packages {
+            let of_source = provides.entry(package.source_id.as_str()).or_default();
+            of_source.extend(&package.provides);
+        }
+        provides
     }
 
     /// The build release for a new build of a source's release: one more than the channel has.

@@ -14,7 +14,8 @@ use api::id::{CommitSha, RecipeFolder};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::{Backoff, Summit, channel, read};
+use super::channel::{self, Snapshot};
+use super::{Backoff, Summit, read};
 use crate::db::{ChangeError, Look, Repository, look_key};
 use crate::domain::build::{By, Event, Target};
 use crate::domain::name::RepositoryId;
@@ -216,8 +217,7 @@ impl Summit {
         let Some(found) = found else {
             return self.looked(look.clone()).await;
         };
-        let released = self.channel.snapshot().await?.releases();
-        self.plan(look, found, planned, released, None).await
+        self.plan(look, found, planned, None).await
     }
 
     async fn look_at_pull(
@@ -264,8 +264,7 @@ impl Summit {
             return self.looked(look.clone()).await;
         };
         found.first = false;
-        let released = self.channel.snapshot().await?.releases();
-        self.plan(look, found, planned, released, unapproved).await
+        self.plan(look, found, planned, unapproved).await
     }
 
     /// The author's login, when nothing of the pull request may be run.
@@ -338,14 +337,16 @@ impl Summit {
         look: &Look,
         mut found: Found,
         base: Option<CommitSha>,
-        released: HashMap<String, u64>,
         unapproved: Option<String>,
     ) -> Result<(), Error> {
+        let snapshot = self.channel.snapshot().await?;
+        let released = snapshot.releases();
         if found.first && look.target.is_published() {
             found
                 .candidates
                 .retain(|candidate| is_lacking(candidate, &released));
         }
+        add_provided(&mut found.candidates, &snapshot);
         let frame = Frame {
             repository: look.repository,
             target: look.target.clone(),
@@ -406,6 +407,21 @@ impl Summit {
             .map_err(Error::Change)?;
         self.builds_moved();
         Ok(())
+    }
+}
+
+/// A recipe is expected to provide what its published packages do, also where its folder holds no
+/// manifest of them.
+fn add_provided(candidates: &mut [Candidate], snapshot: &Snapshot) {
+    let published = snapshot.provides();
+    for candidate in candidates {
+        if let Ok(recipe) = &mut candidate.recipe
+            && let Some(provides) = published.get(recipe.name.as_str())
+        {
+            recipe.provides.extend(provides.iter().copied().cloned());
+            recipe.provides.sort();
+            recipe.provides.dedup();
+        }
     }
 }
 
