@@ -88,3 +88,24 @@ fn the_same_release_again_is_nothing_to_build() {
         Ok(())
     });
 }
+
+#[test]
+fn a_library_that_was_built_before_comes_first_by_what_it_provides() {
+    Stage::play(Setup::default(), async |stage| {
+        let first = stage.push(&[reed().file()]).await?;
+        stage.succeeded(&first, &["reed"]).await?;
+        // The channel has what the program needs, and yet it is to see what is pushed with it.
+        let second = stage
+            .push(&[reed().release(2).file(), flute().file()])
+            .await?;
+        let runs = stage.succeeded(&second, &["flute", "reed"]).await?;
+        let (reed, flute) = (
+            stage.build_of(&runs["reed"]).await?,
+            stage.build_of(&runs["flute"]).await?,
+        );
+        ensure!(flute.after == [reed.id], "{:?}", flute.after);
+        let closure = stage.orders()[2]["closure"].to_string();
+        ensure!(closure.contains("reed-devel-1.0-2-1-x86_64"), "{closure}");
+        Ok(())
+    });
+}
