@@ -34,7 +34,10 @@ pub fn begin(data: &Path, verbose: u8, screen: &Screen) -> io::Result<()> {
         _ => LevelFilter::DEBUG,
     };
     let to_file = fmt::layer().with_ansi(false).with_writer(Mutex::new(file));
-    let to_screen = fmt::layer().with_writer(screen.clone()).with_filter(level);
+    let to_screen = fmt::layer()
+        .with_ansi(screen.is_live())
+        .with_writer(screen.clone())
+        .with_filter(level);
     // The error says that a subscriber is there already, as in a test.
     let _ = tracing_subscriber::registry()
         .with(EnvFilter::new(FILTER))

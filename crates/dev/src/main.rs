@@ -56,6 +56,7 @@ async fn supervise(cli: &Cli, data: &Data, screen: &Screen) -> anyhow::Result<Ex
     let mut result = tokio::select! {
         result = work(cli, data, &supervisor, screen) => result,
         () = signals.next() => {
+            screen.say("Interrupted: stopping in order.");
             supervisor.stop();
             Ok(ExitCode::from(INTERRUPTED))
         }

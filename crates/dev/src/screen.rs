@@ -46,8 +46,8 @@ impl Screen {
         drop(self.bars.suspend(write));
     }
 
-    /// True when lines can move.
-    fn is_live(&self) -> bool {
+    /// True on a terminal, where lines can move and have colours.
+    pub fn is_live(&self) -> bool {
         !self.bars.is_hidden()
     }
 }
@@ -145,16 +145,6 @@ impl Lines {
         });
     }
 
-    /// Takes the moving lines away; what ended stays.
-    pub fn finish(&mut self) {
-        for (_, bar) in std::mem::take(&mut self.moving) {
-            bar.finish_and_clear();
-        }
-        if let Some(all) = self.all.take() {
-            all.finish_and_clear();
-        }
-    }
-
     fn show_one(&mut self, build: &Build, now: Timestamp) {
         if matches!(build.state, State::Building { .. }) {
             self.begun.entry(build.id).or_insert(now);
@@ -201,6 +191,15 @@ impl Lines {
         });
         bar.set_prefix("building");
         bar.set_message(format!("{}: {stage}{}", label(build), seconds(elapsed)));
+    }
+}
+
+/// The moving lines go; what ended stays.
+impl Drop for Lines {
+    fn drop(&mut self) {
+        for bar in self.moving.values().chain(&self.all) {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use moss_format::Index;
 use service::{Clock, Supervisor};
 use summit::domain::build::{Build, State};
 use summit::domain::{check_run, tail};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::cli::Cli;
@@ -25,14 +26,18 @@ const PACKAGER: &str = "packager";
 /// The repository that is pushed to.
 const REPOSITORY: &str = "recipes";
 
-/// How often summit is asked how far it is.
+/// How often summit is asked how far it is, at most.
 const PACE: Duration = Duration::from_millis(250);
+
+/// How many times as long as an answer takes is waited before the next question.
+const PATIENCE: u32 = 5;
 
 /// How long planning may take, from the push to the first build.
 const PLANNING: Duration = Duration::from_secs(60);
 
-/// How long the last check run may take to say what its build says.
-const CONCLUDING: Duration = Duration::from_secs(30);
+/// How long check runs may take to say what their builds say: many builds that end at once are held
+/// up by summit's budget of writes.
+const CONCLUDING: Duration = Duration::from_secs(300);
 
 /// The most builds that summit is asked for.
 const MOST_BUILDS: usize = 10_000;
@@ -144,14 +149,26 @@ impl Session {
     /// When a service stops to answer.
     pub async fn follow(&self, screen: &Screen) -> Result<EndState, Error> {
         let mut lines = Lines::new(screen);
-        let builds = self.follow_builds(&mut lines).await;
-        lines.finish();
-        self.end(builds?).await
+        loop {
+            let builds = self.follow_builds(&mut lines).await?;
+            let check_runs = self.check_runs(&builds).await?;
+            // What was held may have gone on when the last build was published.
+            let again = self.builds().await?;
+            if again
+                .iter()
+                .map(|b| &b.state)
+                .eq(builds.iter().map(|b| &b.state))
+            {
+                drop(lines);
+                return self.end(builds, check_runs).await;
+            }
+        }
     }
 
     async fn follow_builds(&self, lines: &mut Lines) -> Result<Vec<Build>, Error> {
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         loop {
+            let asked = Instant::now();
             let builds = self.builds().await?;
             lines.show(&builds, self.now());
             if builds.is_empty() && begun.elapsed() > PLANNING {
@@ -160,7 +177,7 @@ impl Session {
             if !builds.is_empty() && builds.iter().all(has_ended) {
                 return Ok(builds);
             }
-            tokio::time::sleep(PACE).await;
+            tokio::time::sleep(PACE.max(asked.elapsed() * PATIENCE)).await;
         }
     }
 
@@ -210,8 +227,7 @@ impl Session {
         Ok(answer.bytes().await.map_err(failed)?.to_vec())
     }
 
-    async fn end(&self, builds: Vec<Build>) -> Result<EndState, Error> {
-        let check_runs = self.check_runs(&builds).await?;
+    async fn end(&self, builds: Vec<Build>, check_runs: Vec<CheckRun>) -> Result<EndState, Error> {
         let published = builds.iter().filter_map(|build| match &build.state {
             State::Published { history, at } => Some((at, history)),
             State::Planned
