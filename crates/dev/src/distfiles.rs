@@ -84,9 +84,49 @@ async fn answer(
         .await
     {
         Ok(response) => response.into_response(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            (StatusCode::NOT_FOUND, "there is no such file\n").into_response()
+        }
         Err(error) => {
             tracing::error!(%error, file = %hash, "the mirror cannot read a file");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_files_under_their_hashes_are_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = b"an archive".to_vec();
+        keep(folder.path(), &[("a.tar.gz".to_owned(), archive.clone())]).unwrap();
+        std::fs::write(folder.path().join("secret"), "").unwrap();
+        let supervisor = Supervisor::new();
+        let mirror = serve(folder.path(), &supervisor).await.unwrap();
+        service::install_tls_provider();
+        let fetch = async |name: &str| {
+            let answer = reqwest::get(mirror.replace("{sha256}", name))
+                .await
+                .unwrap();
+            (answer.status().as_u16(), answer.bytes().await.unwrap())
+        };
+        let found = fetch(&Sha256::of(&archive).to_string()).await;
+        assert_eq!((found.0, &found.1[..]), (200, &archive[..]));
+        let absent = Sha256::of(b"another").to_string();
+        for name in ["secret", "..%2fsecret", "", absent.as_str()] {
+            assert_eq!(fetch(name).await.0, 404, "{name}");
+        }
+        supervisor.shutdown(std::time::Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_none_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let error = serve(&missing, &Supervisor::new()).await.unwrap_err();
+        assert!(matches!(error, Error::File { path, .. } if path == missing));
     }
 }

@@ -168,3 +168,52 @@ impl EndState {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_checks_logs_and_addresses() {
+        let url = |path: &str| Url::parse(&format!("http://127.0.0.1:1/{path}")).unwrap();
+        let run = |name: &str, conclusion, title: &str| CheckRun {
+            name: name.to_owned(),
+            status: "completed",
+            conclusion: Some(conclusion),
+            title: Some(title.to_owned()),
+            details_url: None,
+        };
+        let build = |recipe: &str| BuildEnd {
+            id: BuildId::from_bytes([7; 16]),
+            recipe: recipe.to_owned(),
+            version: "1.0".to_owned(),
+            release: 1,
+            state: "published",
+            explanation: "Published.".to_owned(),
+            history: None,
+            url: url("builds/7"),
+            log: url("builds/7/log"),
+        };
+        let end = EndState {
+            published: false,
+            reason: Some("sneksay failed".to_owned()),
+            history: Some("20260101-000000-abc".parse().unwrap()),
+            commit: "c".repeat(40),
+            check_runs: vec![
+                run("build snekcoil", "success", "Published"),
+                run("build sneksay", "failure", "Failed in phase check"),
+            ],
+            builds: vec![build("snekcoil"), build("sneksay")],
+            packages: vec!["snekcoil-1.0-1-1-x86_64".to_owned()],
+            urls: Urls {
+                forge: url("snekbook/recipes"),
+                clone: url("snekbook/recipes.git"),
+                summit: url("summit"),
+                vessel: url("vessel"),
+                index: url("stone.index"),
+                root_index: url("moss-root-index.json"),
+            },
+        };
+        insta::assert_snapshot!(end.text());
+    }
+}
