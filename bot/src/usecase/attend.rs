@@ -275,6 +275,9 @@ impl Summit {
                 "hash-mismatch",
             ),
             Reason::FetchFailed { url } => (self.line_of(build, url.clone()).await, "fetch-failed"),
+            Reason::SourceMissing { url } => {
+                (self.line_of(build, url.clone()).await, "source-missing")
+            }
             Reason::HashMismatch { .. }
             | Reason::CloneFailed
             | Reason::UnpackFailed

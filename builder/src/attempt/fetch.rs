@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use api::attempt::{ClosureStone, Reason};
 use api::id::Sha256;
 use jiff::Timestamp;
-use moss_fetcher::{Cause, Error, Fetcher, Origin, Request, Size};
+use moss_fetcher::{Cause, Error, Failure, Fetcher, Origin, Request, Size};
 use moss_format::recipe::upstream::Archive;
-use service::error::Chain;
+use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -33,10 +33,20 @@ pub struct Cache {
 
 /// A file to be fetched.
 pub(super) struct Wanted {
+    kind: Kind,
     sha256: Sha256,
     /// What the recipe or the order names, for people.
     url: String,
     request: Request,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A source that the recipe names.
+    Source,
+    /// A stone that the order names; another order may well name others.
+    Stone,
 }
 
 impl Cache {
@@ -78,31 +88,31 @@ impl Cache {
         let urls = mirrors
             .chain([url.to_owned()])
             .filter_map(|url| Url::parse(&url).ok());
-        self.wanted(sha256, url, urls.collect(), Size::AtMost(MAX_ARCHIVE))
+        Wanted {
+            kind: Kind::Source,
+            sha256,
+            url: url.to_owned(),
+            request: self.request(sha256, urls.collect(), Size::AtMost(MAX_ARCHIVE)),
+        }
     }
 
     /// A stone of the closure.
     pub(super) fn stone(&self, stone: &ClosureStone) -> Wanted {
         let urls = vec![stone.url.clone()];
-        self.wanted(
-            stone.sha256,
-            stone.url.as_str(),
-            urls,
-            Size::Exactly(stone.size),
-        )
+        Wanted {
+            kind: Kind::Stone,
+            sha256: stone.sha256,
+            url: stone.url.to_string(),
+            request: self.request(stone.sha256, urls, Size::Exactly(stone.size)),
+        }
     }
 
-    fn wanted(&self, sha256: Sha256, url: &str, urls: Vec<Url>, size: Size) -> Wanted {
-        let request = Request {
+    fn request(&self, sha256: Sha256, urls: Vec<Url>, size: Size) -> Request {
+        Request {
             urls,
             sha256: moss_fetcher::Sha256::from_bytes(*sha256.as_bytes()),
             size,
             target: self.path(sha256),
-        };
-        Wanted {
-            sha256,
-            url: url.to_owned(),
-            request,
         }
     }
 
@@ -161,14 +171,28 @@ fn halt(wanted: &Wanted, error: &Error) -> Halt {
                 );
             }
         }
-        return Halt::new(
-            Reason::FetchFailed {
-                url: wanted.url.clone(),
-            },
-            Chain(error).to_string(),
-        );
+        let url = wanted.url.clone();
+        let reason = if wanted.kind == Kind::Source && failures.iter().all(is_missing) {
+            Reason::SourceMissing { url }
+        } else {
+            Reason::FetchFailed { url }
+        };
+        return Halt::new(reason, message(wanted, failures));
     }
     Halt::internal("fetch a file", error)
+}
+
+/// True when the server said that it has no such file: asking again will not change that.
+fn is_missing(failure: &Failure) -> bool {
+    matches!(
+        failure.cause,
+        Cause::Status(StatusCode::NOT_FOUND | StatusCode::GONE)
+    )
+}
+
+fn message(wanted: &Wanted, failures: &[Failure]) -> String {
+    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    format!("cannot fetch {}: {}", wanted.url, failures.join("; "))
 }
 
 #[cfg(test)]

@@ -88,6 +88,29 @@ async fn a_git_upstream_is_cloned_at_its_ref_with_its_tags() {
 }
 
 #[tokio::test]
+async fn a_source_that_no_server_has_is_missing_for_good() {
+    let bench = Bench::new().await;
+    let absent = bench.base.join("files/absent").unwrap();
+    let text = recipe(&format!(
+        "upstreams:\n    - {absent}: {}\ninstall: |\n    true\n",
+        Sha256::of(b"absent")
+    ));
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let failure = failure(bench.build(&order).await.1);
+    let url = absent.to_string();
+    assert!(
+        failure
+            .message
+            .starts_with(&format!("cannot fetch {url}: ")),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.reason, Reason::SourceMissing { url });
+    assert!(!failure.reason.is_transient());
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn only_networking_reaches_the_network() {
     let bench = Bench::new().await;
     let port = bench.base.port().unwrap();

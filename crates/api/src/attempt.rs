@@ -250,6 +250,11 @@ pub enum Reason {
         /// Which file.
         url: String,
     },
+    /// No server has the source: neither a mirror nor the URL that the recipe names.
+    SourceMissing {
+        /// The URL that the recipe names.
+        url: String,
+    },
     /// An archive or a stone could not be unpacked.
     UnpackFailed,
     /// The host lacks what the order says it supplies.
@@ -286,6 +291,7 @@ impl Reason {
             }
             Self::RecipeInvalid { .. }
             | Self::HashMismatch { .. }
+            | Self::SourceMissing { .. }
             | Self::UnpackFailed
             | Self::HostLacks { .. }
             | Self::ScriptFailed { .. }

@@ -157,6 +157,7 @@ fn reasons() -> Vec<Reason> {
             actual: Sha256::of(b"actual"),
         },
         Reason::FetchFailed { url: url() },
+        Reason::SourceMissing { url: url() },
         Reason::UnpackFailed,
         Reason::HostLacks {
             missing: vec!["binary(gcc)".to_owned()],
@@ -178,6 +179,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::RecipeInvalid { .. }
             | Reason::HashMismatch { .. }
             | Reason::FetchFailed { .. }
+            | Reason::SourceMissing { .. }
             | Reason::UnpackFailed
             | Reason::HostLacks { .. }
             | Reason::ScriptFailed { .. }

@@ -53,6 +53,7 @@ fn reason() -> impl Strategy<Value = Reason> {
             }
         }),
         any::<String>().prop_map(|url| Reason::FetchFailed { url }),
+        any::<String>().prop_map(|url| Reason::SourceMissing { url }),
         Just(Reason::UnpackFailed),
         any::<Vec<String>>().prop_map(|missing| Reason::HostLacks { missing }),
         any::<Option<i32>>().prop_map(|exit_status| Reason::ScriptFailed { exit_status }),
