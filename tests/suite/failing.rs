@@ -163,3 +163,25 @@ fn what_nobody_provides_is_named_and_awaited() {
         Ok(())
     });
 }
+
+#[test]
+fn a_source_that_nobody_has_fails_at_once() {
+    Stage::play(Setup::default(), async |stage| {
+        let url = stage.mirror.upstream("cane");
+        let reed = Recipe::new("reed").upstream(url.clone(), Sha256::of(b"cane"));
+        let head = stage.push(&[reed.file()]).await?;
+        let runs = stage.concluded(&head, &[("reed", Failure)]).await?;
+        let found = error(stage, &runs["reed"]).await?;
+        ensure!(
+            found.start_line == line_of(&reed.to_string(), url.as_str())?,
+            "{found:?}"
+        );
+        ensure!(found.message.contains(url.as_str()), "{found:?}");
+        ensure!(
+            !found.message.contains("avalanche"),
+            "nothing of the builder's own folders: {found:?}"
+        );
+        ensure!(stage.orders().len() == 1, "not tried again by itself");
+        Ok(())
+    });
+}
