@@ -124,6 +124,9 @@ pub struct Shown {
     pub past: Vec<CheckRunId>,
     /// A digest of what was last sent, so that nothing is sent twice.
     pub digest: Option<String>,
+    /// Since when GitHub refuses what is sent.
+    #[serde(default)]
+    pub refused_since: Option<Timestamp>,
 }
 
 impl Build {

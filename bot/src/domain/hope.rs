@@ -18,7 +18,7 @@ pub fn may_be_provided(
         other.id != build.id
             && is_seen(build, other)
             && !other.is_settled()
-            && moves(&other.state)
+            && moves(other, active)
             && !is_lacking(other.id)
     })
 }
@@ -31,15 +31,36 @@ fn is_seen(build: &Build, other: &Build) -> bool {
     }
 }
 
-fn moves(state: &State) -> bool {
-    match state {
+fn moves(build: &Build, active: &[Build]) -> bool {
+    match &build.state {
         State::Planned
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Publishing { .. } => true,
+        // A member of a cycle is published with all the others, or not at all.
+        State::Built(_) => build.cycle.iter().all(|member| {
+            let found = active.iter().find(|other| other.id == *member);
+            found.is_some_and(can_move)
+        }),
+        State::Waiting { .. }
+        | State::Held { .. }
+        | State::Published { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => false,
+    }
+}
+
+/// True for a member of a cycle that can still come to be built.
+fn can_move(member: &Build) -> bool {
+    match &member.state {
+        State::Planned
+        | State::Waiting { .. }
         | State::Queued { .. }
         | State::Building { .. }
         | State::Built(_)
         | State::Publishing { .. } => true,
-        State::Waiting { .. }
-        | State::Held { .. }
+        State::Held { .. }
         | State::Published { .. }
         | State::Failed(_)
         | State::Cancelled { .. }
@@ -86,6 +107,29 @@ mod tests {
         assert!(!may_be_provided(&flute, &active, |id| {
             id == active[0].id || id == active[1].id
         }));
+    }
+
+    #[test]
+    fn what_is_built_in_a_cycle_comes_only_with_its_other_members() {
+        let flute = queued(1, "flute");
+        let (mut reed, mut horn) = (queued(2, "reed"), queued(3, "horn"));
+        reed.state = State::Built(example::success());
+        let cycle = vec![reed.id, horn.id];
+        reed.cycle.clone_from(&cycle);
+        horn.cycle = cycle;
+        let hopes = |horn: &Build| {
+            let active = [flute.clone(), reed.clone(), horn.clone()];
+            may_be_provided(&flute, &active, |id| id == flute.id)
+        };
+        horn.state = State::Waiting { on: vec![reed.id] };
+        assert!(hopes(&horn));
+        horn.state = State::Held {
+            by: Hold::Needs {
+                missing: vec!["spit".to_owned()],
+            },
+            since: Timestamp::UNIX_EPOCH,
+        };
+        assert!(!hopes(&horn));
     }
 
     #[test]

@@ -54,12 +54,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// True when asking again cannot help.
+    /// True when asking again will hardly help: what we ask about is gone, or the request itself is
+    /// refused. Anything else passes: a token that is too fresh, an installation that is suspended,
+    /// a conflict with another write, an answer that was cut short.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Transport { .. } | Self::RateLimited { .. } => false,
-            Self::Unreadable { .. } => true,
-            Self::Refused { status, .. } => status.is_client_error() && status.as_u16() != 401,
+            Self::Transport { .. } | Self::RateLimited { .. } | Self::Unreadable { .. } => false,
+            Self::Refused { status, .. } => {
+                self.is_missing() || matches!(status.as_u16(), 400 | 422)
+            }
         }
     }
 

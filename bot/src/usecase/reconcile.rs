@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::id::{AttemptId, Sha256};
+use api::id::{AttemptId, BuildId, Sha256};
+use jiff::SignedDuration;
 use moss_db::Error as StorageError;
 use service::error::Chain;
 use tokio::time::Instant;
@@ -25,6 +26,9 @@ use crate::github;
 /// How much of a log a check run shows.
 const TAIL_LINES: usize = 120;
 const TAIL_BYTES: usize = 48 * 1024;
+
+/// How long a check run that GitHub refuses is sent again.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let mut budget = Budget::default();
@@ -104,28 +108,48 @@ impl Summit {
         if shown.digest.as_deref() != Some(&digest) {
             let repository = self.repository(build).await?;
             match self.send(build, desired, &repository, &mut shown).await {
-                Ok(()) => shown.digest = Some(digest),
-                // The repository or commit is gone, or refuses for good: there is nobody to show.
-                Err(error) if error.is_permanent() => {
+                Ok(()) => {
+                    shown.digest = Some(digest);
+                    shown.refused_since = None;
+                }
+                // A commit can be unknown for a moment after its push. Refused for longer, the
+                // repository or commit is gone, and there is nobody to show.
+                Err(error) if error.is_permanent() && self.is_out_of_patience(&shown) => {
                     tracing::error!(build.id = %build.id, %error, "a check run is given up");
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    if error.is_permanent() && shown.refused_since.is_none() {
+                        shown.refused_since = Some(self.clock.now());
+                        self.keep_shown(build.id, shown).await?;
+                    }
+                    return Err(error.into());
+                }
             }
         }
         shown.seq = build.seq;
+        Ok(self.keep_shown(build.id, shown).await?)
+    }
+
+    /// Remembers what GitHub shows. The build may have moved on meanwhile; then it stays in the
+    /// index.
+    async fn keep_shown(&self, id: BuildId, shown: Shown) -> Result<(), StorageError> {
         let tables = self.tables.clone();
-        let id = build.id;
         self.db
             .submit(move |txn| {
-                // The build may have moved on meanwhile; then it stays in the index.
                 if let Some(mut build) = tables.builds.find(txn, &id)? {
                     build.shown = shown;
                     tables.builds.put(txn, &id, &build)?;
                 }
                 Ok::<_, StorageError>(())
             })
-            .await?;
-        Ok(())
+            .await
+    }
+
+    fn is_out_of_patience(&self, shown: &Shown) -> bool {
+        let now = self.clock.now();
+        shown
+            .refused_since
+            .is_some_and(|since| now.duration_since(since) > PATIENCE)
     }
 
     async fn send(

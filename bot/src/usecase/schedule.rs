@@ -1,7 +1,7 @@
 //! Brings every build that no builder has to where the builds before it say it should be, and
 //! begins imports.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use api::id::{BuildId, ImportId, Sha256};
@@ -42,7 +42,8 @@ impl Summit {
                 let active = tables.active_builds(txn)?;
                 let mut moved = false;
                 for build in &active {
-                    let Some(event) = decide(build, |id| find(&tables, txn, id)) else {
+                    let before = before(&tables, txn, build)?;
+                    let Some(event) = decide(build, |id| before.get(&id).cloned()) else {
                         continue;
                     };
                     let after = tables.change(txn, build.id, event, now)?;
@@ -131,8 +132,17 @@ impl Summit {
     }
 }
 
-fn find(tables: &Tables, txn: &moss_db::RoTxn<'_>, id: BuildId) -> Option<Build> {
-    tables.builds.find(txn, &id).ok().flatten()
+/// The builds that `build` comes after, as far as they are remembered.
+fn before(
+    tables: &Tables,
+    txn: &moss_db::RoTxn<'_>,
+    build: &Build,
+) -> Result<HashMap<BuildId, Build>, moss_db::Error> {
+    let mut before = HashMap::new();
+    for id in &build.after {
+        before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
+    }
+    Ok(before)
 }
 
 /// The groups of builds that can be imported: each alone, a cycle's members together.
