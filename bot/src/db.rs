@@ -47,6 +47,8 @@ pub struct Tables {
     pub commands: Indexed<(u64, u64), Command>,
     /// Commands not done.
     pub commands_open: Index<u8, (u64, u64)>,
+    /// Buttons that were pressed and not acted on yet, by the GUID of their webhook.
+    pub presses: Table<String, Press>,
     /// Effects not done.
     pub outbox: Table<u64, Effect>,
     /// Counts effects.
@@ -140,7 +142,12 @@ pub enum CommandOutcome {
     },
     /// There was nothing to build again.
     Nothing,
-    /// The author may not.
+    /// Nothing of the pull request is run, because its author may not write.
+    Unapproved {
+        /// The author's login.
+        author: String,
+    },
+    /// Who commands may not.
     Refused {
         /// The role that the author has.
         role: String,
@@ -149,6 +156,35 @@ pub enum CommandOutcome {
     Misunderstood {
         /// Why, for people.
         reason: String,
+    },
+}
+
+/// A button of GitHub that a person pressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// Who pressed it.
+    pub person: UserId,
+    /// That person's login at that time, for people.
+    pub login: String,
+    /// Which button.
+    pub button: Button,
+}
+
+/// What a button asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "button", rename_all = "kebab-case")]
+pub enum Button {
+    /// One build again.
+    Rerun {
+        /// The build that the check run shows.
+        build: BuildId,
+    },
+    /// All of a head again.
+    RerunAll {
+        /// The head.
+        commit: CommitSha,
     },
 }
 
@@ -208,6 +244,7 @@ impl Schema for Tables {
             orders: opener.table("orders"),
             commands,
             commands_open,
+            presses: opener.table("presses"),
             outbox: opener.table("outbox"),
             effects: opener.sequence("effects"),
         }

@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod inbox;
 pub mod look;
 pub mod outbox;
+pub mod press;
 pub mod publish;
 pub mod read;
 pub mod rebuild;
@@ -89,6 +90,8 @@ pub struct Wakes {
     pub outbox: Wake,
     /// Commands are to be run.
     pub commands: Wake,
+    /// Buttons were pressed.
+    pub presses: Wake,
 }
 
 /// Wakes one worker.
@@ -120,6 +123,7 @@ impl Summit {
         supervisor.spawn_until_shutdown("reconcile", reconcile::work(summit()));
         supervisor.spawn_until_shutdown("outbox", outbox::work(summit()));
         supervisor.spawn_until_shutdown("commands", answer::work(summit()));
+        supervisor.spawn_until_shutdown("presses", press::work(summit()));
         supervisor.spawn_until_shutdown("sweep", sweep::work(summit()));
     }
 

@@ -58,6 +58,10 @@ pub struct Build {
     pub created_at: Timestamp,
     /// What the recipe's reader noted beside errors.
     pub warnings: Vec<Annotation>,
+    /// The author of the pull request, when nothing of it may be run because that person may not
+    /// write. It stays with the build whatever becomes of it.
+    #[serde(default)]
+    pub unapproved: Option<String>,
     /// How many attempts were begun.
     pub attempts: u32,
     /// Grows with every change.
@@ -154,6 +158,9 @@ impl Build {
         let State::Queued { since, .. } = &self.state else {
             return false;
         };
+        if self.unapproved.is_some() {
+            return false;
+        }
         match self.attempts.checked_sub(2) {
             None => true,
             Some(exponent) => now.duration_since(*since).as_secs() >= 15 << exponent.min(8),

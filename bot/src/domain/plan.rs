@@ -250,6 +250,7 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         source_date_epoch: frame.source_date_epoch,
         created_at: frame.now,
         warnings: described.map_or_else(Vec::new, |recipe| warnings(recipe, frame)),
+        unapproved: frame.unapproved.clone(),
         attempts: 0,
         seq: 1,
         state,

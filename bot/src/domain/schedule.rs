@@ -21,6 +21,7 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
             by: Hold::Needs { .. } | Hold::Approval { .. },
             ..
         } => return None,
+        State::Queued { .. } if build.unapproved.is_some() => {}
         State::Queued { .. }
         | State::Building { .. }
         | State::Built(_)
@@ -29,6 +30,11 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
         | State::Failed(_)
         | State::Cancelled { .. }
         | State::Superseded { .. } => return None,
+    }
+    // However it came here: what nobody with write access stands for is not run.
+    if let Some(author) = &build.unapproved {
+        let author = author.clone();
+        return Some(Event::Held(Hold::Approval { author }));
     }
     let mut open = Vec::new();
     for before in &build.after {

@@ -45,6 +45,8 @@ pub enum Payload {
     Rerun {
         /// Where.
         source: Source,
+        /// Who.
+        sender: Option<Author>,
         /// The build that the check run shows.
         build: BuildId,
     },
@@ -52,6 +54,8 @@ pub enum Payload {
     RerunAll {
         /// Where.
         source: Source,
+        /// Who.
+        sender: Option<Author>,
         /// The commit.
         commit: CommitSha,
     },
@@ -89,7 +93,7 @@ pub struct Comment {
     pub user: Option<Author>,
 }
 
-/// Who wrote a comment.
+/// Who wrote a comment or pressed a button.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Author {
     /// The id.
@@ -265,6 +269,7 @@ struct CheckRunBody {
     #[serde(flatten)]
     source: Source,
     action: String,
+    sender: Option<Author>,
     check_run: CheckRun,
 }
 
@@ -283,6 +288,7 @@ fn check_run(body: CheckRunBody) -> Payload {
     match body.check_run.external_id.and_then(|id| id.parse().ok()) {
         Some(build) => Payload::Rerun {
             source: body.source,
+            sender: body.sender,
             build,
         },
         None => Payload::Nothing {
@@ -296,6 +302,7 @@ struct CheckSuiteBody {
     #[serde(flatten)]
     source: Source,
     action: String,
+    sender: Option<Author>,
     check_suite: CheckSuite,
 }
 
@@ -308,6 +315,7 @@ fn check_suite(body: CheckSuiteBody) -> Payload {
     if body.action == "rerequested" {
         Payload::RerunAll {
             source: body.source,
+            sender: body.sender,
             commit: body.check_suite.head_sha,
         }
     } else {

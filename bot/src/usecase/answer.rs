@@ -155,6 +155,7 @@ impl Summit {
                 row.outcome = Some(match rebuilt {
                     Rebuilt::Builds(builds) => CommandOutcome::Rebuilding { builds },
                     Rebuilt::Nothing => CommandOutcome::Nothing,
+                    Rebuilt::Unapproved { author } => CommandOutcome::Unapproved { author },
                 });
                 tables.commands.put(txn, &key, &row)?;
                 Ok(row)
@@ -193,6 +194,14 @@ impl Summit {
                     "There is nothing to build again: no build of this head is done and newest."
                         .to_owned(),
                 ),
+            ),
+            Some(CommandOutcome::Unapproved { author }) => (
+                "confused",
+                Some(format!(
+                    "Nothing is built: {} has no write access to this repository, so nothing of \
+                     this pull request is run.",
+                    escape(author)
+                )),
             ),
             Some(CommandOutcome::Refused { role }) => (
                 "-1",

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use moss_db::{Error, RwTxn};
 
 use super::Summit;
-use super::rebuild::{self, Rebuilt};
-use crate::db::{Command, Delivery, Place, Repository, Tables};
+use crate::db::{Button, Command, Delivery, Place, Press, Repository, Tables};
 use crate::domain::build::Target;
 use crate::domain::command;
 use crate::domain::name::RepositoryId;
-use crate::github::payload::{Comment, Payload, Source};
+use crate::github::payload::{Author, Comment, Payload, Source};
 
 /// How many deliveries one transaction takes.
 const BATCH: usize = 64;
@@ -50,7 +49,7 @@ impl Summit {
                     let Some(mut delivery) = tables.deliveries.find(txn, guid)? else {
                         continue;
                     };
-                    let outcome = take(&tables, txn, &organisation, &delivery, now)?;
+                    let outcome = take(&tables, txn, &organisation, guid, &delivery)?;
                     tracing::info!(delivery.id = guid, delivery.event, "delivery: {outcome}");
                     delivery.outcome = Some(outcome);
                     delivery.body = None;
@@ -63,7 +62,7 @@ impl Summit {
         if taken > 0 {
             self.wakes.looks.wake();
             self.wakes.commands.wake();
-            self.builds_moved();
+            self.wakes.presses.wake();
         }
         Ok(taken)
     }
@@ -97,8 +96,8 @@ fn take(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
     organisation: &str,
+    guid: &str,
     delivery: &Delivery,
-    now: jiff::Timestamp,
 ) -> Result<String, Error> {
     let body = delivery.body.as_deref().unwrap_or_default();
     let payload = match Payload::parse(&delivery.event, body) {
@@ -156,31 +155,23 @@ fn take(
             commit,
             comment,
         } => take_comment(tables, txn, &source, comment, Place::Commit { commit }),
-        Payload::Rerun { source, build } => {
-            let Some(id) = remember(tables, txn, &source)? else {
-                return Ok(uninstalled());
-            };
-            let Some(build) = tables
-                .builds
-                .find(txn, &build)?
-                .filter(|b| b.repository == id)
-            else {
-                return Ok("the build is not known".to_owned());
-            };
-            Ok(match rebuild::one(tables, txn, &build, now)? {
-                Some(new) => format!("building again as {new}"),
-                None => "the build cannot be built again".to_owned(),
-            })
-        }
-        Payload::RerunAll { source, commit } => {
-            let Some(id) = remember(tables, txn, &source)? else {
-                return Ok(uninstalled());
-            };
-            Ok(match rebuild::head(tables, txn, id, commit, now)? {
-                Rebuilt::Builds(builds) => format!("building {} again", builds.len()),
-                Rebuilt::Nothing => "nothing to build again".to_owned(),
-            })
-        }
+        Payload::Rerun {
+            source,
+            sender,
+            build,
+        } => take_press(tables, txn, guid, &source, sender, Button::Rerun { build }),
+        Payload::RerunAll {
+            source,
+            sender,
+            commit,
+        } => take_press(
+            tables,
+            txn,
+            guid,
+            &source,
+            sender,
+            Button::RerunAll { commit },
+        ),
     }
 }
 
@@ -220,6 +211,31 @@ fn take_comment(
     };
     tables.commands.put(txn, &key, &row)?;
     Ok("the command is taken".to_owned())
+}
+
+/// Keeps what was pressed; whether the person may is asked when it is acted on.
+fn take_press(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    guid: &str,
+    source: &Source,
+    sender: Option<Author>,
+    button: Button,
+) -> Result<String, Error> {
+    let Some(repository) = remember(tables, txn, source)? else {
+        return Ok(uninstalled());
+    };
+    let Some(sender) = sender else {
+        return Ok("nobody pressed the button".to_owned());
+    };
+    let press = Press {
+        repository,
+        person: sender.id,
+        login: sender.login,
+        button,
+    };
+    tables.presses.put(txn, &guid.to_owned(), &press)?;
+    Ok("the button is taken".to_owned())
 }
 
 /// Keeps what a webhook says of its repository: names and default branches change.

@@ -234,6 +234,8 @@ impl Summit {
         }
         let planned = self.find_planned(look).await?;
         let unapproved = self.unapproved(repository, &pull).await?;
+        // The author may write by now: the same head is planned anew.
+        let released = unapproved.is_none() && self.is_held_for_approval(look).await?;
         let base_ref = format!("refs/heads/{}", pull.base.branch);
         let refs = vec![look.target.git_ref(), base_ref.clone()];
         let branch = pull.base.branch;
@@ -245,7 +247,7 @@ impl Summit {
                 let Some(tip) = mirror.find_ref(&base_ref)? else {
                     return Ok(None);
                 };
-                if planned == Some(head) {
+                if planned == Some(head) && !released {
                     return Ok(None);
                 }
                 let conflict = mirror.find_conflicts(tip, head)?;
@@ -282,6 +284,18 @@ impl Summit {
         let role = self.app.find_role(repository, author.id).await?;
         let may = role.is_some_and(|(_, role)| role.may_write());
         Ok((!may).then(|| author.login.clone()))
+    }
+
+    /// True when builds of the target wait for their author to be given write access.
+    async fn is_held_for_approval(&self, look: &Look) -> Result<bool, moss_db::Error> {
+        let tables = self.tables.clone();
+        let look = look.clone();
+        self.db
+            .query(move |txn| {
+                let builds = of_target(&tables, txn, look.repository, &look.target)?;
+                Ok(builds.iter().any(|build| build.unapproved.is_some()))
+            })
+            .await
     }
 
     async fn find_planned(&self, look: &Look) -> Result<Option<CommitSha>, moss_db::Error> {

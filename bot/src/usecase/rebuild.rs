@@ -16,6 +16,11 @@ pub enum Rebuilt {
     Builds(Vec<BuildId>),
     /// There was nothing to build again.
     Nothing,
+    /// Nothing of the pull request is run, because its author may not write.
+    Unapproved {
+        /// The author's login.
+        author: String,
+    },
 }
 
 /// Builds one build again, if it is the newest of its recipe and not under way.
@@ -109,14 +114,14 @@ pub fn head(
         unsuccessful
     };
     let mut begun = Vec::new();
-    for build in chosen {
+    for build in &chosen {
         begun.extend(one(tables, txn, build, now)?);
     }
-    Ok(if begun.is_empty() {
-        Rebuilt::Nothing
-    } else {
-        Rebuilt::Builds(begun)
-    })
+    if !begun.is_empty() {
+        return Ok(Rebuilt::Builds(begun));
+    }
+    let author = chosen.iter().find_map(|build| build.unapproved.clone());
+    Ok(author.map_or(Rebuilt::Nothing, |author| Rebuilt::Unapproved { author }))
 }
 
 /// Lets every build that comes after `old`, or shares a cycle with it, do so with `new`.
@@ -146,6 +151,10 @@ pub fn replace(
 
 /// A build that a person can ask for again.
 fn is_rebuildable(build: &Build) -> bool {
+    // Who asks may write, but did not say that this author's commit may be run.
+    if build.unapproved.is_some() {
+        return false;
+    }
     match &build.state {
         // The same commit would be read the same way.
         State::Failed(failure) => failure.kind != FailureKind::Recipe,

@@ -72,11 +72,16 @@ impl Summit {
             wanted.push((branch, Some(head)));
         }
         let mut open = HashSet::new();
+        // Their authors may have been given write access, which no webhook tells.
+        let mut within = HashSet::new();
         for pull in self.app.open_pulls(row).await? {
             let target = Target::Pull {
                 number: pull.number,
             };
             open.insert(target.git_ref());
+            if !pull.is_from_fork() {
+                within.insert(target.git_ref());
+            }
             wanted.push((target, Some(pull.head.sha)));
         }
         let tables = self.tables.clone();
@@ -95,9 +100,13 @@ impl Summit {
                         wanted.push((Target::Pull { number }, None));
                     }
                 }
+                let mut active = tables.active_builds(txn)?;
+                active.retain(|build| build.repository == id && build.unapproved.is_some());
                 for (target, head) in wanted {
                     let planned = tables.planned.find(txn, &look_key(id, &target))?;
-                    if head.is_none() || planned != head {
+                    let held = within.contains(&target.git_ref())
+                        && active.iter().any(|build| build.target == target);
+                    if head.is_none() || planned != head || held {
                         tables.wish(txn, id, &target)?;
                     }
                 }

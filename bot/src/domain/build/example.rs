@@ -50,6 +50,7 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         source_date_epoch: 1_600_000_000,
         created_at: at(0),
         warnings: Vec::new(),
+        unapproved: None,
         attempts: 0,
         seq: 1,
         state: State::Planned,

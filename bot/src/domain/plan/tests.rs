@@ -275,6 +275,7 @@ fn nothing_of_an_unapproved_author_is_run() {
             since: at(0)
         }
     );
+    assert_eq!(builds["nano"].unapproved.as_deref(), Some("stranger"));
     // Reading runs nothing, so that the mistake can be shown.
     assert!(matches!(builds["broken"].state, State::Failed(_)));
 }

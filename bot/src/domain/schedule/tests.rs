@@ -25,6 +25,32 @@ fn show(event: Option<Event>) -> String {
     }
 }
 
+#[test]
+fn what_nobody_approved_is_held_wherever_it_stands() {
+    let hold = Hold::Approval {
+        author: "stranger".to_owned(),
+    };
+    let mut held = Vec::new();
+    for (name, mut build) in every_state() {
+        build.unapproved = Some("stranger".to_owned());
+        assert!(!build.is_due(at(1000)), "{name}");
+        match decide_among(&build, &[]) {
+            Some(Event::Held(by)) if by == hold => held.push(name),
+            None => {}
+            Some(other) => panic!("{name}: {other:?}"),
+        }
+    }
+    let expected = [
+        "planned",
+        "waiting",
+        "waiting for two",
+        "queued",
+        "queued, delayed",
+        "held by a build",
+    ];
+    assert_eq!(held, expected);
+}
+
 /// What a planned build does for each state of the one before it.
 #[test]
 fn the_state_before_decides() {

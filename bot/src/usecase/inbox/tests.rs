@@ -3,9 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::db::look_key;
 use crate::db::tests::{Store, store};
-use crate::domain::build::State;
-use crate::domain::build::example::{at, build, failure, id, main, pull};
-use crate::domain::build::{Build, FailureKind};
+use crate::domain::build::example::{at, id, main, pull};
+use crate::domain::name::UserId;
 
 fn source(full_name: &str) -> Value {
     json!({
@@ -38,7 +37,7 @@ fn deliver(store: &Store, event: &str, body: &Value) -> String {
     };
     store
         .env
-        .write(|txn| take(&store.tables, txn, "Snekbook", &delivery, at(1)))
+        .write(|txn| take(&store.tables, txn, "Snekbook", "a-guid", &delivery))
         .unwrap()
 }
 
@@ -138,26 +137,39 @@ fn a_command_is_taken_once() {
     assert_eq!(open[0].place, Place::Pull { number: 7 });
 }
 
+/// Who pressed is kept, because the person's role is asked later.
 #[test]
-fn a_rerun_needs_a_build_of_that_repository() {
+fn a_button_is_taken_with_who_pressed_it() {
     let store = store();
-    let mut foreign = build(1, "nano");
-    foreign.repository = RepositoryId::new(2);
-    let failed = |number| {
-        let mut build: Build = build(number, "nano");
-        build.state = State::Failed(failure(FailureKind::Attempt, None));
-        build
+    let run = json!({ "action": "rerequested", "check_run": { "external_id": id(2) } });
+    let body = with(source("snekbook/recipes"), run);
+    assert_eq!(
+        deliver(&store, "check_run", &body),
+        "nobody pressed the button"
+    );
+    let body = with(body, json!({ "sender": { "id": 3, "login": "ada" } }));
+    for _ in 0..2 {
+        assert_eq!(deliver(&store, "check_run", &body), "the button is taken");
+    }
+    let presses: Vec<(String, Press)> = store
+        .env
+        .read(|txn| {
+            store
+                .tables
+                .presses
+                .iter(txn)?
+                .collect::<Result<_, Error>>()
+        })
+        .unwrap();
+    let [(guid, press)] = presses.as_slice() else {
+        panic!("one press: {presses:?}");
     };
-    store.put(&[&foreign, &failed(2)]);
-    let rerun = |number| {
-        let run = json!({ "action": "rerequested", "check_run": { "external_id": id(number) } });
-        deliver(&store, "check_run", &with(source("snekbook/recipes"), run))
-    };
-    assert_eq!(rerun(1), "the build is not known");
-    assert_eq!(rerun(9), "the build is not known");
-    assert!(rerun(2).starts_with("building again as "));
-    // A redelivery finds that a newer build is under way.
-    assert_eq!(rerun(2), "the build cannot be built again");
+    assert_eq!(guid, "a-guid");
+    assert_eq!(
+        (press.person, press.login.as_str()),
+        (UserId::new(3), "ada")
+    );
+    assert_eq!(press.button, Button::Rerun { build: id(2) });
 }
 
 #[test]

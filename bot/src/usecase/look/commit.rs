@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use api::id::{BuildId, RecipeFolder};
-use moss_db::RwTxn;
+use moss_db::{RoTxn, RwTxn};
 
 use crate::db::{ChangeError, Look, Tables, look_key};
 use crate::domain::build::{Build, By, Event, State, Target};
@@ -26,7 +26,7 @@ pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<
 /// The builds of a target that are under way.
 pub(super) fn of_target(
     tables: &Tables,
-    txn: &RwTxn<'_>,
+    txn: &RoTxn<'_>,
     repository: RepositoryId,
     target: &Target,
 ) -> Result<Vec<Build>, moss_db::Error> {

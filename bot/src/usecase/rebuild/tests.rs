@@ -185,6 +185,33 @@ fn a_head_that_succeeded_in_the_end_is_built_again_as_a_whole() {
     assert_eq!(begun.len(), 2);
 }
 
+/// Closing a pull request ends the hold, but nobody has approved the commit.
+#[test]
+fn what_nobody_approved_is_not_built_again() {
+    let author = || "stranger".to_owned();
+    let hold = Hold::Approval { author: author() };
+    for state in [
+        State::Held {
+            by: hold,
+            since: at(0),
+        },
+        State::Cancelled {
+            by: By::PullClosed,
+            at: at(1),
+        },
+        State::Failed(failure(FailureKind::Lost, None)),
+    ] {
+        let store = store();
+        let mut closed = in_state(1, "nano", state);
+        closed.target = pull();
+        closed.unapproved = Some(author());
+        store.put(&[&closed]);
+        assert_eq!(again(&store, &closed), None);
+        assert_eq!(head_again(&store), Rebuilt::Unapproved { author: author() });
+        assert_eq!(store.find(id(1)), closed);
+    }
+}
+
 #[test]
 fn an_unknown_head_has_nothing() {
     assert_eq!(head_again(&store()), Rebuilt::Nothing);
