@@ -33,6 +33,10 @@ pub struct Config {
     /// The most that the database can hold, in GiB. 256 unless set; address space only.
     #[serde(default = "default_map_size")]
     pub database_gib: NonZero<u64>,
+    /// How long an import whose stones cannot be fetched is tried before it is refused, in hours.
+    /// 24 unless set.
+    #[serde(default = "default_give_up")]
+    pub give_up_hours: NonZero<u32>,
     /// The channels.
     pub channels: Vec<Channel>,
     /// The services that may use the control API.
@@ -92,6 +96,7 @@ impl Config {
             listen,
             public_listen: None,
             database_gib: default_map_size(),
+            give_up_hours: default_give_up(),
             channels,
             peers,
             log: telemetry::Config::default(),
@@ -139,6 +144,10 @@ fn default_name() -> ServiceName {
 
 fn default_map_size() -> NonZero<u64> {
     const { NonZero::new(256).expect("256 is not 0") }
+}
+
+fn default_give_up() -> NonZero<u32> {
+    const { NonZero::new(24).expect("24 is not 0") }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod import;
 mod key;
 
 pub(crate) use channel::Standing;
-pub(crate) use import::{Accepted, ImportRecord, NotStepped};
+pub(crate) use import::{Accepted, ImportRecord, Next, NotStepped};
 
 use api::id::{Architecture, ChannelName, HistoryId, ImportId, StreamName, TagName};
 use moss_db::{Index, Indexed, Migration, Opener, Schema, Sequence, Table, Text};

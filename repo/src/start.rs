@@ -125,7 +125,8 @@ pub(crate) fn open(
     let tree = Tree::open(&config.data)?;
     let channels = config.channels.iter();
     let channels = channels.map(|channel| (channel.name.clone(), channel.architectures.clone()));
-    let repository = Repository::new(database, tree, channels, ending).map_err(Cause::Fetcher)?;
+    let repository = Repository::new(database, tree, channels, config.give_up_hours, ending)
+        .map_err(Cause::Fetcher)?;
     repository.repair().map_err(Cause::Repair)?;
     Ok(repository)
 }

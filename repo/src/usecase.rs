@@ -30,6 +30,7 @@ mod watch;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -129,6 +130,8 @@ pub(crate) struct Repository {
     tree: Tree,
     fetcher: fetch::Fetcher,
     clock: Clock,
+    /// How long an import whose stones cannot be fetched is tried.
+    give_up_hours: NonZero<u32>,
     channels: BTreeMap<ChannelName, Arc<Channel>>,
     /// Grows whenever an import changes.
     changes: tokio_watch::Sender<u64>,
@@ -141,6 +144,7 @@ impl Repository {
         (environment, tables): (Environment, Tables),
         tree: Tree,
         channels: impl IntoIterator<Item = (ChannelName, Vec<Architecture>)>,
+        give_up_hours: NonZero<u32>,
         ending: CancellationToken,
     ) -> Result<Self, Failure> {
         let channels = channels
@@ -156,6 +160,7 @@ impl Repository {
             tree,
             fetcher,
             clock: Clock::system(),
+            give_up_hours,
             channels,
             changes: tokio_watch::Sender::new(0),
             ending,

@@ -7,7 +7,7 @@ use moss_db::{Error, RoTxn, RwTxn};
 use serde::{Deserialize, Serialize};
 
 use super::Tables;
-use crate::domain::import::{Event, IllegalTransition, step};
+use crate::domain::import::{Event, Hindrances, IllegalTransition, step};
 
 /// An import as the database keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,20 @@ pub(crate) struct ImportRecord {
     pub(crate) arrival: u64,
     /// Where it stands.
     pub(crate) state: State,
+    /// What stood in its way until now.
+    #[serde(default)]
+    pub(crate) hindrances: Option<Hindrances>,
+}
+
+/// The import into a channel that is to be worked on.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This one, now.
+    Import(ImportId, Box<ImportRecord>),
+    /// All that are open are hindered; the first is tried again then.
+    At(Timestamp),
+    /// None is open.
+    Idle,
 }
 
 impl ImportRecord {
@@ -91,6 +105,7 @@ impl Tables {
             seq: 1,
             accepted_at: now,
             arrival: self.arrivals.next(txn)?,
+            hindrances: None,
         };
         self.imports.put(txn, &id, &record)?;
         Ok(Accepted::New(Box::new(record)))
@@ -120,16 +135,32 @@ impl Tables {
             .collect()
     }
 
-    /// The import into a channel whose turn it is.
+    /// The import into a channel whose turn it is: the first to arrive of those that nothing stands
+    /// in the way of, else the one that has been due longest for another try. So however many are
+    /// hindered, and however long each try takes, they hold up none of the others.
     pub(crate) fn find_next_import(
         &self,
         txn: &RoTxn<'_>,
         channel: &ChannelName,
-    ) -> Result<Option<(ImportId, ImportRecord)>, Error> {
-        let Some(id) = self.open_imports(txn, channel)?.first().copied() else {
-            return Ok(None);
-        };
-        Ok(self.imports.find(txn, &id)?.map(|record| (id, record)))
+        now: Timestamp,
+    ) -> Result<Next, Error> {
+        let mut hindered: Option<(Timestamp, ImportId, ImportRecord)> = None;
+        for id in self.open_imports(txn, channel)? {
+            let Some(record) = self.imports.find(txn, &id)? else {
+                continue;
+            };
+            let State::Waiting { until, .. } = record.state else {
+                return Ok(Next::Import(id, Box::new(record)));
+            };
+            if hindered.as_ref().is_none_or(|(first, ..)| until < *first) {
+                hindered = Some((until, id, record));
+            }
+        }
+        Ok(match hindered {
+            None => Next::Idle,
+            Some((until, ..)) if until > now => Next::At(until),
+            Some((_, id, record)) => Next::Import(id, Box::new(record)),
+        })
     }
 
     /// Moves an import by `event`; when that ends it, those behind it move up. Returns its state.
@@ -144,22 +175,36 @@ impl Tables {
             .imports
             .find(txn, &id)?
             .ok_or(NotStepped::Unknown(id))?;
+        if matches!(event, Event::Hindered { .. }) {
+            record.hindrances = Some(Hindrances::add(record.hindrances, now));
+        }
         record.state = step(&record.state, event, now)?;
         record.seq += 1;
         self.imports.put(txn, &id, &record)?;
         if record.state.is_final() {
-            for behind in self.open_imports(txn, &record.order.channel)? {
-                self.move_up(txn, behind, now)?;
+            for other in self.open_imports(txn, &record.order.channel)? {
+                self.move_up(txn, other, record.arrival, now)?;
             }
         }
         Ok(record.state)
     }
 
-    fn move_up(&self, txn: &mut RwTxn<'_>, id: ImportId, now: Timestamp) -> Result<(), NotStepped> {
+    /// Moves an import up that waits for its turn behind the one that ended, which arrived as
+    /// number `ended`. Those that were begun before count nobody.
+    fn move_up(
+        &self,
+        txn: &mut RwTxn<'_>,
+        id: ImportId,
+        ended: u64,
+        now: Timestamp,
+    ) -> Result<(), NotStepped> {
         let mut record = self
             .imports
             .find(txn, &id)?
             .ok_or(NotStepped::Unknown(id))?;
+        if record.arrival < ended || !matches!(record.state, State::Accepted { .. }) {
+            return Ok(());
+        }
         record.state = step(&record.state, Event::MovedUp, now)?;
         record.seq += 1;
         Ok(self.imports.put(txn, &id, &record)?)

@@ -7,10 +7,54 @@
 //!               Waiting ◄──────┘
 //! ```
 //! A restart begins an import that is not final again from `Fetching`; what was fetched is kept.
+//! While an import waits, those behind it go first.
+
+use std::num::NonZero;
+use std::time::Duration;
 
 use api::id::HistoryId;
 use api::import::{Refusal, State};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The pause after the first hindrance; after each further one it is twice as long.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What stood in an import's way until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hindrances {
+    since: Timestamp,
+    count: u32,
+}
+
+impl Hindrances {
+    /// One more, at `now`.
+    pub(crate) fn add(before: Option<Self>, now: Timestamp) -> Self {
+        let Self { since, count } = before.unwrap_or(Self {
+            since: now,
+            count: 0,
+        });
+        Self {
+            since,
+            count: count.saturating_add(1),
+        }
+    }
+
+    /// How long to wait after one more.
+    pub(crate) fn pause(before: Option<Self>) -> Duration {
+        let count = before.map_or(0, |before| before.count);
+        let factor = 2_u32.saturating_pow(count);
+        LONGEST_PAUSE.min(FIRST_PAUSE.saturating_mul(factor))
+    }
+
+    /// True when the first was so long ago that it makes no sense to go on.
+    pub(crate) fn are_too_old(self, limit: NonZero<u32>, now: Timestamp) -> bool {
+        now.duration_since(self.since) >= SignedDuration::from_hours(i64::from(limit.get()))
+    }
+}
 
 /// What happens to an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,11 +154,13 @@ fn find_progress(state: &State) -> Option<(u32, u32)> {
     }
 }
 
-/// True when the import's turn has come, and it has not ended.
+/// True when the import has not ended. Those ahead of it may all be hindered.
 fn may_begin(state: &State) -> bool {
     match state {
-        State::Accepted { ahead } => *ahead == 0,
-        State::Fetching { .. } | State::Waiting { .. } | State::Publishing => true,
+        State::Accepted { .. }
+        | State::Fetching { .. }
+        | State::Waiting { .. }
+        | State::Publishing => true,
         State::Published { .. } | State::Refused { .. } => false,
     }
 }
@@ -239,6 +285,21 @@ mod tests {
             }
         }
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn pauses_grow_to_a_minute_and_end_in_giving_up() {
+        let limit = NonZero::new(24).unwrap();
+        assert_eq!(Hindrances::pause(None), FIRST_PAUSE);
+        let mut hindrances = Hindrances::add(None, now());
+        assert_eq!(Hindrances::pause(Some(hindrances)), FIRST_PAUSE * 2);
+        for minute in 0..100 {
+            hindrances = Hindrances::add(Some(hindrances), now() + Duration::from_secs(minute));
+        }
+        assert_eq!(Hindrances::pause(Some(hindrances)), LONGEST_PAUSE);
+        let day = SignedDuration::from_hours(24);
+        assert!(hindrances.are_too_old(limit, now() + day));
+        assert!(!hindrances.are_too_old(limit, now() + day - SignedDuration::from_secs(1)));
     }
 
     #[test]

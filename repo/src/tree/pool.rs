@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use api::id::{ChannelName, Sha256};
@@ -65,6 +65,29 @@ impl Tree {
         }
         Ok(Pooled::There)
     }
+
+    /// Takes a stone out of the pool that was linked there from `staged`; one that came from
+    /// elsewhere stays. Nobody may name it: it was never published.
+    ///
+    /// # Errors
+    /// When the file cannot be removed or its folder not be synced.
+    pub(crate) fn take_back(
+        &self,
+        channel: &ChannelName,
+        place: &Place,
+        staged: &Path,
+    ) -> Result<(), TreeError> {
+        let path = self.pooled(channel, place);
+        let file = |path: &Path| fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()));
+        let (Ok(pooled), Ok(staged)) = (file(&path), file(staged)) else {
+            return Ok(());
+        };
+        if pooled != staged {
+            return Ok(());
+        }
+        durable::remove_folder(&path)?;
+        durable::sync_folder(path.parent().expect("a place has folders above it"))
+    }
 }
 
 fn hash(path: &Path) -> io::Result<Sha256> {
@@ -103,6 +126,10 @@ mod tests {
         assert_eq!(pool(b"first"), Pooled::There);
         assert_eq!(pool(b"first"), Pooled::There);
         assert_eq!(pool(b"other"), Pooled::Taken);
+        assert_eq!(fs::read(tree.pooled(&channel, &place)).unwrap(), b"first");
+        // The same bytes, but not from here: somebody may have published them.
+        fs::write(&staged, b"first").unwrap();
+        tree.take_back(&channel, &place, &staged).unwrap();
         assert_eq!(fs::read(tree.pooled(&channel, &place)).unwrap(), b"first");
     }
 }

@@ -157,9 +157,13 @@ impl Repository {
         let published = self.blocking(move |this| {
             match this.pool(&target, id, &stones)? {
                 Pooling::Done => {}
-                Pooling::Refused(refusal) => return Ok(Err(refusal)),
+                Pooling::Refused(refusal) => {
+                    this.take_back(&target, id, &stones);
+                    return Ok(Err(refusal));
+                }
             }
-            let history = this.write_history(&target, id, &stones)?;
+            let written = this.write_history(&target, id, &stones);
+            let history = written.inspect_err(|_| this.take_back(&target, id, &stones))?;
             this.commit(&target, id, &history, &stones)?;
             // From here on the import is published; whatever fails now is made good by projecting
             // again, here or at the next start.

@@ -3,6 +3,7 @@
 
 use api::id::ImportId;
 use api::import::{Refusal, RefusalReason};
+use service::error::Chain;
 
 use super::verify::Verified;
 use super::{Channel, Failure, Repository, locked};
@@ -51,6 +52,20 @@ impl Repository {
             }
         }
         Ok(Pooling::Done)
+    }
+
+    /// Undoes commit point 3 for an import that goes no further now, so that its stones take no
+    /// names that a later build of the same release needs. They were admitted in this turn, so no
+    /// history names them: a published release only ever gives way to a higher one.
+    pub(super) fn take_back(&self, channel: &Channel, import: ImportId, stones: &[Verified]) {
+        for stone in stones {
+            let package = stone.package();
+            let staged = self.tree.staged(import, package.sha256());
+            let place = Place::of(package);
+            if let Err(error) = self.tree.take_back(&channel.name, &place, &staged) {
+                tracing::warn!(import.id = %import, error = %Chain(&error), "a stone is left in the pool");
+            }
+        }
     }
 
     /// Commit point 4: writes the indexes of a new history, which nobody names yet.

@@ -7,10 +7,12 @@ mod stones;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use api::id::{HistoryId, ImportId};
 use api::import::State;
+use jiff::{SignedDuration, Timestamp};
 use moss_format::Index;
 use service::Supervisor;
 use tokio_util::sync::CancellationToken;
@@ -278,4 +280,47 @@ async fn other_bytes_in_the_pool_refuse_the_import() {
         "the pool has other bytes under the name nano-doc-1.0-33-1-x86_64.stone"
     );
     assert_eq!(scene.root()["history"].as_object().unwrap().len(), 0);
+    assert_eq!(
+        scene.folder("public/main/pool/v0/n/nano"),
+        ["nano-doc-1.0-33-1-x86_64.stone"],
+        "the refused import's other stone is left in the pool"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stones_that_cannot_be_fetched_for_a_day_are_given_up() {
+    let scene = Scene::leave_at(Point::Accepted).await;
+    for name in NAMES {
+        let file_name = meta("nano", name, 33, 1).file_name().unwrap();
+        scene.builder.fail(&file_name, 503);
+    }
+    let mut repository = open(scene.data.path());
+    let later = Arc::new(AtomicI64::new(0));
+    let hours = Arc::clone(&later);
+    Arc::get_mut(&mut repository).unwrap().clock = service::Clock::from_fn(move || {
+        Timestamp::now() + SignedDuration::from_hours(hours.load(Ordering::Relaxed))
+    });
+    let supervisor = Supervisor::new();
+    repository.spawn_workers(&supervisor);
+    let mut seq = 0;
+    loop {
+        let import = repository.find_import(scene.import, Some(seq)).await;
+        let import = import.unwrap().unwrap();
+        if matches!(import.state, State::Waiting { .. }) {
+            break;
+        }
+        assert!(!import.state.is_final(), "{:?}", import.state);
+        seq = import.seq;
+    }
+    later.store(24, Ordering::Relaxed);
+    main_channel(&repository).wake.notify_one();
+    let State::Refused { refusal, .. } = end(&repository, scene.import).await else {
+        panic!("not refused");
+    };
+    repository.ending.cancel();
+    let left = supervisor.shutdown(Duration::from_secs(20)).await;
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(refusal.reason, api::import::RefusalReason::AssetGone);
+    let begins = "given up after 24 hours of trying: the stone nano";
+    assert!(refusal.message.starts_with(begins), "{}", refusal.message);
 }

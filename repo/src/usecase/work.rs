@@ -1,25 +1,21 @@
 //! The worker of a channel: its imports, one after the other, in the order of their arrival.
 //!
-//! What may pass is waited for, for ever, with growing pauses: an order was promised to be carried
-//! out or refused. A stop of the service leaves the import where it is; the next start resumes it.
+//! What may pass is waited for with growing pauses, and those behind go first meanwhile: a builder
+//! that is gone holds up nobody else's stones. When its stones could not be fetched for too long,
+//! the import is refused, so that they are built elsewhere. A stop of the service leaves the import where it is; the next start resumes it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::id::ImportId;
-use api::import::{Refusal, State};
+use api::import::{Refusal, RefusalReason, State};
 use jiff::Timestamp;
 use service::error::Chain;
 
 use super::{Channel, Failure, Repository};
-use crate::domain::import::Event;
-
-/// The first pause after a hindrance; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+use crate::db::Next;
+use crate::domain::import::{Event, FIRST_PAUSE, Hindrances, LONGEST_PAUSE};
 
 /// Why an import is not carried on with.
 #[derive(Debug)]
@@ -52,11 +48,11 @@ impl From<Refusal> for Stop {
 
 /// What a turn of the worker came to.
 enum Turn {
-    /// There is nothing to do.
-    Idle,
+    /// There is nothing to do, or not before this time has passed.
+    Idle(Option<Duration>),
     /// Something was done; there may be more.
     Done,
-    /// It is to be tried again after the pause.
+    /// The channel itself failed; it is to be tried again after a pause.
     Again,
 }
 
@@ -65,14 +61,18 @@ impl Repository {
     pub(crate) async fn work(self: Arc<Self>, channel: Arc<Channel>) {
         let mut pause = FIRST_PAUSE;
         while !self.ending.is_cancelled() {
-            let turn = self.turn(&channel, pause).await.unwrap_or_else(|failure| {
+            let turn = self.turn(&channel).await.unwrap_or_else(|failure| {
                 tracing::error!(channel = %channel.name, error = %Chain(&failure), "a channel's work failed");
                 Turn::Again
             });
             let wait = async {
                 match turn {
                     Turn::Done => pause = FIRST_PAUSE,
-                    Turn::Idle => channel.wake.notified().await,
+                    Turn::Idle(None) => channel.wake.notified().await,
+                    Turn::Idle(Some(wait)) => {
+                        // Woken or not: the next turn looks what there is to do.
+                        let _ = tokio::time::timeout(wait, channel.wake.notified()).await;
+                    }
                     Turn::Again => {
                         tokio::time::sleep(pause).await;
                         pause = LONGEST_PAUSE.min(pause * 2);
@@ -83,51 +83,74 @@ impl Repository {
         }
     }
 
-    async fn turn(
-        self: &Arc<Self>,
-        channel: &Arc<Channel>,
-        pause: Duration,
-    ) -> Result<Turn, Failure> {
+    async fn turn(self: &Arc<Self>, channel: &Arc<Channel>) -> Result<Turn, Failure> {
         if channel.is_behind.load(Ordering::Acquire) {
             let behind = Arc::clone(channel);
             self.blocking(move |this| this.project(&behind)).await?;
         }
         let (this, name) = (Arc::clone(self), channel.name.clone());
+        let now = self.clock.now();
         let next = self
             .environment
-            .query(move |txn| Ok::<_, Failure>(this.tables.find_next_import(txn, &name)?));
-        let Some((id, record)) = next.await? else {
-            return Ok(Turn::Idle);
+            .query(move |txn| Ok::<_, Failure>(this.tables.find_next_import(txn, &name, now)?));
+        let (id, record) = match next.await? {
+            Next::Import(id, record) => (id, record),
+            Next::At(time) => {
+                let wait = Duration::try_from(time.duration_since(now)).unwrap_or(FIRST_PAUSE);
+                return Ok(Turn::Idle(Some(wait)));
+            }
+            Next::Idle => return Ok(Turn::Idle(None)),
         };
-        let event = match self.carry_out(channel, id, record).await {
-            Ok(()) => return Ok(Turn::Done),
-            Err(Stop::Ending) => return Ok(Turn::Idle),
-            Err(Stop::Refused(refusal)) => {
-                tracing::info!(import.id = %id, reason = %refusal.message, "refused an import");
-                Event::Refused(refusal)
-            }
-            Err(Stop::Hindered(by)) => {
-                tracing::warn!(import.id = %id, %by, "an import waits");
-                Event::Hindered {
-                    by,
-                    until: self.after(pause),
-                }
-            }
-            Err(Stop::Failed(failure)) => {
-                tracing::error!(import.id = %id, error = %Chain(&failure), "an import failed");
-                let by = "the repository cannot do its part now; its log says why".to_owned();
-                Event::Hindered {
-                    by,
-                    until: self.after(pause),
-                }
-            }
+        let hindrances = record.hindrances;
+        let Err(stop) = self.carry_out(channel, id, *record).await else {
+            return Ok(Turn::Done);
+        };
+        let Some(event) = self.event(id, stop, hindrances) else {
+            return Ok(Turn::Idle(None));
         };
         let state = self.step(id, event).await?;
         if state.is_final() {
             self.clear_staging(id).await;
-            return Ok(Turn::Done);
         }
-        Ok(Turn::Again)
+        Ok(Turn::Done)
+    }
+
+    /// What a stop means for the import; nothing when the service ends.
+    fn event(&self, id: ImportId, stop: Stop, before: Option<Hindrances>) -> Option<Event> {
+        let hindered = |by| Event::Hindered {
+            by,
+            until: self.after(Hindrances::pause(before)),
+        };
+        Some(match stop {
+            Stop::Ending => return None,
+            Stop::Refused(refusal) => {
+                tracing::info!(import.id = %id, reason = %refusal.message, "refused an import");
+                Event::Refused(refusal)
+            }
+            Stop::Hindered(by) if self.is_given_up(before) => {
+                tracing::warn!(import.id = %id, %by, "an import is given up");
+                let hours = self.give_up_hours;
+                Event::Refused(Refusal {
+                    reason: RefusalReason::AssetGone,
+                    file_name: None,
+                    message: format!("given up after {hours} hours of trying: {by}"),
+                })
+            }
+            Stop::Hindered(by) => {
+                tracing::warn!(import.id = %id, %by, "an import waits");
+                hindered(by)
+            }
+            // Stones that are built again would meet the same fault: this is waited for.
+            Stop::Failed(failure) => {
+                tracing::error!(import.id = %id, error = %Chain(&failure), "an import failed");
+                hindered("the repository cannot do its part now; its log says why".to_owned())
+            }
+        })
+    }
+
+    fn is_given_up(&self, hindrances: Option<Hindrances>) -> bool {
+        let now = self.clock.now();
+        hindrances.is_some_and(|before| before.are_too_old(self.give_up_hours, now))
     }
 
     /// Moves an import, durably, and tells those who wait.
