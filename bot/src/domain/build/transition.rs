@@ -173,7 +173,7 @@ impl Build {
                     .is_published()
                     .then_some(State::Publishing { import, built })?
             }
-            Event::ImportMoved { state } => return self.import_moved(state),
+            Event::ImportMoved { state } => return self.import_moved(state, now),
             Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }, now),
             Event::Superseded { by } => {
                 return self.give_up(State::Superseded { by, at: now }, now);
@@ -302,7 +302,7 @@ impl Build {
         })
     }
 
-    fn import_moved(&self, state: import::State) -> Option<(State, Vec<Effect>)> {
+    fn import_moved(&self, state: import::State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
         let State::Publishing { built, .. } = &self.state else {
             return None;
         };
@@ -326,6 +326,12 @@ impl Build {
                 },
                 release,
             ),
+            // The builder is what failed, not the recipe: another one may build it again.
+            import::State::Refused { refusal, .. }
+                if refusal.reason == import::RefusalReason::AssetGone =>
+            {
+                (self.lost(refusal.message, now), release)
+            }
             import::State::Refused {
                 refusal,
                 finished_at,

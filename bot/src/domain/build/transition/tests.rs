@@ -38,18 +38,23 @@ fn succeeded() -> AttemptState {
     }
 }
 
+fn refused(reason: RefusalReason, message: &str) -> ImportState {
+    ImportState::Refused {
+        refusal: Refusal {
+            reason,
+            file_name: None,
+            message: message.to_owned(),
+        },
+        finished_at: at(100),
+    }
+}
+
 fn every_event() -> Vec<(&'static str, Event)> {
     let needs = Hold::Needs {
         missing: vec!["pkgconfig(x)".to_owned()],
     };
-    let refused = ImportState::Refused {
-        refusal: Refusal {
-            reason: RefusalReason::ReleaseTaken,
-            file_name: None,
-            message: "the release is taken".to_owned(),
-        },
-        finished_at: at(100),
-    };
+    let refused = refused(RefusalReason::ReleaseTaken, "the release is taken");
+    let gone = self::refused(RefusalReason::AssetGone, "the stone is gone");
     let published = ImportState::Published {
         history: "h1".parse().unwrap(),
         finished_at: at(100),
@@ -115,6 +120,7 @@ fn every_event() -> Vec<(&'static str, Event)> {
         ),
         ("import published", Event::ImportMoved { state: published }),
         ("import refused", Event::ImportMoved { state: refused }),
+        ("import without assets", Event::ImportMoved { state: gone }),
         ("cancelled", Event::Cancelled(By::PullClosed)),
         ("superseded", Event::Superseded { by: Some(id(99)) }),
     ]
@@ -259,6 +265,42 @@ fn a_lost_attempt_is_tried_again_until_there_were_enough() {
     assert_eq!(
         failure.message,
         format!("{MAX_ATTEMPTS} attempts were lost; the last one: the builder is gone")
+    );
+}
+
+/// A builder that is gone with what it built is no fault of the recipe's; other refusals are final.
+#[test]
+fn what_a_builder_took_with_it_is_built_again() {
+    let mut build = build(1, "nano");
+    build.attempts = 1;
+    let import = ImportId::from_bytes([8; 16]);
+    build.state = State::Publishing {
+        import,
+        built: success(),
+    };
+    let gone = || Event::ImportMoved {
+        state: refused(RefusalReason::AssetGone, "the stone is gone"),
+    };
+    let (next, effects) = build.apply(gone(), at(1000)).unwrap();
+    let queued = State::Queued {
+        since: at(1000),
+        reason: Some("attempt 1 was lost: the stone is gone".to_owned()),
+    };
+    assert_eq!(next.state, queued);
+    let builder = success().builder;
+    let released = Effect::Release {
+        builder: builder.clone(),
+        attempt: attempt(1),
+    };
+    assert_eq!(effects, [released]);
+    let (next, _) = next.apply(Event::Dispatched { builder }, at(1001)).unwrap();
+    assert_eq!(next.find_attempt(), Some(attempt(2)));
+    build.attempts = MAX_ATTEMPTS;
+    let (next, _) = build.apply(gone(), at(1000)).unwrap();
+    assert!(
+        matches!(&next.state, State::Failed(failure) if failure.kind == FailureKind::Lost),
+        "{:?}",
+        next.state
     );
 }
 
