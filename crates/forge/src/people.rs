@@ -12,7 +12,7 @@ use crate::git::GitError;
 use crate::id::{AccountId, RepositoryId};
 use crate::name::Invalid;
 use crate::state::State;
-use crate::state::repository::Repository;
+use crate::state::repository::{Repository, Right};
 
 pub use pulls::OpenPull;
 
@@ -37,6 +37,12 @@ pub enum Refused {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// The person may not.
+    #[error("{login} may not write to the repository")]
+    Forbidden {
+        /// The person's login.
+        login: String,
     },
     /// It is not in the state for that.
     #[error("{0}")]
@@ -75,6 +81,21 @@ fn repository<'state>(state: &'state State, name: &str) -> Result<&'state Reposi
     name.split_once('/')
         .and_then(|(owner, name)| state.find_repository(owner, name))
         .ok_or_else(|| Refused::missing("repository", name))
+}
+
+/// Refuses a person who may not write to a repository.
+fn writer(
+    state: &State,
+    repository: &Repository,
+    person: AccountId,
+    login: &str,
+) -> Result<(), Refused> {
+    if state.role(repository, person).right() < Right::Push {
+        return Err(Refused::Forbidden {
+            login: login.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 impl Forge {

@@ -4,7 +4,7 @@ use crate::forge::{Forge, blocking};
 use crate::git::commit;
 use crate::id::{CheckRunId, CheckSuiteId, CommentId};
 use crate::name::Sha;
-use crate::people::{Refused, account, repository};
+use crate::people::{Refused, account, repository, writer};
 use crate::rest::comment;
 use crate::state::check_run::{CheckRun, Status};
 use crate::state::comment::{Comment, Subject};
@@ -115,7 +115,7 @@ impl Forge {
     /// Presses "Re-run" on a check run.
     ///
     /// # Errors
-    /// When something is missing, or the run is not completed.
+    /// When something is missing, the person may not write, or the run is not completed.
     pub fn rerun(&self, id: CheckRunId, login: &str) -> Result<(), Refused> {
         self.press(id, login, &RunAction::Rerequested)
     }
@@ -123,7 +123,8 @@ impl Forge {
     /// Presses a check run's own button.
     ///
     /// # Errors
-    /// When something is missing, the run is not completed or has no such button.
+    /// When something is missing, the person may not write, the run is not completed or has no
+    /// such button.
     pub fn request_action(
         &self,
         id: CheckRunId,
@@ -154,6 +155,7 @@ impl Forge {
             .check_runs
             .get(&id)
             .ok_or_else(|| Refused::missing("check run", id))?;
+        writer(&state, state.repository(run.repository), person, login)?;
         match run.status {
             Status::Completed { .. } => {}
             Status::Queued | Status::InProgress => {
@@ -168,7 +170,7 @@ impl Forge {
     /// Presses "Re-run all" on a commit's check suite.
     ///
     /// # Errors
-    /// When something is missing, or git fails.
+    /// When something is missing, the person may not write, or git fails.
     pub async fn rerun_suite(&self, id: CheckSuiteId, login: &str) -> Result<(), Refused> {
         let (path, sha, person) = {
             let state = self.shared.lock();
@@ -177,11 +179,9 @@ impl Forge {
                 .suites
                 .get(&id)
                 .ok_or_else(|| Refused::missing("check suite", id))?;
-            (
-                state.repository(suite.repository).path.clone(),
-                suite.head_sha.clone(),
-                person,
-            )
+            let repository = state.repository(suite.repository);
+            writer(&state, repository, person, login)?;
+            (repository.path.clone(), suite.head_sha.clone(), person)
         };
         let asked = sha.clone();
         let head = blocking(move || commit::read(&path, &asked))

@@ -1,5 +1,6 @@
 //! The rules of check runs.
 
+use forge::Refused;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, REPOSITORY};
@@ -62,6 +63,20 @@ async fn a_check_run_lives_once() {
         .to_string()
         .parse()
         .unwrap();
+    let suite = bench.forge.check_runs(REPOSITORY)[0].suite;
+    for login in ["rowan", "stranger"] {
+        let pressed = [
+            bench.forge.rerun(id, login),
+            bench.forge.request_action(id, login, "again"),
+            bench.forge.rerun_suite(suite, login).await,
+        ];
+        for refused in pressed {
+            assert!(
+                matches!(refused, Err(Refused::Forbidden { .. })),
+                "{refused:?}"
+            );
+        }
+    }
     bench.forge.rerun(id, "maya").unwrap();
     bench.forge.request_action(id, "maya", "again").unwrap();
     assert!(bench.forge.request_action(id, "maya", "other").is_err());
