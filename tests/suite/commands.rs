@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use api::id::Sha256;
 use forge::Conclusion::{Failure, Success};
-use forge::{Content, Sha, Subject};
+use forge::{Content, Mode, Order, Role, Sha, Subject};
 use harness::{REPOSITORY, Recipe, Runs, STRANGER, Setup, Stage, WRITER};
 
 const ARCHIVE: &[u8] = b"cane";
@@ -128,6 +128,39 @@ fn the_button_of_a_check_run_builds_again() {
             })
             .await?;
         stage.succeeded(&head, &["reed"]).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_button_pressed_by_someone_who_may_write_no_more_does_nothing() {
+    Stage::play(Setup::default(), async |stage| {
+        let (head, before) = failed_for_its_source(stage).await?;
+        stage.delivered("push").await?;
+        stage.forge.set_webhooks(Mode::Hold);
+        stage.forge.rerun(before["reed"].id, WRITER)?;
+        stage
+            .forge
+            .rerun_suite(before["reed"].suite, WRITER)
+            .await?;
+        stage.forge.set_role(REPOSITORY, WRITER, Role::Read)?;
+        stage.forge.release_webhooks(Order::Made).await;
+        stage
+            .until("both presses to be refused", async |stage| {
+                let asked = stage.forge.traffic();
+                let asked = asked.iter().filter(|one| one.path.ends_with("/permission"));
+                Ok((asked.count() == 2).then_some(()))
+            })
+            .await?;
+
+        stage.forge.set_role(REPOSITORY, WRITER, Role::Write)?;
+        let asked = stage
+            .forge
+            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild")
+            .await?;
+        ensure!(stage.reaction(asked).await? == Content::Rocket);
+        stage.concluded(&head, &[("reed", Success)]).await?;
+        ensure!(stage.created_runs() == 2, "one for each command");
         Ok(())
     });
 }

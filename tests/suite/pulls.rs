@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use forge::Conclusion::{ActionRequired, Cancelled};
-use forge::Point;
+use forge::{Content, OpenPull, Point, Role, Subject};
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, STRANGER, Setup, Stage, WRITER};
 use summit::domain::build::State;
@@ -105,6 +105,67 @@ fn nothing_of_a_stranger_runs() {
         let said = runs["reed"].output.summary.clone().unwrap_or_default();
         ensure!(said.contains("stranger has no write access"), "{said}");
         ensure!(stage.orders().len() == 1, "only the base was built");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_writer_who_rebuilds_approves_nothing() {
+    Stage::play(Setup::default(), async |stage| {
+        let base = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.succeeded(&base, &["drum"]).await?;
+        let fork = stage.forge.fork(REPOSITORY, STRANGER).await?.to_string();
+        let reed = Recipe::new("reed").file();
+        let (number, head) = stage.propose_as(STRANGER, &fork, "reed", &[reed]).await?;
+        let runs = stage.concluded(&head, &[("reed", ActionRequired)]).await?;
+        for open in [true, false] {
+            if !open {
+                stage.forge.close_pull(REPOSITORY, number, STRANGER).await?;
+                stage.concluded(&head, &[("reed", Cancelled)]).await?;
+            }
+            let asked = stage
+                .forge
+                .comment_on_pull(REPOSITORY, number, WRITER, "/rebuild")?;
+            ensure!(stage.reaction(asked).await? == Content::Confused);
+            let answer = stage.read_comment(&Subject::Pull(number)).await?;
+            ensure!(answer.contains("stranger has no write access"), "{answer}");
+        }
+        stage.forge.rerun(runs["reed"].id, WRITER)?;
+        stage.forge.rerun_suite(runs["reed"].suite, WRITER).await?;
+        stage.delivered("check_suite").await?;
+        // Its end shows that nothing came of all that.
+        let next = stage.push(&[Recipe::new("horn").file()]).await?;
+        stage.succeeded(&next, &["horn"]).await?;
+        ensure!(stage.orders().len() == 2, "only the branch was built");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_pull_request_runs_once_its_author_may_write() {
+    Stage::play(Setup::default(), async |stage| {
+        let base = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.succeeded(&base, &["drum"]).await?;
+        let checkout = stage.checkout(REPOSITORY, WRITER).await?;
+        checkout.switch("reed", "main").await?;
+        let head = checkout.commit(&[Recipe::new("reed").file()]).await?;
+        checkout.push("reed").await?;
+        let open = OpenPull {
+            repository: REPOSITORY,
+            author: STRANGER,
+            head: "reed",
+            base: "main",
+            title: "reed",
+            body: None,
+        };
+        let number = stage.forge.open_pull(open).await?;
+        stage.concluded(&head, &[("reed", ActionRequired)]).await?;
+        stage.forge.set_role(REPOSITORY, STRANGER, Role::Write)?;
+        stage
+            .forge
+            .rename_pull(REPOSITORY, number, STRANGER, "A better reed")
+            .await?;
+        stage.succeeded(&head, &["reed"]).await?;
         Ok(())
     });
 }
