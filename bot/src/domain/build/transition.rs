@@ -302,6 +302,17 @@ impl Build {
         })
     }
 
+    /// As [`Self::lost`] for a build that was built. The members of a cycle are built against each
+    /// other's stones, so those that are gone have to come again first.
+    fn built_in_vain(&self, reason: String, now: Timestamp) -> State {
+        let members = self.cycle.iter().take_while(|id| **id != self.id);
+        let on: Vec<BuildId> = members.copied().collect();
+        match self.lost(reason, now) {
+            State::Queued { .. } if !on.is_empty() => State::Waiting { on },
+            state => state,
+        }
+    }
+
     fn import_moved(&self, state: import::State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
         let State::Publishing { built, .. } = &self.state else {
             return None;
@@ -330,7 +341,7 @@ impl Build {
             import::State::Refused { refusal, .. }
                 if refusal.reason == import::RefusalReason::AssetGone =>
             {
-                (self.lost(refusal.message, now), release)
+                (self.built_in_vain(refusal.message, now), release)
             }
             import::State::Refused {
                 refusal,

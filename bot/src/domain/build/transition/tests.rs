@@ -295,6 +295,10 @@ fn what_a_builder_took_with_it_is_built_again() {
     assert_eq!(effects, [released]);
     let (next, _) = next.apply(Event::Dispatched { builder }, at(1001)).unwrap();
     assert_eq!(next.find_attempt(), Some(attempt(2)));
+    // In a cycle the members come again one after the other.
+    build.cycle = vec![id(7), id(1), id(8)];
+    let (next, _) = build.apply(gone(), at(1000)).unwrap();
+    assert_eq!(next.state, State::Waiting { on: vec![id(7)] });
     build.attempts = MAX_ATTEMPTS;
     let (next, _) = build.apply(gone(), at(1000)).unwrap();
     assert!(
