@@ -307,10 +307,11 @@ impl Build {
     fn built_in_vain(&self, reason: String, now: Timestamp) -> State {
         let members = self.cycle.iter().take_while(|id| **id != self.id);
         let on: Vec<BuildId> = members.copied().collect();
-        match self.lost(reason, now) {
-            State::Queued { .. } if !on.is_empty() => State::Waiting { on },
-            state => state,
+        let lost = self.lost(reason, now);
+        if matches!(lost, State::Queued { .. }) && !on.is_empty() {
+            return State::Waiting { on };
         }
+        lost
     }
 
     fn import_moved(&self, state: import::State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
