@@ -7,6 +7,7 @@ mod crashes;
 mod failing;
 mod forge;
 mod https;
+mod inbox;
 mod publishing;
 mod pulls;
 mod repositories;
