@@ -21,6 +21,7 @@ const NAME: &str = "probe";
 pub(super) async fn run(parts: &Parts) {
     match probe(parts).await {
         Ok(Outcome::Ended(0)) => tracing::debug!("the sandbox works"),
+        Ok(Outcome::Stopped) => tracing::debug!("the sandbox was not tried to the end"),
         Ok(outcome) => tracing::error!(?outcome, "the sandbox does not work as it should"),
         Err(error) => {
             let error = service::error::Chain(&error).to_string();
