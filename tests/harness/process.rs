@@ -44,9 +44,11 @@ impl Log {
         self.lock().iter().cloned().collect()
     }
 
-    /// The lines that report a fault of the service itself.
+    /// The lines that report a fault of the service itself. octocrab calls one what is GitHub's.
     pub fn errors(&self) -> Vec<String> {
-        let is_error = |line: &&String| line.contains("\"level\":\"ERROR\"");
+        let is_error = |line: &&String| {
+            line.contains("\"level\":\"ERROR\"") && !line.contains("\"target\":\"octocrab\"")
+        };
         self.lock().iter().filter(is_error).cloned().collect()
     }
 

@@ -1,6 +1,7 @@
 //! Services that are killed at named points. Nothing is lost, and nothing is done twice.
 
 use anyhow::{Context as _, Result, ensure};
+use api::attempt::Phase;
 use forge::{Pause, Point, Sha};
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, Setup, Stage};
@@ -68,6 +69,29 @@ fn summit_killed_when_shown_but_not_remembered() {
         stage
             .forge
             .pause(Point::rest("POST", "/repos/*/*/check-runs").done())
+    });
+}
+
+#[test]
+fn summit_killed_when_it_reads_the_channel() {
+    survive(|stage| stage.vessel.pause(Point::rest("GET", "/main/stream/**")));
+}
+
+#[test]
+fn summit_killed_when_it_asks_what_the_host_supplies() {
+    survive(|stage| {
+        stage
+            .avalanche
+            .pause(Point::rest("POST", "/api/v1/host/lookup"))
+    });
+}
+
+#[test]
+fn summit_killed_before_the_conclusion_is_shown() {
+    survive(|stage| {
+        stage
+            .forge
+            .pause(Point::rest("PATCH", "/repos/*/*/check-runs/*").done())
     });
 }
 
@@ -149,29 +173,99 @@ fn summit_killed_again_and_again() {
     });
 }
 
+/// Waits until a recipe's build script is at work.
+async fn building(stage: &mut Stage, head: &Sha) -> Result<()> {
+    stage
+        .until("the build script at work", async |stage| {
+            let runs = stage.runs_on(head);
+            let Some(run) = runs.get("reed") else {
+                return Ok(None);
+            };
+            let build = stage.build_of(run).await?;
+            let State::Building {
+                progress: Progress::Running { phase, .. },
+                ..
+            } = build.state
+            else {
+                return Ok(None);
+            };
+            Ok((phase == Phase::Build).then_some(()))
+        })
+        .await
+}
+
+#[test]
+fn summit_stopped_while_a_build_runs() {
+    Stage::play(Setup::default(), async |stage| {
+        let recipe = Recipe::new("reed").build("sleep 2");
+        let head = stage.push(&[recipe.file()]).await?;
+        building(stage, &head).await?;
+        stage.summit.stop().await?;
+        stage.summit.start().await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        once(stage, &head).await
+    });
+}
+
+#[test]
+fn summit_away_for_longer_than_the_lease() {
+    let setup = Setup {
+        lease_seconds: 3,
+        ..Setup::default()
+    };
+    Stage::play(setup, async |stage| {
+        let recipe = Recipe::new("reed").build("sleep 5");
+        let head = stage.push(&[recipe.file()]).await?;
+        building(stage, &head).await?;
+        stage.summit.kill().await?;
+        stage
+            .until("the end of the attempt", async |stage| {
+                let mut lines = stage.avalanche.log().lines().into_iter();
+                Ok(lines.any(|line| line.contains("expired")).then_some(()))
+            })
+            .await?;
+        stage.summit.start().await?;
+        let runs = stage.succeeded(&head, &["reed"]).await?;
+        let build = stage.build_of(&runs["reed"]).await?;
+        ensure!(build.attempts == 2, "the first expired: {build:?}");
+        ensure!(stage.forge.check_runs_on(REPOSITORY, &head).len() == 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn avalanche_and_vessel_away_for_a_while() {
+    Stage::play(Setup::default(), async |stage| {
+        stage.avalanche.stop().await?;
+        let head = stage.push(&[Recipe::new("reed").file()]).await?;
+        let said = |stage: &Stage, word: &str| {
+            let runs = stage.runs_on(&head);
+            let summary = runs.get("reed").and_then(|run| run.output.summary.clone());
+            summary.filter(|summary| summary.contains(word)).map(drop)
+        };
+        stage
+            .until("the reason why it waits", async |stage| {
+                Ok(said(stage, "no builder can be reached"))
+            })
+            .await?;
+        let pause = stage.vessel.pause(Point::rest("PUT", "/api/v1/imports/*"));
+        stage.avalanche.start().await?;
+        pause.held(LIMIT).await.context("no import was ordered")?;
+        stage.vessel.stop().await?;
+        pause.resume();
+        stage.vessel.start().await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        once(stage, &head).await
+    });
+}
+
 #[test]
 fn avalanche_killed_while_it_builds() {
     Stage::play(Setup::default(), async |stage| {
         // Long enough to be met at work.
         let recipe = Recipe::new("reed").build("sleep 3");
         let head = stage.push(&[recipe.file()]).await?;
-        stage
-            .until("the build script at work", async |stage| {
-                let runs = stage.runs_on(&head);
-                let Some(run) = runs.get("reed") else {
-                    return Ok(None);
-                };
-                let build = stage.build_of(run).await?;
-                let State::Building {
-                    progress: Progress::Running { phase, .. },
-                    ..
-                } = build.state
-                else {
-                    return Ok(None);
-                };
-                Ok((phase == api::attempt::Phase::Build).then_some(()))
-            })
-            .await?;
+        building(stage, &head).await?;
         stage.avalanche.kill().await?;
         stage.avalanche.start().await?;
         let runs = stage.succeeded(&head, &["reed"]).await?;
