@@ -385,7 +385,7 @@ async fn a_closure_stone_supplies_what_the_host_lacks() {
     let program = recipe(
         "toolchain: gnu\nbuilddeps:\n    - pkgconfig(zephyr)\nbuild: |\n    \
          echo 'int zephyr(void); int main(void) { return zephyr() != 42; }' > main.c\n    \
-         gcc main.c -o tool $(pkg-config --libs zephyr)\n    ./tool\ninstall: |\n    \
+         gcc main.c -o tool -lzephyr\n    ./tool\ninstall: |\n    \
          install -Dm755 tool -t %(installroot)%(bindir)\n",
     );
     let order = bench.repository("program", &[("tool/stone.yaml", &program)]);
