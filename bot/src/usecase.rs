@@ -106,8 +106,13 @@ impl Wake {
 
     /// Waits to be woken, for a while.
     pub async fn wait(&self) {
+        self.wait_at_most(IDLE).await;
+    }
+
+    /// Waits to be woken, for as long as `limit`.
+    pub async fn wait_at_most(&self, limit: Duration) {
         // Running out of time is as good a reason to look.
-        let _ = tokio::time::timeout(IDLE, self.0.notified()).await;
+        let _ = tokio::time::timeout(limit, self.0.notified()).await;
     }
 }
 

@@ -56,6 +56,17 @@ pub enum Error {
     NoRepository(crate::domain::name::RepositoryId),
 }
 
+/// What became of handing builds over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dispatch {
+    /// A builder has one more.
+    Moved,
+    /// There are some, but no builder took one.
+    Waiting,
+    /// None is ready.
+    Idle,
+}
+
 /// What became of handing a build over.
 enum Dispatched {
     /// A builder has it.
@@ -73,16 +84,22 @@ struct Offer {
 }
 
 impl Summit {
-    /// Hands ready builds to builders with free slots. True when one was handed over.
-    pub(super) async fn dispatch_all(self: &Arc<Self>) -> bool {
+    /// Hands ready builds to builders with free slots.
+    pub(super) async fn dispatch_all(self: &Arc<Self>) -> Dispatch {
         let tables = self.tables.clone();
         let active = match self.db.query(move |txn| tables.active_builds(txn)).await {
             Ok(active) => active,
             Err(error) => {
                 tracing::error!(%error, "builds cannot be read");
-                return false;
+                return Dispatch::Waiting;
             }
         };
+        if !active
+            .iter()
+            .any(|build| matches!(build.state, State::Queued { .. }))
+        {
+            return Dispatch::Idle;
+        }
         let now = self.clock.now();
         let ready: Vec<Build> = active
             .iter()
@@ -90,10 +107,10 @@ impl Summit {
             .cloned()
             .collect();
         if ready.is_empty() {
-            return false;
+            return Dispatch::Waiting;
         }
         let mut free = self.free_slots(&active).await;
-        let mut moved = false;
+        let mut dispatch = Dispatch::Waiting;
         let mut lacking: HashMap<BuildId, Vec<String>> = HashMap::new();
         for build in ready {
             let chosen = free
@@ -111,7 +128,7 @@ impl Summit {
             };
             match self.dispatch(&build, &builder).await {
                 Ok(Dispatched::Ordered) => {
-                    moved = true;
+                    dispatch = Dispatch::Moved;
                     if let Some(slots) = free.get_mut(&builder) {
                         *slots -= 1;
                     }
@@ -125,7 +142,7 @@ impl Summit {
             }
         }
         self.settle_lacking(&active, lacking).await;
-        moved
+        dispatch
     }
 
     /// Builds that lack something wait for as long as another build may yet bring it: what a

@@ -3,13 +3,18 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::id::{BuildId, ImportId, Sha256};
 
+use super::dispatch::Dispatch;
 use super::{Backoff, Summit};
 use crate::db::{ChangeError, Tables};
 use crate::domain::build::{Build, Event, Hold, State};
 use crate::domain::schedule::decide;
+
+/// How soon a build is tried again that no builder took.
+const RETRY: Duration = Duration::from_secs(5);
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let mut backoff = Backoff::new();
@@ -21,8 +26,10 @@ pub(super) async fn work(summit: Arc<Summit>) {
             Ok::<_, ChangeError>(summit.dispatch_all().await)
         };
         match round.await {
-            Ok(true) => backoff.reset(),
-            Ok(false) => summit.wakes.schedule.wait().await,
+            Ok(Dispatch::Moved) => backoff.reset(),
+            // Nobody tells when a builder or vessel is back.
+            Ok(Dispatch::Waiting) => summit.wakes.schedule.wait_at_most(RETRY).await,
+            Ok(Dispatch::Idle) => summit.wakes.schedule.wait().await,
             Err(error) => {
                 tracing::error!(error = %service::error::Chain(&error), "scheduling failed");
                 backoff.wait().await;
