@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::App;
 use super::call::Error;
 
+/// How many attempts a delivery gets in all.
+const MAX_TRIES: usize = 8;
+
 /// A webhook that GitHub could not deliver in any attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedDelivery {
@@ -31,7 +34,7 @@ impl App {
     /// # Errors
     /// When GitHub does not say.
     pub async fn failed_deliveries(&self, pages: usize) -> Result<Vec<FailedDelivery>, Error> {
-        let mut newest: HashMap<String, (u64, bool)> = HashMap::new();
+        let mut rows = Vec::new();
         let mut query = Some("per_page=100".to_owned());
         for _ in 0..pages {
             let Some(page) = query else { break };
@@ -39,18 +42,10 @@ impl App {
             let answer = self
                 .as_app::<Vec<Row>>(Method::GET, &path, None::<&()>)
                 .await?;
-            for row in answer.body {
-                let good = (200..300).contains(&row.status_code);
-                let known = newest.entry(row.guid).or_insert((row.id, good));
-                known.0 = known.0.max(row.id);
-                known.1 |= good;
-            }
+            rows.extend(answer.body);
             query = answer.next_page;
         }
-        let failed = newest.into_iter().filter(|(_, (_, good))| !good);
-        Ok(failed
-            .map(|(guid, (attempt, _))| FailedDelivery { guid, attempt })
-            .collect())
+        Ok(failed(rows))
     }
 
     /// Asks GitHub to deliver again.
@@ -62,5 +57,55 @@ impl App {
         self.as_app::<Value>(Method::POST, &path, None::<&()>)
             .await?;
         Ok(())
+    }
+}
+
+/// The deliveries without a good attempt. One that failed [`MAX_TRIES`] times is left alone: what
+/// we refuse that often, we refuse for good. Oldest first.
+fn failed(rows: Vec<Row>) -> Vec<FailedDelivery> {
+    let mut attempts: HashMap<String, Vec<Row>> = HashMap::new();
+    for row in rows {
+        attempts.entry(row.guid.clone()).or_default().push(row);
+    }
+    let good = |row: &Row| (200..300).contains(&row.status_code);
+    let mut failed: Vec<FailedDelivery> = attempts
+        .into_iter()
+        .filter(|(_, rows)| rows.len() < MAX_TRIES && !rows.iter().any(good))
+        .filter_map(|(guid, rows)| {
+            let attempt = rows.iter().map(|row| row.id).max()?;
+            Some(FailedDelivery { guid, attempt })
+        })
+        .collect();
+    failed.sort_by_key(|delivery| delivery.attempt);
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u64, guid: &str, status_code: u16) -> Row {
+        Row {
+            id,
+            guid: guid.to_owned(),
+            status_code,
+        }
+    }
+
+    #[test]
+    fn what_never_came_is_asked_for_but_not_for_ever() {
+        let mut rows = vec![
+            row(9, "later", 500),
+            row(1, "came", 500),
+            row(2, "came", 200),
+            row(3, "lost", 0),
+            row(4, "lost", 502),
+        ];
+        rows.extend((10..18).map(|id| row(id, "hopeless", 400)));
+        let failed: Vec<_> = failed(rows)
+            .into_iter()
+            .map(|delivery| (delivery.guid, delivery.attempt))
+            .collect();
+        assert_eq!(failed, [("lost".to_owned(), 4), ("later".to_owned(), 9)]);
     }
 }

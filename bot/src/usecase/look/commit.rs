@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use api::id::{BuildId, RecipeFolder};
 use moss_db::{RoTxn, RwTxn};
 
-use crate::db::{ChangeError, Look, Tables, look_key};
+use crate::db::{ChangeError, Look, Tables, folder_key, look_key};
 use crate::domain::build::{Build, By, Event, State, Target};
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::{self, Candidate, Frame, Others};
@@ -75,7 +75,8 @@ pub(super) fn commit_plan(
         Others::default()
     };
     let before = of_target(tables, txn, frame.repository, &frame.target)?;
-    let builds = plan::plan(changes.candidates, frame, &others, released);
+    let released = with_published(tables, txn, frame, &changes.candidates, released)?;
+    let builds = plan::plan(changes.candidates, frame, &others, &released);
     tracing::info!(
         repository.id = %frame.repository,
         target = %frame.target,
@@ -97,6 +98,50 @@ pub(super) fn commit_plan(
         give_up(tables, txn, &build, Event::Superseded { by }, frame.now)?;
     }
     Ok(())
+}
+
+/// What the channel has, and what it has by the time a new build would be done: a build that is
+/// being published, or was after the channel was read, takes its release too.
+fn with_published(
+    tables: &Tables,
+    txn: &RwTxn<'_>,
+    frame: &Frame,
+    candidates: &[Candidate],
+    released: &HashMap<String, u64>,
+) -> Result<HashMap<String, u64>, moss_db::Error> {
+    let mut released = released.clone();
+    if !frame.target.is_published() {
+        return Ok(released);
+    }
+    for candidate in candidates {
+        let key = folder_key(frame.repository, &frame.target, &candidate.folder);
+        for row in tables.builds.find_by(txn, &tables.builds_by_folder, &key)? {
+            let (_, build) = row?;
+            if is_newer_than_the_channel_read(&build, frame) {
+                let release = released.entry(build.recipe.to_string()).or_default();
+                *release = build.release.max(*release);
+            }
+        }
+    }
+    Ok(released)
+}
+
+/// True for a build that is being published, or was in the last minute: the channel was read less
+/// long ago. What was published before, only the channel knows: it may have been set back.
+fn is_newer_than_the_channel_read(build: &Build, frame: &Frame) -> bool {
+    match &build.state {
+        State::Publishing { .. } => true,
+        State::Published { at, .. } => frame.now.duration_since(*at).as_secs() < 60,
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Held { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => false,
+    }
 }
 
 /// What a plan of a branch has to fit in with. `places` says by which new build a folder's builds

@@ -108,8 +108,8 @@ fn a_newer_build_supersedes_the_older_one_of_its_folder() {
     assert_eq!(store.find(id(3)).state, State::Planned);
 }
 
-/// What is being published may be seen already: it is published to the end, and the new build is
-/// published after it.
+/// What is being published may be seen already: it is published to the end. A new build of the same
+/// release has nothing to do, one of a higher release is published after it.
 #[test]
 fn a_build_that_is_being_published_goes_on() {
     let store = store();
@@ -121,8 +121,20 @@ fn a_build_that_is_being_published_goes_on() {
     };
     set(&store, 1, publishing.clone());
     plan(&store, &frame(main(), 2), vec![recipe(2, "lib", &[])], &[]);
+    let mut raised = recipe(3, "lib", &[]);
+    if let Ok(described) = &mut raised.recipe {
+        described.release = 2;
+    }
+    plan(&store, &frame(main(), 3), vec![raised], &[]);
     assert_eq!(store.find(id(1)).state, publishing);
-    assert_eq!(store.find(id(2)).state, State::Planned);
+    assert_eq!(
+        store.find(id(2)).state,
+        State::Cancelled {
+            by: By::AlreadyPublished { release: 1 },
+            at: at(2)
+        }
+    );
+    assert_eq!(store.find(id(3)).state, State::Planned);
 }
 
 #[test]
