@@ -36,7 +36,7 @@ pub const WRITER: &str = "writer";
 /// Who may not.
 pub const STRANGER: &str = "stranger";
 
-/// How long anything is waited for.
+/// How long anything is waited for, unless the setup says otherwise.
 pub const LIMIT: Duration = Duration::from_secs(90);
 
 /// How often a condition is looked at that nobody announces.
@@ -57,6 +57,7 @@ pub struct Stage {
     pub mirror: Mirror,
     folder: TempDir,
     authority: Option<Authority>,
+    limit: Duration,
     repositories: Vec<String>,
     read: HashSet<CommentId>,
     /// Speaks to avalanche and vessel with summit's key.
@@ -141,8 +142,8 @@ impl Stage {
             if let Some(found) = probe(self).await? {
                 return Ok(found);
             }
-            if begin.elapsed() > LIMIT {
-                bail!("{what} did not happen within {LIMIT:?}");
+            if begin.elapsed() > self.limit {
+                bail!("{what} did not happen within {:?}", self.limit);
             }
             tokio::time::sleep(STEP).await;
         }

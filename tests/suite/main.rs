@@ -13,4 +13,5 @@ mod inbox;
 mod publishing;
 mod pulls;
 mod repositories;
+mod stage;
 mod webhooks;

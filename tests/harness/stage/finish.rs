@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use api::claims::Scope;
 use api::host::Status;
 use api::id::AttemptId;
+use forge::Point;
 use summit::db::Tables;
 use summit::domain::build::{Build, State};
 
@@ -19,11 +20,19 @@ const GRACE: Duration = Duration::from_secs(10);
 impl Stage {
     /// Looks for leftovers, and stops the services in order.
     pub(super) async fn finish(&mut self) -> Result<()> {
+        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+            ensure!(actor.is_up(), "{} does not run at the end", actor.name());
+        }
+        // A sweep must not ask for a delivery again just when summit is stopped.
+        let calm = self
+            .forge
+            .pause(Point::rest("POST", "/app/hook/deliveries/*/attempts"));
         self.rest().await?;
         let unread = self.unread();
         ensure!(unread.is_empty(), "nobody read these comments: {unread:?}");
         self.published().await?.verify().await?;
         self.summit.stop().await?;
+        calm.resume();
         self.avalanche.stop().await?;
         self.vessel.stop().await?;
         let left = self.supervisor.shutdown(GRACE).await;

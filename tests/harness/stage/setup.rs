@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use forge::Forge;
@@ -12,7 +13,7 @@ use service::client::Client;
 use service::listen::Tls;
 use snekbook_dev::line::{Options, Parts};
 
-use super::{REPOSITORY, STRANGER, Stage, WRITER};
+use super::{LIMIT, REPOSITORY, STRANGER, Stage, WRITER};
 use crate::actor::Actor;
 use crate::authority::Authority;
 use crate::gateway::Gateway;
@@ -35,6 +36,8 @@ pub struct Setup {
     pub slots: NonZeroU16,
     /// Whether the forge speaks HTTPS.
     pub https: Option<Https>,
+    /// How long anything is waited for.
+    pub limit: Duration,
 }
 
 /// Who trusts the authority of the forge's certificate.
@@ -53,6 +56,7 @@ impl Default for Setup {
             lease_seconds: 60,
             slots: NonZeroU16::MIN,
             https: None,
+            limit: LIMIT,
         }
     }
 }
@@ -145,6 +149,7 @@ impl Stage {
             mirror,
             folder,
             authority,
+            limit: setup.limit,
             repositories: vec![REPOSITORY.to_owned()],
             read: Default::default(),
             supervisor,
