@@ -1,5 +1,6 @@
 //! The end of a test: nothing may be left undone or unread.
 
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ impl Stage {
         let left = self.supervisor.shutdown(GRACE).await;
         ensure!(left.is_empty(), "the forge does not end: {left:?}");
         self.look_into_summit()?;
+        self.look_for_secrets()?;
         self.judge()?;
         let mut errors = Vec::new();
         for actor in [&self.summit, &self.avalanche, &self.vessel] {
@@ -156,6 +158,28 @@ impl Stage {
         })
     }
 
+    /// Credentials may stand in no log and no file, but for the keys' own folder.
+    fn look_for_secrets(&self) -> Result<()> {
+        let secret = self.webhook_secret()?;
+        // The beginnings of an installation's token and of a JWT.
+        let marks = [secret.trim(), "ghs_", "eyJ0eXAiOiJKV1Qi", "eyJhbGciOi"];
+        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+            for line in actor.log().lines() {
+                let found = marks.iter().find(|mark| line.contains(**mark));
+                ensure!(
+                    found.is_none(),
+                    "a secret in the log of {}: {line}",
+                    actor.name()
+                );
+            }
+            let marks = marks.map(str::as_bytes);
+            if let Some(file) = find_file_with(&self.data(actor.name()), &marks)? {
+                bail!("a secret in {}", file.display());
+            }
+        }
+        Ok(())
+    }
+
     /// Holds what passed between summit and the forge against GitHub's own description.
     fn judge(&self) -> Result<()> {
         static DESCRIPTION: OnceLock<Option<OpenApi>> = OnceLock::new();
@@ -201,7 +225,27 @@ fn is_at_rest(build: &Build) -> bool {
     }
 }
 
-fn read_names(folder: &std::path::Path) -> Result<Vec<String>> {
+/// A file below `folder` that holds one of `marks`.
+fn find_file_with(folder: &Path, marks: &[&[u8]]) -> Result<Option<PathBuf>> {
+    for entry in std::fs::read_dir(folder)? {
+        let (path, kind) = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)))?;
+        let found = if kind.is_dir() {
+            find_file_with(&path, marks)?
+        } else if kind.is_file() {
+            let bytes = std::fs::read(&path)?;
+            let holds = |mark: &&[u8]| bytes.windows(mark.len()).any(|window| window == *mark);
+            marks.iter().any(|mark| holds(mark)).then_some(path)
+        } else {
+            None
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn read_names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
