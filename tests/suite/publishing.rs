@@ -1,5 +1,7 @@
 //! From a push to what users can install.
 
+use std::num::NonZeroU16;
+
 use anyhow::{Context as _, ensure};
 use forge::Conclusion::{Neutral, Success};
 use harness::{Recipe, Setup, Stage};
@@ -106,6 +108,63 @@ fn a_library_that_was_built_before_comes_first_by_what_it_provides() {
         ensure!(flute.after == [reed.id], "{:?}", flute.after);
         let closure = stage.orders()[2]["closure"].to_string();
         ensure!(closure.contains("reed-devel-1.0-2-1-x86_64"), "{closure}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_log_can_be_read_while_it_grows() {
+    Stage::play(Setup::default(), async |stage| {
+        let slow = Recipe::new("reed").build("echo 'carving has begun'; sleep 2; echo done");
+        let head = stage.push(&[slow.file()]).await?;
+        let early = stage
+            .until("the beginning of the log", async |stage| {
+                let runs = stage.runs_on(&head);
+                let Some(run) = runs.get("reed") else {
+                    return Ok(None);
+                };
+                let log = stage.log_of(run).await.unwrap_or_default();
+                Ok(log.contains("\ncarving has begun\n").then_some(log))
+            })
+            .await?;
+        ensure!(!early.contains("\ndone\n"), "the build is at work: {early}");
+        let runs = stage.succeeded(&head, &["reed"]).await?;
+        let whole = stage.log_of(&runs["reed"]).await?;
+        ensure!(
+            whole.starts_with(&early) && whole.contains("\ndone\n"),
+            "{whole}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn each_slot_of_a_builder_is_used_and_no_more() {
+    let setup = Setup {
+        slots: const { NonZeroU16::new(2).expect("2 is not 0") },
+        ..Setup::default()
+    };
+    Stage::play(setup, async |stage| {
+        let slow = |name| Recipe::new(name).build("sleep 2").file();
+        let head = stage
+            .push(&[slow("drum"), slow("horn"), slow("reed")])
+            .await?;
+        stage
+            .until("two builds at work and one that waits", async |stage| {
+                let runs = stage.runs_on(&head);
+                let at_work = runs
+                    .values()
+                    .filter(|run| run.status.word() == "in_progress")
+                    .count();
+                ensure!(at_work <= 2, "more than there are slots");
+                let waits = runs.values().any(|run| {
+                    let summary = run.output.summary.as_deref().unwrap_or_default();
+                    summary.contains("every slot of every builder is taken")
+                });
+                Ok((at_work == 2 && waits).then_some(()))
+            })
+            .await?;
+        stage.succeeded(&head, &["drum", "horn", "reed"]).await?;
         Ok(())
     });
 }

@@ -234,7 +234,7 @@ fn find_file_with(folder: &Path, marks: &[&[u8]]) -> Result<Option<PathBuf>> {
         } else if kind.is_file() {
             let bytes = std::fs::read(&path)?;
             let holds = |mark: &&[u8]| bytes.windows(mark.len()).any(|window| window == *mark);
-            marks.iter().any(|mark| holds(mark)).then_some(path)
+            marks.iter().any(holds).then_some(path)
         } else {
             None
         };
