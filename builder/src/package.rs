@@ -167,7 +167,7 @@ struct Filled<'a> {
 /// reading, treating and compressing the files takes.
 ///
 /// # Errors
-/// See [`Error`]. A file that is already written then stays; none of them is half written.
+/// See [`enum@Error`]. A file that is already written then stays; none of them is half written.
 pub fn emit(input: Input<'_>, log: &mut dyn FnMut(&str)) -> Result<Output, Error> {
     let plan = Plan::new(input.recipe)?;
     let options = &input.recipe.options;

@@ -10,7 +10,7 @@ use crate::key::{self, Key};
 use crate::raw::{Direction, RawTable};
 use crate::table::decode_key;
 
-/// A secondary index: from keys of `I` to the keys of rows. Only read here; the [`Indexed`]
+/// A secondary index: from keys of `I` to the keys of rows. Only read here; the [`Indexed`](crate::Indexed)
 /// table that it belongs to writes it. Cheap to clone.
 pub struct Index<I, K> {
     raw: RawTable,
