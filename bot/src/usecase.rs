@@ -9,6 +9,7 @@ pub mod attend;
 pub mod channel;
 pub mod dispatch;
 pub mod inbox;
+mod keyed;
 pub mod look;
 pub mod outbox;
 pub mod press;
@@ -19,6 +20,7 @@ pub mod receive;
 pub mod reconcile;
 pub mod schedule;
 pub mod sweep;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -160,6 +162,17 @@ impl Summit {
     pub fn log_path(&self, attempt: AttemptId) -> PathBuf {
         self.logs.join(format!("{attempt}.log"))
     }
+}
+
+/// Something that people ask for, and that could not be done yet.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// GitHub did not answer.
+    #[error(transparent)]
+    GitHub(#[from] crate::github::Error),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] moss_db::Error),
 }
 
 /// Grows from try to try, up to a limit.

@@ -9,46 +9,23 @@ use moss_db::Error as StorageError;
 use service::error::Chain;
 
 use super::rebuild::{self, Rebuilt};
-use super::{Backoff, Summit};
+use super::worker::{self, Round};
+use super::{AskError, Summit};
 use crate::db::{Command, CommandOutcome, Place, Repository};
 use crate::domain::command::{self, Command as Asked};
 use crate::domain::tail::{code, escape};
 use crate::github;
 
-/// A command that could not be run or answered yet.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// GitHub did not answer.
-    #[error(transparent)]
-    GitHub(#[from] github::Error),
-    /// The database failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
 /// Proof that the author may command.
 struct Authorised<T>(T);
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut backoff = Backoff::new();
-    loop {
-        match summit.run_commands().await {
-            Ok(true) => {
-                backoff.reset();
-                summit.wakes.commands.wait().await;
-            }
-            Ok(false) => backoff.wait_or(&summit.wakes.commands).await,
-            Err(error) => {
-                tracing::error!(%error, "commands cannot be read");
-                backoff.wait().await;
-            }
-        }
-    }
+    worker::run(&summit.wakes.commands, "commands", || summit.run_commands()).await;
 }
 
 impl Summit {
-    /// Runs and answers what is open; true when nothing is left.
-    async fn run_commands(&self) -> Result<bool, StorageError> {
+    /// Runs and answers what is open.
+    async fn run_commands(&self) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let open: Vec<Command> = self
             .db
@@ -58,20 +35,18 @@ impl Summit {
                     .collect::<Result<_, StorageError>>()
             })
             .await?;
-        let mut all = true;
+        let mut round = Round::Done;
         for row in open {
-            match self.run_command(row.clone()).await {
-                Ok(()) => {}
-                Err(error) => {
-                    tracing::warn!(comment.id = %row.comment, error = %Chain(&error), "a command waits");
-                    all = false;
-                }
+            let id = row.comment;
+            if let Err(error) = self.run_command(row).await {
+                tracing::warn!(comment.id = %id, error = %Chain(&error), "a command waits");
+                round = Round::Later;
             }
         }
-        Ok(all)
+        Ok(round)
     }
 
-    async fn run_command(&self, row: Command) -> Result<(), Error> {
+    async fn run_command(&self, row: Command) -> Result<(), AskError> {
         let tables = self.tables.clone();
         let id = row.repository.number();
         let repository = self
@@ -86,7 +61,7 @@ impl Summit {
             None => match self.decide(row.clone(), &repository).await {
                 Ok(row) => row,
                 // Asked again, GitHub would refuse again; the author may well, with a new comment.
-                Err(Error::GitHub(error)) if error.is_permanent() => {
+                Err(AskError::GitHub(error)) if error.is_permanent() => {
                     tracing::warn!(comment.id = %row.comment, %error, "a command is given up");
                     return Ok(self.answered(row).await?);
                 }
@@ -106,7 +81,7 @@ impl Summit {
     }
 
     /// Finds out what a command comes to, and commits that with what it begins.
-    async fn decide(&self, mut row: Command, repository: &Repository) -> Result<Command, Error> {
+    async fn decide(&self, mut row: Command, repository: &Repository) -> Result<Command, AskError> {
         let asked = match command::parse(&row.text) {
             Some(Ok(asked)) => asked,
             Some(Err(misunderstood)) => {
@@ -165,7 +140,11 @@ impl Summit {
         Ok(row)
     }
 
-    async fn conclude(&self, mut row: Command, outcome: CommandOutcome) -> Result<Command, Error> {
+    async fn conclude(
+        &self,
+        mut row: Command,
+        outcome: CommandOutcome,
+    ) -> Result<Command, AskError> {
         row.outcome = Some(outcome);
         self.keep(row.clone()).await?;
         Ok(row)

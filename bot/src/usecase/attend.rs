@@ -5,79 +5,50 @@
 //! attempt, which makes sending it idempotent over crashes on both sides. The log is copied to its
 //! end before a final state is taken, so that a failed check run can show how the log ends.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::path::Path;
+mod copy;
+mod place;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::attempt::{Attempt, Credentials, Order, Phase, Reason, State as AttemptState};
+use api::attempt::{Attempt, Credentials, Order, State as AttemptState};
 use api::claims::Scope;
 use api::id::{AttemptId, BuildId, ServiceName};
-use bytes::Bytes;
-use reqwest::Method;
 use service::client::{CallError, Client};
 use service::error::Chain;
-use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::{Backoff, Summit};
+use super::{Backoff, Summit, keyed};
 use crate::db::ChangeError;
-use crate::domain::build::{Annotation, Build, Event, State};
+use crate::domain::build::{Build, Event, State};
 
 /// How long the end of a log is waited for once the attempt is over.
 const LOG_GRACE: Duration = Duration::from_secs(30);
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut attended: HashMap<AttemptId, AbortHandle> = HashMap::new();
-    let mut tasks: JoinSet<()> = JoinSet::new();
-    loop {
-        match summit.building().await {
-            Ok(building) => {
-                // What ended, in whatever way, is begun again if it is still to be done.
-                attended.retain(|_, task| !task.is_finished());
-                for (build, builder) in building {
-                    let attempt = AttemptId::new(build.id, build.attempts);
-                    if let Entry::Vacant(place) = attended.entry(attempt) {
-                        let summit = Arc::clone(&summit);
-                        let attend = async move { summit.attend(build, attempt, builder).await };
-                        place.insert(tasks.spawn(attend));
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, "attempts cannot be read"),
-        }
-        tokio::select! {
-            () = summit.wakes.attend.wait() => {}
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                // An attempt is attended to until its build has moved on.
-                // A panic is the supervisor's to handle, as in every other task.
-                if let Err(error) = ended
-                    && error.is_panic()
-                {
-                    std::panic::resume_unwind(error.into_panic());
-                }
-            }
-        }
-    }
+    let attend = |attempt, (build, builder)| {
+        let summit = Arc::clone(&summit);
+        async move { summit.attend(build, attempt, builder).await }
+    };
+    let wake = &summit.wakes.attend;
+    keyed::run(wake, "attempts", || summit.building(), attend).await;
 }
 
 impl Summit {
-    async fn building(&self) -> Result<Vec<(Build, ServiceName)>, moss_db::Error> {
+    /// The attempts that builders have, with their builds.
+    async fn building(&self) -> Result<Vec<(AttemptId, (Build, ServiceName))>, moss_db::Error> {
         let tables = self.tables.clone();
         self.db
             .query(move |txn| {
                 let active = tables.active_builds(txn)?.into_iter();
-                Ok(active
-                    .filter_map(|build| {
-                        let State::Building { builder, .. } = &build.state else {
-                            return None;
-                        };
-                        let builder = builder.clone();
-                        Some((build, builder))
-                    })
-                    .collect())
+                let building = active.filter_map(|build| {
+                    let State::Building { builder, .. } = &build.state else {
+                        return None;
+                    };
+                    let builder = builder.clone();
+                    Some((AttemptId::new(build.id, build.attempts), (build, builder)))
+                });
+                Ok(building.collect())
             })
             .await
     }
@@ -262,94 +233,6 @@ impl Summit {
             }
         }
     }
-
-    /// The place in the recipe that a failure is about, when it has one.
-    async fn annotations(&self, build: &Build, state: &AttemptState) -> Vec<Annotation> {
-        let AttemptState::Failed { failure, .. } = state else {
-            return Vec::new();
-        };
-        let (line, title) = match &failure.reason {
-            Reason::RecipeInvalid { line } => (line.unwrap_or(1), "recipe-invalid"),
-            Reason::HashMismatch { expected, .. } if failure.phase == Phase::Fetch => (
-                self.line_of(build, expected.to_string()).await,
-                "hash-mismatch",
-            ),
-            Reason::FetchFailed { url } => (self.line_of(build, url.clone()).await, "fetch-failed"),
-            Reason::SourceMissing { url } => {
-                (self.line_of(build, url.clone()).await, "source-missing")
-            }
-            Reason::HashMismatch { .. }
-            | Reason::CloneFailed
-            | Reason::UnpackFailed
-            | Reason::HostLacks { .. }
-            | Reason::ScriptFailed { .. }
-            | Reason::LimitReached { .. }
-            | Reason::SandboxRefused
-            | Reason::PackagingFailed
-            | Reason::Interrupted
-            | Reason::Internal => return Vec::new(),
-        };
-        let path = self.recipe_path(build).await;
-        vec![Annotation {
-            path,
-            line,
-            is_error: true,
-            title: title.to_owned(),
-            message: failure.message.clone(),
-        }]
-    }
-
-    /// The line of the recipe that holds `text`; the first one when none does.
-    async fn line_of(&self, build: &Build, text: String) -> u32 {
-        let Some(files) = self.recipe_files(build).await else {
-            return 1;
-        };
-        let Ok(recipe) = &files.recipe else {
-            return 1;
-        };
-        let recipe = String::from_utf8_lossy(recipe);
-        let found = recipe.lines().position(|line| line.contains(&text));
-        found
-            .and_then(|line| u32::try_from(line + 1).ok())
-            .unwrap_or(1)
-    }
-
-    async fn recipe_path(&self, build: &Build) -> String {
-        match self.recipe_files(build).await {
-            Some(files) => files.path,
-            None => build.folder.to_string(),
-        }
-    }
-
-    async fn recipe_files(&self, build: &Build) -> Option<crate::git::RecipeFiles> {
-        let (mirrors, build) = (self.mirrors.clone(), build.clone());
-        let read = move || {
-            mirrors
-                .open(build.repository)?
-                .find_recipe(build.commit, &build.folder)
-        };
-        tokio::task::spawn_blocking(read).await.ok()?.ok()?
-    }
-
-    /// Copies the log from where our copy ends until the builder says that nothing follows.
-    async fn copy_log(&self, client: &Client, attempt: AttemptId) {
-        let path = self.log_path(attempt);
-        let mut backoff = Backoff::new();
-        loop {
-            match copy_part(client, attempt, &path).await {
-                Ok(true) => return,
-                Ok(false) => backoff.reset(),
-                Err(CopyError::Call(error)) if error.find_status() == Some(404) => {
-                    // Not there yet, or gone for good; whoever follows the attempt will know.
-                    backoff.wait().await;
-                }
-                Err(error) => {
-                    tracing::debug!(attempt.id = %attempt, error = %Chain(&error), "no log");
-                    backoff.wait().await;
-                }
-            }
-        }
-    }
 }
 
 /// How following an attempt ended.
@@ -367,44 +250,4 @@ enum Sent {
     Order(Result<Attempt, CallError>),
     Nothing,
     Later(String),
-}
-
-#[derive(Debug, thiserror::Error)]
-enum CopyError {
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error("the log broke off")]
-    Read(#[from] reqwest::Error),
-    #[error("cannot write the copy of the log")]
-    Write(#[from] std::io::Error),
-}
-
-/// Appends what the builder has beyond our copy; true when nothing follows.
-async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<bool, CopyError> {
-    let mut file = tokio::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .await?;
-    let offset = file.seek(std::io::SeekFrom::End(0)).await?;
-    let route = format!("/api/v1/attempts/{attempt}/log?offset={offset}");
-    let mut answer = client
-        .send(Method::GET, Scope::Attempts, &route, Bytes::new())
-        .await?;
-    let complete = answer
-        .headers()
-        .get("x-log-complete")
-        .is_some_and(|value| value == "true");
-    loop {
-        match answer.chunk().await {
-            Ok(Some(part)) => file.write_all(&part).await?,
-            // What is on its way to the disk must be there before the copy is looked at again: it
-            // goes on at its end.
-            ended => {
-                file.flush().await?;
-                ended?;
-                return Ok(complete);
-            }
-        }
-    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use moss_db::{Error, RwTxn};
 
 use super::Summit;
+use super::worker::{self, Round};
 use crate::db::{Button, Command, Delivery, Place, Press, Repository, Tables};
 use crate::domain::build::Target;
 use crate::domain::command;
@@ -18,21 +19,15 @@ const BATCH: usize = 64;
 const KEPT: i64 = 30 * 24 * 3600;
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    loop {
-        match summit.take_deliveries().await {
-            Ok(0) => summit.wakes.inbox.wait().await,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(%error, "the inbox cannot be read");
-                summit.wakes.inbox.wait().await;
-            }
-        }
-    }
+    worker::run(&summit.wakes.inbox, "the inbox", || {
+        summit.take_deliveries()
+    })
+    .await;
 }
 
 impl Summit {
-    /// Does what the oldest deliveries ask for. Returns how many there were.
-    async fn take_deliveries(&self) -> Result<usize, Error> {
+    /// Does what the oldest deliveries ask for.
+    async fn take_deliveries(&self) -> Result<Round, Error> {
         let tables = self.tables.clone();
         let now = self.clock.now();
         let organisation = self.config.github.organisation.clone();
@@ -59,12 +54,13 @@ impl Summit {
                 Ok::<_, Error>(open.len())
             })
             .await?;
-        if taken > 0 {
-            self.wakes.looks.wake();
-            self.wakes.commands.wake();
-            self.wakes.presses.wake();
+        if taken == 0 {
+            return Ok(Round::Done);
         }
-        Ok(taken)
+        self.wakes.looks.wake();
+        self.wakes.commands.wake();
+        self.wakes.presses.wake();
+        Ok(Round::More)
     }
 }
 

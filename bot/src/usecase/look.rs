@@ -5,17 +5,15 @@
 
 mod commit;
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::{CommitSha, RecipeFolder};
 use tokio::sync::Semaphore;
-use tokio::task::{AbortHandle, JoinSet};
 
 use super::channel::{self, Snapshot};
-use super::{Backoff, Summit, read};
+use super::{Backoff, Summit, keyed, read};
 use crate::db::{ChangeError, Look, Repository, look_key};
 use crate::domain::build::{By, Event, Target};
 use crate::domain::name::RepositoryId;
@@ -54,36 +52,13 @@ pub enum Error {
 /// One task looks at all targets of a repository, so that its mirror is fetched into by one at a
 /// time, and a repository that is slow to answer holds up no other.
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut looking: HashMap<RepositoryId, AbortHandle> = HashMap::new();
-    let mut tasks: JoinSet<()> = JoinSet::new();
     let places = Arc::new(Semaphore::new(PARALLEL));
-    loop {
-        match summit.wanted().await {
-            Ok(wanted) => {
-                looking.retain(|_, task| !task.is_finished());
-                for repository in wanted {
-                    if let Entry::Vacant(place) = looking.entry(repository) {
-                        let (summit, places) = (Arc::clone(&summit), Arc::clone(&places));
-                        place.insert(tasks.spawn(async move {
-                            summit.look_at_repository(repository, &places).await;
-                        }));
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, "the wishes for looks cannot be read"),
-        }
-        tokio::select! {
-            () = summit.wakes.looks.wait() => {}
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                // A panic is the supervisor's to handle, as in every other task.
-                if let Err(error) = ended
-                    && error.is_panic()
-                {
-                    std::panic::resume_unwind(error.into_panic());
-                }
-            }
-        }
-    }
+    let look = |repository, ()| {
+        let (summit, places) = (Arc::clone(&summit), Arc::clone(&places));
+        async move { summit.look_at_repository(repository, &places).await }
+    };
+    let wake = &summit.wakes.looks;
+    keyed::run(wake, "the wishes for looks", || summit.wanted(), look).await;
 }
 
 /// What a look compares.
@@ -107,12 +82,16 @@ struct Found {
 
 impl Summit {
     /// The repositories with targets to be looked at.
-    async fn wanted(&self) -> Result<BTreeSet<RepositoryId>, moss_db::Error> {
+    async fn wanted(&self) -> Result<Vec<(RepositoryId, ())>, moss_db::Error> {
         let tables = self.tables.clone();
         self.db
             .query(move |txn| {
                 let looks = tables.looks.iter(txn)?;
-                looks.map(|row| Ok(row?.1.repository)).collect()
+                let mut wanted = looks
+                    .map(|row| Ok((row?.1.repository, ())))
+                    .collect::<Result<Vec<_>, moss_db::Error>>()?;
+                wanted.dedup();
+                Ok(wanted)
             })
             .await
     }

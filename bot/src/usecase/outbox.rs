@@ -8,39 +8,27 @@ use moss_db::Error as StorageError;
 use service::client::CallError;
 use service::error::Chain;
 
-use super::{Backoff, Summit};
+use super::Summit;
+use super::worker::{self, Round};
 use crate::domain::build::Effect;
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut backoff = Backoff::new();
-    loop {
-        match summit.do_effects().await {
-            Ok(true) => {
-                backoff.reset();
-                summit.wakes.outbox.wait().await;
-            }
-            Ok(false) => backoff.wait_or(&summit.wakes.outbox).await,
-            Err(error) => {
-                tracing::error!(%error, "effects cannot be read");
-                backoff.wait().await;
-            }
-        }
-    }
+    worker::run(&summit.wakes.outbox, "effects", || summit.do_effects()).await;
 }
 
 impl Summit {
-    /// Tries every effect once; true when all are done.
-    async fn do_effects(&self) -> Result<bool, StorageError> {
+    /// Tries every effect once.
+    async fn do_effects(&self) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let effects: Vec<(u64, Effect)> = self
             .db
             .query(move |txn| tables.outbox.iter(txn)?.collect())
             .await?;
-        let mut all = true;
+        let mut round = Round::Done;
         for (number, effect) in effects {
             if let Err(error) = self.do_effect(&effect).await {
                 tracing::warn!(?effect, error = %Chain(&error), "an effect is tried again");
-                all = false;
+                round = Round::Later;
                 continue;
             }
             let tables = self.tables.clone();
@@ -48,7 +36,7 @@ impl Summit {
                 .submit(move |txn| tables.outbox.delete(txn, &number))
                 .await?;
         }
-        Ok(all)
+        Ok(round)
     }
 
     async fn do_effect(&self, effect: &Effect) -> Result<(), CallError> {

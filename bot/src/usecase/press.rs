@@ -11,41 +11,17 @@ use moss_db::{Error as StorageError, RwTxn};
 use service::error::Chain;
 
 use super::rebuild::{self, Rebuilt};
-use super::{Backoff, Summit};
+use super::worker::{self, Round};
+use super::{AskError, Summit};
 use crate::db::{Button, Press, Tables};
-use crate::github;
-
-/// A press that could not be acted on yet.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// GitHub did not answer.
-    #[error(transparent)]
-    GitHub(#[from] github::Error),
-    /// The database failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut backoff = Backoff::new();
-    loop {
-        match summit.run_presses().await {
-            Ok(true) => {
-                backoff.reset();
-                summit.wakes.presses.wait().await;
-            }
-            Ok(false) => backoff.wait_or(&summit.wakes.presses).await,
-            Err(error) => {
-                tracing::error!(%error, "presses cannot be read");
-                backoff.wait().await;
-            }
-        }
-    }
+    worker::run(&summit.wakes.presses, "presses", || summit.run_presses()).await;
 }
 
 impl Summit {
-    /// Acts on what is open; true when nothing is left.
-    async fn run_presses(&self) -> Result<bool, StorageError> {
+    /// Acts on what is open.
+    async fn run_presses(&self) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let open: Vec<(String, Press)> = self
             .db
@@ -56,17 +32,17 @@ impl Summit {
                     .collect::<Result<_, StorageError>>()
             })
             .await?;
-        let mut all = true;
+        let mut round = Round::Done;
         for (guid, press) in open {
             if let Err(error) = self.run_press(&guid, press).await {
                 tracing::warn!(delivery.id = guid, error = %Chain(&error), "a press waits");
-                all = false;
+                round = Round::Later;
             }
         }
-        Ok(all)
+        Ok(round)
     }
 
-    async fn run_press(&self, guid: &str, press: Press) -> Result<(), Error> {
+    async fn run_press(&self, guid: &str, press: Press) -> Result<(), AskError> {
         let may = self.may_press(&press).await?;
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -87,7 +63,7 @@ impl Summit {
         Ok(())
     }
 
-    async fn may_press(&self, press: &Press) -> Result<bool, Error> {
+    async fn may_press(&self, press: &Press) -> Result<bool, AskError> {
         let tables = self.tables.clone();
         let id = press.repository.number();
         let repository = self

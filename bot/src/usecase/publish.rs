@@ -1,7 +1,6 @@
 //! Follows imports: orders them, and takes the outcome for all builds of one together.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::attempt::AssetKind;
@@ -13,46 +12,22 @@ use api::import::{
 use jiff::Timestamp;
 use service::client::CallError;
 use service::error::Chain;
-use tokio::task::{AbortHandle, JoinSet};
 
-use super::{Backoff, Summit};
+use super::{Backoff, Summit, keyed};
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, State};
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut followed: HashMap<ImportId, AbortHandle> = HashMap::new();
-    let mut tasks: JoinSet<()> = JoinSet::new();
-    loop {
-        match summit.publishing().await {
-            Ok(imports) => {
-                // What ended, in whatever way, is begun again if it is still to be done.
-                followed.retain(|_, task| !task.is_finished());
-                for (import, builds) in imports {
-                    if let Entry::Vacant(place) = followed.entry(import) {
-                        let summit = Arc::clone(&summit);
-                        let follow = async move { summit.follow_import(import, builds).await };
-                        place.insert(tasks.spawn(follow));
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, "imports cannot be read"),
-        }
-        tokio::select! {
-            () = summit.wakes.publish.wait() => {}
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                // A panic is the supervisor's to handle, as in every other task.
-                if let Err(error) = ended
-                    && error.is_panic()
-                {
-                    std::panic::resume_unwind(error.into_panic());
-                }
-            }
-        }
-    }
+    let follow = |import, builds| {
+        let summit = Arc::clone(&summit);
+        async move { summit.follow_import(import, builds).await }
+    };
+    let wake = &summit.wakes.publish;
+    keyed::run(wake, "imports", || summit.publishing(), follow).await;
 }
 
 impl Summit {
-    async fn publishing(&self) -> Result<BTreeMap<ImportId, Vec<Build>>, moss_db::Error> {
+    async fn publishing(&self) -> Result<Vec<(ImportId, Vec<Build>)>, moss_db::Error> {
         let tables = self.tables.clone();
         self.db
             .query(move |txn| {
@@ -62,7 +37,7 @@ impl Summit {
                         imports.entry(*import).or_default().push(build);
                     }
                 }
-                Ok(imports)
+                Ok(imports.into_iter().collect())
             })
             .await
     }

@@ -6,7 +6,7 @@
 //! what people wait for, and a budget keeps under GitHub's limit on writes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::id::{AttemptId, BuildId, Sha256};
@@ -15,8 +15,8 @@ use moss_db::Error as StorageError;
 use service::error::Chain;
 use tokio::time::Instant;
 
-use super::dispatch;
-use super::{Backoff, Summit};
+use super::worker::{self, Round};
+use super::{Summit, dispatch};
 use crate::db::Repository;
 use crate::domain::build::{Build, Shown, State};
 use crate::domain::check_run::{Desired, Status, desired};
@@ -31,26 +31,11 @@ const TAIL_BYTES: usize = 48 * 1024;
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) async fn work(summit: Arc<Summit>) {
-    let mut budget = Budget::default();
-    let mut backoff = Backoff::new();
-    loop {
-        match summit.show_all(&mut budget).await {
-            Ok(Round::Done) => {
-                backoff.reset();
-                summit.wakes.reconcile.wait().await;
-            }
-            Ok(Round::Later) => backoff.wait_or(&summit.wakes.reconcile).await,
-            Err(error) => {
-                tracing::error!(%error, "builds cannot be read");
-                backoff.wait().await;
-            }
-        }
-    }
-}
-
-enum Round {
-    Done,
-    Later,
+    let budget = Mutex::new(Budget::default());
+    worker::run(&summit.wakes.reconcile, "builds", || {
+        summit.show_all(&budget)
+    })
+    .await;
 }
 
 /// A check run that could not be made to agree.
@@ -65,7 +50,7 @@ enum Error {
 }
 
 impl Summit {
-    async fn show_all(self: &Arc<Self>, budget: &mut Budget) -> Result<Round, StorageError> {
+    async fn show_all(self: &Arc<Self>, budget: &Mutex<Budget>) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let builds: Vec<Build> = self
             .db
@@ -86,15 +71,18 @@ impl Summit {
         let mut round = Round::Done;
         for (build, desired) in wanted {
             let writes = build.shown.digest.as_deref() != Some(&digest(&desired));
-            if writes && !budget.take(Instant::now(), Class::of(&build, &desired)) {
+            let class = Class::of(&build, &desired);
+            let take = || lock(budget).take(Instant::now(), class);
+            if writes && !take() {
                 round = Round::Later;
                 continue;
             }
             if let Err(error) = self.show(&build, &desired).await {
                 tracing::warn!(build.id = %build.id, error = %Chain(&error), "not shown yet");
                 round = Round::Later;
-                if matches!(error, Error::GitHub(github::Error::RateLimited { .. })) {
-                    break;
+                if let Error::GitHub(github::Error::RateLimited { until }) = error {
+                    let pause = until.duration_since(self.clock.now());
+                    return Ok(Round::After(pause.try_into().unwrap_or_default()));
                 }
             }
         }
@@ -215,6 +203,10 @@ impl Summit {
         let end = tokio::task::spawn_blocking(read).await.ok()?.ok()?;
         Some(tail(&end, lines, bytes))
     }
+}
+
+fn lock(budget: &Mutex<Budget>) -> MutexGuard<'_, Budget> {
+    budget.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The last bytes of a file.

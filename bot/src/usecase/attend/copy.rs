@@ -1,0 +1,75 @@
+//! Copying the log of an attempt while it grows.
+
+use std::path::Path;
+
+use api::claims::Scope;
+use api::id::AttemptId;
+use bytes::Bytes;
+use reqwest::Method;
+use service::client::{CallError, Client};
+use service::error::Chain;
+use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+
+use super::{Backoff, Summit};
+
+impl Summit {
+    /// Copies the log from where our copy ends until the builder says that nothing follows.
+    pub(super) async fn copy_log(&self, client: &Client, attempt: AttemptId) {
+        let path = self.log_path(attempt);
+        let mut backoff = Backoff::new();
+        loop {
+            match copy_part(client, attempt, &path).await {
+                Ok(true) => return,
+                Ok(false) => backoff.reset(),
+                Err(CopyError::Call(error)) if error.find_status() == Some(404) => {
+                    // Not there yet, or gone for good; whoever follows the attempt will know.
+                    backoff.wait().await;
+                }
+                Err(error) => {
+                    tracing::debug!(attempt.id = %attempt, error = %Chain(&error), "no log");
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CopyError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("the log broke off")]
+    Read(#[from] reqwest::Error),
+    #[error("cannot write the copy of the log")]
+    Write(#[from] std::io::Error),
+}
+
+/// Appends what the builder has beyond our copy; true when nothing follows.
+async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<bool, CopyError> {
+    let mut file = tokio::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .await?;
+    let offset = file.seek(std::io::SeekFrom::End(0)).await?;
+    let route = format!("/api/v1/attempts/{attempt}/log?offset={offset}");
+    let mut answer = client
+        .send(Method::GET, Scope::Attempts, &route, Bytes::new())
+        .await?;
+    let complete = answer
+        .headers()
+        .get("x-log-complete")
+        .is_some_and(|value| value == "true");
+    loop {
+        match answer.chunk().await {
+            Ok(Some(part)) => file.write_all(&part).await?,
+            // What is on its way to the disk must be there before the copy is looked at again: it
+            // goes on at its end.
+            ended => {
+                file.flush().await?;
+                ended?;
+                return Ok(complete);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! One task for each thing that is under way.
+//!
+//! The database says what is under way; a task follows each thing to its end. A task that ended, in
+//! whatever way, is begun again if its thing still is. So tasks keep nothing that matters.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+
+use service::error::Chain;
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+
+use super::Wake;
+
+/// Keeps a task for every key that `wanted` names. `what` names the things where they cannot be
+/// read.
+pub(super) async fn run<K, J, E, W, F>(
+    wake: &Wake,
+    what: &'static str,
+    mut wanted: impl FnMut() -> W,
+    mut begin: impl FnMut(K, J) -> F,
+) where
+    K: Copy + Eq + Hash,
+    E: std::error::Error + 'static,
+    W: Future<Output = Result<Vec<(K, J)>, E>>,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut begun: HashMap<K, AbortHandle> = HashMap::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    loop {
+        match wanted().await {
+            Ok(wanted) => {
+                begun.retain(|_, task| !task.is_finished());
+                for (key, job) in wanted {
+                    if let Entry::Vacant(place) = begun.entry(key) {
+                        place.insert(tasks.spawn(begin(key, job)));
+                    }
+                }
+            }
+            Err(error) => tracing::error!(error = %Chain(&error), "{what} cannot be read"),
+        }
+        tokio::select! {
+            () = wake.wait() => {}
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => pass_panic(ended),
+        }
+    }
+}
+
+/// A panic is the supervisor's to handle, as in every other task.
+fn pass_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Things {
+        under_way: Mutex<Vec<u8>>,
+        begun: Mutex<Vec<u8>>,
+        one_begun: Notify,
+        end: Notify,
+        wake: Wake,
+    }
+
+    impl Things {
+        async fn keep(self: Arc<Self>) {
+            let wanted = || {
+                let under_way = self.under_way.lock().unwrap().clone();
+                let wanted = under_way.into_iter().map(|key| (key, ())).collect();
+                std::future::ready(Ok::<_, Infallible>(wanted))
+            };
+            run(&self.wake, "things", wanted, |key, ()| {
+                let things = Arc::clone(&self);
+                async move {
+                    things.begun.lock().unwrap().push(key);
+                    things.one_begun.notify_one();
+                    things.end.notified().await;
+                }
+            })
+            .await;
+        }
+
+        async fn begun(&self, expected: &[u8]) {
+            while *self.begun.lock().unwrap() != expected {
+                self.one_begun.notified().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thing_has_one_task_at_a_time_and_a_new_one_while_it_is_under_way() {
+        let things = Arc::new(Things::default());
+        things.under_way.lock().unwrap().push(1);
+        let acts = async {
+            things.begun(&[1]).await;
+            things.under_way.lock().unwrap().push(2);
+            things.wake.wake();
+            things.begun(&[1, 2]).await;
+            // The first task ends before its thing does.
+            things.under_way.lock().unwrap().pop();
+            things.end.notify_one();
+            things.begun(&[1, 2, 1]).await;
+        };
+        tokio::select! {
+            () = Arc::clone(&things).keep() => {}
+            () = acts => {}
+        }
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "as the test wants")]
+    async fn a_panic_goes_on() {
+        let wanted = || std::future::ready(Ok::<_, Infallible>(vec![(1, ())]));
+        let begin = |_, ()| async { panic!("as the test wants") };
+        run(&Wake::default(), "things", wanted, begin).await;
+    }
+}
