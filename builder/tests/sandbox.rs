@@ -26,6 +26,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        testbed::machine::require();
         let folder = tempfile::tempdir().unwrap();
         let identity = if rustix::process::getuid().is_root() {
             Identity::Dropped { id: TEST_ID }

@@ -17,7 +17,6 @@ pub mod process;
 pub mod program;
 pub mod published;
 pub mod recipe;
-pub mod skip;
 pub mod stage;
 
 pub use git::{Checkout, File};

@@ -16,9 +16,9 @@ use anyhow::{Context, Result};
 use forge::{Body, Event, Exchange};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use testbed::skip;
 
 use self::schema::Strictness;
-use crate::skip;
 
 /// Where the description lies, packed with zstd.
 const VARIABLE: &str = "SNEKBOOK_GITHUB_API";

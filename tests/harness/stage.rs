@@ -73,6 +73,7 @@ impl Stage {
     /// # Panics
     /// When it fails.
     pub fn play(setup: Setup, body: impl AsyncFnOnce(&mut Self) -> Result<()>) {
+        testbed::machine::require();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -10,8 +10,9 @@ use std::process::Command;
 
 use scan::{Found, paths};
 
-/// Every crate and the workspace's crates that it may depend on, in whatever way.
-const CRATES: [(&str, &[&str]); 13] = [
+/// Every crate and the workspace's crates that it may depend on, in whatever way. For its tests
+/// each may also use [`TESTBED`].
+const CRATES: [(&str, &[&str]); 15] = [
     ("moss-format", &[]),
     ("api", &[]),
     ("moss-deps", &["moss-format"]),
@@ -25,7 +26,12 @@ const CRATES: [(&str, &[&str]); 13] = [
     ("snekbook-dev", ALL),
     ("tests", ALL),
     ("xtask", &["moss-format"]),
+    ("machine", &[]),
+    (TESTBED, &["machine"]),
 ];
+
+/// What tests stand on, and nothing else may.
+const TESTBED: &str = "testbed";
 
 /// What a service may use: the libraries, and neither another service nor the forge.
 const SERVICE: &[&str] = &[
@@ -49,6 +55,7 @@ const ALL: &[&str] = &[
     "avalanche",
     "vessel",
     "snekbook-dev",
+    "machine",
 ];
 
 /// The modules of a service that stand in an order, and which others each may use.
@@ -138,6 +145,7 @@ fn a_wrong_dependency_is_seen() {
         ("avalanche", &["vessel"]),
         ("moss-format", &["api"]),
         ("moss-deps", &["moss-format"]),
+        ("vessel", &["testbed"]),
         ("surprise", &[]),
     ]));
     insta::assert_snapshot!(wrong.join("\n"), @r"
@@ -145,6 +153,7 @@ fn a_wrong_dependency_is_seen() {
     moss-format must not depend on api
     summit must not depend on forge
     surprise has no place in the table of crates
+    vessel must not depend on testbed
     ");
 }
 
@@ -282,10 +291,12 @@ fn workspace_dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|package| {
             let on = package["dependencies"].as_array().into_iter().flatten();
-            (
-                name(package),
-                on.map(name).filter(|on| ours.contains(on)).collect(),
-            )
+            // The package of the suite is all tests.
+            let is_test = |on: &serde_json::Value| {
+                on["name"] == TESTBED && (on["kind"] == "dev" || package["name"] == "tests")
+            };
+            let on = on.filter(|on| !is_test(on)).map(name);
+            (name(package), on.filter(|on| ours.contains(on)).collect())
         })
         .collect()
 }

@@ -21,7 +21,7 @@ fn files(folder: &std::path::Path, into: &str) -> Result<Vec<File>> {
 
 #[test]
 fn a_real_program_goes_from_the_push_to_its_user() {
-    let Some(corpus) = harness::skip::find_path("SNEKBOOK_CORPUS") else {
+    let Some(corpus) = testbed::corpus::find() else {
         return;
     };
     Stage::play(Setup::default(), async |stage| {

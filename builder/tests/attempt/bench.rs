@@ -52,6 +52,7 @@ impl Bench {
 
     /// With further lines of configuration; `{ca}` in them is the file of the test's authority.
     pub(crate) async fn with(extra: &str) -> Self {
+        testbed::machine::require();
         let folder = tempfile::tempdir().unwrap();
         let (files, reports) = (Files::default(), Reports::default());
         let servers = Supervisor::new();

@@ -1,37 +1,13 @@
 //! Real recipes with their real archives, where the corpus is there.
 
-use std::path::PathBuf;
-
 use api::attempt::{AssetKind, State};
 use moss_format::package::Package;
 
 use crate::bench::{Bench, fetch};
 
-/// The corpus, unless the environment names none: then the test is skipped.
-fn find() -> Option<PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests take the place of the corpus from the environment"
-    )]
-    let Ok(folder) = std::env::var("SNEKBOOK_CORPUS") else {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: SNEKBOOK_CORPUS is unset");
-        }
-        return None;
-    };
-    let folder = PathBuf::from(folder);
-    assert!(
-        folder.is_dir(),
-        "SNEKBOOK_CORPUS is set, but there is no folder {}",
-        folder.display()
-    );
-    Some(folder)
-}
-
 /// Builds a recipe of the corpus, unpacks its main package, and runs a program of it.
 async fn build(name: &str, program: &str, argument: &str, expected: &str) {
-    let Some(corpus) = find() else { return };
+    let Some(corpus) = testbed::corpus::find() else { return };
     let bench = Bench::new().await;
     for entry in std::fs::read_dir(corpus.join("distfiles")).unwrap() {
         bench.put(&std::fs::read(entry.unwrap().path()).unwrap());

@@ -22,6 +22,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        testbed::machine::require();
         let folder = tempfile::tempdir().unwrap();
         for name in ["root", "scratch", "output", "source"] {
             fs::create_dir(folder.path().join(name)).unwrap();

@@ -11,28 +11,6 @@ use moss_format::{Manifest, Meta};
 
 use crate::bench::{Bench, open, recipe};
 
-/// The corpus, unless the environment names none: then the test is skipped.
-fn find() -> Option<PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "tests take the place of the corpus from the environment"
-    )]
-    let Ok(folder) = std::env::var("SNEKBOOK_CORPUS") else {
-        #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-        {
-            eprintln!("skipped: SNEKBOOK_CORPUS is unset");
-        }
-        return None;
-    };
-    let folder = PathBuf::from(folder);
-    assert!(
-        folder.is_dir(),
-        "SNEKBOOK_CORPUS is set, but there is no folder {}",
-        folder.display()
-    );
-    Some(folder)
-}
-
 fn sorted(package: &Package<std::fs::File>) -> Vec<Entry> {
     let mut layout = package.layout().to_vec();
     layout.sort_by(|a, b| a.target.cmp(&b.target));
@@ -44,7 +22,7 @@ fn sorted(package: &Package<std::fs::File>) -> Vec<Entry> {
 /// layout, which the older tool did not sort, and the order of the metadata records.
 #[test]
 fn nano_comes_out_as_its_own_tool_made_it() {
-    let Some(corpus) = find() else {
+    let Some(corpus) = testbed::corpus::find() else {
         return;
     };
     let bench = Bench::new();
@@ -83,7 +61,7 @@ fn nano_comes_out_as_its_own_tool_made_it() {
 /// takes its place.
 #[test]
 fn real_recipes_give_the_manifests_of_their_own_tool() {
-    let Some(corpus) = find() else {
+    let Some(corpus) = testbed::corpus::find() else {
         return;
     };
     let install = "make install PREFIX=/usr DESTDIR=ROOT";

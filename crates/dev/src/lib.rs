@@ -13,7 +13,6 @@ pub mod line;
 pub mod logs;
 pub mod outcome;
 pub mod recipes;
-pub mod requirements;
 pub mod screen;
 pub mod session;
 

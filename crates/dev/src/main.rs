@@ -10,7 +10,7 @@ use service::Supervisor;
 use snekbook_dev::data::Data;
 use snekbook_dev::outcome::EndState;
 use snekbook_dev::screen::Screen;
-use snekbook_dev::{Cli, Session, logs, requirements};
+use snekbook_dev::{Cli, Session, logs};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long tasks may take to end.
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<ExitCode> {
-    requirements::check()?;
+    machine::check()?;
     let data = Data::open(cli.data.as_deref())?;
     logs::begin(data.path(), cli.verbose, screen).context("cannot begin to log")?;
     service::install_tls_provider();

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
     use std::process::Command;
     use std::sync::LazyLock;
 
@@ -19,16 +19,11 @@ mod tests {
     /// The recipes with their manifests by folder. `None` where there is no corpus.
     fn tip() -> Option<&'static BTreeMap<String, Entry>> {
         static TIP: LazyLock<Option<BTreeMap<String, Entry>>> = LazyLock::new(read_tip);
-        let tip = TIP.as_ref();
-        if tip.is_none() {
-            println!("skipped: SNEKBOOK_CORPUS is unset");
-        }
-        tip
+        TIP.as_ref()
     }
 
     fn read_tip() -> Option<BTreeMap<String, Entry>> {
-        let corpus = std::env::var_os("SNEKBOOK_CORPUS")?;
-        let bundle = PathBuf::from(corpus).join("recipes-2025.bundle");
+        let bundle = testbed::corpus::find()?.join("recipes-2025.bundle");
         let folder = tempfile::tempdir().unwrap();
         let cloned = Command::new("git")
             .args(["clone", "--quiet", "--branch", "main"])

@@ -4,6 +4,5 @@ mod corpus {
     pub(crate) mod bundle;
     pub(crate) mod history;
     mod manifests;
-    pub(crate) mod place;
     mod stones;
 }

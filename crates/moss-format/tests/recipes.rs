@@ -3,8 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[path = "corpus/place.rs"]
-mod place;
 mod recipes {
     mod diagnostics;
     pub(crate) mod expansion;
@@ -24,7 +22,7 @@ use recipes::history;
 
 #[test]
 fn recipes_with_archives_parse_and_expand() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let mut recipes = 0;
@@ -48,7 +46,7 @@ fn recipes_with_archives_parse_and_expand() -> Result<()> {
 /// Every recipe at the tip reads, and bash takes what its scripts become.
 #[test]
 fn recipes_at_the_tip_become_bash() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let repository = history::check_out(&corpus)?;
@@ -85,7 +83,7 @@ fn recipes_at_the_tip_become_bash() -> Result<()> {
 /// has the release 0, which was allowed when it was written.
 #[test]
 fn the_history_parses_but_for_known_recipes() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let repository = history::check_out(&corpus)?;

@@ -1,7 +1,5 @@
 //! Real packages.
 
-use std::path::PathBuf;
-
 use super::stage::Stage;
 use super::stones::order;
 
@@ -10,22 +8,12 @@ const STONES: [&str; 2] = [
     "nano-dbginfo-8.3-33-1-x86_64.stone",
 ];
 
-/// The folder of real packages, where the corpus is at hand.
-fn corpus() -> Option<PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the corpus is found through the environment"
-    )]
-    let Ok(folder) = std::env::var("SNEKBOOK_CORPUS") else {
-        eprintln!("skipped: SNEKBOOK_CORPUS is unset");
-        return None;
-    };
-    Some(PathBuf::from(folder).join("stones"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn real_stones_are_published() {
-    let Some(folder) = corpus() else { return };
+    let Some(corpus) = testbed::corpus::find() else {
+        return;
+    };
+    let folder = corpus.join("stones");
     let stage = Stage::new().await;
     let stones = STONES.map(|name| {
         let bytes = std::fs::read(folder.join(name)).unwrap();

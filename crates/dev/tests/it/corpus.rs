@@ -8,30 +8,13 @@ use crate::program;
 /// Configuring and compiling takes as long as it takes.
 const LIMIT: Duration = Duration::from_secs(1800);
 
-/// The corpus; none, and a line that says so, where there is none.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn corpus() -> Option<PathBuf> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the test's configuration"
-    )]
-    let Ok(path) = std::env::var("SNEKBOOK_CORPUS") else {
-        println!("skipped: SNEKBOOK_CORPUS is unset");
-        return None;
-    };
-    let path = PathBuf::from(path);
-    assert!(
-        path.join("recipes").is_dir(),
-        "SNEKBOOK_CORPUS has no recipes"
-    );
-    Some(path)
-}
-
 #[tokio::test]
 #[ignore = "builds five real programs for minutes; the suite builds one: \
             cargo test -p snekbook-dev --test it -- --ignored"]
 async fn five_real_programs_are_published_and_run() {
-    let Some(corpus) = corpus() else { return };
+    let Some(corpus) = testbed::corpus::find() else {
+        return;
+    };
     let folder = tempfile::tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(folder.path(), open).unwrap();

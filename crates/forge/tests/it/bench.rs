@@ -50,6 +50,7 @@ impl Bench {
     /// As [`Self::start`], with a configuration changed by `change`, which may put files into
     /// the folder.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config, &Path)) -> Self {
+        testbed::machine::require();
         let supervisor = Supervisor::new();
         let folder = tempfile::tempdir().unwrap();
         let receiver = Receiver::start(&supervisor).await;

@@ -9,7 +9,7 @@ use moss_format::payload::{Decoder, Encoding};
 use moss_format::stone::View;
 use moss_format::{Digest, Limits, Manifest};
 
-use super::{bundle, history, place};
+use super::{bundle, history};
 
 const FAST: Encoding = Encoding {
     level: 1,
@@ -18,7 +18,7 @@ const FAST: Encoding = Encoding {
 
 #[test]
 fn manifests_beside_the_recipes_read_back_equal() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let mut found = manifests_below(&corpus.join("recipes"))?;
@@ -32,7 +32,7 @@ fn manifests_beside_the_recipes_read_back_equal() -> Result<()> {
 
 #[test]
 fn manifests_of_the_whole_history_read_back_equal() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let tip = bundle::check_out(&corpus)?;
@@ -107,7 +107,7 @@ fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>> {
 
 #[test]
 fn the_form_for_people_is_that_of_the_real_tool() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let folder = corpus.join("manifests/nano-8.2");

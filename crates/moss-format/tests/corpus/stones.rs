@@ -11,8 +11,6 @@ use moss_format::payload::{self, Decoder, Encoding};
 use moss_format::stone::View;
 use moss_format::{Limits, layout, meta, unpack};
 
-use super::place;
-
 const FAST: Encoding = Encoding {
     level: 1,
     workers: 0,
@@ -20,7 +18,7 @@ const FAST: Encoding = Encoding {
 
 /// Runs a test on each real package.
 fn for_each(test: impl Fn(&Path) -> Result<()>) -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let mut count = 0;
@@ -50,7 +48,7 @@ fn real_packages_verify_and_unpack_to_what_they_say() -> Result<()> {
 
 #[test]
 fn the_editor_is_an_executable_with_a_link_beside_it() -> Result<()> {
-    let Some(corpus) = place::find()? else {
+    let Some(corpus) = testbed::corpus::find() else {
         return Ok(());
     };
     let path = corpus.join("stones/nano-8.3-33-1-x86_64.stone");

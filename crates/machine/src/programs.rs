@@ -1,54 +1,26 @@
-//! What the line needs of the machine, beside itself.
+//! Programs and headers, for the builds and for the forge.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::need::{Missing, Remedy};
+
 /// The folders that programs of builds are found in.
 const BUILD_PATH: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 
-/// Something that is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// What it is.
-    pub what: String,
-    /// The package that has it, as Debian calls it.
-    pub package: &'static str,
-}
-
-/// The machine lacks something.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", text(.0))]
-pub struct Unmet(pub Vec<Missing>);
-
-fn text(missing: &[Missing]) -> String {
-    let mut text = String::from("this machine lacks what the line needs; install:\n");
-    for Missing { what, package } in missing {
-        text.push_str(&format!("  {package:<9} {what}\n"));
-    }
-    text.push_str("for example with: apt-get install gcc libc6-dev make git");
-    text
-}
-
-/// Looks for what is needed.
-///
-/// # Errors
-/// Names all that is missing, and what to install.
-pub fn check() -> Result<(), Unmet> {
-    let mut missing = missing(&BUILD_PATH.map(PathBuf::from), Path::new("/usr/include"));
-    missing.extend(git());
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Unmet(missing))
-    }
+/// All that is missing.
+pub(crate) fn missing() -> Vec<Missing> {
+    let mut missing = of_builds(&BUILD_PATH.map(PathBuf::from), Path::new("/usr/include"));
+    missing.extend(git("git"));
+    missing
 }
 
 /// What builds need in `folders`, and among the headers in `include`, and do not find.
-fn missing(folders: &[PathBuf], include: &Path) -> Vec<Missing> {
+pub(crate) fn of_builds(folders: &[PathBuf], include: &Path) -> Vec<Missing> {
     let has = |program: &str| folders.iter().any(|folder| folder.join(program).exists());
     let needs: [(&[&str], &str, &'static str); 5] = [
         (&["gcc", "clang"], "a C compiler for the recipes", "gcc"),
-        (&["ld", "ld.lld"], "a linker for the recipes", "gcc"),
+        (&["ld", "ld.lld"], "a linker for the recipes", "binutils"),
         (&["make"], "make for the recipes", "make"),
         (&["bash"], "bash, which runs the recipes' scripts", "bash"),
         (
@@ -62,11 +34,11 @@ fn missing(folders: &[PathBuf], include: &Path) -> Vec<Missing> {
         .filter(|(programs, ..)| !programs.iter().any(|program| has(program)));
     let programs = absent.map(|(_, what, package)| Missing {
         what: format!("{what} (in {})", list(folders)),
-        package,
+        remedy: Remedy::Install(package),
     });
     let headers = (!include.join("stdio.h").exists()).then(|| Missing {
         what: format!("the C library's headers (in {})", include.display()),
-        package: "libc6-dev",
+        remedy: Remedy::Install("libc6-dev"),
     });
     programs.chain(headers).collect()
 }
@@ -80,8 +52,8 @@ fn list(folders: &[PathBuf]) -> String {
 }
 
 /// git, with the server for HTTP.
-fn git() -> Option<Missing> {
-    let asked = Command::new("git").arg("--exec-path").output();
+pub(crate) fn git(program: &str) -> Option<Missing> {
+    let asked = Command::new(program).arg("--exec-path").output();
     let what = match asked {
         Ok(output) if output.status.success() => {
             let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -98,7 +70,7 @@ fn git() -> Option<Missing> {
     };
     Some(Missing {
         what,
-        package: "git",
+        remedy: Remedy::Install("git"),
     })
 }
 
@@ -107,17 +79,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_machine_lacks_everything_and_is_told_what() {
-        let unmet = Unmet(missing(&[PathBuf::from("/nowhere")], Path::new("/nowhere")));
-        insta::assert_snapshot!(unmet);
-    }
-
-    #[test]
     fn one_compiler_is_enough() {
         let folder = tempfile::tempdir().unwrap();
         for program in ["clang", "ld.lld", "make", "bash", "install", "stdio.h"] {
             std::fs::write(folder.path().join(program), "").unwrap();
         }
-        assert_eq!(missing(&[folder.path().to_owned()], folder.path()), []);
+        assert_eq!(of_builds(&[folder.path().to_owned()], folder.path()), []);
     }
 }

@@ -13,11 +13,14 @@ pub fn find_path(variable: &str) -> Option<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from);
     if path.is_none() {
         let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-        // Without a standard error there is nobody to tell.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: {variable} is unset ({count} skipped)"
-        );
+        say(&format!("skipped: {variable} is unset ({count} skipped)"));
     }
     path
+}
+
+/// Says something that is shown also when no test fails: the test runner captures what macros print,
+/// and not what is written to the standard error itself.
+pub(crate) fn say(text: &str) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

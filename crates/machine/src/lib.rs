@@ -1,0 +1,22 @@
+//! What the line needs of the machine that it runs on, beyond itself, and how to get it. Looked at
+//! before anything starts: by `snekbook-dev`, and by the tests.
+
+mod namespaces;
+mod need;
+mod programs;
+
+pub use need::{Missing, Remedy, Unmet};
+
+/// Looks for all that is needed. Runs two small programs, and blocks for as long.
+///
+/// # Errors
+/// Names all that is missing, and what to do about it.
+pub fn check() -> Result<(), Unmet> {
+    let mut missing = programs::missing();
+    missing.extend(namespaces::missing());
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Unmet(missing))
+    }
+}

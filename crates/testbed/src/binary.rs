@@ -1,0 +1,50 @@
+//! A binary as the people meet it who start it.
+
+use std::process::{Command, Output};
+
+/// A binary of the crate under test: `Binary::new(env!("CARGO_BIN_EXE_name"))`.
+#[derive(Debug, Clone, Copy)]
+pub struct Binary {
+    path: &'static str,
+}
+
+impl Binary {
+    /// The binary at `path`.
+    pub const fn new(path: &'static str) -> Self {
+        Self { path }
+    }
+
+    /// What `--help` prints.
+    ///
+    /// # Panics
+    /// When that is not a success, or not on the standard output.
+    pub fn help(&self) -> String {
+        let output = self.run(&["--help"]);
+        assert!(output.status.success(), "{}", output.status);
+        text(output.stdout)
+    }
+
+    /// What is said where the binary does not start for a reason that lies with its caller.
+    ///
+    /// # Panics
+    /// When it starts, ends in another way than by status 1, or writes to the standard output.
+    pub fn refusal(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = text(output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(output.stdout.is_empty(), "what is said is no data");
+        said
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(self.path)
+            .args(arguments)
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", self.path))
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("what people read is UTF-8")
+}

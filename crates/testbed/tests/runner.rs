@@ -1,0 +1,78 @@
+//! What is said past the test runner is seen by whoever runs the tests, also when all of them pass.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Command, Output};
+
+/// Runs one test of this executable, as `cargo test` does.
+fn run(test: &str, corpus: Option<&str>) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", test, "--include-ignored"])
+        .env_remove(testbed::corpus::VARIABLE);
+    if let Some(corpus) = corpus {
+        command.env(testbed::corpus::VARIABLE, corpus);
+    }
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+#[ignore = "run by the others"]
+fn needs_the_corpus_twice() {
+    for _ in 0..2 {
+        if let Some(folder) = testbed::corpus::find() {
+            assert!(folder.is_dir());
+        }
+    }
+}
+
+#[test]
+fn a_skipped_test_is_counted_and_said_to_be() {
+    let output = run("needs_the_corpus_twice", None);
+    assert!(output.status.success());
+    assert_eq!(
+        text(&output.stderr),
+        "skipped: SNEKBOOK_CORPUS is unset (1 skipped)\n\
+         skipped: SNEKBOOK_CORPUS is unset (2 skipped)\n"
+    );
+}
+
+#[test]
+fn a_corpus_that_is_not_there_fails() {
+    let output = run("needs_the_corpus_twice", Some("/nowhere"));
+    assert!(!output.status.success());
+    let said = text(&output.stdout);
+    let wanted = "SNEKBOOK_CORPUS is set, but there is no folder /nowhere";
+    assert!(said.contains(wanted), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    let output = run("needs_the_corpus_twice", folder.path().to_str());
+    assert!(output.status.success());
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+#[ignore = "run by another"]
+fn needs_the_machine() {
+    testbed::machine::require();
+}
+
+/// A machine without git, as its `PATH` has it.
+#[test]
+fn a_machine_that_lacks_something_is_told_at_once_and_fails() {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "needs_the_machine", "--include-ignored"])
+        .env("PATH", "/nowhere")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("error: this machine lacks what the line needs:")
+            && said.contains("apt-get install git"),
+        "{said}"
+    );
+}
