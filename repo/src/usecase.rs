@@ -11,8 +11,9 @@
 //!    the import published;
 //! 6. root: the root index is renamed into its place; now clients see it.
 //!
-//! A crash before 5 leaves files that nobody names: the start removes them, and begins the import
-//! again. A crash between 5 and 6 leaves a root index behind the database: the start writes it
+//! A crash before 5 leaves files that nobody names. The start removes the indexes and begins the
+//! import again, which finds its stones in the pool; when it is refused in the end, its stones are
+//! taken out of there, at once and again at the next start. A crash between 5 and 6 leaves a root index behind the database: the start writes it
 //! anew. Until 6 is done, the API shows the import as publishing.
 
 mod accept;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tables;
 use crate::domain::import::{Event, Hindrances, IllegalTransition, step};
+use crate::domain::pool::Claims;
 
 /// An import as the database keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +119,21 @@ impl Tables {
         id: ImportId,
     ) -> Result<Option<ImportRecord>, Error> {
         self.imports.find(txn, &id)
+    }
+
+    /// What packages and imports of a channel say of its pool. Reads every import there ever was.
+    pub(crate) fn claims(&self, txn: &RoTxn<'_>, channel: &ChannelName) -> Result<Claims, Error> {
+        let mut claims = Claims::default();
+        for package in self.packages(txn, channel)?.values() {
+            claims.add_package(package);
+        }
+        for row in self.imports.iter(txn)? {
+            let (_, record) = row?;
+            if record.order.channel == *channel {
+                claims.add_import(&record.order, &record.state);
+            }
+        }
+        Ok(claims)
     }
 
     /// The imports into a channel that are not final, in the order in which they arrived.

@@ -3,9 +3,11 @@
 //! The source id is lower-cased; `<p>` is its first letter, or its first four when it starts with
 //! `lib` and is longer than four.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use api::id::{FileName, RecipeName};
+use api::id::{FileName, RecipeName, Sha256};
+use api::import::{Order, State};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::package::Package;
@@ -67,12 +69,129 @@ impl fmt::Display for Place {
     }
 }
 
+/// What the imports into a channel, and its packages, say of the pool.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    /// Some history names them, now or once.
+    published: BTreeSet<Place>,
+    /// Imports that have not ended bring these, and may have brought them already.
+    open: BTreeSet<(Place, Sha256)>,
+    /// Imports that were refused would have brought these.
+    refused: BTreeSet<(Place, Sha256)>,
+}
+
+impl Claims {
+    /// Adds what an import in this state says.
+    pub(crate) fn add_import(&mut self, order: &Order, state: &State) {
+        for build in &order.builds {
+            for stone in &build.stones {
+                let place = Place::new(&build.recipe, &stone.file_name);
+                match state {
+                    State::Published { .. } => {
+                        self.published.insert(place);
+                    }
+                    State::Refused { .. } => {
+                        self.refused.insert((place, stone.sha256));
+                    }
+                    State::Accepted { .. }
+                    | State::Fetching { .. }
+                    | State::Waiting { .. }
+                    | State::Publishing => {
+                        self.open.insert((place, stone.sha256));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a package that the channel holds.
+    pub(crate) fn add_package(&mut self, package: &Package) {
+        self.published.insert(Place::of(package));
+    }
+
+    /// The stones that only refused imports can have left in the pool: nobody names them, nobody
+    /// else brings them, and their names are free for others once they are gone. What no import is
+    /// known to have brought is not among them: after the database was restored from a backup, the
+    /// pool may be ahead of it.
+    pub(crate) fn left_over(self) -> impl Iterator<Item = (Place, Sha256)> {
+        let Self {
+            published,
+            open,
+            refused,
+        } = self;
+        refused
+            .into_iter()
+            .filter(move |left| !published.contains(&left.0) && !open.contains(left))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use api::import::{BuildStones, Refusal, RefusalReason, Stone};
     use proptest::prelude::proptest;
     use url::Url;
 
     use super::*;
+
+    fn order(names: &[(&str, &str)]) -> Order {
+        let stones = names.iter().map(|(name, bytes)| Stone {
+            file_name: name.parse().unwrap(),
+            uri: "https://builder.example/stone".parse().unwrap(),
+            sha256: Sha256::of(bytes.as_bytes()),
+            size: 1,
+        });
+        Order {
+            channel: "main".parse().unwrap(),
+            builds: vec![BuildStones {
+                build: api::id::BuildId::new(),
+                commit: "0123456789012345678901234567890123456789".parse().unwrap(),
+                recipe: "nano".parse().unwrap(),
+                stones: stones.collect(),
+            }],
+        }
+    }
+
+    #[test]
+    fn only_what_a_refused_import_alone_can_have_left_is_left_over() {
+        let at = "2026-11-22T22:00:00Z".parse().unwrap();
+        let refused = State::Refused {
+            refusal: Refusal {
+                reason: RefusalReason::AssetGone,
+                file_name: None,
+                message: "gone".to_owned(),
+            },
+            finished_at: at,
+        };
+        let published = State::Published {
+            history: "h-1".parse().unwrap(),
+            finished_at: at,
+        };
+        let mut claims = Claims::default();
+        claims.add_import(
+            &order(&[
+                ("a.stone", "1"),
+                ("b.stone", "1"),
+                ("c.stone", "1"),
+                ("d.stone", "1"),
+            ]),
+            &refused,
+        );
+        // Published under its name, with whatever bytes; about to be, with the same and with others.
+        claims.add_import(&order(&[("a.stone", "2")]), &published);
+        claims.add_import(
+            &order(&[("b.stone", "1"), ("c.stone", "2")]),
+            &State::Publishing,
+        );
+        let left: Vec<_> = claims.left_over().collect();
+        let sha256 = Sha256::of(b"1");
+        assert_eq!(
+            left,
+            [
+                (place("nano", "c.stone"), sha256),
+                (place("nano", "d.stone"), sha256)
+            ]
+        );
+    }
 
     fn place(source: &str, file_name: &str) -> Place {
         Place::new(&source.parse().unwrap(), &file_name.parse().unwrap())

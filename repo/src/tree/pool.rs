@@ -88,6 +88,28 @@ impl Tree {
         durable::remove_folder(&path)?;
         durable::sync_folder(path.parent().expect("a place has folders above it"))
     }
+
+    /// Takes a stone with these bytes out of the pool. Nobody may name it. True when it was there.
+    ///
+    /// # Errors
+    /// When the file cannot be read or removed, or its folder not be synced.
+    pub(crate) fn take_away(
+        &self,
+        channel: &ChannelName,
+        place: &Place,
+        sha256: Sha256,
+    ) -> Result<bool, TreeError> {
+        let path = self.pooled(channel, place);
+        match hash(&path) {
+            Ok(found) if found == sha256 => {}
+            Ok(_) => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(TreeError::of("read", &path)(error)),
+        }
+        durable::remove_folder(&path)?;
+        durable::sync_folder(path.parent().expect("a place has folders above it"))?;
+        Ok(true)
+    }
 }
 
 fn hash(path: &Path) -> io::Result<Sha256> {

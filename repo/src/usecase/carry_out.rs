@@ -157,10 +157,7 @@ impl Repository {
         let published = self.blocking(move |this| {
             match this.pool(&target, id, &stones)? {
                 Pooling::Done => {}
-                Pooling::Refused(refusal) => {
-                    this.take_back(&target, id, &stones);
-                    return Ok(Err(refusal));
-                }
+                Pooling::Refused(refusal) => return Ok(Err(refusal)),
             }
             let written = this.write_history(&target, id, &stones);
             let history = written.inspect_err(|_| this.take_back(&target, id, &stones))?;

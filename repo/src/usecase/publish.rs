@@ -54,7 +54,7 @@ impl Repository {
         Ok(Pooling::Done)
     }
 
-    /// Undoes commit point 3 for an import that goes no further now, so that its stones take no
+    /// Undoes commit point 3 for an import that has to wait, so that its stones take no
     /// names that a later build of the same release needs. They were admitted in this turn, so no
     /// history names them: a published release only ever gives way to a higher one.
     pub(super) fn take_back(&self, channel: &Channel, import: ImportId, stones: &[Verified]) {

@@ -287,6 +287,86 @@ async fn other_bytes_in_the_pool_refuse_the_import() {
     );
 }
 
+/// Crashes at `point`, after which the stones are gone, in staging and at the builder.
+async fn leave_and_lose(point: Point) -> Scene {
+    let scene = Scene::leave_at(point).await;
+    let staging = scene.data.path().join("staging");
+    fs::remove_dir_all(staging.join(scene.import.to_string())).unwrap();
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_refused_after_a_crash_leaves_nothing_in_the_pool() {
+    for (point, pooled) in [
+        (Point::HalfPooled, 1),
+        (Point::Pooled, 2),
+        (Point::Indexed, 2),
+    ] {
+        let scene = leave_and_lose(point).await;
+        let repository = open(scene.data.path());
+        let pool = || scene.folder("public/main/pool/v0/n/nano").len();
+        assert_eq!(
+            pool(),
+            pooled,
+            "an import that may succeed keeps its stones"
+        );
+        let supervisor = Supervisor::new();
+        repository.spawn_workers(&supervisor);
+        let State::Refused { refusal, .. } = end(&repository, scene.import).await else {
+            panic!("not refused after {point:?}");
+        };
+        assert_eq!(refusal.reason, api::import::RefusalReason::AssetGone);
+        repository.ending.cancel();
+        let left = supervisor.shutdown(Duration::from_secs(20)).await;
+        assert!(left.is_empty(), "{left:?}");
+        assert_eq!(pool(), 0, "{point:?}");
+        scene.services.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_clears_the_pool_where_a_refusal_was_cut_off() {
+    let scene = leave_and_lose(Point::Pooled).await;
+    let pool = "public/main/pool/v0/n/nano";
+    let foreign = scene.data.path().join(pool).join("foreign.stone");
+    fs::write(&foreign, "brought by nobody that is known").unwrap();
+    let repository = open(scene.data.path());
+    let refusal = api::import::Refusal {
+        reason: api::import::RefusalReason::AssetGone,
+        file_name: None,
+        message: "gone".to_owned(),
+    };
+    // The commit of the refusal, and then the crash.
+    let event = Event::Refused(refusal);
+    repository.step(scene.import, event).await.unwrap();
+    drop(repository);
+    assert_eq!(scene.folder(pool).len(), 3);
+    let repository = open(scene.data.path());
+    assert_eq!(scene.folder(pool), ["foreign.stone"]);
+    // The names are free again: other bytes take them.
+    let stones = NAMES.map(|name| {
+        scene
+            .builder
+            .offer_stone(&meta("nano", name, 33, 1), "other")
+    });
+    let again = ImportId::new();
+    let summit = "summit".parse().unwrap();
+    let order = order("nano", stones);
+    repository.accept(again, order, summit).await.unwrap();
+    let supervisor = Supervisor::new();
+    repository.spawn_workers(&supervisor);
+    let state = end(&repository, again).await;
+    assert!(matches!(state, State::Published { .. }), "{state:?}");
+    repository.ending.cancel();
+    let left = supervisor.shutdown(Duration::from_secs(20)).await;
+    assert!(left.is_empty(), "{left:?}");
+    drop(repository);
+    // What is published stays, though a refused import would have brought it under the same name.
+    open(scene.data.path());
+    assert_eq!(scene.folder(pool).len(), 3);
+    scene.services.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn stones_that_cannot_be_fetched_for_a_day_are_given_up() {
     let scene = Scene::leave_at(Point::Accepted).await;

@@ -2,20 +2,22 @@
 //!
 //! What may pass is waited for with growing pauses, and those behind go first meanwhile: a builder
 //! that is gone holds up nobody else's stones. When its stones could not be fetched for too long,
-//! the import is refused, so that they are built elsewhere. A stop of the service leaves the import where it is; the next start resumes it.
+//! the import is refused, so that they are built elsewhere. A stop of the service leaves the import
+//! where it is; the next start resumes it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::id::ImportId;
-use api::import::{Refusal, RefusalReason, State};
+use api::import::{Order, Refusal, RefusalReason, State};
 use jiff::Timestamp;
 use service::error::Chain;
 
 use super::{Channel, Failure, Repository};
 use crate::db::Next;
 use crate::domain::import::{Event, FIRST_PAUSE, Hindrances, LONGEST_PAUSE};
+use crate::domain::pool::Place;
 
 /// Why an import is not carried on with.
 #[derive(Debug)]
@@ -102,6 +104,7 @@ impl Repository {
             Next::Idle => return Ok(Turn::Idle(None)),
         };
         let hindrances = record.hindrances;
+        let order = record.order.clone();
         let Err(stop) = self.carry_out(channel, id, *record).await else {
             return Ok(Turn::Done);
         };
@@ -110,6 +113,7 @@ impl Repository {
         };
         let state = self.step(id, event).await?;
         if state.is_final() {
+            self.clear_refused(channel, order).await;
             self.clear_staging(id).await;
         }
         Ok(Turn::Done)
@@ -188,6 +192,29 @@ impl Repository {
             .await;
         if let Err(failure) = cleared {
             tracing::warn!(import.id = %id, error = %Chain(&failure), "cannot clear the staging folder");
+        }
+    }
+
+    /// Takes away what the refused import of `order` left in the pool. What cannot be removed now,
+    /// the next start removes.
+    async fn clear_refused(self: &Arc<Self>, channel: &Arc<Channel>, order: Order) {
+        let target = Arc::clone(channel);
+        let cleared = self
+            .blocking(move |this| {
+                // The claims of a channel are many, and an import is hardly ever refused so late.
+                let places = order.builds.iter().flat_map(|build| {
+                    let stones = build.stones.iter();
+                    stones.map(|stone| Place::new(&build.recipe, &stone.file_name))
+                });
+                let mut paths = places.map(|place| this.tree.pooled(&target.name, &place));
+                if paths.any(|path| path.exists()) {
+                    this.clear_pool(&target)?;
+                }
+                Ok(())
+            })
+            .await;
+        if let Err(failure) = cleared {
+            tracing::warn!(channel = %channel.name, error = %Chain(&failure), "cannot clear the pool");
         }
     }
 
