@@ -20,7 +20,7 @@ use crate::rest::page::Page;
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
-use crate::state::check_run::{CheckRun, Status};
+use crate::state::check_run::CheckRun;
 use crate::webhook::event::{self, RunAction};
 
 const READ: &[(Permission, Level)] = &[(Permission::Checks, Level::Read)];
@@ -70,7 +70,7 @@ fn announce_completed(shared: &Arc<Shared>, state: &mut Tables, id: CheckRunId, 
     let completed = state
         .check_runs
         .get(&id)
-        .is_some_and(|run| matches!(run.status, Status::Completed { .. }));
+        .is_some_and(|run| run.status.conclusion().is_some());
     if completed {
         let sender = caller.account(state);
         event::check_run(shared, state, id, sender, &RunAction::Completed);
@@ -89,14 +89,10 @@ pub(crate) async fn update(
     let repository = caller.enter(&state, &owner, &name, WRITE)?.id;
     let known = find(&state, repository, id)?;
     let run = input.apply(known, now)?;
-    let news = match (known.status, run.status) {
-        (Status::Queued | Status::InProgress, Status::Completed { .. }) => News::Completed,
-        _ => News::None,
-    };
+    let completes = known.status.conclusion().is_none() && run.status.conclusion().is_some();
     state.check_runs.insert(id, run);
-    match news {
-        News::Completed => announce_completed(&shared, &mut state, id, &caller),
-        News::None => {}
+    if completes {
+        announce_completed(&shared, &mut state, id, &caller);
     }
     shared.changed();
     let run = find(&state, repository, id)?;
@@ -106,12 +102,6 @@ pub(crate) async fn update(
         &shared.app,
         run,
     ))
-}
-
-/// Whether an update is one that others are told of.
-enum News {
-    Completed,
-    None,
 }
 
 fn find(state: &Tables, repository: RepositoryId, id: CheckRunId) -> Result<&CheckRun, Failure> {

@@ -1,23 +1,20 @@
 //! What a check run may be made of: GitHub's rules on lengths, counts and states.
 
+mod output;
+mod problems;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::id::{CheckRunId, CheckSuiteId, RepositoryId};
 use crate::name::Sha;
-use crate::rest::failure::{Failure, Problem};
-use crate::state::check_run::{
-    Action, Annotation, AnnotationLevel, CheckRun, Conclusion, Output, Status,
-};
+use crate::rest::failure::Failure;
+use crate::state::check_run::{Action, Annotation, CheckRun, Conclusion, Output, Status};
+use output::OutputInput;
+use problems::Problems;
 
-/// Annotations in one request.
-const MAX_ANNOTATIONS: usize = 50;
 /// Characters of a name or title.
 const MAX_TITLE: usize = 255;
-/// Characters of a summary or text.
-const MAX_TEXT: usize = 65_535;
-/// Bytes of an annotation's message or details.
-const MAX_MESSAGE: usize = 64 * 1024;
 const MAX_ACTIONS: usize = 3;
 const MAX_LABEL: usize = 20;
 const MAX_DESCRIPTION: usize = 40;
@@ -72,28 +69,6 @@ enum ConclusionWord {
 #[serde(rename_all = "snake_case")]
 enum Stale {
     Stale,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct OutputInput {
-    title: Option<String>,
-    summary: Option<String>,
-    text: Option<String>,
-    #[serde(default)]
-    annotations: Vec<AnnotationInput>,
-}
-
-#[derive(Debug, Deserialize)]
-struct AnnotationInput {
-    path: String,
-    start_line: u64,
-    end_line: u64,
-    start_column: Option<u64>,
-    end_column: Option<u64>,
-    annotation_level: AnnotationLevel,
-    message: String,
-    title: Option<String>,
-    raw_details: Option<String>,
 }
 
 impl Create {
@@ -239,137 +214,5 @@ impl Common {
             (None, Some(StatusWord::InProgress)) => Status::InProgress,
             (None, None) => known,
         }
-    }
-}
-
-impl OutputInput {
-    fn check(&self, problems: &mut Problems) {
-        if let Some(title) = &self.title {
-            problems.length("output.title", title, MAX_TITLE);
-        }
-        if let Some(summary) = &self.summary {
-            problems.length("output.summary", summary, MAX_TEXT);
-        }
-        if let Some(text) = &self.text {
-            problems.length("output.text", text, MAX_TEXT);
-        }
-        if self.annotations.len() > MAX_ANNOTATIONS {
-            problems.count(
-                "output.annotations",
-                MAX_ANNOTATIONS,
-                self.annotations.len(),
-            );
-        }
-        for (index, annotation) in self.annotations.iter().enumerate() {
-            annotation.check(&format!("output.annotations[{index}]"), problems);
-        }
-    }
-}
-
-impl AnnotationInput {
-    fn check(&self, field: &str, problems: &mut Problems) {
-        if let Some(title) = &self.title {
-            problems.length(&format!("{field}.title"), title, MAX_TITLE);
-        }
-        problems.bytes(&format!("{field}.message"), &self.message);
-        if let Some(details) = &self.raw_details {
-            problems.bytes(&format!("{field}.raw_details"), details);
-        }
-        if self.message.is_empty() {
-            problems.add(&format!("{field}.message"), "message must not be empty");
-        }
-        if self.path.is_empty() || self.path.starts_with('/') {
-            problems.add(
-                &format!("{field}.path"),
-                "path must be relative to the repository",
-            );
-        }
-        if self.start_line == 0 || self.end_line < self.start_line {
-            problems.add(
-                &format!("{field}.end_line"),
-                "lines count from 1, the first comes first",
-            );
-        }
-        let columns = self.start_column.is_some() || self.end_column.is_some();
-        if columns && self.start_line != self.end_line {
-            let message = "columns can only be given when start_line equals end_line";
-            problems.add(&format!("{field}.start_column"), message);
-        }
-    }
-}
-
-impl From<AnnotationInput> for Annotation {
-    fn from(input: AnnotationInput) -> Self {
-        Self {
-            path: input.path,
-            start_line: input.start_line,
-            end_line: input.end_line,
-            start_column: input.start_column,
-            end_column: input.end_column,
-            annotation_level: input.annotation_level,
-            message: input.message,
-            title: input.title,
-            raw_details: input.raw_details,
-        }
-    }
-}
-
-/// What is wrong with a request, gathered.
-#[derive(Debug, Default)]
-struct Problems(Vec<Problem>);
-
-impl Problems {
-    fn add(&mut self, field: &str, message: &str) {
-        self.0.push(Problem {
-            resource: "CheckRun",
-            field: field.to_owned(),
-            message: message.to_owned(),
-        });
-    }
-
-    fn require(&mut self, field: &str, value: Option<&String>) {
-        if value.is_none_or(String::is_empty) {
-            self.add(field, &format!("{field} is required"));
-        }
-    }
-
-    fn name(&mut self, name: &str) {
-        if name.is_empty() {
-            self.add("name", "name must not be empty");
-        }
-        self.length("name", name, MAX_TITLE);
-    }
-
-    fn length(&mut self, field: &str, value: &str, max: usize) {
-        let length = value.chars().count();
-        if length > max {
-            let message = format!("Only {max} characters are allowed; {length} were supplied.");
-            self.add(field, &message);
-        }
-    }
-
-    fn bytes(&mut self, field: &str, value: &str) {
-        if value.len() > MAX_MESSAGE {
-            let message = format!(
-                "Only {MAX_MESSAGE} bytes are allowed; {} were supplied.",
-                value.len()
-            );
-            self.add(field, &message);
-        }
-    }
-
-    fn count(&mut self, field: &str, max: usize, count: usize) {
-        let message = format!("No more than {max} items are allowed; {count} were supplied.");
-        self.add(field, &message);
-    }
-
-    fn refuse(self) -> Result<(), Failure> {
-        let Some(first) = self.0.first() else {
-            return Ok(());
-        };
-        Err(Failure::Invalid {
-            message: format!("Invalid request.\n\n{}", first.message),
-            problems: self.0,
-        })
     }
 }
