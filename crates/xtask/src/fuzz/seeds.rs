@@ -1,0 +1,155 @@
+//! What fuzzing starts from: the real files of the corpus, and the sample recipes of this
+//! repository where there is no corpus.
+
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use moss_format::package::{self, Folder};
+use moss_format::payload::{Decoder, Encoding, Kind};
+use moss_format::recipe::{Phase, Recipe};
+use moss_format::stone::View;
+use moss_format::{Limits, Meta};
+
+/// Every how many files of the history one is a seed: enough for variety, few enough to be read
+/// in the seconds that CI gives.
+const STEP: usize = 8;
+
+/// Writes a folder of seeds for each target.
+pub(crate) fn write(folder: &Path, root: &Path, corpus: Option<&Path>) -> Result<()> {
+    for target in super::TARGETS {
+        let folder = folder.join(target);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    }
+    let mut seeds = Seeds { folder, count: 0 };
+    let examples = root.join("examples");
+    for recipe in below(&examples, is_recipe)? {
+        seeds.recipe(&fs::read(&recipe)?)?;
+    }
+    seeds.stone(&package_of(&examples.join("recipes"))?)?;
+    let Some(corpus) = corpus else {
+        crate::say("SNEKBOOK_CORPUS is unset: the seeds are the sample recipes only");
+        return Ok(());
+    };
+    ensure!(corpus.is_dir(), "there is no folder {}", corpus.display());
+    for stone in below(&corpus.join("stones"), |_| true)? {
+        seeds.stone(&fs::read(&stone)?)?;
+    }
+    let clone = root.join("target/fuzz/recipes");
+    if !clone.is_dir() {
+        let bundle = corpus.join("recipes-2025.bundle");
+        let mut git = Command::new("git");
+        git.args(["clone", "--quiet", "--branch", "main"]);
+        let status = git
+            .arg(&bundle)
+            .arg(&clone)
+            .status()
+            .context("running git")?;
+        ensure!(status.success(), "cloning {} failed", bundle.display());
+    }
+    for recipe in below(&clone, is_recipe)?.iter().step_by(STEP) {
+        seeds.recipe(&fs::read(recipe)?)?;
+    }
+    for manifest in below(&clone, is_manifest)?.iter().step_by(STEP) {
+        seeds.stone(&fs::read(manifest)?)?;
+    }
+    Ok(())
+}
+
+struct Seeds<'a> {
+    folder: &'a Path,
+    count: usize,
+}
+
+impl Seeds<'_> {
+    fn add(&mut self, target: &str, bytes: &[u8]) -> Result<()> {
+        self.count += 1;
+        let path = self.folder.join(target).join(format!("{:06}", self.count));
+        fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
+    }
+
+    fn recipe(&mut self, bytes: &[u8]) -> Result<()> {
+        self.add("recipe", bytes)?;
+        let Ok((recipe, _)) = Recipe::parse(&String::from_utf8_lossy(bytes)) else {
+            return Ok(());
+        };
+        for phase in Phase::ALL {
+            if let Some(script) = recipe.scripts.of(phase) {
+                self.add("macro_expansion", script.text().as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A container and its payloads, which the target wants as kind, number of records, and plain
+    /// bytes.
+    fn stone(&mut self, bytes: &[u8]) -> Result<()> {
+        self.add("container", bytes)?;
+        self.add("manifest", bytes)?;
+        let mut decoder = Decoder::new(Limits::default());
+        for payload in View::new(bytes)?.payloads() {
+            let payload = payload?;
+            let header = payload.header();
+            let (Kind::Meta | Kind::Layout | Kind::Index, Ok(records)) =
+                (header.kind, u8::try_from(header.records))
+            else {
+                continue;
+            };
+            let plain = decoder.plain(&payload)?;
+            let head = [header.kind.as_byte(), records];
+            self.add("payloads", &[&head, plain.as_ref()].concat())?;
+        }
+        Ok(())
+    }
+}
+
+/// A small package of this folder's files: real ones are too large to be mutated quickly.
+fn package_of(folder: &Path) -> Result<Vec<u8>> {
+    let mut files = Folder::open(folder)?;
+    let layout = files.scan()?;
+    let meta = Meta {
+        name: "sample".to_owned(),
+        version: "1.0".to_owned(),
+        release: 1,
+        build_release: 1,
+        architecture: "x86_64".to_owned(),
+        source_id: "sample".to_owned(),
+        licenses: vec!["MPL-2.0".to_owned()],
+        depends: ["soname(libc.so.6(x86_64))".parse()?].into(),
+        provides: ["binary(sample)".parse()?].into(),
+        ..Meta::default()
+    };
+    let out = Cursor::new(Vec::new());
+    let encoding = Encoding::default();
+    Ok(package::write(out, &meta, &layout, &mut files, &encoding)?.into_inner())
+}
+
+fn is_recipe(name: &str) -> bool {
+    matches!(name, "stone.yaml" | "stone.yml")
+}
+
+fn is_manifest(name: &str) -> bool {
+    name.starts_with("manifest.") && name.ends_with(".bin")
+}
+
+/// The files below a folder whose names are wanted, in the order of their paths.
+fn below(folder: &Path, wanted: fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if wanted(&entry.file_name().to_string_lossy()) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
