@@ -8,7 +8,12 @@ use api::id::ServiceName;
 use serde::Deserialize;
 use url::Url;
 
+use crate::sandbox::limits::Limits;
 use crate::sandbox::root::HostPaths;
+
+mod sandbox;
+
+pub use sandbox::{Networking, Sandbox};
 
 /// What avalanche is told.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,20 +73,6 @@ pub struct Config {
     pub executable: Option<PathBuf>,
 }
 
-/// How builds are locked in.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sandbox {
-    /// When avalanche is root, the first of the users that builds run as, one for each slot.
-    pub first_id: u32,
-    /// How many processes and threads a build may have at once.
-    pub processes: u64,
-    /// What of the host every build sees, read-only.
-    pub paths: Vec<PathBuf>,
-    /// What of the host a build with `networking` sees too.
-    pub networking_paths: Vec<PathBuf>,
-}
-
 /// What the host is good for.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -108,44 +99,6 @@ pub enum Invalid {
     /// Builds must not run as root or as the highest, reserved user.
     #[error("`sandbox.first_id` must be at least 1000, and all slots below 4294967294")]
     BuildId,
-}
-
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self {
-            first_id: 64_800,
-            processes: 16_384,
-            paths: paths(&[
-                "/usr",
-                "/bin",
-                "/sbin",
-                "/lib",
-                "/lib32",
-                "/lib64",
-                "/libx32",
-                "/etc/alternatives",
-                "/etc/ld.so.cache",
-                "/etc/ld.so.conf",
-                "/etc/ld.so.conf.d",
-                "/etc/localtime",
-                "/etc/magic",
-                "/etc/mime.types",
-                "/etc/perl",
-                "/etc/protocols",
-                "/etc/services",
-                "/etc/sgml",
-                "/etc/xml",
-            ]),
-            networking_paths: paths(&[
-                "/etc/ca-certificates",
-                "/etc/nsswitch.conf",
-                "/etc/pki/tls/certs",
-                "/etc/resolv.conf",
-                "/etc/ssl/certs",
-                "/etc/ssl/openssl.cnf",
-            ]),
-        }
-    }
 }
 
 impl Config {
@@ -253,10 +206,27 @@ impl Config {
             networking: self.sandbox.networking_paths.clone(),
         }
     }
+
+    /// The most that one build may use.
+    pub fn limits(&self) -> Limits {
+        let sandbox = &self.sandbox;
+        Limits {
+            processes: sandbox.processes,
+            memory_bytes: sandbox
+                .memory_bytes
+                .unwrap_or_else(|| memory() / 10 * 9 / u64::from(self.slots.get())),
+            disk_bytes: sandbox.disk_bytes,
+            file_bytes: sandbox.file_bytes,
+            open_files: sandbox.open_files,
+            address_space_bytes: sandbox.address_space_bytes,
+        }
+    }
 }
 
-fn paths(list: &[&str]) -> Vec<PathBuf> {
-    list.iter().map(PathBuf::from).collect()
+/// The memory of this machine in bytes.
+fn memory() -> u64 {
+    let system = rustix::system::sysinfo();
+    system.totalram * u64::from(system.mem_unit)
 }
 
 fn one_slot() -> NonZeroU16 {
@@ -292,6 +262,10 @@ mod tests {
         assert_eq!(config.sandbox.networking_paths, sandbox.networking_paths);
         assert_eq!(config.sandbox.first_id, sandbox.first_id);
         assert_eq!(config.sandbox.processes, sandbox.processes);
+        assert_eq!(config.sandbox.disk_bytes, sandbox.disk_bytes);
+        assert_eq!(config.sandbox.file_bytes, sandbox.file_bytes);
+        assert_eq!(config.sandbox.open_files, sandbox.open_files);
+        assert_eq!(config.sandbox.networking, sandbox.networking);
         assert_eq!(config.retention_hours, two_weeks());
         assert_eq!(config.cache_days, two_months());
         assert_eq!(config.max_log_bytes, one_gibibyte());

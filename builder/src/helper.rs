@@ -12,6 +12,7 @@ use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -19,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
+
+use crate::sandbox::cgroup::Group;
 
 /// The first stage of the sandbox.
 pub(crate) const SANDBOX_OUTER: &str = "__avalanche-sandbox";
@@ -67,6 +70,7 @@ pub enum Identity {
 pub struct Helper {
     executable: PathBuf,
     identity: Identity,
+    group: Option<Arc<Group>>,
 }
 
 /// Why a helper did not bring an answer.
@@ -114,7 +118,19 @@ impl Helper {
         Self {
             executable,
             identity,
+            group: None,
         }
+    }
+
+    /// The same, in a control group.
+    #[must_use]
+    pub fn within(self, group: Option<Arc<Group>>) -> Self {
+        Self { group, ..self }
+    }
+
+    /// The control group that they run in.
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.group.as_deref()
     }
 
     /// As which user of the host they run.
@@ -156,6 +172,10 @@ impl Helper {
         let mut child = command.spawn()?;
         // The command may hold the writing end of a pipe, which must not outlive the child's.
         drop(command);
+        // Before it has its job, so that nothing it does is outside.
+        if let (Some(group), Some(process)) = (&self.group, child.id()) {
+            group.take(process)?;
+        }
         let mut line = serde_json::to_vec(job).map_err(io::Error::other)?;
         line.push(b'\n');
         if let Some(input) = child.stdin.as_mut() {

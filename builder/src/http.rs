@@ -88,6 +88,8 @@ async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
         slots: app.slots,
         attempts: app.engine.attempts(),
         host: snapshot.fingerprint(),
+        networking: app.engine.networking(),
+        limits: app.engine.limits(),
     }))
 }
 

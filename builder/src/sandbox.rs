@@ -33,13 +33,20 @@ use tokio_util::sync::CancellationToken;
 use crate::helper::{self, Helper};
 use crate::log::Log;
 
+pub mod cgroup;
 pub(crate) mod inner;
+pub mod limits;
 mod loopback;
 pub(crate) mod outer;
 pub mod root;
 pub mod spec;
+mod syscalls;
+mod watch;
 
+use cgroup::Group;
+use limits::{Excess, Resource};
 use spec::{Report, Spec};
+use watch::{Memory, Watch};
 
 /// The user and group that a script sees itself as.
 pub const BUILD_ID: u32 = 1000;
@@ -53,6 +60,9 @@ pub const SETTINGS: &str = "user namespaces must be allowed: check that \
     (where it exists) is 1, that `sysctl kernel.apparmor_restrict_unprivileged_userns` (where it \
     exists) is 0 or an AppArmor profile allows `userns` for avalanche, and in a container that \
     /proc is not masked";
+
+/// What a shell says of a child that `SIGXFSZ` has ended.
+const FILE_TOO_LONG: i32 = 128 + 25;
 
 /// How long the processes of a killed sandbox may take to go.
 const DYING: Duration = Duration::from_secs(30);
@@ -72,6 +82,8 @@ pub enum Outcome {
     Stopped,
     /// It wrote more log than it may.
     LogFull,
+    /// It used more of something else than it may.
+    Exceeded(Excess),
 }
 
 /// Why a script could not be run.
@@ -122,11 +134,12 @@ impl Sandbox {
         let pumped = tokio::select! {
             biased;
             () = stop.cancelled() => Pumped::Stopped,
+            excess = self.watch(&child, spec) => Pumped::Exceeded(excess),
             pumped = pump(&mut output, log) => pumped,
         };
         match pumped {
             Pumped::End => {}
-            Pumped::Stopped | Pumped::Full | Pumped::Failed(_) => {
+            Pumped::Stopped | Pumped::Full | Pumped::Exceeded(_) | Pumped::Failed(_) => {
                 // ESRCH, when it has just ended by itself, is as good.
                 let _ = child.start_kill();
                 if tokio::time::timeout(DYING, drain(&mut output))
@@ -144,13 +157,49 @@ impl Sandbox {
         match pumped {
             Pumped::Stopped => Ok(Outcome::Stopped),
             Pumped::Full => Ok(Outcome::LogFull),
+            Pumped::Exceeded(excess) => Ok(Outcome::Exceeded(excess)),
             Pumped::Failed(error) => Err(Error::Log(error)),
-            Pumped::End => match serde_json::from_str(&said) {
-                Ok(Report::Ended { status }) => Ok(Outcome::Ended(status)),
-                Ok(Report::Refused { detail }) => Err(Error::Refused { detail }),
-                Err(_) => Err(Error::NoReport { said }),
-            },
+            Pumped::End => self.judge(spec, said),
         }
+    }
+
+    /// What the end of a script that nobody stopped means.
+    fn judge(&self, spec: &Spec, said: String) -> Result<Outcome, Error> {
+        let group = self.helper.group();
+        // The kernel kills the helper together with the script.
+        if let Some(excess) = group.and_then(Group::find_killed) {
+            return Ok(Outcome::Exceeded(excess));
+        }
+        match serde_json::from_str(&said) {
+            Ok(Report::Ended { status: 0 }) => Ok(Outcome::Ended(0)),
+            Ok(Report::Ended { status }) => {
+                let excess = match status {
+                    FILE_TOO_LONG => Some(Excess {
+                        resource: Resource::File,
+                        used: None,
+                        most: spec.limits.file_bytes,
+                    }),
+                    _ => group.and_then(Group::find_refused),
+                };
+                Ok(excess.map_or(Outcome::Ended(status), Outcome::Exceeded))
+            }
+            Ok(Report::Refused { detail }) => Err(Error::Refused { detail }),
+            Err(_) => Err(Error::NoReport { said }),
+        }
+    }
+
+    async fn watch(&self, child: &Child, spec: &Spec) -> Excess {
+        // None only once it was waited for, which comes later.
+        let Some(helper) = child.id() else {
+            return std::future::pending().await;
+        };
+        let memory = match self.helper.group() {
+            Some(_) => Memory::Held,
+            None => Memory::Measured,
+        };
+        Watch::new(helper, &spec.limits, memory, spec.measured.as_deref())
+            .excess()
+            .await
     }
 
     async fn spawn(&self, spec: &Spec) -> Result<(Child, OwnedFd), Error> {
@@ -178,6 +227,7 @@ enum Pumped {
     End,
     Stopped,
     Full,
+    Exceeded(Excess),
     Failed(io::Error),
 }
 

@@ -22,6 +22,7 @@ use crate::host::{Host, InvalidSupply};
 use crate::http::{self, App};
 use crate::report::Reporter;
 use crate::sandbox;
+use crate::sandbox::cgroup::{Delegation, Lack};
 
 /// How long the process that had the database before may take to end.
 const ENDING: Duration = Duration::from_secs(5);
@@ -74,6 +75,23 @@ pub enum StartError {
         "{0:?} cannot be the folder for builds: its path holds one of `:`, `,`, `\\`, or is not UTF-8"
     )]
     WorkName(PathBuf),
+    /// The configured control group is no use.
+    #[error("cannot use the control group of `sandbox.cgroup`")]
+    ControlGroup(#[from] Lack),
+    /// The builds' users do not exist here.
+    #[error(
+        "builds cannot run as user {id}: this user namespace has no such {kind}; set \
+         `sandbox.first_id` to one that it has, start avalanche as another user than root, or give \
+         the namespace more than the {kind}s it has ({map})"
+    )]
+    Unmapped {
+        /// The first user that is not there.
+        id: u32,
+        /// What is not there: a user or a group.
+        kind: &'static str,
+        /// What is, as ranges.
+        map: String,
+    },
     /// The database cannot be opened.
     #[error("cannot open the database")]
     Database(#[from] OpenError),
@@ -101,6 +119,7 @@ pub enum StartError {
 pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
     service::install_tls_provider();
     config.check()?;
+    check_ids(&config)?;
     let key = ServiceKey::load_or_create(config.name.clone(), &config.key_file())?;
     let public_key = *key.public();
     let folders = Folders::make(&config)?;
@@ -145,7 +164,9 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         public_url: public_url.clone(),
         slots: config.slots.get(),
         jobs: config.jobs(),
-        processes: config.sandbox.processes,
+        limits: config.limits(),
+        delegation: delegation(&config)?,
+        networking: config.sandbox.networking,
         ca_certificates,
         max_log_bytes: config.max_log_bytes,
         retention: Duration::from_secs(u64::from(config.retention_hours) * 3600),
@@ -312,6 +333,21 @@ fn read(path: &Path) -> Result<Vec<u8>, StartError> {
     })
 }
 
+/// The part of the tree of control groups that attempts get theirs in.
+fn delegation(config: &Config) -> Result<Option<Delegation>, StartError> {
+    if let Some(folder) = &config.sandbox.cgroup {
+        return Ok(Some(Delegation::claim(folder)?));
+    }
+    match Delegation::find() {
+        Ok(delegation) => Ok(Some(delegation)),
+        Err(lack) => {
+            let reason = service::error::Chain(&lack).to_string();
+            tracing::info!(reason, "the memory of builds is measured at intervals only");
+            Ok(None)
+        }
+    }
+}
+
 fn executable(config: &Config) -> Result<PathBuf, StartError> {
     match &config.executable {
         Some(path) => Ok(path.clone()),
@@ -322,9 +358,66 @@ fn executable(config: &Config) -> Result<PathBuf, StartError> {
     }
 }
 
+/// Checks that the users that builds are to run as exist in this user namespace.
+fn check_ids(config: &Config) -> Result<(), StartError> {
+    let Some(first) = first_id(config) else {
+        return Ok(());
+    };
+    for (kind, path) in [
+        ("user", "/proc/self/uid_map"),
+        ("group", "/proc/self/gid_map"),
+    ] {
+        let path = Path::new(path);
+        let map = String::from_utf8_lossy(&read(path)?).into_owned();
+        let wanted = first..first + u32::from(config.slots.get());
+        if let Some(id) = find_unmapped(&map, wanted) {
+            let map = describe(&map);
+            return Err(StartError::Unmapped { id, kind, map });
+        }
+    }
+    Ok(())
+}
+
+/// The ranges of a map of user_namespaces(7): first and last number in here.
+fn ranges(map: &str) -> impl Iterator<Item = (u32, u32)> {
+    map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(str::parse::<u32>);
+        let (first, length) = (numbers.next()?.ok()?, numbers.nth(1)?.ok()?);
+        Some((first, first.checked_add(length.checked_sub(1)?)?))
+    })
+}
+
+fn find_unmapped(map: &str, mut wanted: std::ops::Range<u32>) -> Option<u32> {
+    wanted.find(|id| !ranges(map).any(|(first, last)| (first..=last).contains(id)))
+}
+
+fn describe(map: &str) -> String {
+    let ranges: Vec<String> = ranges(map)
+        .map(|(first, last)| format!("{first}-{last}"))
+        .collect();
+    ranges.join(", ")
+}
+
 /// Builds must not run as root; other users have no way to be anyone else.
 fn first_id(config: &Config) -> Option<u32> {
     rustix::process::getuid()
         .is_root()
         .then_some(config.sandbox.first_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_that_the_namespace_lacks_is_found() {
+        let whole = "         0          0 4294967295\n";
+        assert_eq!(find_unmapped(whole, 64_800..64_816), None);
+        let single = "         0       1000          1\n";
+        assert_eq!(find_unmapped(single, 64_800..64_801), Some(64_800));
+        assert_eq!(describe(single), "0-0");
+        let podman = "0 1000 1\n1 100000 65536\n";
+        assert_eq!(find_unmapped(podman, 65_530..65_540), Some(65_537));
+        assert_eq!(describe(podman), "0-0, 1-65536");
+    }
 }

@@ -183,6 +183,15 @@ impl Engine {
         let done = CancellationToken::new();
         let work = async {
             let event = self.drive(&live, id, &order, token).await;
+            match &event {
+                Event::Succeeded { .. } => {}
+                Event::Failed(_)
+                | Event::Cancelled
+                | Event::Expired
+                | Event::Moved { .. }
+                | Event::Entered(_)
+                | Event::Networked(_) => self.take_back_assets(id).await,
+            }
             self.finish(&live, event).await;
             done.cancel();
         };
@@ -321,19 +330,44 @@ impl Engine {
             .map_err(std::io::Error::other)
             .and_then(|made| made)
             .map_err(|error| Halt::internal("make a workspace", &error))?;
+        let group = parts
+            .delegation
+            .as_ref()
+            .map(|delegation| delegation.group(&id.to_string(), &parts.limits))
+            .transpose()
+            .map_err(|error| Halt::internal("make a control group", &error))?
+            .map(Arc::new);
         let run = Run {
             parts,
             live,
             id,
-            helper: Helper::new(parts.executable.clone(), identity),
+            helper: Helper::new(parts.executable.clone(), identity).within(group),
             workspace: Arc::new(workspace),
             log: live.log.clone(),
         };
         let result = Box::pin(run.all(order, token)).await;
         // Removing what a build left may take a while.
-        let workspace = run.workspace;
-        let _ = tokio::task::spawn_blocking(move || drop(workspace)).await;
+        let left = (run.helper, run.workspace);
+        let _ = tokio::task::spawn_blocking(move || drop(left)).await;
         result
+    }
+
+    /// Removes what an attempt has made that does not succeed: it may have been stopped when its
+    /// assets were there already, or while they were written.
+    async fn take_back_assets(&self, id: AttemptId) {
+        let parts = &self.inner.parts;
+        let folders = [&parts.emitting, &parts.assets].map(|folder| folder.join(id.to_string()));
+        let removed = tokio::task::spawn_blocking(move || {
+            folders
+                .iter()
+                .try_for_each(|folder| super::workspace::remove(folder))
+        });
+        if let Ok(Err(error)) = removed.await {
+            tracing::warn!(
+                attempt.id = %id, %error,
+                "cannot remove the assets of an attempt; the next start tries again"
+            );
+        }
     }
 
     /// Writes a final state, however long it takes to be possible.
@@ -346,7 +380,7 @@ impl Engine {
             Event::Succeeded { assets, .. } => format!("==> succeeded with {} files", assets.len()),
             Event::Cancelled => "==> cancelled".to_owned(),
             Event::Expired => "==> expired: nobody has read this attempt for its lease".to_owned(),
-            Event::Moved { .. } | Event::Entered(_) => String::new(),
+            Event::Moved { .. } | Event::Entered(_) | Event::Networked(_) => String::new(),
         };
         live.log.say(&last_words);
         let id = live.attempt().id;

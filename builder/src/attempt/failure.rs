@@ -6,6 +6,7 @@ use service::error::Chain;
 
 use crate::helper::CallError;
 use crate::sandbox;
+use crate::sandbox::limits::Excess;
 
 /// A step that did not get to its end.
 #[derive(Debug)]
@@ -48,6 +49,15 @@ impl Halt {
                 Self::internal("run a helper", error)
             }
         }
+    }
+
+    pub(super) fn excess(excess: &Excess) -> Self {
+        Self::new(
+            Reason::LimitReached {
+                limit: excess.resource.key().to_owned(),
+            },
+            excess.to_string(),
+        )
     }
 
     pub(super) fn sandbox(error: &sandbox::Error) -> Self {

@@ -1,6 +1,6 @@
 //! Where an attempt may go from where it is.
 
-use api::attempt::{Asset, Attempt, Failure, Phase, State};
+use api::attempt::{Asset, Attempt, Failure, Network, Phase, State};
 use api::id::Sha256;
 use jiff::Timestamp;
 
@@ -14,6 +14,8 @@ pub enum Event {
     },
     /// It has begun a phase.
     Entered(Phase),
+    /// Its scripts are given more to reach than themselves.
+    Networked(Network),
     /// Its assets are there.
     Succeeded {
         /// What came out.
@@ -52,12 +54,22 @@ pub fn apply(
         event: event_name(&event),
     };
     let finished_at = now;
+    let network = match &event {
+        Event::Networked(network) => *network,
+        Event::Moved { .. }
+        | Event::Entered(_)
+        | Event::Succeeded { .. }
+        | Event::Failed(_)
+        | Event::Cancelled
+        | Event::Expired => attempt.network,
+    };
     let state = match (&attempt.state, event) {
         (State::Accepted { .. }, Event::Moved { ahead }) => State::Accepted { ahead },
         (State::Accepted { .. }, Event::Entered(phase)) => State::Running { phase, since: now },
         (State::Running { phase: before, .. }, Event::Entered(phase)) if *before < phase => {
             State::Running { phase, since: now }
         }
+        (State::Running { .. }, Event::Networked(_)) => attempt.state.clone(),
         (State::Running { .. }, Event::Succeeded { assets, host }) => State::Succeeded {
             assets,
             host,
@@ -74,7 +86,7 @@ pub fn apply(
             State::Expired { finished_at }
         }
         (State::Running { .. }, Event::Moved { .. } | Event::Entered(_))
-        | (State::Accepted { .. }, Event::Succeeded { .. })
+        | (State::Accepted { .. }, Event::Succeeded { .. } | Event::Networked(_))
         | (
             State::Succeeded { .. }
             | State::Failed { .. }
@@ -85,6 +97,7 @@ pub fn apply(
     };
     Ok(Attempt {
         state,
+        network,
         seq: attempt.seq + 1,
         ..attempt.clone()
     })
@@ -105,6 +118,7 @@ fn event_name(event: &Event) -> &'static str {
     match event {
         Event::Moved { .. } => "moved in the queue",
         Event::Entered(_) => "put into that phase",
+        Event::Networked(_) => "given a network",
         Event::Succeeded { .. } => "succeeded",
         Event::Failed(_) => "failed",
         Event::Cancelled => "cancelled",
@@ -132,6 +146,7 @@ mod tests {
             Event::Entered(Phase::Clone),
             Event::Entered(Phase::Build),
             Event::Entered(Phase::Package),
+            Event::Networked(Network::Host),
             Event::Succeeded {
                 assets: Vec::new(),
                 host: Sha256::of(b""),
@@ -150,6 +165,7 @@ mod tests {
             id: AttemptId::new(BuildId::from_bytes([0; 16]), 1),
             seq: 1,
             accepted_at: now,
+            network: Network::Loopback,
             state: State::Accepted { ahead: 0 },
         };
         let building = apply(&accepted, Event::Entered(Phase::Build), now).unwrap();

@@ -35,11 +35,11 @@ async fn probe(parts: &Parts) -> Result<Outcome, Error> {
     let id = AttemptId::new(BuildId::from_bytes([0; 16]), 0);
     let identity = parts.identity(0);
     let (work, host) = (parts.work.clone(), parts.host_paths.clone());
-    let processes = parts.processes;
+    let limits = parts.limits.clone();
     let made = tokio::task::spawn_blocking(move || {
         let workspace = Arc::new(Workspace::create(&work, id, identity)?);
         workspace.write(&format!("scripts/{NAME}"), b"true\n")?;
-        let spec = scripts::spec(&workspace, &host, Network::Loopback, NAME, processes)?;
+        let spec = scripts::spec(&workspace, &host, Network::Loopback, NAME, &limits)?;
         let log = Log::create(&workspace.path(&format!("{NAME}.log")), 1 << 16)?;
         io::Result::Ok((workspace, spec, log))
     });

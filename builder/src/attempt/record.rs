@@ -1,6 +1,6 @@
 //! What the database keeps of an attempt.
 
-use api::attempt::{Attempt, Order, State};
+use api::attempt::{Attempt, Network, Order, State};
 use api::id::{AttemptId, BuildId, Sha256};
 use jiff::Timestamp;
 use moss_db::{Error, Key, KeyError, Migration, Opener, Reader, RoTxn, RwTxn, Schema, Table};
@@ -63,6 +63,7 @@ impl Record {
         };
         let digest = digest(&order);
         let attempt = Attempt {
+            network: Network::Loopback,
             id,
             seq: 1,
             accepted_at: now,

@@ -22,6 +22,7 @@ use super::prepare;
 use super::scripts;
 use super::tools::SandboxedTools;
 use super::workspace::Workspace;
+use crate::config::Networking;
 use crate::helper::Helper;
 use crate::host::Snapshot;
 use crate::log::Log;
@@ -57,12 +58,15 @@ impl Run<'_> {
     ) -> Result<Done, Halt> {
         self.enter(Phase::Clone).await?;
         let recipe = prepare::recipe(self, order, token).await?;
+        let network = self.network(&recipe)?;
         self.enter(Phase::Fetch).await?;
         let host = self.look_at_host(order).await?;
         let sources = prepare::fetch(self, order, &recipe).await?;
         self.enter(Phase::Prepare).await?;
         let provided = prepare::unpack(self, sources).await?;
-        self.run_scripts(order, &recipe).await?;
+        self.tell_limits();
+        self.tell_network(network).await?;
+        self.run_scripts(order, &recipe, network).await?;
         self.enter(Phase::Package).await?;
         let assets = self.package(order, recipe, provided).await?;
         Ok(Done {
@@ -109,7 +113,46 @@ impl Run<'_> {
         Err(Halt::new(Reason::HostLacks { missing }, message))
     }
 
-    async fn run_scripts(&self, order: &Order, recipe: &Recipe) -> Result<(), Halt> {
+    /// What the recipe's scripts can reach, if this builder gives what it asks for.
+    fn network(&self, recipe: &Recipe) -> Result<Network, Halt> {
+        match (recipe.options.networking, self.parts.networking) {
+            (false, _) => Ok(Network::Loopback),
+            (true, Networking::Host) => Ok(Network::Host),
+            (true, Networking::Refuse) => Err(Halt::new(
+                Reason::HostLacks {
+                    missing: vec!["networking".to_owned()],
+                },
+                "the recipe asks for networking, and this builder gives none \
+                 (`sandbox.networking` of its configuration)",
+            )),
+        }
+    }
+
+    /// Writes down that the scripts have a network, before they have it.
+    async fn tell_network(&self, network: Network) -> Result<(), Halt> {
+        let network = match network {
+            Network::Loopback => return Ok(()),
+            Network::Host => api::attempt::Network::Host,
+        };
+        self.log
+            .say("network: the recipe's scripts get the host's, whole");
+        self.parts
+            .advance(self.live, Event::Networked(network))
+            .await
+            .map_err(|error| Halt::internal("note the network of an attempt", &error))
+    }
+
+    fn tell_limits(&self) {
+        self.log
+            .say(&self.parts.limits.line(self.parts.memory_holder()));
+    }
+
+    async fn run_scripts(
+        &self,
+        order: &Order,
+        recipe: &Recipe,
+        network: Network,
+    ) -> Result<(), Halt> {
         let workspace = &self.workspace;
         let (tools, remark) =
             scripts::toolchain(recipe, |name| scripts::has_program(workspace, name));
@@ -126,11 +169,6 @@ impl Run<'_> {
                 expanded.push((phase, text));
             }
         }
-        let network = if recipe.options.networking {
-            Network::Host
-        } else {
-            Network::Loopback
-        };
         for (phase, text) in expanded {
             self.enter(wire(phase)).await?;
             self.script(order, phase, &text, network).await?;
@@ -150,9 +188,7 @@ impl Run<'_> {
         let made = self
             .workspace
             .write(&format!("scripts/{name}"), text.as_bytes())
-            .and_then(|_| {
-                scripts::spec(&self.workspace, host, network, name, self.parts.processes)
-            });
+            .and_then(|_| scripts::spec(&self.workspace, host, network, name, &self.parts.limits));
         let mut spec = made.map_err(|error| Halt::internal("lay out a sandbox", &error))?;
         spec.entries
             .push(scripts::recipe_entry(&self.workspace, order));
@@ -174,6 +210,7 @@ impl Run<'_> {
                     self.log.limit()
                 ),
             )),
+            Outcome::Exceeded(excess) => Err(Halt::excess(&excess)),
         }
     }
 
@@ -187,6 +224,7 @@ impl Run<'_> {
         let last = self.parts.assets.join(self.id.to_string());
         let (workspace, log) = (Arc::clone(&self.workspace), self.log.clone());
         let (helper, host) = (self.helper.clone(), self.parts.host_paths.clone());
+        let limits = self.parts.limits.clone();
         let (stop, runtime) = (self.stop().clone(), Handle::current());
         let (build_release, architecture) = (order.build_release, order.architecture.clone());
         let emitted = self
@@ -200,6 +238,7 @@ impl Run<'_> {
                     host: &host,
                     runtime,
                     stop,
+                    limits: &limits,
                     calls: AtomicU32::new(0),
                 };
                 let input = package::Input {

@@ -12,6 +12,7 @@ use moss_format::script::{BuildPath, Context, DEFAULT_PATH, Folders, Toolchain};
 use super::failure::Halt;
 use super::workspace::Workspace;
 use crate::sandbox::CONTROL;
+use crate::sandbox::limits::Limits;
 use crate::sandbox::root::{self, HostPaths};
 use crate::sandbox::spec::{Entry, Network, Spec};
 
@@ -101,7 +102,7 @@ pub(super) fn spec(
     host: &HostPaths,
     network: Network,
     name: &str,
-    processes: u64,
+    limits: &Limits,
 ) -> io::Result<Spec> {
     let mut entries = root::entries(host, &workspace.stones().join("usr"), network)?;
     let read = |name: &str, inside: &str| Entry::ReadOnly {
@@ -138,7 +139,8 @@ pub(super) fn spec(
             ("HOME".to_owned(), HOME.to_owned()),
             ("TMPDIR".to_owned(), "/tmp".to_owned()),
         ]),
-        processes,
+        limits: limits.clone(),
+        measured: Some(workspace.folder().to_owned()),
     })
 }
 

@@ -13,12 +13,15 @@ use super::scripts::{self, SCRATCH};
 use super::workspace::Workspace;
 use crate::log::Log;
 use crate::package::{Program, ToolError, Tools};
+use crate::sandbox::limits::Limits;
 use crate::sandbox::root::HostPaths;
 use crate::sandbox::spec::{Entry, Network};
 use crate::sandbox::{Outcome, Sandbox};
 
 /// How long one program may run.
 const LIMIT: Duration = Duration::from_secs(600);
+/// How many processes and threads one program may have.
+const PROCESSES: u64 = 64;
 /// How much of a program's output is kept, in bytes.
 const OUTPUT: u64 = 16 << 10;
 
@@ -29,6 +32,7 @@ pub(super) struct SandboxedTools<'a> {
     pub(super) host: &'a HostPaths,
     pub(super) runtime: Handle,
     pub(super) stop: CancellationToken,
+    pub(super) limits: &'a Limits,
     pub(super) calls: AtomicU32,
 }
 
@@ -55,6 +59,7 @@ impl Tools for SandboxedTools<'_> {
             Outcome::Ended(0) => Ok(()),
             Outcome::Ended(status) => failed(format!("exit status: {status}")),
             Outcome::LogFull => failed("it wrote too much".to_owned()),
+            Outcome::Exceeded(excess) => failed(excess.to_string()),
             Outcome::Stopped => Err(ToolError::TimedOut {
                 program: program.name().to_owned(),
                 limit: LIMIT,
@@ -68,7 +73,11 @@ impl SandboxedTools<'_> {
     fn run_script(&self, name: &str, script: &str, folder: &Path) -> io::Result<Outcome> {
         self.workspace
             .write(&format!("scripts/{name}"), script.as_bytes())?;
-        let mut spec = scripts::spec(self.workspace, self.host, Network::Loopback, name, 64)?;
+        let limits = Limits {
+            processes: PROCESSES,
+            ..self.limits.clone()
+        };
+        let mut spec = scripts::spec(self.workspace, self.host, Network::Loopback, name, &limits)?;
         spec.entries.push(Entry::Writable {
             host: folder.to_owned(),
             inside: SCRATCH.to_owned(),

@@ -2,16 +2,19 @@
 //! the script in it as an ordinary user without any capability.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use hakoniwa::{Container, MountOptions, Namespace, Rlimit, Stdio};
 use rustix::fs::StatVfsMountFlags;
+use rustix::process::Resource;
 
+use super::limits::Limits;
 use super::spec::{Entry, Network, Report, Spec};
-use super::{BUILD_ID, CONTROL, loopback};
+use super::{BUILD_ID, CONTROL, loopback, syscalls};
 
 /// Runs the script as the child of process 1, so that signals work for it as they do anywhere;
 /// the mark tells a script that ended from a sandbox that was never made.
@@ -44,9 +47,8 @@ fn stage() -> Result<Report, String> {
 
     let container = container(&spec)?;
     let started = control_folder(&spec)?.join("started");
-    let mut command = container.command("/bin/bash");
+    let mut command = first_program(&container, spec.script.clone());
     command
-        .args(["--noprofile", "--norc", "-c", INIT, CONTROL, &spec.script])
         .envs(&spec.environment)
         .current_dir(&spec.folder)
         .stdin(Stdio::from(
@@ -88,6 +90,43 @@ fn control_folder(spec: &Spec) -> Result<&Path, String> {
         .ok_or_else(|| format!("the spec has no writable {CONTROL}"))
 }
 
+/// Process 1: between the last mount and the first program, it gives up what no script may call.
+fn first_program(container: &Container, script: String) -> hakoniwa::Command {
+    let enter = move || {
+        let mut bash = std::process::Command::new("/bin/bash");
+        bash.args(["--noprofile", "--norc", "-c", INIT, CONTROL, &script]);
+        let ready = shrink_devices()
+            .map_err(|error| format!("cannot limit /dev: {error}"))
+            .and_then(|()| {
+                syscalls::deny().map_err(|error| format!("cannot deny system calls: {error}"))
+            });
+        let failed = match ready {
+            Ok(()) => format!("cannot run /bin/bash: {}", bash.exec()),
+            Err(failed) => failed,
+        };
+        // The log shows it; the lack of a mark says that no script has run.
+        let _ = writeln!(io::stdout(), "{failed}");
+        1
+    };
+    #[expect(
+        unsafe_code,
+        reason = "only a closure runs between the mounts and the first program"
+    )]
+    // SAFETY: the closure runs in a forked child, where locks that other threads held would stay
+    // locked. This stage has a single thread.
+    unsafe {
+        container.command_from_closure(enter)
+    }
+}
+
+/// The library makes /dev of files in memory, without a limit; a script may write there, as to its
+/// own.
+fn shrink_devices() -> io::Result<()> {
+    let options = c"mode=755,size=64k,nr_inodes=64";
+    rustix::mount::mount_remount("/dev", rustix::mount::MountFlags::NOSUID, options)?;
+    Ok(())
+}
+
 fn container(spec: &Spec) -> Result<Container, String> {
     let mut container = Container::empty();
     for namespace in [
@@ -106,9 +145,15 @@ fn container(spec: &Spec) -> Result<Container, String> {
         .hostname("build")
         .procfsmount("/proc")
         .devfsmount("/dev")
-        .tmpfsmount("/dev/shm")
-        .setrlimit(Rlimit::Nproc, spec.processes, spec.processes)
-        .setrlimit(Rlimit::Core, 0, 0);
+        // Files in there are memory.
+        .mount(
+            "tmpfs",
+            "/dev/shm",
+            "tmpfs",
+            MountOptions::NOSUID | MountOptions::NODEV,
+            Some(format!("mode=1777,size={}", spec.limits.memory_bytes / 4)),
+        );
+    limit(&mut container, &spec.limits);
     let mut folders = BTreeSet::new();
     for entry in &spec.entries {
         add(&mut container, entry, &mut folders)?;
@@ -117,6 +162,25 @@ fn container(spec: &Spec) -> Result<Container, String> {
         container.dir(&folder, 0o755);
     }
     Ok(container)
+}
+
+/// Sets the limits that the kernel holds for each process or for the user in here.
+fn limit(container: &mut Container, limits: &Limits) {
+    container.setrlimit(Rlimit::Core, 0, 0);
+    let wanted = [
+        (Rlimit::Nproc, Resource::Nproc, Some(limits.processes)),
+        (Rlimit::Fsize, Resource::Fsize, Some(limits.file_bytes)),
+        (Rlimit::Nofile, Resource::Nofile, Some(limits.open_files)),
+        (Rlimit::As, Resource::As, limits.address_space_bytes),
+    ];
+    for (set, look, most) in wanted {
+        let Some(most) = most else { continue };
+        // Nobody can raise what the host has set lower.
+        let most = rustix::process::getrlimit(look)
+            .maximum
+            .map_or(most, |maximum| most.min(maximum));
+        container.setrlimit(set, most, most);
+    }
 }
 
 fn add(

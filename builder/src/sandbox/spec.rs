@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
+
 /// One sandbox: a root made of mounts, and the script that runs in it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,8 +23,10 @@ pub struct Spec {
     pub folder: String,
     /// The whole environment of the script.
     pub environment: BTreeMap<String, String>,
-    /// How many processes and threads may live at once.
-    pub processes: u64,
+    /// The most that it may use.
+    pub limits: Limits,
+    /// The folder of the host whose size is limited, if one is.
+    pub measured: Option<PathBuf>,
 }
 
 /// What a script can reach over the network.

@@ -7,7 +7,9 @@ use crate::bench::{Bench, fetch};
 
 /// Builds a recipe of the corpus, unpacks its main package, and runs a program of it.
 async fn build(name: &str, program: &str, argument: &str, expected: &str) {
-    let Some(corpus) = testbed::corpus::find() else { return };
+    let Some(corpus) = testbed::corpus::find() else {
+        return;
+    };
     let bench = Bench::new().await;
     for entry in std::fs::read_dir(corpus.join("distfiles")).unwrap() {
         bench.put(&std::fs::read(entry.unwrap().path()).unwrap());

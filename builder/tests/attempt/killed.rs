@@ -151,3 +151,44 @@ async fn a_builder_in_a_closed_folder_builds_all_the_same() {
     let _ = std::fs::remove_dir(format!("/var/tmp/avalanche-{}", &digest[..16]));
     bench.end().await;
 }
+
+#[tokio::test]
+async fn assets_of_a_build_that_is_cancelled_at_its_very_end_are_taken_back() {
+    let bench = Bench::new().await;
+    // Text that compresses slowly and needs no tools, so that packaging takes a moment and is not
+    // stopped within.
+    let text = recipe(
+        "install: |\n    install -d %(installroot)/usr/share/tool\n    \
+         seq 6000000 > %(installroot)/usr/share/tool/numbers\n",
+    );
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let id = crate::new_id();
+    bench.order(id, &order).await.unwrap();
+    bench
+        .until(id, |state| {
+            matches!(
+                state,
+                State::Running {
+                    phase: Phase::Package,
+                    ..
+                }
+            )
+        })
+        .await;
+    let cancelled: api::attempt::Attempt = bench
+        .client
+        .delete(Scope::Attempts, &path(id))
+        .await
+        .unwrap();
+    assert!(
+        matches!(cancelled.state, State::Cancelled { .. }),
+        "{cancelled:?}"
+    );
+    for folder in ["assets", "emitting"] {
+        let left = std::fs::read_dir(bench.data().join(folder))
+            .unwrap()
+            .count();
+        assert_eq!(left, 0, "{folder}");
+    }
+    bench.end().await;
+}

@@ -5,6 +5,7 @@
 mod bench;
 mod corpus;
 mod killed;
+mod limits;
 mod sources;
 
 use std::time::Duration;
@@ -131,6 +132,7 @@ async fn an_order_becomes_assets_that_anyone_can_fetch() {
         (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]"),
         (r"\d+ bytes", "[n] bytes"),
         (r"-j \S+", "-j [jobs]"),
+        (r"(\w+) \d+ \((?:measured|resource limit|control group)\)", "$1 [n] ([holder])"),
     ]}, { insta::assert_snapshot!(log); });
     let reports = bench.reports();
     assert!(

@@ -1,6 +1,6 @@
 //! Where a build's sources come from: TLS with an authority of one's own, git, the network.
 
-use api::attempt::{Reason, State};
+use api::attempt::{Network, Phase, Reason, State};
 use api::id::Sha256;
 
 use crate::bench::Bench;
@@ -112,9 +112,12 @@ async fn a_source_that_no_server_has_is_missing_for_good() {
 
 #[tokio::test]
 async fn only_networking_reaches_the_network() {
-    let bench = Bench::new().await;
+    let bench = Bench::with("sandbox.networking = \"host\"").await;
     let port = bench.base.port().unwrap();
-    for (networking, reaches) in [("yes", true), ("no", false)] {
+    for (networking, reaches, network) in [
+        ("yes", true, Network::Host),
+        ("no", false, Network::Loopback),
+    ] {
         let text = recipe(&format!(
             "networking: {networking}\ninstall: |\n    if (exec 3<>/dev/tcp/127.0.0.1/{port}); \
              then echo reached; fi\n    install -Dm644 /dev/null -t %(installroot)/usr/share/x\n"
@@ -124,7 +127,27 @@ async fn only_networking_reaches_the_network() {
         let log = bench.log(id).await;
         assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
         assert_eq!(log.contains("\nreached\n"), reaches, "{log}");
+        assert_eq!(bench.read(id, 0).await.network, network);
     }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn networking_is_refused_unless_the_builder_is_told_otherwise() {
+    let bench = Bench::new().await;
+    let text = recipe("networking: yes\ninstall: |\n    true\n");
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let (id, state) = bench.build(&order).await;
+    let failure = failure(state);
+    assert_eq!(failure.phase, Phase::Clone);
+    let missing = vec!["networking".to_owned()];
+    assert_eq!(failure.reason, Reason::HostLacks { missing });
+    assert!(
+        failure.message.contains("sandbox.networking"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(bench.read(id, 0).await.network, Network::Loopback);
     bench.end().await;
 }
 

@@ -114,9 +114,23 @@ pub struct Attempt {
     pub seq: u64,
     /// When avalanche took the order.
     pub accepted_at: Timestamp,
+    /// What its scripts can reach. Only what was built with `loopback` may ever be promoted.
+    #[serde(default)]
+    pub network: Network,
     /// Where it stands.
     #[serde(flatten)]
     pub state: State,
+}
+
+/// What the scripts of an attempt can reach over the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Themselves.
+    #[default]
+    Loopback,
+    /// All that the builder's host reaches, and what listens on its loopback interface.
+    Host,
 }
 
 /// The states of an attempt.

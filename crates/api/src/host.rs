@@ -2,6 +2,8 @@
 //!
 //! `GET /api/v1/status` → [`Status`]; `POST /api/v1/host/lookup` [`Lookup`] → [`LookupAnswer`].
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Architecture, AttemptId, ServiceName, Sha256};
@@ -23,6 +25,44 @@ pub struct Status {
     pub attempts: Vec<AttemptId>,
     /// The digest over everything that the host supplies to a build.
     pub host: Sha256,
+    /// What recipes that ask for the network get.
+    #[serde(default)]
+    pub networking: Networking,
+    /// What one build may use, by the key in avalanche's configuration.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limit>,
+}
+
+/// What recipes that ask for the network get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Networking {
+    /// Nothing: their builds fail.
+    #[default]
+    Refuse,
+    /// The host's network.
+    Host,
+}
+
+/// The most that a build may use of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// How much.
+    pub most: u64,
+    /// What keeps a build within it.
+    pub held_by: Holder,
+}
+
+/// What keeps a build within a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// The kernel, exactly and for all of the build together: a control group.
+    ControlGroup,
+    /// The kernel, for each process or for the build's user.
+    ResourceLimit,
+    /// avalanche, which looks at intervals and kills.
+    Measured,
 }
 
 /// Asks which of some dependencies the host supplies.

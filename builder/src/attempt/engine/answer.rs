@@ -1,10 +1,12 @@
 //! What the engine answers about attempts, and what can be done to them from outside.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::attempt::Attempt;
+use api::host::{Holder, Limit, Networking};
 use api::id::AttemptId;
 use tokio::time::Instant;
 
@@ -12,6 +14,8 @@ use super::super::live::{Cause, Live};
 use super::super::prepare::log_name;
 use super::super::workspace;
 use super::Engine;
+use crate::config;
+use crate::sandbox::limits;
 
 /// How long a reader waits for news.
 const LONG_POLL: Duration = Duration::from_secs(25);
@@ -68,6 +72,29 @@ impl Engine {
             .query(move |txn| tables.find(txn, &id))
             .await?;
         Ok(record.map(|record| record.attempt))
+    }
+
+    /// What recipes that ask for the network get here.
+    pub fn networking(&self) -> Networking {
+        match self.inner.parts.networking {
+            config::Networking::Refuse => Networking::Refuse,
+            config::Networking::Host => Networking::Host,
+        }
+    }
+
+    /// What one build may use here.
+    pub fn limits(&self) -> BTreeMap<String, Limit> {
+        let parts = &self.inner.parts;
+        let limit = |(key, most, holder)| {
+            let held_by = match holder {
+                limits::Holder::ControlGroup => Holder::ControlGroup,
+                limits::Holder::ResourceLimit => Holder::ResourceLimit,
+                limits::Holder::Measured => Holder::Measured,
+            };
+            (String::from(key), Limit { most, held_by })
+        };
+        let list = parts.limits.list(parts.memory_holder());
+        list.into_iter().map(limit).collect()
     }
 
     /// Stops an attempt and returns where it stands then: final, if it could be stopped in time.

@@ -14,9 +14,12 @@ use super::super::fetch::Cache;
 use super::super::lifecycle::{self, Event};
 use super::super::live::Live;
 use super::super::record::Tables;
+use crate::config::Networking;
 use crate::helper::Identity;
 use crate::host::Host;
 use crate::report::Reporter;
+use crate::sandbox::cgroup::Delegation;
+use crate::sandbox::limits::{Holder, Limits};
 use crate::sandbox::root::HostPaths;
 
 /// What the engine works with.
@@ -54,8 +57,12 @@ pub struct Parts {
     pub slots: u16,
     /// How many processes one build runs side by side.
     pub jobs: NonZeroU32,
-    /// How many processes a build may have at once.
-    pub processes: u64,
+    /// The most that a build may use.
+    pub limits: Limits,
+    /// Where attempts get control groups, if avalanche has been given a place for them.
+    pub delegation: Option<Delegation>,
+    /// What becomes of recipes that ask for the network.
+    pub networking: Networking,
     /// Certificate authorities for cloning, in PEM.
     pub ca_certificates: Option<Vec<u8>>,
     /// The most bytes of log that an order may ask for.
@@ -97,6 +104,14 @@ impl Parts {
             .await?;
         live.show(next);
         Ok(())
+    }
+
+    /// What holds a build's memory within its limit.
+    pub(in crate::attempt) fn memory_holder(&self) -> Holder {
+        match self.delegation {
+            Some(_) => Holder::ControlGroup,
+            None => Holder::Measured,
+        }
     }
 
     /// As whom builds run in a slot.

@@ -2,7 +2,7 @@
 
 use api::attempt::{self, Asset, AssetKind, Attempt, ClosureStone, Credentials, Failure, Reason};
 use api::claims::{Claims, Scope, request_digest};
-use api::host::{Lookup, LookupAnswer, Status};
+use api::host::{Holder, Limit, Lookup, LookupAnswer, Networking, Status};
 use api::id::{AttemptId, BuildId, ImportId, Sha256};
 use api::import::{self, BuildStones, Import, Refusal, RefusalReason, Stone};
 use api::problem::{Code, Problem};
@@ -135,6 +135,7 @@ fn attempt_order() -> attempt::Order {
 
 fn attempts() -> Vec<Message> {
     let attempt = |seq, state| Attempt {
+        network: attempt::Network::Loopback,
         id: AttemptId::new(build(), 1),
         seq,
         accepted_at: at("2026-11-22T21:58:01.5Z"),
@@ -205,6 +206,16 @@ fn status() -> Status {
         slots: 1,
         attempts: vec![AttemptId::new(build(), 1)],
         host: Sha256::of(b"host"),
+        networking: Networking::Refuse,
+        limits: [
+            ("disk_bytes", 68_719_476_736, Holder::Measured),
+            ("file_bytes", 17_179_869_184, Holder::ResourceLimit),
+            ("memory_bytes", 15_461_882_265, Holder::ControlGroup),
+            ("open_files", 16_384, Holder::ResourceLimit),
+            ("processes", 16_384, Holder::ControlGroup),
+        ]
+        .map(|(key, most, held_by)| (key.to_owned(), Limit { most, held_by }))
+        .into(),
     }
 }
 

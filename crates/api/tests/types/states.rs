@@ -151,6 +151,7 @@ proptest! {
     fn attempts_read_back(state in attempt_state(), seq in any::<u64>(), accepted_at in time()) {
         check(&state);
         check(&attempt::Attempt {
+            network: attempt::Network::Host,
             id: "01936b0e-7d2c-7a31-9c5e-2f1b8a4d6c70.1".parse().unwrap(),
             seq,
             accepted_at,

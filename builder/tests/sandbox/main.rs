@@ -3,118 +3,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod bench;
+mod limits;
+mod syscalls;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use avalanche::helper::{Helper, Identity};
 use avalanche::log::Log;
-use avalanche::sandbox::root::{self, HostPaths};
-use avalanche::sandbox::spec::{Entry, Network, Spec};
-use avalanche::sandbox::{CONTROL, Error, Outcome, Sandbox};
+use avalanche::sandbox::spec::{Entry, Network};
+use avalanche::sandbox::{Error, Outcome};
+use bench::Bench;
 use tokio_util::sync::CancellationToken;
-
-/// The uid that tests step down to when they run as root.
-const TEST_ID: u32 = 64_900;
-
-struct Bench {
-    folder: tempfile::TempDir,
-    helper: Helper,
-    sandbox: Sandbox,
-    log: Log,
-}
-
-impl Bench {
-    fn new() -> Self {
-        testbed::machine::require();
-        let folder = tempfile::tempdir().unwrap();
-        let identity = if rustix::process::getuid().is_root() {
-            Identity::Dropped { id: TEST_ID }
-        } else {
-            Identity::Own
-        };
-        for name in ["root", "stones", "work", "control"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let log = Log::create(&folder.path().join("log"), 1 << 20).unwrap();
-        let helper = Helper::new(PathBuf::from(env!("CARGO_BIN_EXE_avalanche")), identity);
-        let sandbox = Sandbox::new(helper.clone());
-        Self {
-            folder,
-            helper,
-            sandbox,
-            log,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn spec(&self, script: &str, network: Network) -> Spec {
-        std::fs::write(self.path("work/script"), script).unwrap();
-        if let Identity::Dropped { id } = self.helper.identity() {
-            use std::os::unix::fs::{PermissionsExt as _, chown};
-            std::fs::set_permissions(self.folder.path(), std::fs::Permissions::from_mode(0o755))
-                .unwrap();
-            for name in ["root", "work", "control"] {
-                chown(self.path(name), Some(id), Some(id)).unwrap();
-            }
-        }
-        let paths = HostPaths {
-            always: [
-                "/usr",
-                "/bin",
-                "/sbin",
-                "/lib",
-                "/lib64",
-                "/etc/alternatives",
-            ]
-            .map(PathBuf::from)
-            .to_vec(),
-            networking: Vec::new(),
-        };
-        let mut entries = root::entries(&paths, &self.path("stones"), network).unwrap();
-        entries.push(Entry::Writable {
-            host: self.path("work"),
-            inside: "/work".to_owned(),
-        });
-        entries.push(Entry::Writable {
-            host: self.path("control"),
-            inside: CONTROL.to_owned(),
-        });
-        Spec {
-            root: self.path("root"),
-            entries,
-            network,
-            script: "/work/script".to_owned(),
-            folder: "/work".to_owned(),
-            environment: BTreeMap::from([
-                ("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin".to_owned()),
-                ("GREETING".to_owned(), "hello".to_owned()),
-            ]),
-            processes: 512,
-        }
-    }
-
-    async fn run(&self, script: &str) -> Outcome {
-        self.run_spec(&self.spec(script, Network::Loopback))
-            .await
-            .unwrap()
-    }
-
-    async fn run_spec(&self, spec: &Spec) -> Result<Outcome, Error> {
-        let stop = CancellationToken::new();
-        let limit = Duration::from_secs(60);
-        tokio::time::timeout(limit, self.sandbox.run(spec, &self.log, &stop))
-            .await
-            .expect("the script ends within a minute")
-    }
-
-    fn text(&self) -> String {
-        std::fs::read_to_string(self.path("log")).unwrap()
-    }
-}
 
 /// The processes of this machine whose command line holds `mark`.
 fn processes_with(mark: &str) -> Vec<String> {
@@ -330,25 +230,6 @@ async fn a_full_log_ends_the_script() {
         Outcome::LogFull
     );
     assert!(bench.text().len() < 1200);
-}
-
-#[tokio::test]
-async fn a_fork_bomb_hits_the_process_limit() {
-    let bench = Bench::new();
-    let script = "perl -e 'for my $n (0..100) {
-            my $child = fork;
-            unless (defined $child) { print qq(refused after $n\\n); exit }
-            unless ($child) { sleep 50; exit }
-        } print qq(never refused\\n)'";
-    let mut spec = bench.spec(script, Network::Loopback);
-    spec.processes = 20;
-    bench.run_spec(&spec).await.unwrap();
-    let text = bench.text();
-    let started = text
-        .trim()
-        .strip_prefix("refused after ")
-        .map(str::parse::<u32>);
-    assert!(matches!(started, Some(Ok(..20))), "{text}");
 }
 
 #[tokio::test]

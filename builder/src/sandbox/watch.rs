@@ -1,0 +1,287 @@
+//! Measures a running sandbox and tells when it uses more than it may.
+//!
+//! The kernel holds some limits by itself (see [`super::cgroup`] and the resource limits that the
+//! second stage sets). What it does not hold for an unprivileged user is measured here at
+//! intervals: the disk always; memory where no control group has it. A build may so exceed a limit
+//! for an interval. That is why it is also the first that the kernel kills when memory runs out.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::limits::{Excess, Limits, Resource};
+
+/// How long between two looks at the processes and at the free space.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// A folder is measured anew when so long has passed, …
+const DISK_INTERVAL: Duration = Duration::from_secs(2);
+/// … and so many times what the last measurement took, so that large trees cost little.
+const DISK_SHARE: u32 = 20;
+
+/// What is measured.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// The helper, whose descendants the sandbox is.
+    helper: u32,
+    limits: Limits,
+    /// Whether memory is to be measured.
+    memory: Memory,
+    disk: Option<Disk>,
+}
+
+/// Who holds the limit of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// This measures it.
+    Measured,
+    /// A control group does.
+    Held,
+}
+
+#[derive(Debug)]
+struct Disk {
+    folder: PathBuf,
+    last: Option<Measured>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    at: Instant,
+    took: Duration,
+    used: u64,
+    free: u64,
+}
+
+impl Watch {
+    pub(super) fn new(helper: u32, limits: &Limits, memory: Memory, folder: Option<&Path>) -> Self {
+        Self {
+            helper,
+            limits: limits.clone(),
+            memory,
+            disk: folder.map(|folder| Disk {
+                folder: folder.to_owned(),
+                last: None,
+            }),
+        }
+    }
+
+    /// Ends when a limit is exceeded, and else never.
+    pub(super) async fn excess(mut self) -> Excess {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let looked = tokio::task::spawn_blocking(move || {
+                let excess = self.look();
+                (self, excess)
+            });
+            match looked.await {
+                Ok((_, Some(excess))) => return excess,
+                Ok((watch, None)) => self = watch,
+                // Only while the runtime ends, and the sandbox with it.
+                Err(_) => return std::future::pending().await,
+            }
+        }
+    }
+
+    fn look(&mut self) -> Option<Excess> {
+        self.look_at_processes()
+            .or_else(|| self.disk.as_mut()?.look(self.limits.disk_bytes))
+    }
+
+    fn look_at_processes(&self) -> Option<Excess> {
+        let processes = descendants(self.helper);
+        let excess = |resource, used, most| {
+            Some(Excess {
+                resource,
+                used: Some(used),
+                most,
+            })
+        };
+        let threads = processes.iter().map(|process| process.threads).sum();
+        if threads >= self.limits.processes {
+            return excess(Resource::Processes, threads, self.limits.processes);
+        }
+        let most = self.limits.memory_bytes;
+        let resident = |process: &Process| process.resident_pages * page_size();
+        if self.memory == Memory::Held || processes.iter().map(resident).sum::<u64>() <= most {
+            return None;
+        }
+        // Pages that processes share were counted for each of them; this counts them once.
+        let used = processes
+            .iter()
+            .map(|process| proportional(process.id).unwrap_or_else(|| resident(process)))
+            .sum();
+        (used > most)
+            .then(|| excess(Resource::Memory, used, most))
+            .flatten()
+    }
+}
+
+impl Disk {
+    fn look(&mut self, most: u64) -> Option<Excess> {
+        let free = free(&self.folder)?;
+        if let Some(last) = self.last {
+            let due = last.at.elapsed() >= DISK_INTERVAL.max(last.took * DISK_SHARE);
+            // What has gone from the file system since may all be this build's.
+            let suspicious = last.used + last.free.saturating_sub(free) > most;
+            if !due && !suspicious {
+                return None;
+            }
+        }
+        let at = Instant::now();
+        let used = size(&self.folder);
+        self.last = Some(Measured {
+            at,
+            took: at.elapsed(),
+            used,
+            free,
+        });
+        (used > most).then_some(Excess {
+            resource: Resource::Disk,
+            used: Some(used),
+            most,
+        })
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Process {
+    id: u32,
+    parent: u32,
+    threads: u64,
+    resident_pages: u64,
+}
+
+/// The processes that `ancestor` and its descendants have started and that still run.
+fn descendants(ancestor: u32) -> Vec<Process> {
+    let mut children: HashMap<u32, Vec<Process>> = HashMap::new();
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    for entry in entries.flatten() {
+        // One that ends meanwhile is not there any more.
+        if let Some(id) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+            && let Ok(stat) = fs::read_to_string(entry.path().join("stat"))
+            && let Some(process) = parse_stat(id, &stat)
+        {
+            children.entry(process.parent).or_default().push(process);
+        }
+    }
+    let mut found = Vec::new();
+    let mut open = vec![ancestor];
+    while let Some(id) = open.pop() {
+        for process in children.remove(&id).unwrap_or_default() {
+            open.push(process.id);
+            found.push(process);
+        }
+    }
+    found
+}
+
+/// A line of `/proc/<id>/stat`, see proc_pid_stat(5).
+fn parse_stat(id: u32, stat: &str) -> Option<Process> {
+    // The name in parentheses may hold anything, also parentheses.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).and_then(|text| text.parse().ok());
+    Some(Process {
+        id,
+        parent: u32::try_from(field(4)?).ok()?,
+        threads: field(20)?,
+        resident_pages: field(24)?,
+    })
+}
+
+/// The memory of a process in bytes, of shared pages only its share.
+fn proportional(id: u32) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    let kibibytes = rollup
+        .lines()
+        .filter_map(|line| {
+            let rest = line
+                .strip_prefix("Pss:")
+                .or_else(|| line.strip_prefix("SwapPss:"))?;
+            rest.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+        })
+        .sum::<u64>();
+    Some(kibibytes * 1024)
+}
+
+fn page_size() -> u64 {
+    rustix::param::page_size() as u64
+}
+
+fn free(folder: &Path) -> Option<u64> {
+    let file_system = rustix::fs::statvfs(folder).ok()?;
+    Some(file_system.f_bfree * file_system.f_frsize)
+}
+
+/// What a folder takes of the disk, in bytes. Links are not followed, files with several names
+/// count once, and what goes away meanwhile or cannot be read does not count.
+fn size(folder: &Path) -> u64 {
+    let mut linked = HashSet::new();
+    let counts = |entry: io::Result<fs::Metadata>| {
+        let metadata = entry.ok()?;
+        let first = metadata.nlink() == 1
+            || metadata.is_dir()
+            || linked.insert((metadata.dev(), metadata.ino()));
+        // st_blocks is in units of 512 bytes, whatever the file system's.
+        first.then(|| metadata.blocks() * 512)
+    };
+    walkdir::WalkDir::new(folder)
+        .same_file_system(true)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.metadata().map_err(io::Error::from))
+        .filter_map(counts)
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
+        let stat = "77 (a) b (c) R 5 77 77 0 -1 4194304 92 0 0 0 0 0 0 0 20 0 3 0 1 2 456 18 0";
+        let process = parse_stat(77, stat).unwrap();
+        assert_eq!(
+            (process.parent, process.threads, process.resident_pages),
+            (5, 3, 456)
+        );
+        assert!(parse_stat(77, "77 (cut off").is_none());
+        assert!(parse_stat(77, "77 (cut off) R 5").is_none());
+    }
+
+    #[test]
+    fn own_children_are_found_and_measured() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let found = descendants(std::process::id());
+        let process = found.iter().find(|process| process.id == child.id());
+        assert_eq!(process.map(|process| process.threads), Some(1), "{found:?}");
+        assert!(proportional(std::process::id()).is_some_and(|bytes| bytes > 100_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_file_with_two_names_counts_once_and_holes_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("first");
+        fs::write(&first, vec![1; 1 << 20]).unwrap();
+        fs::hard_link(&first, folder.path().join("second")).unwrap();
+        std::os::unix::fs::symlink(&first, folder.path().join("link")).unwrap();
+        let sparse = fs::File::create(folder.path().join("sparse")).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+        let size = size(folder.path());
+        assert!((1 << 20..2 << 20).contains(&size), "{size}");
+    }
+}
