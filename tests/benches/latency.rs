@@ -7,7 +7,6 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
@@ -147,16 +146,13 @@ fn write_recipe(checkout: &std::path::Path, release: usize) -> anyhow::Result<()
 }
 
 fn git(arguments: &[&str], folder: Option<&std::path::Path>) -> anyhow::Result<String> {
-    let mut command = Command::new("git");
+    let mut command = testbed::git();
     if let Some(folder) = folder {
         command.current_dir(folder);
     }
     let name = "packager";
     let output = command
         .args(arguments)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_AUTHOR_NAME", name)
         .env("GIT_AUTHOR_EMAIL", "packager@example.org")
         .env("GIT_COMMITTER_NAME", name)

@@ -8,8 +8,6 @@ use anyhow::{Context as _, Result, ensure};
 use forge::Sha;
 use tokio::process::Command;
 
-use crate::process;
-
 /// How long a git command may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -184,17 +182,10 @@ impl Checkout {
 
 /// git in `folder`, as `person`. It never asks and reads no configuration but the repository's.
 fn command(folder: &Path, person: &str) -> Command {
-    let mut command = Command::new("git");
+    let mut command = Command::from(testbed::git());
     let address = format!("{person}@example.org");
     command
         .current_dir(folder)
-        .env_clear()
-        .env("PATH", process::path())
-        .env("HOME", folder)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_ASKPASS", "false")
         .env("GIT_AUTHOR_NAME", person)
         .env("GIT_AUTHOR_EMAIL", &address)
         .env("GIT_COMMITTER_NAME", person)

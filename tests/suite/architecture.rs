@@ -12,14 +12,14 @@ use scan::{Found, paths};
 
 /// Every crate and the workspace's crates that it may depend on, in whatever way. For its tests
 /// each may also use [`TESTBED`].
-const CRATES: [(&str, &[&str]); 15] = [
+const CRATES: [(&str, &[&str]); 16] = [
     ("moss-format", &[]),
     ("api", &[]),
     ("moss-deps", &["moss-format"]),
     ("moss-db", &[]),
     ("moss-fetcher", &["api"]),
     ("service", &["api"]),
-    ("forge", &["service"]),
+    ("forge", &["service", "plain-git"]),
     ("summit", SERVICE),
     ("avalanche", SERVICE),
     ("vessel", SERVICE),
@@ -27,7 +27,8 @@ const CRATES: [(&str, &[&str]); 15] = [
     ("tests", ALL),
     ("xtask", &["moss-format"]),
     ("machine", &[]),
-    (TESTBED, &["machine"]),
+    ("plain-git", &["plain-git"]),
+    (TESTBED, &["machine", "plain-git"]),
 ];
 
 /// What tests stand on, and nothing else may.
@@ -41,6 +42,7 @@ const SERVICE: &[&str] = &[
     "moss-deps",
     "moss-fetcher",
     "moss-format",
+    "plain-git",
 ];
 
 const ALL: &[&str] = &[
@@ -56,6 +58,7 @@ const ALL: &[&str] = &[
     "vessel",
     "snekbook-dev",
     "machine",
+    "plain-git",
 ];
 
 /// The modules of a service that stand in an order, and which others each may use.

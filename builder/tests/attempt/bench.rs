@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -371,7 +371,7 @@ fn backend(root: &Path, method: &Method, uri: &Uri, headers: &HeaderMap, body: &
             return (StatusCode::UNAUTHORIZED, challenge).into_response();
         }
     }
-    let mut child = Command::new("git")
+    let mut child = testbed::git()
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", root)
         .env("GIT_HTTP_EXPORT_ALL", "1")
@@ -404,7 +404,7 @@ fn backend(root: &Path, method: &Method, uri: &Uri, headers: &HeaderMap, body: &
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
+    let output = testbed::git()
         .args([
             "-c",
             "user.name=Tester",
@@ -413,7 +413,6 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
         ])
         .args(arguments)
         .current_dir(folder)
-        .env_remove("GIT_DIR")
         .output()
         .unwrap();
     assert!(

@@ -94,7 +94,7 @@ pub async fn commit_and_push(
     Ok(head.trim().to_owned())
 }
 
-/// Runs git in `folder`, without the settings of the machine and of the person who runs this.
+/// Runs git in `folder`.
 async fn git(
     folder: &Path,
     arguments: &[&str],
@@ -105,15 +105,9 @@ async fn git(
         command: command.clone(),
         source,
     };
-    let mut git = Command::new("git");
+    let mut git = Command::from(plain_git::command());
     git.args(arguments)
         .current_dir(folder)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("LC_ALL", "C.UTF-8")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_TERMINAL_PROMPT", "0")
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

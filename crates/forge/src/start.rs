@@ -70,6 +70,7 @@ pub enum StartError {
 /// When git is missing, the address is taken, or the configuration names what cannot be.
 pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
     service::install_tls_provider();
+    plain_git::isolate();
     let backend = Backend::find().await?;
     let app_key =
         DecodingKey::from_rsa_pem(config.app.public_key.as_bytes()).map_err(StartError::Key)?;

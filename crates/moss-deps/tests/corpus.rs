@@ -4,7 +4,6 @@
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
     use std::path::Path;
-    use std::process::Command;
     use std::sync::LazyLock;
 
     use moss_deps::{Graph, Node, Step, Universe};
@@ -25,7 +24,7 @@ mod tests {
     fn read_tip() -> Option<BTreeMap<String, Entry>> {
         let bundle = testbed::corpus::find()?.join("recipes-2025.bundle");
         let folder = tempfile::tempdir().unwrap();
-        let cloned = Command::new("git")
+        let cloned = testbed::git()
             .args(["clone", "--quiet", "--branch", "main"])
             .arg(&bundle)
             .arg(folder.path())

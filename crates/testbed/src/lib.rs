@@ -7,3 +7,6 @@ pub mod machine;
 pub mod skip;
 
 pub use binary::Binary;
+
+/// git without the settings of the machine and of whoever runs the tests.
+pub use plain_git::command as git;

@@ -110,7 +110,7 @@ async fn build_pull(line: &Line) -> Vec<Build> {
 
 async fn branch(line: &Line, from: &str) {
     let path = line.forge.repository_path(REPOSITORY).unwrap();
-    let output = tokio::process::Command::new("git")
+    let output = tokio::process::Command::from(testbed::git())
         .arg("-C")
         .arg(path)
         .args(["branch", "samples", from])

@@ -1,10 +1,20 @@
 //! The main job: the samples, from the push to programs that run.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::program;
 
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// A home with settings for git that stop everything that reads them: the line is no matter of who
+/// starts it.
+fn hostile_home(folder: &Path) -> PathBuf {
+    let home = folder.join("home");
+    std::fs::create_dir(&home).unwrap();
+    std::fs::write(home.join(".gitconfig"), "[broken").unwrap();
+    home
+}
 
 #[tokio::test]
 async fn the_samples_are_published_and_the_program_runs() {
@@ -14,7 +24,9 @@ async fn the_samples_are_published_and_the_program_runs() {
     std::fs::set_permissions(folder.path(), open).unwrap();
     let data = folder.path().join("data");
     let arguments = ["--once", "--json", "--data", data.to_str().unwrap()];
-    let output = program::run(&arguments, LIMIT).await;
+    let mut command = program::command(&arguments);
+    command.env("HOME", hostile_home(folder.path()));
+    let output = program::end(command.spawn().unwrap(), LIMIT).await;
     assert!(output.status.success(), "{}", program::stderr(&output));
     let json = String::from_utf8(output.stdout).unwrap();
     let filters = vec![

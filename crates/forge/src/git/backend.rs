@@ -81,7 +81,7 @@ pub(crate) struct Session {
 impl Backend {
     /// Asks git where its programs are.
     pub(crate) async fn find() -> Result<Self, BackendError> {
-        let output = Command::new("git")
+        let output = Command::from(plain_git::command())
             .arg("--exec-path")
             .output()
             .await
@@ -104,16 +104,14 @@ impl Backend {
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default()
         };
-        let mut command = Command::new(self.exec_path.join("git-http-backend"));
+        let mut command =
+            Command::from(plain_git::program(self.exec_path.join("git-http-backend")));
         command
-            .env_clear()
             .env(
                 "PATH",
                 format!("{}:/usr/local/bin:/usr/bin:/bin", self.exec_path.display()),
             )
             .env("GIT_EXEC_PATH", &self.exec_path)
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_PROJECT_ROOT", root)
             .env("GIT_HTTP_EXPORT_ALL", "1")
             .env("GATEWAY_INTERFACE", "CGI/1.1")

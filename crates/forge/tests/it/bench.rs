@@ -1,7 +1,7 @@
 //! A started forge with a receiver for its webhooks, and clients for all its sides.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -218,13 +218,9 @@ pub(crate) async fn git(folder: &Path, arguments: &[&str]) -> Output {
             .collect::<Vec<_>>(),
     );
     tokio::task::spawn_blocking(move || {
-        Command::new("git")
+        testbed::git()
             .current_dir(folder)
             .args(arguments)
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env_remove("GIT_SSL_CAINFO")
             .env("GIT_AUTHOR_NAME", "Maya")
             .env("GIT_AUTHOR_EMAIL", "maya@example.org")
             .env("GIT_COMMITTER_NAME", "Maya")

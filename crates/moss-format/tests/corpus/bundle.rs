@@ -1,7 +1,6 @@
 //! The git bundle of recipes.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -9,7 +8,7 @@ use tempfile::TempDir;
 /// The bundle's tip, checked out into a temporary folder.
 pub(crate) fn check_out(corpus: &Path) -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
-    let output = Command::new("git")
+    let output = testbed::git()
         .args(["clone", "--quiet", "--branch", "main"])
         .arg(corpus.join("recipes-2025.bundle"))
         .arg(folder.path())

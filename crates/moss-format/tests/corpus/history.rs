@@ -44,7 +44,7 @@ fn split(mut batch: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn git(folder: &Path) -> Command {
-    let mut command = Command::new("git");
+    let mut command = testbed::git();
     command.arg("-C").arg(folder);
     command
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -18,7 +18,7 @@ fn git(repository: &Path, arguments: &[&str], input: Option<&Path>) -> Result<Ve
         status,
         stdout,
         stderr,
-    } = Command::new("git")
+    } = testbed::git()
         .arg("-C")
         .arg(repository)
         .args(arguments)
