@@ -1,12 +1,16 @@
 //! What the tests of all crates stand on: a machine that has what they need, real input where it is
-//! there, and the binaries as their users meet them. Nothing but tests may depend on it.
+//! there, the binaries as their users meet them, and
+//! benchmarks against a floor. Nothing but tests may depend on it.
 
 pub mod binary;
 pub mod corpus;
+pub mod disk;
 pub mod machine;
+pub mod ratio;
 pub mod skip;
 
 pub use binary::Binary;
+pub use ratio::Ratio;
 
 /// git without the settings of the machine and of whoever runs the tests.
 pub use plain_git::command as git;
