@@ -149,6 +149,7 @@ impl Inner {
         watcher: Watcher<'_>,
     ) -> Result<(Part, Result<(), Cause>), Error> {
         let mut attempt = 1;
+        let mut began_anew = false;
         loop {
             let resumed = part.length() > 0;
             let outcome;
@@ -161,11 +162,21 @@ impl Inner {
                     }
                     part = restarted(part).await?;
                     let cause = Cause::Mismatch { expected, actual };
-                    if !resumed {
-                        return Ok((part, Err(cause)));
+                    // The fault may lie in the bytes that were there before, and only all of the
+                    // file can tell: so much is tried however few attempts there are.
+                    if resumed && !began_anew {
+                        began_anew = true;
+                        continue;
                     }
-                    // The fault may lie in the bytes that were there before.
-                    (cause, Some(Duration::ZERO))
+                    return Ok((part, Err(cause)));
+                }
+                Attempt::Anew(cause) => {
+                    part = restarted(part).await?;
+                    if !began_anew {
+                        began_anew = true;
+                        continue;
+                    }
+                    (cause, None)
                 }
                 Attempt::GiveUp(cause) => {
                     if is_about_content(&cause) {

@@ -33,6 +33,8 @@ pub(crate) enum Attempt {
         cause: Cause,
         after: Option<Duration>,
     },
+    /// What was there already cannot be a part of the server's file.
+    Anew(Cause),
     /// This URL does not have the file.
     GiveUp(Cause),
 }
@@ -54,15 +56,7 @@ impl Http {
             Body::At(start) if start == part.length() => {}
             Body::At(_) => part = blocking(move || part.restart().map(|()| part)).await?,
             Body::WrongRange => {
-                part = blocking(move || part.restart().map(|()| part)).await?;
-                let cause = Cause::Status(response.status());
-                return Ok((
-                    part,
-                    Attempt::Retry {
-                        cause,
-                        after: Some(Duration::ZERO),
-                    },
-                ));
+                return Ok((part, Attempt::Anew(Cause::Status(response.status()))));
             }
             Body::None(attempt) => return Ok((part, attempt)),
         }

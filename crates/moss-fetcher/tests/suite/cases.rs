@@ -175,6 +175,42 @@ async fn a_part_from_before_is_resumed_or_thrown_away() {
 }
 
 #[tokio::test]
+async fn a_torn_part_costs_no_attempt() {
+    let torn: Vec<u8> = [&[0; 4096], &file()[4096..100_000]].concat();
+    let long = vec![7; 300_001];
+    for (part, range) in [(torn, "bytes=100000-"), (long, "bytes=300001-")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file.part"), part).unwrap();
+        let server = Server::start([("/file", vec![Answer::File(file())])]).await;
+        let options = Options {
+            attempts: NonZero::<u32>::MIN,
+            ..options()
+        };
+        Fetcher::new(options)
+            .unwrap()
+            .fetch(&request(vec![server.url("/file")], folder.path()))
+            .await
+            .unwrap();
+        assert_fetched(folder.path());
+        assert_eq!(server.seen(), [&format!("/file {range}"), "/file"]);
+    }
+}
+
+#[tokio::test]
+async fn a_torn_part_of_a_wrong_file_is_tried_anew_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file.part"), b"torn").unwrap();
+    let server = Server::start([("/file", vec![Answer::File(b"another file")])]).await;
+    let request = request(vec![server.url("/file")], folder.path());
+    let causes = causes(fetcher().fetch(&request).await);
+    assert!(
+        matches!(causes.as_slice(), [Cause::Mismatch { actual, .. }] if *actual == Sha256::of(b"another file")),
+        "{causes:?}"
+    );
+    assert_eq!(server.seen(), ["/file bytes=4-", "/file"]);
+}
+
+#[tokio::test]
 async fn a_server_without_ranges_sends_all_of_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let answers = vec![Answer::Broken(file(), 1000), Answer::Stream(file())];
