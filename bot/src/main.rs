@@ -9,8 +9,14 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration file.
-    #[arg(long, default_value = "/etc/snekbook/summit.toml")]
+    /// The configuration; `summit.example.toml` shows every key.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SUMMIT_CONFIG",
+        hide_env_values = true,
+        default_value = "/etc/snekbook/summit.toml"
+    )]
     config: PathBuf,
 }
 

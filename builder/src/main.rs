@@ -10,11 +10,13 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration; `avalanche.example.toml` shows all of it.
+    /// The configuration; `avalanche.example.toml` shows every key.
     #[arg(
         long,
+        value_name = "FILE",
         env = "AVALANCHE_CONFIG",
-        default_value = "/etc/avalanche/avalanche.toml"
+        hide_env_values = true,
+        default_value = "/etc/snekbook/avalanche.toml"
     )]
     config: PathBuf,
 }

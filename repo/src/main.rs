@@ -10,7 +10,13 @@ use clap::Parser;
 #[command(name = "vessel", version)]
 struct Arguments {
     /// The configuration; `vessel.example.toml` shows every key.
-    #[arg(long, value_name = "FILE", default_value = "/etc/vessel/vessel.toml")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "VESSEL_CONFIG",
+        hide_env_values = true,
+        default_value = "/etc/snekbook/vessel.toml"
+    )]
     config: PathBuf,
 }
 

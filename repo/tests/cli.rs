@@ -11,5 +11,5 @@ fn help_says_what_it_is_and_takes() {
 
 #[test]
 fn a_configuration_that_is_not_there_is_named() {
-    insta::assert_snapshot!(BINARY.refusal(&["--config", "/nowhere/vessel.toml"]));
+    insta::assert_snapshot!(BINARY.no_configuration("vessel"));
 }

@@ -9,8 +9,14 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// The configuration, in TOML.
-    #[arg(long)]
+    /// The configuration; `forge.example.toml` shows every key.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FORGE_CONFIG",
+        hide_env_values = true,
+        default_value = "/etc/snekbook/forge.toml"
+    )]
     config: PathBuf,
 }
 
