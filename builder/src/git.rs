@@ -35,9 +35,9 @@ pub enum Job {
         commit: CommitSha,
         /// The folder of the recipe.
         folder: RecipeFolder,
-        /// A folder, not there yet, for git's own files.
+        /// An empty folder for git's own files.
         git: PathBuf,
-        /// A folder, not there yet, for the files of the commit.
+        /// An empty folder for the files of the commit.
         target: PathBuf,
     },
     /// A source that a recipe names.
@@ -46,8 +46,11 @@ pub enum Job {
         url: String,
         /// A branch, a tag or a commit.
         reference: String,
-        /// A folder, not there yet, for the clone with its `.git`.
-        target: PathBuf,
+        /// The folder below which nothing is left.
+        root: PathBuf,
+        /// The folder below it for the clone with its `.git`: made where it is missing, empty, and
+        /// never reached through a link.
+        directory: PathBuf,
     },
 }
 

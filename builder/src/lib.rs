@@ -11,6 +11,7 @@
 
 pub mod attempt;
 pub mod config;
+mod folder;
 pub mod git;
 pub mod helper;
 pub mod host;

@@ -28,8 +28,11 @@ pub enum Job {
     Archive {
         /// The file; its kind is told from its content.
         source: PathBuf,
-        /// The folder that it goes into; made where it is missing.
-        target: PathBuf,
+        /// The folder below which nothing is left.
+        root: PathBuf,
+        /// The folder below it that the archive goes into; made where it is missing, and never
+        /// reached through a link.
+        directory: PathBuf,
         /// How many leading folders of its names are left out.
         strip: u32,
     },

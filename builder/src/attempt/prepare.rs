@@ -1,5 +1,6 @@
 //! The steps before the recipe's own scripts: clone, fetch, unpack.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use api::attempt::{Order, Reason};
@@ -125,10 +126,8 @@ async fn clone_upstream(run: &Run<'_>, upstream: &Git) -> Result<(), Halt> {
     let job = git::Job::Upstream {
         url: url.to_owned(),
         reference: upstream.reference.value().clone(),
-        target: run
-            .workspace
-            .path("build")
-            .join(upstream.directory.as_str()),
+        root: run.workspace.path("build"),
+        directory: PathBuf::from(upstream.directory.as_str()),
     };
     let cloned = git::clone(&run.helper, &job, run.ca_file()?.as_deref(), run.stop())
         .await
@@ -148,8 +147,9 @@ async fn clone_upstream(run: &Run<'_>, upstream: &Git) -> Result<(), Halt> {
 /// Unpacks stones into the root and archives into the build's folder. Returns what the stones
 /// provide, as text.
 pub(super) async fn unpack(run: &Run<'_>, sources: Sources) -> Result<Vec<String>, Halt> {
-    let mut copies = Vec::with_capacity(sources.stones.len());
-    for (number, stone) in sources.stones.into_iter().enumerate() {
+    let Sources { archives, stones } = sources;
+    let mut copies = Vec::with_capacity(stones.len());
+    for (number, stone) in stones.into_iter().enumerate() {
         let name = stone.file_name().unwrap_or_default().display().to_string();
         let copy = run.copy(stone, format!("closure/{number}-{name}")).await?;
         copies.push(copy);
@@ -168,10 +168,10 @@ pub(super) async fn unpack(run: &Run<'_>, sources: Sources) -> Result<Vec<String
     run.blocking("remove copies", move || super::workspace::remove(&closure))
         .await?;
 
-    for (archive, path) in sources.archives {
+    let mut names = BTreeSet::new();
+    for (archive, path) in &archives {
         let name = archive.file_name.as_str();
-        let inside = format!("sources/{name}");
-        if run.workspace.path(&inside).exists() {
+        if !names.insert(name) {
             return Err(Halt::new(
                 Reason::RecipeInvalid {
                     line: Some(archive.url.line()),
@@ -179,12 +179,12 @@ pub(super) async fn unpack(run: &Run<'_>, sources: Sources) -> Result<Vec<String
                 format!("two upstreams are stored under the name {name}; `rename` one of them"),
             ));
         }
-        let source = run.copy(path, inside).await?;
+        let source = run.copy(path.clone(), format!("sources/{name}")).await?;
         let Some(how) = &archive.unpack else { continue };
-        let target = run.workspace.path("build").join(how.directory.as_str());
         let job = unpack::Job::Archive {
             source,
-            target,
+            root: run.workspace.path("build"),
+            directory: PathBuf::from(how.directory.as_str()),
             strip: how.strip,
         };
         let unpacked = call(run, &job).await?;

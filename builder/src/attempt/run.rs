@@ -229,7 +229,7 @@ impl Run<'_> {
         let (build_release, architecture) = (order.build_release, order.architecture.clone());
         let emitted = self
             .blocking("package", move || {
-                let scratch = workspace.make("scratch")?;
+                let scratch = workspace.path("scratch");
                 super::workspace::remove(&partial)?;
                 fs::create_dir_all(&partial)?;
                 let tools = SandboxedTools {

@@ -1,6 +1,7 @@
 //! The helper process that talks git.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use api::id::{CommitSha, RecipeFolder};
 use git2::build::CheckoutBuilder;
@@ -10,6 +11,7 @@ use git2::{
 };
 
 use super::{Cloned, Job, RecipeText, Token};
+use crate::folder::{self, Folder};
 
 /// The largest recipe that is read, in bytes.
 const MAX_RECIPE: usize = 1 << 20;
@@ -41,8 +43,9 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
         Job::Upstream {
             url,
             reference,
-            target,
-        } => upstream(&url, &reference, &target),
+            root,
+            directory,
+        } => upstream(&url, &reference, &root, &directory),
     }
 }
 
@@ -100,7 +103,6 @@ fn recipe(
         )
     })?;
     let recipe = read_recipe(&repository, &found, folder)?;
-    std::fs::create_dir(target).map_err(|error| format!("cannot make {target:?}: {error}"))?;
     repository
         .checkout_tree(
             found.as_object(),
@@ -178,8 +180,9 @@ fn read_recipe(
 }
 
 /// A whole clone, as build systems ask `git describe` and the like.
-fn upstream(url: &str, reference: &str, target: &Path) -> Result<Cloned, String> {
+fn upstream(url: &str, reference: &str, root: &Path, directory: &Path) -> Result<Cloned, String> {
     let access = Access { url, token: None };
+    let target = empty_folder(root, directory)?;
     let repository = Repository::init(target).map_err(|e| failed("make a repository", &e))?;
     let fetch = |refspec: &str| access.fetch(&repository, refspec, 0);
     for refspec in [
@@ -216,6 +219,25 @@ fn upstream(url: &str, reference: &str, target: &Path) -> Result<Cloned, String>
         commit: CommitSha::from_bytes(id),
         recipe: None,
     })
+}
+
+/// Makes `directory` below `root` where it is missing. An upstream before this one may have put
+/// links or files there, which are neither followed nor mixed with.
+fn empty_folder(root: &Path, directory: &Path) -> Result<PathBuf, String> {
+    let failed = |error: io::Error| match folder::is_no_folder(&error) {
+        true => format!("{directory:?} leads through a link or a file of another upstream"),
+        false => format!("cannot make {directory:?}: {error}"),
+    };
+    Folder::open(root)
+        .and_then(|root| root.make(directory))
+        .map_err(failed)?;
+    let target = root.join(directory);
+    match std::fs::read_dir(&target).map_err(failed)?.next() {
+        None => Ok(target),
+        Some(_) => Err(format!(
+            "another upstream is in {directory:?} already; give one of them a `clonedir`"
+        )),
+    }
 }
 
 /// Fetches and checks out the submodules, and theirs.

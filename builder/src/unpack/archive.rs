@@ -13,8 +13,13 @@ const ZSTD_WINDOW_LOG: u32 = 31;
 /// The most memory that an xz stream may make its decoder use.
 const XZ_MEMORY: u64 = 1 << 30;
 
-/// Unpacks the archive `source` into `target`.
-pub(super) fn unpack(source: &Path, target: &Path, strip: u32) -> Result<Unpacked, String> {
+/// Unpacks the archive `source` into `directory` below `root`.
+pub(super) fn unpack(
+    source: &Path,
+    root: &Path,
+    directory: &Path,
+    strip: u32,
+) -> Result<Unpacked, String> {
     let unreadable = |error| format!("cannot read the archive: {error}");
     let mut file = File::open(source).map_err(unreadable)?;
     let mut start = Vec::with_capacity(512);
@@ -23,8 +28,7 @@ pub(super) fn unpack(source: &Path, target: &Path, strip: u32) -> Result<Unpacke
         .read_to_end(&mut start)
         .map_err(unreadable)?;
     file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let mut place = Place::new(target, strip)
-        .map_err(|error| format!("cannot make the folder {}: {error}", target.display()))?;
+    let mut place = Place::new(root, directory, strip).map_err(|error| error.to_string())?;
     let stream = BufReader::with_capacity(1 << 20, file);
     if start.starts_with(b"\x1f\x8b") {
         tarball::unpack(flate2::bufread::MultiGzDecoder::new(stream), &mut place)

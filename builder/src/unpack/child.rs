@@ -16,9 +16,10 @@ pub(crate) fn run(job: Job) -> Result<Unpacked, String> {
     match job {
         Job::Archive {
             source,
-            target,
+            root,
+            directory,
             strip,
-        } => archive::unpack(&source, &target, strip).map_err(|error| {
+        } => archive::unpack(&source, &root, &directory, strip).map_err(|error| {
             let name = source.file_name().unwrap_or(source.as_os_str());
             format!("cannot unpack {}: {error}", name.display())
         }),

@@ -1,17 +1,20 @@
 //! The folder that an archive is unpacked into, which nothing leaves.
 //!
 //! Names are taken apart and checked; no symbolic link is ever followed, so one that points
-//! outside, as test data of real sources does, is made but leads nothing there.
+//! outside, as test data of real sources does, is made but leads nothing there. That holds for the
+//! way to the folder too: an archive unpacked before may have put links there.
 
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use super::Unpacked;
+use crate::folder::{self, Folder};
 
 /// The most bytes that an archive may come to.
 const MAX_BYTES: u64 = 64 << 30;
@@ -40,18 +43,24 @@ pub(super) enum Error {
 
 /// A folder being filled.
 pub(super) struct Place {
-    folder: PathBuf,
+    folder: Folder,
     strip: usize,
+    /// The parent of the last entry: archives list a folder's files together. Folders are never
+    /// removed here, so the descriptor stays the one of that path.
+    last: Option<(PathBuf, Rc<Folder>)>,
     done: Unpacked,
 }
 
 impl Place {
-    pub(super) fn new(folder: &Path, strip: u32) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        let strip = usize::try_from(strip).unwrap_or(usize::MAX);
+    /// A place in `directory` below `root`, which is made where it is missing.
+    pub(super) fn new(root: &Path, directory: &Path, strip: u32) -> Result<Self, Error> {
+        let folder = Folder::open(root)
+            .and_then(|root| root.make(directory))
+            .map_err(|error| placed(directory, error))?;
         Ok(Self {
-            folder: folder.to_owned(),
-            strip,
+            folder,
+            strip: usize::try_from(strip).unwrap_or(usize::MAX),
+            last: None,
             done: Unpacked::default(),
         })
     }
@@ -63,7 +72,9 @@ impl Place {
     /// Makes a folder.
     pub(super) fn folder(&mut self, name: &[u8]) -> Result<(), Error> {
         if let Some(path) = self.admit(name)? {
-            self.make_folders(&path)?;
+            self.folder
+                .make(&path)
+                .map_err(|error| placed(&path, error))?;
         }
         Ok(())
     }
@@ -79,7 +90,7 @@ impl Place {
         let Some(path) = self.admit(name)? else {
             return Ok(());
         };
-        let at = self.clear(&path)?;
+        let (parent, name) = self.clear(&path)?;
         let left = MAX_BYTES - self.done.bytes;
         let io = |source| Error::Io {
             path: path.clone(),
@@ -87,12 +98,7 @@ impl Place {
         };
         // Owner's bits are always there: the build must be able to change and remove it.
         let mode = (mode & 0o777) | 0o600;
-        let mut file: File = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&at)
-            .map_err(io)?;
+        let mut file = parent.create(&name).map_err(io)?;
         let written = io::copy(&mut content.take(left + 1), &mut file).map_err(io)?;
         if written > left {
             return Err(Error::TooLarge);
@@ -115,8 +121,10 @@ impl Place {
         let Some(path) = self.admit(name)? else {
             return Ok(());
         };
-        let at = self.clear(&path)?;
-        symlink(OsStr::from_bytes(target), at).map_err(|source| Error::Io { path, source })
+        let (parent, name) = self.clear(&path)?;
+        parent
+            .symlink(OsStr::from_bytes(target), &name)
+            .map_err(|source| Error::Io { path, source })
     }
 
     /// Makes a hard link to a file that the archive had before.
@@ -130,16 +138,19 @@ impl Place {
         if source == path {
             return Ok(());
         }
-        self.check_parents(&source)?;
-        let from = self.folder.join(&source);
-        if !from
-            .symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_file())
-        {
+        let (from, old) = split(&source);
+        let from = match self.folder.enter(from) {
+            Ok(from) => from,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(dangling()),
+            Err(error) => return Err(placed(&source, error)),
+        };
+        if !from.has_file(&old) {
             return Err(dangling());
         }
-        let at = self.clear(&path)?;
-        fs::hard_link(from, at).map_err(|source| Error::Io { path, source })
+        let (parent, name) = self.clear(&path)?;
+        parent
+            .hard_link(&from, &old, &name)
+            .map_err(|source| Error::Io { path, source })
     }
 
     /// Counts an entry and says where it goes; none when stripping leaves nothing of its name.
@@ -168,58 +179,41 @@ impl Place {
         Ok((!path.as_os_str().is_empty()).then_some(path))
     }
 
-    /// Makes room for something at `path`, and its parents.
-    fn clear(&self, path: &Path) -> Result<PathBuf, Error> {
-        if let Some(parent) = path.parent() {
-            self.make_folders(parent)?;
-        }
-        let at = self.folder.join(path);
-        match fs::remove_file(&at) {
-            Ok(()) => Ok(at),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(at),
-            Err(source) => Err(Error::Io {
-                path: path.to_owned(),
-                source,
-            }),
-        }
-    }
-
-    fn make_folders(&self, path: &Path) -> Result<(), Error> {
-        let mut at = self.folder.clone();
-        for part in path.components() {
-            at.push(part);
-            match fs::create_dir(&at) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if !at
-                        .symlink_metadata()
-                        .is_ok_and(|metadata| metadata.is_dir())
-                    {
-                        return Err(Error::Through(path.to_owned()));
-                    }
-                }
-                Err(source) => {
-                    return Err(Error::Io {
-                        path: path.to_owned(),
-                        source,
-                    });
-                }
+    /// Makes room for something at `path`, and its parents: the folder and the name in it.
+    fn clear(&mut self, path: &Path) -> Result<(Rc<Folder>, OsString), Error> {
+        let (parent, name) = split(path);
+        let folder = match &self.last {
+            Some((last, folder)) if last == parent => Rc::clone(folder),
+            Some(_) | None => {
+                let made = self.folder.make(parent);
+                let folder = Rc::new(made.map_err(|error| placed(path, error))?);
+                self.last = Some((parent.to_owned(), Rc::clone(&folder)));
+                folder
             }
-        }
-        Ok(())
+        };
+        folder.remove(&name).map_err(|source| Error::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok((folder, name))
     }
+}
 
-    fn check_parents(&self, path: &Path) -> Result<(), Error> {
-        let mut at = self.folder.clone();
-        for part in path.parent().into_iter().flat_map(Path::components) {
-            at.push(part);
-            if !at
-                .symlink_metadata()
-                .is_ok_and(|metadata| metadata.is_dir())
-            {
-                return Err(Error::Through(path.to_owned()));
-            }
+fn split(path: &Path) -> (&Path, OsString) {
+    (
+        path.parent().unwrap_or(Path::new("")),
+        path.file_name().unwrap_or_default().to_owned(),
+    )
+}
+
+fn placed(path: &Path, error: io::Error) -> Error {
+    let path = path.to_owned();
+    if folder::is_no_folder(&error) {
+        Error::Through(path)
+    } else {
+        Error::Io {
+            path,
+            source: error,
         }
-        Ok(())
     }
 }

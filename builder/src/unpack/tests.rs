@@ -57,10 +57,10 @@ fn unpack(archive: &[u8], strip: u32) -> (tempfile::TempDir, Result<Unpacked, St
     let folder = tempfile::tempdir().unwrap();
     let source = folder.path().join("archive");
     fs::write(&source, archive).unwrap();
-    let target = folder.path().join("a/b/target");
     let result = child::run(Job::Archive {
         source,
-        target,
+        root: folder.path().to_owned(),
+        directory: "a/b/target".into(),
         strip,
     });
     (folder, result)
@@ -198,6 +198,40 @@ fn a_file_over_a_link_replaces_the_link() {
         "new"
     );
     assert_ne!(fs::read(folder.path().join("archive")).unwrap(), b"new");
+}
+
+#[test]
+fn a_link_of_one_archive_does_not_lead_another_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let (build, victim) = (folder.path().join("build"), folder.path().join("victim"));
+    fs::create_dir(&build).unwrap();
+    fs::create_dir(&victim).unwrap();
+    let unpack = |tar: Tar, directory: &str| {
+        let source = folder.path().join("archive");
+        fs::write(&source, tar.bytes()).unwrap();
+        child::run(Job::Archive {
+            source,
+            root: build.clone(),
+            directory: directory.into(),
+            strip: 0,
+        })
+    };
+    let links = Tar::new()
+        .add(EntryType::Symlink, "l", "../../victim", "")
+        .add(EntryType::Directory, "d", "", "");
+    unpack(links, "a").unwrap();
+    let evil = || Tar::new().add(EntryType::Symlink, "c", "/etc/cron.d/x", "");
+    for directory in ["a/l", "a/l/x"] {
+        insta::allow_duplicates! {
+            insta::with_settings!({filters => vec![(directory, "[directory]")]}, {
+                insta::assert_snapshot!(unpack(evil(), directory).unwrap_err());
+            });
+        }
+    }
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+    // Real recipes put one source into the folder of another.
+    unpack(Tar::new().file("isl.c", ""), "a/d").unwrap();
+    assert!(build.join("a/d/isl.c").exists());
 }
 
 #[test]

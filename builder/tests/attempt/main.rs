@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bench;
+mod containment;
 mod corpus;
 mod killed;
 mod limits;
@@ -664,7 +665,7 @@ async fn two_slots_build_at_once_and_as_different_users() {
         bench.until(id, is_building).await;
         use std::os::unix::fs::MetadataExt as _;
         let work = bench.folder.path().join("work").join(id.to_string());
-        users.push(work.metadata().unwrap().uid());
+        users.push(work.join("build").metadata().unwrap().uid());
     }
     if rustix::process::getuid().is_root() {
         users.sort_unstable();
