@@ -9,11 +9,11 @@ mod validate;
 
 use std::io::{Read, Write};
 
-use crate::payload::{self, Decoder, Encoding};
+use crate::payload::{self, Decoder, Encoded, Encoding};
 use crate::stone::{self, FileType, MAX_PAYLOADS, View};
 use crate::{Limits, Meta};
 
-pub use entry::{Entry, Key, write};
+pub use entry::{Entry, Key, entries, write};
 pub use validate::Invalid;
 
 /// Largest file that [`Index::read`] takes into memory, in bytes.
@@ -24,6 +24,18 @@ const MAX_SIZE: u64 = 1 << 30;
 pub struct Index {
     /// Their metadata, each with URI, hash and size.
     pub packages: Vec<Meta>,
+    other: Vec<Encoded<'static>>,
+}
+
+/// Why the entries of an index could not be taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// The index is malformed or another kind of file.
+    #[error(transparent)]
+    Stone(#[from] stone::Error),
+    /// A package in it cannot stand in an index.
+    #[error(transparent)]
+    Invalid(#[from] WriteError),
 }
 
 /// Why an index could not be written.
@@ -60,8 +72,17 @@ pub enum WriteError {
 }
 
 impl Index {
+    /// An index of these packages.
+    #[must_use]
+    pub fn new(packages: Vec<Meta>) -> Self {
+        Self {
+            packages,
+            other: Vec::new(),
+        }
+    }
+
     /// Reads an index from memory, within the default limits. Payloads that
-    /// are no metadata are passed over.
+    /// are no metadata are kept as they are.
     ///
     /// # Errors
     ///
@@ -79,14 +100,17 @@ impl Index {
     pub fn decode_within(bytes: &[u8], limits: Limits) -> Result<Self, stone::Error> {
         let view = View::of_type(bytes, FileType::Index)?;
         let mut decoder = Decoder::new(limits);
-        let mut packages = Vec::new();
+        let mut index = Self::default();
         for payload in view.payloads() {
             let payload = payload?;
             if payload.header().kind == payload::Kind::Meta {
-                packages.push(stone::decode_meta(&mut decoder, &payload)?);
+                let meta = stone::decode_meta(&mut decoder, &payload)?;
+                index.packages.push(meta);
+            } else {
+                index.other.push(payload.into_owned());
             }
         }
-        Ok(Self { packages })
+        Ok(index)
     }
 
     /// Reads an index to its end, within the default limits.
@@ -110,10 +134,15 @@ impl Index {
                 invalid,
             })?;
         }
-        entry::check_set(self.packages.iter().map(Key::of))
+        let packages = self.packages.iter();
+        entry::check_set(packages.map(|meta| {
+            let hash = meta.hash.as_deref().unwrap_or_default();
+            (hash, meta.name.as_str())
+        }))
     }
 
-    /// The bytes of the index, sorted by source id and name.
+    /// The bytes of the index, sorted by source id and name, then the payloads
+    /// of unknown kind that were read.
     ///
     /// # Errors
     ///
@@ -132,7 +161,7 @@ impl Index {
     pub fn write(&self, out: impl Write, encoding: &Encoding) -> Result<(), WriteError> {
         let entries = self.packages.iter().map(|meta| Entry::new(meta, encoding));
         let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
-        write(&entries, out)
+        entry::write_all(&entries, &self.other, out)
     }
 }
 

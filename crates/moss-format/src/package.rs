@@ -1,10 +1,12 @@
 //! A package: metadata, layout, and the content of its files.
 //!
 //! [`Package`] reads one, [`write()`] writes one. Both stream the content, so
-//! that memory does not grow with it.
+//! that memory does not grow with it. [`survey()`] reads what an index says of
+//! many.
 
 mod check;
 mod folder;
+mod survey;
 mod write;
 
 use std::io::{self, Read, Seek, Write};
@@ -17,6 +19,7 @@ use crate::{Digest, Limits, Meta};
 
 pub use check::Inconsistent;
 pub use folder::{Folder, ScanError};
+pub use survey::{SurveyError, Surveyor, survey};
 pub use write::{Contents, WriteError, write};
 
 /// A package that is being read.
@@ -82,11 +85,11 @@ impl ReadError {
     #[must_use]
     pub fn is_of_system(&self) -> bool {
         match self {
-            Self::Stone(stone::Error::Io { .. }) | Self::Write { .. } => true,
+            Self::Stone(error) => error.is_of_system(),
+            Self::Write { .. } => true,
             // What zstd says has no number of the system.
             Self::Content(content::Error::Read { source, .. }) => source.raw_os_error().is_some(),
-            Self::Stone(_)
-            | Self::Content(_)
+            Self::Content(_)
             | Self::Inconsistent(_)
             | Self::Twice { .. }
             | Self::NoMeta { .. }

@@ -98,7 +98,7 @@ impl Header {
         bytes
     }
 
-    fn read(input: &mut Input<'_>) -> Result<Self, Error> {
+    pub(crate) fn read(input: &mut Input<'_>) -> Result<Self, Error> {
         let bytes: [u8; 32] = input.array()?;
         let mut input = Input::new(&bytes);
         let magic = input.array()?;
@@ -222,6 +222,14 @@ pub enum Error {
         #[source]
         source: content::IndexError,
     },
+}
+
+impl Error {
+    /// Whether the system failed to read, which says nothing about the file.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        matches!(self, Self::Io { .. })
+    }
 }
 
 /// Decodes a payload's plain bytes as metadata.

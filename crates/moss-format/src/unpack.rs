@@ -84,6 +84,22 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether the system or the folder is at fault, which says nothing about
+    /// the package.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        match self {
+            Self::Package(error) => error.is_of_system(),
+            Self::Folder { .. }
+            | Self::Exists { .. }
+            | Self::NotThrough { .. }
+            | Self::Io { .. } => true,
+            Self::Unsupported { .. } => false,
+        }
+    }
+}
+
 impl From<content::Error> for Error {
     fn from(error: content::Error) -> Self {
         Self::Package(error.into())
@@ -117,6 +133,21 @@ pub fn unpack<R: Read + Seek>(
     folder: &Path,
     options: &Options,
 ) -> Result<(), Error> {
+    unpack_some(package, folder, options, |_| true)
+}
+
+/// As [`unpack`], but only the entries that are `wanted`. Everything is checked
+/// all the same.
+///
+/// # Errors
+///
+/// As [`unpack`].
+pub fn unpack_some<R: Read + Seek>(
+    package: &mut Package<R>,
+    folder: &Path,
+    options: &Options,
+    mut wanted: impl FnMut(&Entry) -> bool,
+) -> Result<(), Error> {
     package.check()?;
     let folder_error = |source| Error::Folder {
         folder: folder.to_owned(),
@@ -127,7 +158,8 @@ pub fn unpack<R: Read + Seek>(
         below: Below::open(folder).map_err(folder_error)?,
         options: *options,
     };
-    let layout = package.layout().to_vec();
+    let mut layout = package.layout().to_vec();
+    layout.retain(|entry| wanted(entry));
     target
         .below
         .make_folder(&[USR])

@@ -1,7 +1,9 @@
-use super::{Entry, Index, Invalid, WriteError, write};
+use super::{Entry, Index, Invalid, TakeError, WriteError, entries, write};
 use crate::Meta;
 use crate::meta::Tag;
-use crate::testing::{FAST, meta};
+use crate::payload::{self, Encoding};
+use crate::stone::FileType;
+use crate::testing::{FAST, meta, plain_payload, stone};
 
 fn published(source: &str, name: &str, hash: u8) -> Meta {
     Meta {
@@ -14,13 +16,11 @@ fn published(source: &str, name: &str, hash: u8) -> Meta {
 }
 
 fn some() -> Index {
-    Index {
-        packages: vec![
-            published("b", "b-devel", 1),
-            published("b", "b", 2),
-            published("a", "z", 3),
-        ],
-    }
+    Index::new(vec![
+        published("b", "b-devel", 1),
+        published("b", "b", 2),
+        published("a", "z", 3),
+    ])
 }
 
 fn invalid(change: impl FnOnce(&mut Meta)) -> Invalid {
@@ -44,6 +44,61 @@ fn an_index_reads_back_sorted() {
     assert_eq!(names, ["z", "b", "b-devel"]);
     assert_eq!(read.packages[0], published("a", "z", 3));
     assert!(read.validate().is_ok());
+}
+
+#[test]
+fn payloads_of_unknown_kind_survive() {
+    let unknown = plain_payload(payload::Kind::Other(42), 3, b"from a later version");
+    let mut payloads: Vec<_> = [published("a", "a", 1)]
+        .iter()
+        .map(|meta| meta.encode(&FAST).unwrap())
+        .collect();
+    payloads.push(unknown);
+    let bytes = stone(FileType::Index, &payloads);
+    let index = Index::decode(&bytes).unwrap();
+    assert_eq!(index.packages, [published("a", "a", 1)]);
+    assert_eq!(index.encode(&FAST).unwrap(), bytes);
+}
+
+#[test]
+fn entries_are_taken_from_an_index_as_they_are() {
+    let level = |level| Encoding { level, workers: 0 };
+    let bytes = some().encode(&level(19)).unwrap();
+    let mut entries = entries(&bytes).unwrap();
+    let mut same = Vec::new();
+    write(&entries, &mut same).unwrap();
+    assert_eq!(same, bytes);
+    // One change is one new payload among those that were there.
+    let changed = Meta {
+        release: 4,
+        ..published("b", "b", 4)
+    };
+    entries.retain(|entry| entry.key().name != "b");
+    entries.push(Entry::new(&changed, &level(19)).unwrap());
+    let mut after = Vec::new();
+    write(&entries, &mut after).unwrap();
+    let mut anew = some();
+    anew.packages[1] = changed;
+    assert_eq!(after, anew.encode(&level(19)).unwrap());
+}
+
+#[test]
+fn entries_of_an_index_that_clients_refuse_are_not_taken() {
+    let nameless = Meta {
+        uri: None,
+        ..published("a", "a", 1)
+    };
+    let bytes = stone(FileType::Index, &[nameless.encode(&FAST).unwrap()]);
+    assert!(matches!(
+        entries(&bytes),
+        Err(TakeError::Invalid(WriteError::Invalid {
+            invalid: Invalid::Missing {
+                tag: Tag::PackageUri
+            },
+            ..
+        }))
+    ));
+    assert!(matches!(entries(b"x"), Err(TakeError::Stone(_))));
 }
 
 #[test]

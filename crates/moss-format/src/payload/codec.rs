@@ -61,6 +61,11 @@ impl Decoder {
         &self.limits
     }
 
+    /// Goes on with another file, which may be as large again.
+    pub(crate) fn next_file(&mut self) {
+        self.spent = 0;
+    }
+
     /// Checks a payload's checksum and gives its plain bytes.
     ///
     /// # Errors

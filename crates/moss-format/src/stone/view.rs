@@ -54,7 +54,7 @@ impl<'a> View<'a> {
 }
 
 impl FileType {
-    pub(super) fn require(self, expected: Self) -> Result<(), Error> {
+    pub(crate) fn require(self, expected: Self) -> Result<(), Error> {
         if self == expected {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Error, Options, SetId, unpack};
+use super::{Error, Options, SetId, unpack, unpack_some};
 use crate::content::Slice;
 use crate::layout::{Entry, Kind};
 use crate::package::{Inconsistent, Package, ReadError};
@@ -56,6 +56,27 @@ fn files_links_and_modes_are_laid_out() -> Result<()> {
     assert_eq!(mode(&usr.join("share/sticky"))?, 0o1777);
     // The temporary folder is removed by its owner, who may not be root.
     fs::set_permissions(usr.join("share/locked"), fs::Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+#[test]
+fn only_what_is_wanted_is_unpacked() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = sample();
+    let mut package = Package::open(Cursor::new(&bytes))?;
+    let wanted = |entry: &Entry| entry.target.starts_with("bin/same");
+    unpack_some(&mut package, folder.path(), &Options::default(), wanted)?;
+    let usr = folder.path().join("usr");
+    assert_eq!(fs::read(usr.join("bin/same"))?, b"#!/bin/sh\n");
+    assert_eq!(fs::read_dir(usr.join("bin"))?.count(), 1);
+    assert_eq!(fs::read_dir(&usr)?.count(), 1);
+    // What is not wanted is checked as well.
+    let mut damaged = bytes;
+    *damaged.last_mut().unwrap() ^= 1;
+    let mut package = Package::open(Cursor::new(&damaged))?;
+    let other = tempfile::tempdir()?;
+    let outcome = unpack_some(&mut package, other.path(), &Options::default(), |_| false);
+    assert!(outcome.is_err_and(|error| !error.is_of_system()));
     Ok(())
 }
 

@@ -105,6 +105,29 @@ fn manifests_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The plain bytes: how hard they were compressed is nobody's business.
+#[test]
+fn the_form_for_machines_is_that_of_the_real_tool() -> Result<()> {
+    let Some(corpus) = testbed::corpus::find() else {
+        return Ok(());
+    };
+    let real = fs::read(corpus.join("manifests/nano-8.2/manifest.x86_64.bin"))?;
+    let plain = |bytes: &[u8]| -> Result<Vec<(u32, Vec<u8>)>> {
+        let mut decoder = Decoder::new(Limits::default());
+        let payloads = View::new(bytes)?.payloads();
+        payloads
+            .map(|payload| {
+                let payload = payload?;
+                let plain = decoder.plain(&payload)?.into_owned();
+                Ok((payload.header().records, plain))
+            })
+            .collect()
+    };
+    let written = Manifest::decode(&real)?.encode(&FAST)?;
+    assert_eq!(plain(&written)?, plain(&real)?);
+    Ok(())
+}
+
 #[test]
 fn the_form_for_people_is_that_of_the_real_tool() -> Result<()> {
     let Some(corpus) = testbed::corpus::find() else {
