@@ -14,6 +14,7 @@ mod field;
 mod fields;
 mod lint;
 mod name;
+pub(crate) mod nearest;
 mod number;
 mod options;
 mod package;
@@ -26,6 +27,7 @@ pub mod upstream;
 mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, ParseFailure, Severity};
+pub use lint::CONTROL_FILE;
 pub use name::{Invalid as InvalidName, Name, Version};
 pub use options::{Options, Toolchain, Tuning, TuningValue};
 pub use package::{Contents, Package, PathKind, PathRule};
@@ -87,12 +89,14 @@ pub struct Recipe {
 impl Recipe {
     /// Reads a recipe.
     ///
-    /// The findings that come with it are warnings and notes, in the order of
-    /// the text.
+    /// The findings that come with it are in the order of the text. An error
+    /// among them means that a build of the recipe would fail, as one that uses
+    /// an undefined macro.
     ///
     /// # Errors
     /// [`ParseFailure`] with at least one error, each with its line, when the
-    /// text is not YAML, a needed key is missing, or a value breaks a rule.
+    /// text is not YAML, a needed key is missing, or a value breaks a rule, so
+    /// that there is no recipe.
     pub fn parse(text: &str) -> Result<(Self, Vec<Diagnostic>), ParseFailure> {
         if text.len() > MAX_BYTES {
             return Err(ParseFailure::single(Diagnostic::error(
@@ -111,10 +115,8 @@ impl Recipe {
         };
         let mut reader = Reader::new(text);
         let recipe = reader.recipe(&root);
-        if let Some(recipe) = &recipe {
-            lint::check(recipe, &mut reader);
-        }
-        let diagnostics = ParseFailure::of(reader.into_diagnostics())?;
+        let lints = recipe.as_ref().map(lint::check).unwrap_or_default();
+        let diagnostics = ParseFailure::of(reader.into_diagnostics(), lints)?;
         match recipe {
             Some(recipe) => Ok((recipe, diagnostics)),
             None => Err(ParseFailure::single(empty())),
@@ -137,6 +139,12 @@ impl Recipe {
         let message = format!("the release is {new}, and it was {old} before this change");
         let warning = Diagnostic::warning(Code::ReleaseNotRaised, self.release.span(), message);
         Some(warning.with_help(format!("write {}", old.saturating_add(1))))
+    }
+
+    /// What is to be said about the files in the recipe's folder. The caller
+    /// names them, because nothing here looks into folders.
+    pub fn check_beside<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
+        lint::check_beside(names)
     }
 
     /// The folder, below the build's own, that the scripts start in: that of

@@ -22,7 +22,7 @@ pub use path::{BuildPath, Invalid as InvalidPath};
 pub use toolchain::{COMPILE_FLAGS, FORTRAN_FLAGS, Flags, LINK_FLAGS, MARCH, MTUNE, Toolchain};
 
 pub use crate::recipe::Phase;
-use crate::recipe::{Code, Diagnostic, Recipe, Script};
+use crate::recipe::{Code, Diagnostic, Recipe, Script, Severity, nearest};
 use token::{Token, tokens};
 
 /// The names of all actions, for documentation and completion.
@@ -35,32 +35,50 @@ pub fn definition_names() -> impl Iterator<Item = &'static str> {
     definitions::ALL.iter().map(|&(name, _)| name)
 }
 
-/// A warning for every macro in the recipe's scripts that nothing defines.
+/// A finding for every macro in the recipe's scripts that nothing defines: an
+/// error where a build would fail on it, a warning in scripts that builds pass
+/// over.
 pub(crate) fn unknown_names(recipe: &Recipe) -> Vec<Diagnostic> {
-    let profiles = recipe.profiles.iter().map(|profile| &profile.scripts);
-    std::iter::once(&recipe.scripts)
-        .chain(profiles)
-        .flat_map(|scripts| scripts.all())
-        .flat_map(|(_, script)| unknown_in(script))
-        .collect()
+    let mut found = Vec::new();
+    for (key, script) in recipe.scripts.all() {
+        let severity = if key == "workload" {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        found.extend(unknown_in(script, severity));
+    }
+    for profile in &recipe.profiles {
+        for (_, script) in profile.scripts.all() {
+            found.extend(unknown_in(script, Severity::Warning));
+        }
+    }
+    found
 }
 
-fn unknown_in(script: &Script) -> impl Iterator<Item = Diagnostic> {
-    tokens(script.text()).filter_map(|token| {
-        let (code, what) = match token {
+fn unknown_in(script: &Script, severity: Severity) -> impl Iterator<Item = Diagnostic> {
+    tokens(script.text()).filter_map(move |token| {
+        let (code, what, meant) = match token {
             Token::Action { name, .. } if actions::find(name).is_none() => {
-                (Code::UnknownAction, format!("the action `%{name}`"))
+                let meant = nearest::by_letters(name, action_names());
+                let meant = meant.map(|meant| format!("%{meant}"));
+                (Code::UnknownAction, format!("the action `%{name}`"), meant)
             }
-            Token::Definition { name, .. } if definitions::find(name).is_none() => (
-                Code::UnknownDefinition,
-                format!("the definition `%({name})`"),
-            ),
+            Token::Definition { name, .. } if definitions::find(name).is_none() => {
+                let meant = nearest::by_letters(name, definition_names());
+                let meant = meant.map(|meant| format!("%({meant})"));
+                let what = format!("the definition `%({name})`");
+                (Code::UnknownDefinition, what, meant)
+            }
             Token::Action { .. } | Token::Definition { .. } | Token::Text(_) | Token::Percent => {
                 return None;
             }
         };
         let span = expand::span_of(script, token);
-        let warning = Diagnostic::warning(code, span, format!("{what} is not defined"));
-        Some(warning.with_help("a percent sign for itself is written `%%`"))
+        let found = Diagnostic::new(code, severity, span, format!("{what} is not defined"));
+        Some(found.with_help(match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "a percent sign for itself is written `%%`".to_owned(),
+        }))
     })
 }

@@ -14,7 +14,7 @@ pub enum Severity {
     Note,
     /// Should be changed; the recipe is still read and built.
     Warning,
-    /// The recipe cannot be used.
+    /// The recipe cannot be used: it is not read, or its build would fail.
     Error,
 }
 
@@ -114,8 +114,12 @@ codes! {
     UnknownDefinition => "unknown-definition",
     /// Expanding the script's macros nests too deep or grows too large.
     ExpansionLimit => "expansion-limit",
+    /// A licence is no SPDX expression of known identifiers; others are written `LicenseRef-NAME`.
+    UnknownLicence => "unknown-licence",
     /// The key is understood, but builds do not act on it yet.
     NotHonoured => "not-honoured",
+    /// A `control.kdl` with overrides lies beside the recipe, and builds do not read it.
+    ControlFile => "control-file",
 }
 
 impl fmt::Display for Code {
@@ -209,14 +213,23 @@ pub struct ParseFailure {
 }
 
 impl ParseFailure {
-    /// The failure for these findings, if one of them is an error.
-    pub(crate) fn of(diagnostics: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Self> {
-        match diagnostics.iter().find(|found| found.is_error()) {
+    /// The failure, if reading found an error; else all findings. Lints never
+    /// make a failure of a recipe that could be read.
+    pub(crate) fn of(
+        mut reading: Vec<Diagnostic>,
+        lints: Vec<Diagnostic>,
+    ) -> Result<Vec<Diagnostic>, Self> {
+        let errors = reading.iter().filter(|found| found.is_error());
+        let first = errors.min_by_key(|found| found.span).cloned();
+        reading.extend(lints);
+        reading.sort_by_key(|found| found.span);
+        reading.dedup();
+        match first {
             Some(first) => Err(Self {
-                first: first.clone(),
-                diagnostics,
+                first,
+                diagnostics: reading,
             }),
-            None => Ok(diagnostics),
+            None => Ok(reading),
         }
     }
 

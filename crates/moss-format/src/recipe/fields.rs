@@ -1,6 +1,7 @@
 //! The keys of a mapping, each taken once.
 
 use super::diagnostic::{Code, Diagnostic};
+use super::nearest;
 use super::read::Reader;
 use super::span::{Span, Spanned};
 use super::yaml::{Node, Value};
@@ -93,58 +94,10 @@ impl<'node> Fields<'node> {
                     field.name, self.what
                 ),
             );
-            if let Some(meant) = nearest(&field.name, known) {
+            if let Some(meant) = nearest::by_beginning(&field.name, known) {
                 warning = warning.with_help(format!("did you mean `{meant}`?"));
             }
             reader.report(warning);
         }
-    }
-}
-
-/// The known key that an unknown one most likely stands for.
-fn nearest<'known>(unknown: &str, known: &[&'known str]) -> Option<&'known str> {
-    if unknown.len() > 32 {
-        return None;
-    }
-    known
-        .iter()
-        .map(|&key| (distance(unknown, key), key))
-        .filter(|&(distance, key)| distance <= 2 && distance < key.len() / 2)
-        .min()
-        .map(|(_, key)| key)
-        .or_else(|| {
-            let shares = |key: &&&str| {
-                unknown.len() >= 3 && key.starts_with(unknown.get(..3).unwrap_or("\0"))
-            };
-            known.iter().find(shares).copied()
-        })
-}
-
-/// How many letters must be added, removed or changed to get from one to the
-/// other.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for ((b, diagonal), above) in to.chars().zip(row.iter()).zip(row.iter().skip(1)) {
-            let left = next.last().copied().unwrap_or(i);
-            let change = diagonal + usize::from(a != b);
-            next.push(change.min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_keys_find_their_neighbour() {
-        let known = ["tuning", "builddeps", "rundeps", "check"];
-        assert_eq!(nearest("builddep", &known), Some("builddeps"));
-        assert_eq!(nearest("tune", &known), Some("tuning"));
-        assert_eq!(nearest("zzz", &known), None);
     }
 }

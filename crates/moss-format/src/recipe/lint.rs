@@ -1,56 +1,76 @@
-//! Findings about a recipe that could be read.
+//! Findings about a recipe that could be read: what a reviewer would say.
+
+mod licence;
 
 use super::diagnostic::{Code, Diagnostic};
-use super::read::Reader;
-use super::span::Span;
+use super::span::{Position, Span};
 use super::{Recipe, Upstream};
 
-/// Checks what concerns more than one value.
-pub(crate) fn check(recipe: &Recipe, reader: &mut Reader<'_>) {
-    for problem in crate::script::unknown_names(recipe) {
-        reader.report(problem);
-    }
-    moving_refs(recipe, reader);
-    not_honoured(recipe, reader);
+/// The file of overrides that boulder reads beside a recipe.
+pub const CONTROL_FILE: &str = "control.kdl";
+
+/// Checks what concerns more than the form of one value. Errors among the
+/// findings mean that a build would fail; the recipe is still read.
+pub(crate) fn check(recipe: &Recipe) -> Vec<Diagnostic> {
+    let mut found = crate::script::unknown_names(recipe);
+    found.extend(recipe.licenses.iter().filter_map(licence::check));
+    found.extend(moving_refs(recipe));
+    found.extend(not_honoured(recipe));
+    found
+}
+
+/// What is to be said about the files beside a recipe, which the caller names
+/// because nothing here looks into folders.
+pub(crate) fn check_beside<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
+    let there = names.into_iter().any(|name| name == CONTROL_FILE);
+    let warning = || {
+        Diagnostic::warning(
+            Code::ControlFile,
+            Span::at(Position::START),
+            format!("`{CONTROL_FILE}` beside the recipe is not honoured"),
+        )
+        .with_help("builds go by the recipe alone: write into it what the file overrides")
+    };
+    there.then(warning)
 }
 
 /// Notes refs that may mean another commit tomorrow.
-fn moving_refs(recipe: &Recipe, reader: &mut Reader<'_>) {
-    for source in &recipe.upstreams {
-        if let Upstream::Git(git) = source.value()
-            && !git.is_pinned()
-        {
-            reader.report(
-                Diagnostic::note(
-                    Code::MovingRef,
-                    git.reference.span(),
-                    format!("`{}` is a tag or branch, which can move", git.reference),
-                )
-                .with_help("name the full commit id"),
-            );
-        }
-    }
+fn moving_refs(recipe: &Recipe) -> impl Iterator<Item = Diagnostic> {
+    recipe.upstreams.iter().filter_map(|source| {
+        let Upstream::Git(git) = source.value() else {
+            return None;
+        };
+        let note = || {
+            Diagnostic::note(
+                Code::MovingRef,
+                git.reference.span(),
+                format!("`{}` is a tag or branch, which can move", git.reference),
+            )
+            .with_help("name the full commit id")
+        };
+        (!git.is_pinned()).then(note)
+    })
 }
 
 /// Notes what is understood but has no effect on a build yet.
-fn not_honoured(recipe: &Recipe, reader: &mut Reader<'_>) {
-    let mut note = |span: Span, what: &str| {
-        reader.report(Diagnostic::note(
+fn not_honoured(recipe: &Recipe) -> Vec<Diagnostic> {
+    let note = |span: Span, what: &str| {
+        Diagnostic::note(
             Code::NotHonoured,
             span,
             format!("{what} not acted on by builds"),
-        ));
+        )
     };
+    let mut found = Vec::new();
     if let Some(first) = recipe.tuning.first() {
-        note(first.name.span(), "`tuning` is");
+        found.push(note(first.name.span(), "`tuning` is"));
     }
     if let Some(first) = recipe.profiles.first() {
-        note(first.name.span(), "`profiles` are");
+        found.push(note(first.name.span(), "`profiles` are"));
     }
     if let Some(workload) = &recipe.scripts.workload {
-        note(
-            workload.span(),
-            "`workload` belongs to profile-guided builds and is",
-        );
+        let what = "`workload` belongs to profile-guided builds and is";
+        found.push(note(workload.span(), what));
     }
+    found
 }

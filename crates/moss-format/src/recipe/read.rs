@@ -26,10 +26,8 @@ impl<'source> Reader<'source> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Everything found, in the order of the text.
-    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
-        self.diagnostics.sort_by_key(|found| found.span);
-        self.diagnostics.dedup();
+    /// Everything found so far.
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.diagnostics
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use moss_format::recipe::{Code, Diagnostic, Recipe};
+use moss_format::recipe::{CONTROL_FILE, Code, Diagnostic, Recipe};
 
 const SOUND: &str = "\
 name        : sound
@@ -180,6 +180,75 @@ fn a_change_raises_the_release() {
     assert_eq!(renamed.compare(&before), None);
     let same = read(&with("1.2.3\n", "1.2.4\n"));
     insta::assert_snapshot!(same.compare(&before).unwrap().to_string());
+}
+
+#[test]
+fn licences_are_spdx_expressions() {
+    let said = |licence: &str| lines(&with("MPL-2.0", licence));
+    for known in [
+        "GPL-2.0",
+        "GPL-2.0+",
+        "GPL-3.0-or-later WITH GCC-exception-3.1",
+        "(MIT OR Apache-2.0) AND LicenseRef-scancode-public-domain",
+        "DocumentRef-x:LicenseRef-y",
+    ] {
+        assert_eq!(said(known), "", "{known}");
+    }
+    let unknown = [
+        "mit",
+        "Apache-2",
+        "GPLv2",
+        "MPL-2.0 and BDS-3-Clause",
+        "Apache License 2.0",
+        "MIT, Zlib",
+        "(MIT",
+        "MIT)",
+        "GPL-2.0-or-later+",
+        "MIT WITH nothing",
+        "Freeware",
+        "Public domain",
+        "GCC-exception-3.1",
+        "Apache-2.0 WITH LLVM-Exception",
+        "GPL-3.0-with-bison-exception",
+        "\"\\e]8;;\"",
+    ];
+    let said: Vec<String> = unknown.iter().map(|licence| said(licence)).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn undefined_macros_are_errors_of_a_recipe_that_reads() {
+    let text = with(
+        "%make_install",
+        "%mkae_install; %(instalroot); %s %(zzzzzzzz)",
+    );
+    let (_, findings) = Recipe::parse(&text).unwrap();
+    assert!(findings.iter().all(Diagnostic::is_error));
+    insta::assert_snapshot!(lines(&text));
+}
+
+#[test]
+fn files_beside_the_recipe_are_looked_at() {
+    assert_eq!(Recipe::check_beside(["stone.yaml", "pkg"]), None);
+    let found = Recipe::check_beside(["stone.yaml", CONTROL_FILE]).unwrap();
+    insta::assert_snapshot!(found.to_string());
+}
+
+/// The codes that `docs/recipe-lints.md` has a heading for.
+fn documented() -> Vec<&'static str> {
+    const DOCUMENT: &str = include_str!("../../../../docs/recipe-lints.md");
+    let headings = DOCUMENT.lines();
+    let codes = headings.filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
+    codes.collect()
+}
+
+#[test]
+fn every_code_is_documented_and_nothing_else_is() {
+    let documented = documented();
+    let distinct: BTreeSet<&str> = documented.iter().copied().collect();
+    assert_eq!(distinct.len(), documented.len());
+    let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(distinct, codes);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What recipes are read into.
 
 use moss_format::recipe::upstream::Upstream;
-use moss_format::recipe::{PathKind, Phase, Recipe, Severity, Toolchain, TuningValue};
+use moss_format::recipe::{
+    Code, Diagnostic, PathKind, Phase, Recipe, Severity, Toolchain, TuningValue,
+};
 use proptest::prelude::*;
 
 const FULL: &str = "\
@@ -243,7 +245,10 @@ proptest! {
         text.replace_range(cut..end, &piece);
         if let Ok((recipe, findings)) = Recipe::parse(&text) {
             prop_assert!(*recipe.release.value() > 0);
-            prop_assert!(findings.iter().all(|found| found.severity < Severity::Error));
+            // A recipe that is read may still use macros that nothing defines.
+            let lint = |code| matches!(code, Code::UnknownAction | Code::UnknownDefinition);
+            let allowed = |found: &Diagnostic| !found.is_error() || lint(found.code);
+            prop_assert!(findings.iter().all(allowed));
             let lines = text.lines().count() + 1;
             for found in findings {
                 prop_assert!(usize::try_from(found.span.start.line).unwrap() <= lines);
