@@ -96,6 +96,9 @@ pub enum Invalid {
     /// A mirror without a place for the hash.
     #[error("the mirror {0:?} has no `{{sha256}}` in it")]
     Mirror(String),
+    /// A build could give itself orders.
+    #[error("`sandbox.networking_ports` must not hold {0}, on which avalanche itself listens")]
+    OwnPort(u16),
     /// Builds must not run as root or as the highest, reserved user.
     #[error("`sandbox.first_id` must be at least 1000, and all slots below 4294967294")]
     BuildId,
@@ -141,6 +144,10 @@ impl Config {
         let last = u64::from(self.sandbox.first_id) + u64::from(self.slots.get());
         if self.sandbox.first_id < 1000 || last > u64::from(u32::MAX) - 1 {
             return Err(Invalid::BuildId);
+        }
+        let port = self.listen.address.port();
+        if self.sandbox.networking_ports.contains(&port) {
+            return Err(Invalid::OwnPort(port));
         }
         let key = self.key_file();
         for path in self
@@ -204,6 +211,7 @@ impl Config {
         HostPaths {
             always: self.sandbox.paths.clone(),
             networking: self.sandbox.networking_paths.clone(),
+            tcp_ports: self.sandbox.networking_ports.clone(),
         }
     }
 
@@ -266,6 +274,7 @@ mod tests {
         assert_eq!(config.sandbox.file_bytes, sandbox.file_bytes);
         assert_eq!(config.sandbox.open_files, sandbox.open_files);
         assert_eq!(config.sandbox.networking, sandbox.networking);
+        assert_eq!(config.sandbox.networking_ports, sandbox.networking_ports);
         assert_eq!(config.retention_hours, two_weeks());
         assert_eq!(config.cache_days, two_months());
         assert_eq!(config.max_log_bytes, one_gibibyte());
@@ -290,6 +299,13 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn builds_never_reach_the_port_that_orders_come_to() {
+        let mut config = example();
+        config.sandbox.networking_ports.push(8200);
+        assert!(matches!(config.check(), Err(Invalid::OwnPort(8200))));
     }
 
     #[test]

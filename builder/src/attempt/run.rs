@@ -134,8 +134,7 @@ impl Run<'_> {
             Network::Loopback => return Ok(()),
             Network::Host => api::attempt::Network::Host,
         };
-        self.log
-            .say("network: the recipe's scripts get the host's, whole");
+        self.log.say("network: the recipe's scripts get the host's");
         self.parts
             .advance(self.live, Event::Networked(network))
             .await

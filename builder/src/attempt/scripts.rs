@@ -132,6 +132,7 @@ pub(super) fn spec(
         root: workspace.make(&format!("root-{name}"))?,
         entries,
         network,
+        tcp_ports: host.tcp_ports.clone(),
         script: format!("{SCRIPTS}/{name}"),
         folder: BUILD.to_owned(),
         environment: BTreeMap::from([

@@ -28,6 +28,8 @@ pub struct Sandbox {
     pub cgroup: Option<PathBuf>,
     /// What becomes of recipes that ask for the network.
     pub networking: Networking,
+    /// The TCP ports, of whatever machine, to which a build with `networking` can connect.
+    pub networking_ports: Vec<u16>,
     /// What of the host every build sees, read-only.
     pub paths: Vec<PathBuf>,
     /// What of the host a build with `networking` sees too.
@@ -40,7 +42,8 @@ pub struct Sandbox {
 pub enum Networking {
     /// They fail.
     Refuse,
-    /// They get the host's network whole, with its loopback interface and all that listens there.
+    /// They get the host's network, its loopback interface too, but can connect to
+    /// [`Sandbox::networking_ports`] only.
     Host,
 }
 
@@ -56,6 +59,7 @@ impl Default for Sandbox {
             address_space_bytes: None,
             cgroup: None,
             networking: Networking::Refuse,
+            networking_ports: vec![80, 443],
             paths: paths(&[
                 "/usr",
                 "/bin",

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use hakoniwa::{Container, MountOptions, Namespace, Rlimit, Stdio};
+use hakoniwa::{Container, MountOptions, Namespace, Rlimit, Stdio, landlock};
 use rustix::fs::StatVfsMountFlags;
 use rustix::process::Resource;
 
@@ -40,9 +40,8 @@ fn stage() -> Result<Report, String> {
             .map_err(|error| format!("cannot bring up the loopback interface: {error}"))?,
         Network::Host => {}
     }
-    // One user namespace more, the sandbox's own: the script cannot make others and with them
-    // reach the parts of the kernel that only namespaces open. Best effort: where /proc/sys cannot
-    // be written, the sandbox holds without it.
+    // One user namespace more, the sandbox's own. The filter denies others to the script anyway; this
+    // is a second bolt, for where /proc/sys can be written.
     let _ = std::fs::write("/proc/sys/user/max_user_namespaces", "1");
 
     let container = container(&spec)?;
@@ -154,6 +153,10 @@ fn container(spec: &Spec) -> Result<Container, String> {
             Some(format!("mode=1777,size={}", spec.limits.memory_bytes / 4)),
         );
     limit(&mut container, &spec.limits);
+    match spec.network {
+        Network::Loopback => {}
+        Network::Host => restrict(&mut container, &spec.tcp_ports),
+    }
     let mut folders = BTreeSet::new();
     for entry in &spec.entries {
         add(&mut container, entry, &mut folders)?;
@@ -162,6 +165,18 @@ fn container(spec: &Spec) -> Result<Container, String> {
         container.dir(&folder, 0o755);
     }
     Ok(container)
+}
+
+/// Keeps a script that has the host's network from what listens on the host. Where the kernel cannot,
+/// there is no sandbox.
+fn restrict(container: &mut Container, tcp_ports: &[u16]) {
+    let mut ruleset = landlock::Ruleset::default();
+    let mode = landlock::CompatMode::Enforce;
+    ruleset.restrict(landlock::Resource::NET_TCP_CONNECT, mode);
+    for port in tcp_ports {
+        ruleset.allow_tcp_connect(*port);
+    }
+    container.landlock_ruleset(ruleset);
 }
 
 /// Sets the limits that the kernel holds for each process or for the user in here.

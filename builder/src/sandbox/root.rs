@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::spec::{Entry, Network};
 
-/// What a root takes from the host, and nothing else.
+/// What a sandbox takes from the host, and nothing else.
 #[derive(Debug, Clone)]
 pub struct HostPaths {
     /// Files and folders that every sandbox sees.
     pub always: Vec<PathBuf>,
     /// Those that a sandbox with the host's network sees too.
     pub networking: Vec<PathBuf>,
+    /// The TCP ports, of whatever machine, to which the latter can connect.
+    pub tcp_ports: Vec<u16>,
 }
 
 const PASSWD: &str = "root:x:0:0:root:/:/bin/sh\n\

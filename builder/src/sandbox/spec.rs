@@ -17,6 +17,8 @@ pub struct Spec {
     pub entries: Vec<Entry>,
     /// What the script can reach.
     pub network: Network,
+    /// With the host's network: the TCP ports, of whatever machine, that it can connect to.
+    pub tcp_ports: Vec<u16>,
     /// The bash script to run: a path inside the sandbox.
     pub script: String,
     /// The folder in which it starts: a path inside the sandbox.

@@ -1,9 +1,9 @@
 //! Where a build's sources come from: TLS with an authority of one's own, git, the network.
 
-use api::attempt::{Network, Phase, Reason, State};
+use api::attempt::{Credentials, Network, Order, Phase, Reason, State};
 use api::id::Sha256;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, TOKEN};
 use crate::{failure, program_archive, recipe};
 
 #[tokio::test]
@@ -112,21 +112,28 @@ async fn a_source_that_no_server_has_is_missing_for_good() {
 
 #[tokio::test]
 async fn only_networking_reaches_the_network() {
-    let bench = Bench::with("sandbox.networking = \"host\"").await;
-    let port = bench.base.port().unwrap();
+    let open = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = open.local_addr().unwrap().port();
+    let bench = Bench::with(&format!(
+        "sandbox.networking = \"host\"\nsandbox.networking_ports = [{port}]"
+    ))
+    .await;
+    let control = bench.running.address.port();
     for (networking, reaches, network) in [
         ("yes", true, Network::Host),
         ("no", false, Network::Loopback),
     ] {
         let text = recipe(&format!(
             "networking: {networking}\ninstall: |\n    if (exec 3<>/dev/tcp/127.0.0.1/{port}); \
-             then echo reached; fi\n    install -Dm644 /dev/null -t %(installroot)/usr/share/x\n"
+             then echo reached; fi\n    \
+             if (exec 3<>/dev/tcp/127.0.0.1/{control}); then echo controls; fi\n    install -Dm644 /dev/null -t %(installroot)/usr/share/x\n"
         ));
         let order = bench.repository(networking, &[("tool/stone.yaml", &text)]);
         let (id, state) = bench.build(&order).await;
         let log = bench.log(id).await;
         assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
         assert_eq!(log.contains("\nreached\n"), reaches, "{log}");
+        assert!(!log.contains("\ncontrols\n"), "{log}");
         assert_eq!(bench.read(id, 0).await.network, network);
     }
     bench.end().await;
@@ -181,5 +188,99 @@ async fn a_closure_stone_with_another_hash_or_no_stone_is_refused() {
         panic!("{refused:?}");
     };
     assert_eq!((named, actual), (expected, sha256));
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_hash_fails_with_both_hashes() {
+    let bench = Bench::new().await;
+    let (url, actual) = bench.put(b"not what the recipe says");
+    let expected = Sha256::of(b"what the recipe says");
+    let recipe = recipe(&format!(
+        "upstreams:\n    - {url}: {expected}\ninstall: |\n    true\n"
+    ));
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &recipe)]);
+    let (id, state) = bench.build(&order).await;
+    let failure = failure(state);
+    assert_eq!(failure.phase, Phase::Fetch);
+    assert_eq!(
+        failure.reason,
+        Reason::HashMismatch {
+            url: url.to_string(),
+            expected,
+            actual
+        }
+    );
+    assert!(
+        failure.message.contains(&expected.to_string()),
+        "{}",
+        failure.message
+    );
+    assert!(
+        failure.message.contains(&actual.to_string()),
+        "{}",
+        failure.message
+    );
+    assert!(bench.log(id).await.contains("==> failed in fetch"));
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn an_old_commit_is_found_and_only_with_the_token_which_is_nowhere_kept() {
+    let bench = Bench::new().await;
+    let text =
+        recipe("install: |\n    install -Dm644 /dev/null %(installroot)/usr/share/x\n    env\n");
+    let order = bench.repository("private/recipes", &[("tool/stone.yaml", &text)]);
+    std::fs::write(
+        bench
+            .folder
+            .path()
+            .join("git/private/recipes/tool/stone.yaml"),
+        "no recipe",
+    )
+    .unwrap();
+    bench.git(
+        "private/recipes",
+        &["commit", "--quiet", "--all", "--message", "Break it"],
+    );
+    let refused = failure(bench.build(&order).await.1);
+    assert_eq!(refused.reason, Reason::CloneFailed, "{}", refused.message);
+    let credentials = Some(Credentials {
+        token: TOKEN.to_owned().into(),
+    });
+    let (id, state) = bench
+        .build(&Order {
+            credentials,
+            ..order.clone()
+        })
+        .await;
+    let log = bench.log(id).await;
+    assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
+    let wrong = Some(Credentials {
+        token: "ghs_wrong_wrong_wrong".to_owned().into(),
+    });
+    let refused = failure(
+        bench
+            .build(&Order {
+                credentials: wrong,
+                ..order
+            })
+            .await
+            .1,
+    );
+    assert_eq!(refused.reason, Reason::CloneFailed, "{}", refused.message);
+    let mut looked_at = 0;
+    for entry in walkdir::WalkDir::new(bench.data()) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let found = bytes
+                .windows(TOKEN.len())
+                .any(|window| window == TOKEN.as_bytes());
+            assert!(!found, "the token is in {}", entry.path().display());
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 3, "the data folder has files");
     bench.end().await;
 }

@@ -71,6 +71,7 @@ impl Bench {
             .map(PathBuf::from)
             .to_vec(),
             networking: Vec::new(),
+            tcp_ports: Vec::new(),
         };
         let mut entries = root::entries(&paths, &self.path("stones"), network).unwrap();
         entries.push(Entry::Writable {
@@ -85,6 +86,7 @@ impl Bench {
             root: self.path("root"),
             entries,
             network,
+            tcp_ports: Vec::new(),
             script: "/work/script".to_owned(),
             folder: "/work".to_owned(),
             environment: BTreeMap::from([

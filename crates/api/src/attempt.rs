@@ -129,7 +129,7 @@ pub enum Network {
     /// Themselves.
     #[default]
     Loopback,
-    /// All that the builder's host reaches, and what listens on its loopback interface.
+    /// What the builder's host reaches, over the ports that its configuration allows.
     Host,
 }
 
