@@ -14,7 +14,9 @@ use url::Url;
 
 use crate::helper::{self, CallError, Helper};
 
+mod access;
 pub(crate) mod child;
+mod submodules;
 
 /// How long a clone may take.
 const LIMIT: Duration = Duration::from_secs(30 * 60);

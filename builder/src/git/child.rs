@@ -5,19 +5,17 @@ use std::path::{Path, PathBuf};
 
 use api::id::{CommitSha, RecipeFolder};
 use git2::build::CheckoutBuilder;
-use git2::{
-    AutotagOption, Commit, Cred, CredentialType, ErrorCode, FetchOptions, Oid, RemoteCallbacks,
-    RemoteRedirect, Repository, SubmoduleUpdateOptions,
-};
+use git2::{Commit, ErrorCode, Oid, Repository};
 
-use super::{Cloned, Job, RecipeText, Token};
+use super::access::Access;
+use super::{Cloned, Job, RecipeText, submodules};
 use crate::folder::{self, Folder};
 
 /// The largest recipe that is read, in bytes.
 const MAX_RECIPE: usize = 1 << 20;
 
 /// Where a fetched ref is kept.
-const FETCHED: &str = "refs/avalanche/fetched";
+pub(super) const FETCHED: &str = "refs/avalanche/fetched";
 
 /// `GIT_FETCH_DEPTH_UNSHALLOW` of libgit2: all of the history.
 const ALL_HISTORY: i32 = i32::MAX;
@@ -46,40 +44,6 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
             root,
             directory,
         } => upstream(&url, &reference, &root, &directory),
-    }
-}
-
-struct Access<'a> {
-    url: &'a str,
-    token: Option<&'a Token>,
-}
-
-impl Access<'_> {
-    fn fetch(&self, repository: &Repository, refspec: &str, depth: i32) -> Result<(), git2::Error> {
-        let mut callbacks = RemoteCallbacks::new();
-        let mut asked = false;
-        callbacks.credentials(move |_, _, allowed| match self.token {
-            // Asked a second time, the token was refused; answering again would loop.
-            Some(token) if !asked && allowed.contains(CredentialType::USER_PASS_PLAINTEXT) => {
-                asked = true;
-                Cred::userpass_plaintext("x-access-token", token.expose())
-            }
-            Some(_) => Err(git2::Error::from_str("the repository refuses the token")),
-            None => Err(git2::Error::from_str("the repository asks for credentials")),
-        });
-        let mut options = FetchOptions::new();
-        options
-            .remote_callbacks(callbacks)
-            .download_tags(AutotagOption::None)
-            .depth(depth);
-        // A redirect would carry the token elsewhere.
-        options.follow_redirects(match self.token {
-            Some(_) => RemoteRedirect::None,
-            None => RemoteRedirect::Initial,
-        });
-        repository
-            .remote_anonymous(self.url)?
-            .fetch(&[refspec], Some(&mut options), None)
     }
 }
 
@@ -183,14 +147,8 @@ fn read_recipe(
 fn upstream(url: &str, reference: &str, root: &Path, directory: &Path) -> Result<Cloned, String> {
     let access = Access { url, token: None };
     let target = empty_folder(root, directory)?;
-    let repository = Repository::init(target).map_err(|e| failed("make a repository", &e))?;
-    let fetch = |refspec: &str| access.fetch(&repository, refspec, 0);
-    for refspec in [
-        "+refs/heads/*:refs/remotes/origin/*",
-        "+refs/tags/*:refs/tags/*",
-    ] {
-        fetch(refspec).map_err(|error| failed(&format!("fetch {url}"), &error))?;
-    }
+    let repository = Repository::init(&target).map_err(|e| failed("make a repository", &e))?;
+    fetch_all(&access, &repository)?;
     let names = [
         format!("refs/tags/{reference}"),
         format!("refs/remotes/origin/{reference}"),
@@ -201,7 +159,8 @@ fn upstream(url: &str, reference: &str, root: &Path, directory: &Path) -> Result
         .find_map(|name| repository.revparse_single(name).ok());
     if found.is_none() && Oid::from_str(reference).is_ok() && reference.len() == 40 {
         // A commit that no branch or tag leads to.
-        fetch(&format!("+{reference}:{FETCHED}"))
+        access
+            .fetch(&repository, &format!("+{reference}:{FETCHED}"), 0)
             .map_err(|error| failed(&format!("fetch {reference} of {url}"), &error))?;
         found = repository.revparse_single(reference).ok();
     }
@@ -211,14 +170,27 @@ fn upstream(url: &str, reference: &str, root: &Path, directory: &Path) -> Result
     repository
         .checkout_tree(commit.as_object(), Some(CheckoutBuilder::new().force()))
         .and_then(|()| repository.set_head_detached(commit.id()))
-        .and_then(|()| submodules(&repository, 0))
         .map_err(|error| failed(&format!("check out {reference} of {url}"), &error))?;
+    submodules::check_out(&repository, url).map_err(|error| error.to_string())?;
     let id = <[u8; 20]>::try_from(commit.id().as_bytes())
         .map_err(|_| format!("{url} does not use SHA-1"))?;
     Ok(Cloned {
         commit: CommitSha::from_bytes(id),
         recipe: None,
     })
+}
+
+/// Fetches all branches and tags with all of their history.
+pub(super) fn fetch_all(access: &Access<'_>, repository: &Repository) -> Result<(), String> {
+    for refspec in [
+        "+refs/heads/*:refs/remotes/origin/*",
+        "+refs/tags/*:refs/tags/*",
+    ] {
+        access
+            .fetch(repository, refspec, 0)
+            .map_err(|error| failed(&format!("fetch {}", access.url), &error))?;
+    }
+    Ok(())
 }
 
 /// Makes `directory` below `root` where it is missing. An upstream before this one may have put
@@ -240,20 +212,6 @@ fn empty_folder(root: &Path, directory: &Path) -> Result<PathBuf, String> {
     }
 }
 
-/// Fetches and checks out the submodules, and theirs.
-fn submodules(repository: &Repository, depth: u32) -> Result<(), git2::Error> {
-    if depth > 8 {
-        return Err(git2::Error::from_str(
-            "submodules are nested more than 8 deep",
-        ));
-    }
-    for mut submodule in repository.submodules()? {
-        submodule.update(true, Some(&mut SubmoduleUpdateOptions::new()))?;
-        submodules(&submodule.open()?, depth + 1)?;
-    }
-    Ok(())
-}
-
-fn failed(action: &str, error: &git2::Error) -> String {
+pub(super) fn failed(action: &str, error: &git2::Error) -> String {
     format!("cannot {action}: {}", error.message())
 }

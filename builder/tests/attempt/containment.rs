@@ -94,3 +94,49 @@ async fn a_git_upstream_is_not_cloned_through_the_links_of_another() {
     }
     bench.end().await;
 }
+
+#[tokio::test]
+async fn a_submodule_comes_over_the_network_or_not_at_all() {
+    let bench = Bench::new().await;
+    let inner = bench.repository("inner", &[("secret", "of the builder\n")]);
+    let local = bench.folder.path().join("git/inner");
+    let path = local.to_str().unwrap().to_owned();
+    for (name, url, message) in [
+        ("path", path.clone(), Some("is none")),
+        ("file", format!("file://{path}"), Some("is not of https")),
+        ("relative", "../../inner/.git".to_owned(), None),
+    ] {
+        bench.repository(name, &[("file", "x")]);
+        let modules = format!("[submodule \"m\"]\n\tpath = sub/m\n\turl = {url}\n");
+        let folder = bench.folder.path().join("git").join(name);
+        std::fs::write(folder.join(".gitmodules"), modules).unwrap();
+        bench.git(name, &["add", "."]);
+        let link = format!("160000,{},sub/m", inner.commit);
+        bench.git(name, &["update-index", "--add", "--cacheinfo", &link]);
+        bench.git(name, &["commit", "--quiet", "--message", "A submodule"]);
+        let upstream = bench.base.join(&format!("git/{name}/.git")).unwrap();
+        let text = recipe(&format!(
+            "upstreams:\n    - git|{upstream}:\n        ref: main\n        clonedir: a\n\
+             build: |\n    grep -q builder sub/m/secret\ninstall: |\n    \
+             install -Dm644 sub/m/secret -t %(installroot)/usr/share/x\n"
+        ));
+        let order = bench.repository(&format!("{name}-recipe"), &[("tool/stone.yaml", &text)]);
+        let (id, state) = bench.build(&order).await;
+        match message {
+            None => {
+                let log = bench.log(id).await;
+                assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
+            }
+            Some(message) => {
+                let failure = failure(state);
+                assert_eq!(failure.phase, Phase::Fetch, "{name}: {}", failure.message);
+                assert!(
+                    failure.message.contains(message),
+                    "{name}: {}",
+                    failure.message
+                );
+            }
+        }
+    }
+    bench.end().await;
+}
