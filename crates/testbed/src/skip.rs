@@ -2,7 +2,7 @@
 //! runner, which shows nothing of a test that passes.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
@@ -12,10 +12,43 @@ static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 pub fn find_path(variable: &str) -> Option<PathBuf> {
     let path = std::env::var_os(variable).map(PathBuf::from);
     if path.is_none() {
-        let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-        say(&format!("skipped: {variable} is unset ({count} skipped)"));
+        skipped(&format!("{variable} is unset"));
     }
     path
+}
+
+/// The variable of the environment that forbids to skip what a program on this machine would
+/// allow to run. `.ci/run`, which installs them all, sets it.
+pub const COMPLETE: &str = "SNEKBOOK_COMPLETE";
+
+/// A program of the machine that only some tests need, and that Debian has a package of the same
+/// name for. None where it is not there, and a line that says so and what to install.
+///
+/// # Panics
+/// Instead of that, when [`COMPLETE`] is set.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| Path::is_file(file));
+    if found.is_none() {
+        lacks(&format!("{name} is not installed: apt-get install {name}"));
+    }
+    found
+}
+
+/// Says that the machine lacks what a test needs, which is then skipped.
+///
+/// # Panics
+/// Instead of that, when [`COMPLETE`] is set.
+pub fn lacks(what: &str) {
+    assert!(std::env::var_os(COMPLETE).is_none(), "{what}");
+    skipped(what);
+}
+
+fn skipped(why: &str) {
+    let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
+    say(&format!("skipped: {why} ({count} skipped)"));
 }
 
 /// Says something that is shown also when no test fails: the test runner captures what macros print,

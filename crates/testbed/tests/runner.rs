@@ -56,6 +56,32 @@ fn a_corpus_that_is_not_there_fails() {
 
 #[test]
 #[ignore = "run by another"]
+fn needs_a_program() {
+    testbed::skip::find_program("strace");
+}
+
+#[test]
+fn a_program_that_is_missing_is_named_and_where_all_has_to_run_a_failure() {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "needs_a_program", "--include-ignored"])
+        .env("PATH", "/nowhere")
+        .env_remove(testbed::skip::COMPLETE);
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    let wanted = "strace is not installed: apt-get install strace";
+    assert_eq!(
+        text(&output.stderr),
+        format!("skipped: {wanted} (1 skipped)\n")
+    );
+    let output = command.env(testbed::skip::COMPLETE, "1").output().unwrap();
+    assert!(!output.status.success());
+    let said = text(&output.stdout);
+    assert!(said.contains(wanted), "{said}");
+}
+
+#[test]
+#[ignore = "run by another"]
 fn needs_the_machine() {
     testbed::machine::require();
 }

@@ -18,7 +18,26 @@ enum Task {
     /// Needs cargo-fuzz (`cargo install cargo-fuzz --locked`). Inputs that reach something new, the
     /// logs and the inputs with a fault stay in `target/fuzz`. Fails when there is a fault.
     Fuzz(fuzz::Options),
+    /// The benchmarks of the libraries, each against a floor in the same run; fails where a ratio
+    /// misses its target.
+    Bench {
+        /// Only those of these packages.
+        packages: Vec<String>,
+    },
+    /// Kills a process that writes to a database of moss-db, again and again, and looks for what
+    /// it had been told was written.
+    KillLoop {
+        /// How often.
+        #[arg(long, default_value_t = 200)]
+        count: u64,
+        /// Repeats an earlier run; drawn unless given.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
+
+/// The packages that have benchmarks with targets.
+const BENCHMARKED: [&str; 1] = ["moss-db"];
 
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
@@ -34,7 +53,32 @@ fn main() -> anyhow::Result<ExitCode> {
             Ok(exit(cargo().args(latency).status()?.success()))
         }
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
+        Task::Bench { packages } => bench(&packages),
+        Task::KillLoop { count, seed } => kill_loop(count, seed),
     }
+}
+
+fn bench(packages: &[String]) -> anyhow::Result<ExitCode> {
+    let all = BENCHMARKED.map(str::to_owned);
+    let packages = if packages.is_empty() { &all } else { packages };
+    // All of them are run, and told of, also where the first misses a target.
+    let mut bench = cargo();
+    bench.args(["bench", "--benches", "--no-fail-fast"]);
+    for package in packages {
+        bench.args(["--package", package]);
+    }
+    Ok(exit(bench.status()?.success()))
+}
+
+fn kill_loop(count: u64, seed: Option<u64>) -> anyhow::Result<ExitCode> {
+    let mut environment = vec![("MOSS_DB_KILLS", count.to_string())];
+    environment.extend(seed.map(|seed| ("MOSS_DB_SEED", seed.to_string())));
+    let status = cargo()
+        .args(["test", "--quiet", "--package", "moss-db"])
+        .args(["--test", "durability", "--", "kill::"])
+        .envs(environment)
+        .status()?;
+    Ok(exit(status.success()))
 }
 
 fn exit(success: bool) -> ExitCode {
