@@ -8,18 +8,18 @@ use heed::{RoTxn, RwTxn, WithoutTls};
 use crate::error::Error;
 use crate::schema::Schema;
 use crate::writer::Writer;
+use room::Alarm;
 
 pub(crate) mod backup;
 mod lock;
 mod open;
+pub(crate) mod room;
 
 pub use open::{OpenError, Options};
+pub use room::Usage;
 
 /// LMDB's environment as this crate opens it. Transactions are not bound to threads.
 pub(crate) type Env = heed::Env<WithoutTls>;
-
-/// The share of the map above which [`Usage::is_high`] warns.
-const ALARM: f64 = 0.8;
 
 /// An open database. Cheap to clone; it closes when the last clone is dropped, which waits for
 /// the changes already submitted.
@@ -33,6 +33,7 @@ pub struct Environment {
 #[derive(Debug)]
 struct Inner {
     writer: Writer,
+    alarm: Arc<Alarm>,
     env: Env,
     path: PathBuf,
     _lock: lock::FolderLock,
@@ -50,7 +51,9 @@ impl Environment {
     /// See [`OpenError`].
     pub fn open<S: Schema>(path: &Path, options: &Options) -> Result<(Self, S), OpenError> {
         let opened = open::open::<S>(path, options)?;
-        let writer = Writer::start(opened.env.clone(), opened.identity).map_err(|source| {
+        let alarm = Arc::new(Alarm::new(opened.env.clone()));
+        alarm.look();
+        let writer = Writer::start(Arc::clone(&alarm), opened.identity).map_err(|source| {
             OpenError::Writer {
                 path: path.to_owned(),
                 source,
@@ -59,6 +62,7 @@ impl Environment {
         let path = path.to_owned();
         let inner = Inner {
             writer,
+            alarm,
             env: opened.env,
             path,
             _lock: opened.lock,
@@ -113,6 +117,7 @@ impl Environment {
         let value = change(&mut txn)?;
         txn.commit()
             .map_err(|error| Error::storage("commit to the database", error))?;
+        self.inner.alarm.look();
         Ok(value)
     }
 
@@ -171,16 +176,12 @@ impl Environment {
         self.inner.writer.submit(change).await
     }
 
-    /// How much of the map is used.
+    /// How much of the map is used. Cheap enough to be asked with every status.
+    ///
+    /// The first commit that leaves 80 % of it used is logged as a warning, once.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let info = self.inner.env.info();
-        let page = u64::from(self.inner.env.unnamed_database_stat().page_size);
-        let used = (info.last_page_number as u64 + 1) * page;
-        Usage {
-            used,
-            map_size: info.map_size as u64,
-        }
+        Usage::of(&self.inner.env)
     }
 
     /// The number of the last transaction that changed the database.
@@ -197,40 +198,5 @@ impl Environment {
 
     pub(crate) fn env(&self) -> &Env {
         &self.inner.env
-    }
-}
-
-/// How much of the map is used, in bytes. Pages that became free and wait for reuse count as
-/// used, so the truth may be better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    used: u64,
-    map_size: u64,
-}
-
-impl Usage {
-    /// The bytes that the database has ever needed at one time.
-    #[must_use]
-    pub fn used(&self) -> u64 {
-        self.used
-    }
-
-    /// The bytes that it can have.
-    #[must_use]
-    pub fn map_size(&self) -> u64 {
-        self.map_size
-    }
-
-    /// The used share, from 0 to 1.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]
-    pub fn fraction(&self) -> f64 {
-        self.used as f64 / self.map_size as f64
-    }
-
-    /// Whether 80 % are used, so that an operator should raise the map size.
-    #[must_use]
-    pub fn is_high(&self) -> bool {
-        self.fraction() >= ALARM
     }
 }

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use heed::RwTxn;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::environment::Env;
+use crate::environment::room::Alarm;
 use crate::error::Error;
 use crate::raw::Handle;
 use crate::schema::IDENTITY_KEY;
@@ -35,7 +35,7 @@ type Outcome<T, E> = Result<Result<T, E>, Box<dyn Any + Send>>;
 
 /// What the thread works on.
 struct Store {
-    env: Env,
+    alarm: Arc<Alarm>,
     /// A table that any transaction can read, unless it is broken.
     identity: Handle,
 }
@@ -49,8 +49,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(env: Env, identity: Handle) -> std::io::Result<Self> {
-        let store = Store { env, identity };
+    pub(crate) fn start(alarm: Arc<Alarm>, identity: Handle) -> std::io::Result<Self> {
+        let store = Store { alarm, identity };
         let (queue, changes) = mpsc::channel(BATCH);
         let thread = std::thread::Builder::new()
             .name("moss-db-writer".to_owned())
@@ -117,7 +117,7 @@ fn run(store: &Store, mut changes: mpsc::Receiver<Change>) {
 }
 
 fn commit_batch(store: &Store, batch: &mut Vec<Change>) {
-    let mut txn = match store.env.write_txn() {
+    let mut txn = match store.alarm.env().write_txn() {
         Ok(txn) => txn,
         Err(error) => {
             tracing::error!(error = %error, db.changes = batch.len(), "a batch cannot begin");
@@ -134,7 +134,10 @@ fn commit_batch(store: &Store, batch: &mut Vec<Change>) {
         .map(|change| change(store, Ok(&mut txn)))
         .collect();
     match txn.commit() {
-        Ok(()) => told.into_iter().for_each(|tell| tell(Ok(()))),
+        Ok(()) => {
+            told.into_iter().for_each(|tell| tell(Ok(())));
+            store.alarm.look();
+        }
         Err(error) => {
             tracing::error!(error = %error, db.changes = told.len(), "a commit failed");
             let error = Arc::new(error);
@@ -151,7 +154,7 @@ fn run_nested<T, E: From<Error>>(
     batch: &mut RwTxn<'_>,
     change: impl FnOnce(&mut RwTxn<'_>) -> Result<T, E>,
 ) -> Outcome<T, E> {
-    let mut txn = match store.env.nested_write_txn(batch) {
+    let mut txn = match store.alarm.env().nested_write_txn(batch) {
         Ok(txn) => txn,
         Err(error) => return Ok(Err(Error::storage("begin a change", error).into())),
     };

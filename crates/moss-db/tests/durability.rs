@@ -8,6 +8,9 @@
 #[path = "durability/child.rs"]
 mod child;
 #[cfg(test)]
+#[path = "durability/full.rs"]
+mod full;
+#[cfg(test)]
 #[path = "durability/kill.rs"]
 mod kill;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use heed::types::{Bytes, Str};
 use heed::{CommitOrAbort, CommitToken, Database, OnCommit, RoTxn, RwTxn};
 
 mod error;
+mod readers;
 
 pub use error::OpenError;
 
@@ -58,10 +59,8 @@ pub(super) fn open<S: Schema>(path: &Path, options: &Options) -> Result<Opened<S
     check_names::<S>(&opener)?;
     create_folder(path)?;
     let lock = FolderLock::acquire(path)?;
-    let storage = |source| OpenError::Storage {
-        path: path.to_owned(),
-        source,
-    };
+    let storage = |source| OpenError::storage(path, source);
+    readers::reserve(path, options.max_readers)?;
     let env = open_lmdb(path, options)?;
     let found = read_identity(&env, path)?;
     let known = S::MIGRATIONS.len() as u64;
@@ -127,11 +126,7 @@ fn check_identity<S: Schema>(path: &Path, found: &Identity, known: u64) -> Resul
 }
 
 fn create_folder(path: &Path) -> Result<(), OpenError> {
-    let failed = |source| OpenError::Folder {
-        path: path.to_owned(),
-        source,
-    };
-    std::fs::create_dir_all(path).map_err(failed)?;
+    std::fs::create_dir_all(path).map_err(|source| OpenError::folder(path, source))?;
     match path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -144,10 +139,7 @@ fn create_folder(path: &Path) -> Result<(), OpenError> {
 fn sync_folder(path: &Path) -> Result<(), OpenError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
-        .map_err(|source| OpenError::Folder {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| OpenError::folder(path, source))
 }
 
 fn open_lmdb(path: &Path, options: &Options) -> Result<Env, OpenError> {
@@ -168,22 +160,12 @@ fn open_lmdb(path: &Path, options: &Options) -> Result<Env, OpenError> {
     // set that weakens its own locking or syncing; and the folder is the service's private
     // data, on a local file system, as `Environment::open` requires.
     let env = unsafe { lmdb.open(path) };
-    env.map_err(|source| {
-        let path = path.to_owned();
-        if matches!(source, heed::Error::EnvAlreadyOpened) {
-            OpenError::AlreadyOpen { path }
-        } else {
-            OpenError::Storage { path, source }
-        }
-    })
+    env.map_err(|source| OpenError::storage(path, source))
 }
 
 /// Reads the version without changing anything. `None` is a fresh database.
 fn read_identity(env: &Env, path: &Path) -> Result<Option<Identity>, OpenError> {
-    let storage = |source| OpenError::Storage {
-        path: path.to_owned(),
-        source,
-    };
+    let storage = |source| OpenError::storage(path, source);
     let txn = env.read_txn().map_err(storage)?;
     let table = env
         .open_databases_and_commit(txn, |opener, txn| {

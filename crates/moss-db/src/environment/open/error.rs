@@ -1,8 +1,8 @@
 //! Why an environment was not opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, is_disk_full};
 
 /// Why an environment could not be opened. The database is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,12 @@ pub enum OpenError {
         /// The operating system's answer.
         #[source]
         source: std::io::Error,
+    },
+    /// The file system has no space left, or a quota is used up.
+    #[error("cannot open the database `{}`: the disk is full", path.display())]
+    DiskFull {
+        /// The folder or the file in it.
+        path: PathBuf,
     },
     /// This or another process has it open.
     #[error("the database `{}` is already open, in this process or another", path.display())]
@@ -97,4 +103,29 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl OpenError {
+    /// Why `path`, the folder or a file in it, cannot be used.
+    pub(super) fn folder(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        if is_disk_full(&source) {
+            Self::DiskFull { path }
+        } else {
+            Self::Folder { path, source }
+        }
+    }
+
+    /// Gives LMDB's answer its meaning.
+    pub(super) fn storage(path: &Path, source: heed::Error) -> Self {
+        let path = path.to_owned();
+        match source {
+            heed::Error::EnvAlreadyOpened => Self::AlreadyOpen { path },
+            heed::Error::Io(source) if is_disk_full(&source) => Self::DiskFull { path },
+            source @ (heed::Error::Io(_)
+            | heed::Error::Mdb(_)
+            | heed::Error::Encoding(_)
+            | heed::Error::Decoding(_)) => Self::Storage { path, source },
+        }
+    }
 }
