@@ -11,6 +11,8 @@ use api::id::Sha256;
 use sha2::Digest as _;
 use walkdir::WalkDir;
 
+use super::packages::Packages;
+
 /// What changes nothing in any build.
 const IDLE: &[&str] = &[
     "/usr/share/doc",
@@ -19,10 +21,14 @@ const IDLE: &[&str] = &[
     "/usr/share/locale",
 ];
 
-/// The digest over the files below `paths`. What cannot be read is left out, as a build cannot
-/// read it either.
-pub(super) fn fingerprint(paths: &[PathBuf]) -> Sha256 {
+/// The digest over the files below `paths` and the names under which some are known. What cannot be
+/// read is left out, as a build cannot read it either.
+pub(super) fn fingerprint(paths: &[PathBuf], packages: &Packages) -> Sha256 {
     let mut digest = sha2::Sha256::new();
+    for (name, supply) in packages.names() {
+        put(&mut digest, name.as_bytes());
+        put(&mut digest, supply.as_bytes());
+    }
     let mut paths = paths.to_vec();
     paths.sort();
     for path in &paths {
@@ -69,12 +75,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let paths = [folder.path().to_owned()];
         std::fs::write(folder.path().join("a"), "1").unwrap();
-        let first = fingerprint(&paths);
-        assert_eq!(fingerprint(&paths), first);
+        let packages = |configured: &[(&str, &str)]| {
+            let configured = configured.iter();
+            let configured =
+                configured.map(|(name, supply)| (name.to_string(), supply.to_string()));
+            Packages::new(&configured.collect()).unwrap()
+        };
+        let none = packages(&[]);
+        let first = fingerprint(&paths, &none);
+        assert_eq!(fingerprint(&paths, &none), first);
         std::fs::write(folder.path().join("a"), "12").unwrap();
-        let second = fingerprint(&paths);
+        let second = fingerprint(&paths, &none);
         assert_ne!(second, first);
         std::os::unix::fs::symlink("a", folder.path().join("b")).unwrap();
-        assert_ne!(fingerprint(&paths), second);
+        let third = fingerprint(&paths, &none);
+        assert_ne!(third, second);
+        let named = fingerprint(&paths, &packages(&[("a", "/usr/bin/a")]));
+        assert_ne!(named, third);
+        assert_ne!(fingerprint(&paths, &packages(&[("a", "binary(a)")])), named);
     }
 }

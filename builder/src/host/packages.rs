@@ -98,6 +98,17 @@ impl Packages {
         Ok(Self(Arc::new(packages)))
     }
 
+    /// The names, and what stands for each, as text.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().map(|(name, supply)| {
+            let supply = match supply {
+                Supply::Dependency(dependency) => dependency.to_string(),
+                Supply::File(path) => path.display().to_string(),
+            };
+            (name.as_str(), supply)
+        })
+    }
+
     /// Whether the host supplies the package that `dependency` names.
     pub(super) fn supplied(&self, dependency: &Dependency, inventory: &Inventory) -> bool {
         if dependency.kind() != Kind::PackageName {
