@@ -81,8 +81,8 @@ impl Snapshot {
     fn take(paths: &[PathBuf], packages: Packages) -> Self {
         Self {
             inventory: Inventory::take(),
+            fingerprint: fingerprint::fingerprint(paths, &packages),
             packages,
-            fingerprint: fingerprint::fingerprint(paths),
         }
     }
 
