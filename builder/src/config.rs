@@ -12,8 +12,10 @@ use crate::sandbox::limits::Limits;
 use crate::sandbox::root::HostPaths;
 
 mod sandbox;
+mod sources;
 
 pub use sandbox::{Networking, Sandbox};
+pub use sources::Sources;
 
 /// What avalanche is told.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,6 +61,9 @@ pub struct Config {
     /// The most bytes of log that an order may ask for.
     #[serde(default = "one_gibibyte")]
     pub max_log_bytes: u64,
+    /// Where the sources of recipes may come from.
+    #[serde(default)]
+    pub sources: Sources,
     /// How builds are locked in.
     #[serde(default)]
     pub sandbox: Sandbox,
@@ -93,8 +98,8 @@ pub enum Invalid {
         /// Why not.
         reason: &'static str,
     },
-    /// A mirror without a place for the hash.
-    #[error("the mirror {0:?} has no `{{sha256}}` in it")]
+    /// A mirror that is no URL, or without a place for the hash.
+    #[error("the mirror {0:?} is no URL with `{{sha256}}` in it")]
     Mirror(String),
     /// A build could give itself orders.
     #[error("`sandbox.networking_ports` must not hold {0}, on which avalanche itself listens")]
@@ -127,6 +132,7 @@ impl Config {
             retention_hours: two_weeks(),
             cache_days: two_months(),
             max_log_bytes: one_gibibyte(),
+            sources: Sources::default(),
             sandbox: Sandbox::default(),
             host: Host::default(),
             telemetry: service::telemetry::Config::default(),
@@ -136,11 +142,7 @@ impl Config {
 
     /// Checks what TOML cannot.
     pub fn check(&self) -> Result<(), Invalid> {
-        for mirror in &self.mirrors {
-            if !mirror.contains("{sha256}") {
-                return Err(Invalid::Mirror(mirror.clone()));
-            }
-        }
+        self.mirror_origins()?;
         let last = u64::from(self.sandbox.first_id) + u64::from(self.slots.get());
         if self.sandbox.first_id < 1000 || last > u64::from(u32::MAX) - 1 {
             return Err(Invalid::BuildId);
@@ -185,6 +187,20 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Each mirror, as a URL of some file there.
+    ///
+    /// # Errors
+    /// When one is no URL with a place for the hash.
+    pub fn mirror_origins(&self) -> Result<Vec<Url>, Invalid> {
+        let parse = |mirror: &String| {
+            Some(mirror)
+                .filter(|mirror| mirror.contains("{sha256}"))
+                .and_then(|mirror| Url::parse(&mirror.replace("{sha256}", "0")).ok())
+                .ok_or_else(|| Invalid::Mirror(mirror.clone()))
+        };
+        self.mirrors.iter().map(parse).collect()
     }
 
     /// The file of the private key.

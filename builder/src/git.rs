@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use api::id::{CommitSha, RecipeFolder};
+use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use crate::helper::{self, CallError, Helper};
 
 mod access;
 pub(crate) mod child;
+mod egress;
 mod submodules;
 
 /// How long a clone may take.
@@ -53,6 +55,8 @@ pub enum Job {
         /// The folder below it for the clone with its `.git`: made where it is missing, empty, and
         /// never reached through a link.
         directory: PathBuf,
+        /// Networks that may be reached although their addresses are not public.
+        allow_private: Vec<IpNet>,
     },
 }
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moss_db::{Environment, OpenError};
-use moss_fetcher::Fetcher;
+use moss_fetcher::{Exceptions, Fetcher, Reach};
 use service::auth::{KeyError, PublicKey, ServiceKey, Verifier};
 use service::listen::{ListenError, Listener};
 use service::{Clock, Supervisor};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::attempt::{Cache, Engine, Parts, RecoverError, Tables};
+use crate::attempt::{Cache, Engine, Fetchers, Parts, RecoverError, Tables};
 use crate::config::{Config, Invalid};
 use crate::host::{Host, InvalidSupply};
 use crate::http::{self, App};
@@ -149,7 +149,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         supervisor: supervisor.clone(),
         cache: Cache::new(
             folders.cache,
-            fetcher(ca_certificates.as_deref())?,
+            fetchers(&config, ca_certificates.as_deref())?,
             config.mirrors.clone(),
             Duration::from_secs(u64::from(config.cache_days) * 24 * 3600),
         ),
@@ -167,6 +167,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         limits: config.limits(),
         delegation: delegation(&config)?,
         networking: config.sandbox.networking,
+        sources: config.sources.clone(),
         ca_certificates,
         max_log_bytes: config.max_log_bytes,
         retention: Duration::from_secs(u64::from(config.retention_hours) * 3600),
@@ -207,21 +208,26 @@ async fn open(folder: &Path) -> Result<(Environment, Tables), OpenError> {
 }
 
 /// Fetches over the system's certificate authorities and further ones.
-fn fetcher(ca_certificates: Option<&[u8]>) -> Result<Fetcher, StartError> {
-    let mut options = moss_fetcher::Options::default();
-    if let Some(certificates) = ca_certificates {
-        let certificates = reqwest::Certificate::from_pem_bundle(certificates)
-            .map_err(StartError::Certificates)?;
-        let client = reqwest::Client::builder()
-            .user_agent(&options.user_agent)
-            .connect_timeout(options.connect_timeout)
-            .redirect(reqwest::redirect::Policy::limited(options.redirects))
-            .tls_certs_merge(certificates)
-            .build()
-            .map_err(StartError::Certificates)?;
-        options.client = Some(client);
-    }
-    Ok(Fetcher::new(options)?)
+fn fetchers(config: &Config, ca_certificates: Option<&[u8]>) -> Result<Fetchers, StartError> {
+    let certificates = ca_certificates
+        .map(reqwest::Certificate::from_pem_bundle)
+        .transpose()
+        .map_err(StartError::Certificates)?;
+    let any = moss_fetcher::Options {
+        certificates: certificates.unwrap_or_default(),
+        ..moss_fetcher::Options::default()
+    };
+    let public = moss_fetcher::Options {
+        reach: Reach::Public(Exceptions {
+            networks: config.sources.allow_private.clone(),
+            origins: config.mirror_origins()?,
+        }),
+        ..any.clone()
+    };
+    Ok(Fetchers {
+        sources: Fetcher::new(public)?,
+        stones: Fetcher::new(any)?,
+    })
 }
 
 /// Where things are kept.

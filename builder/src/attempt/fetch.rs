@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use api::attempt::{ClosureStone, Reason};
 use api::id::Sha256;
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use moss_fetcher::{Cause, Error, Failure, Fetcher, Origin, Request, Size};
 use moss_format::recipe::upstream::Archive;
@@ -26,9 +27,18 @@ const MAX_ARCHIVE: u64 = 16 << 30;
 #[derive(Debug, Clone)]
 pub struct Cache {
     folder: PathBuf,
-    fetcher: Fetcher,
+    fetchers: Fetchers,
     mirrors: Vec<String>,
     keep: Duration,
+}
+
+/// What fetches; each has places of its own, so that sources never keep stones waiting.
+#[derive(Debug, Clone)]
+pub struct Fetchers {
+    /// For sources, whose URLs a recipe's author writes: it asks only whom such a one may have asked.
+    pub sources: Fetcher,
+    /// For the stones of an order.
+    pub stones: Fetcher,
 }
 
 /// A file to be fetched.
@@ -52,10 +62,10 @@ enum Kind {
 impl Cache {
     /// A cache in `folder`, which asks `mirrors` first for upstream archives and forgets what was
     /// not used for as long as `keep`.
-    pub fn new(folder: PathBuf, fetcher: Fetcher, mirrors: Vec<String>, keep: Duration) -> Self {
+    pub fn new(folder: PathBuf, fetchers: Fetchers, mirrors: Vec<String>, keep: Duration) -> Self {
         Self {
             folder,
-            fetcher,
+            fetchers,
             mirrors,
             keep,
         }
@@ -129,9 +139,16 @@ impl Cache {
         log: &Log,
         stop: &CancellationToken,
     ) -> Result<Vec<PathBuf>, Halt> {
-        let requests: Vec<Request> = wanted.iter().map(|wanted| wanted.request.clone()).collect();
+        let fetch = |wanted: &Wanted| {
+            let fetcher = match wanted.kind {
+                Kind::Source => self.fetchers.sources.clone(),
+                Kind::Stone => self.fetchers.stones.clone(),
+            };
+            let request = wanted.request.clone();
+            async move { fetcher.fetch(&request).await }
+        };
         let fetched = stop
-            .run_until_cancelled(self.fetcher.fetch_all(&requests))
+            .run_until_cancelled(join_all(wanted.iter().map(fetch)))
             .await
             .ok_or(Halt::Stopped)?;
         let mut paths = Vec::with_capacity(wanted.len());
@@ -209,7 +226,11 @@ mod tests {
             file.set_modified(SystemTime::from(now) - age).unwrap();
         }
         let fetcher = Fetcher::new(moss_fetcher::Options::default()).unwrap();
-        let cache = Cache::new(folder.path().to_owned(), fetcher, Vec::new(), 2 * day);
+        let fetchers = Fetchers {
+            sources: fetcher.clone(),
+            stones: fetcher,
+        };
+        let cache = Cache::new(folder.path().to_owned(), fetchers, Vec::new(), 2 * day);
         cache.prune(now).unwrap();
         assert!(!folder.path().join("old").exists() && folder.path().join("new").exists());
     }

@@ -128,6 +128,7 @@ async fn clone_upstream(run: &Run<'_>, upstream: &Git) -> Result<(), Halt> {
         reference: upstream.reference.value().clone(),
         root: run.workspace.path("build"),
         directory: PathBuf::from(upstream.directory.as_str()),
+        allow_private: run.parts.sources.allow_private.clone(),
     };
     let cloned = git::clone(&run.helper, &job, run.ca_file()?.as_deref(), run.stop())
         .await

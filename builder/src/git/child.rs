@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use api::id::{CommitSha, RecipeFolder};
 use git2::build::CheckoutBuilder;
 use git2::{Commit, ErrorCode, Oid, Repository};
+use moss_fetcher::{Exceptions, Reach};
 
-use super::access::Access;
+use super::access::{Access, Way};
+use super::egress::Egress;
 use super::{Cloned, Job, RecipeText, submodules};
 use crate::folder::{self, Folder};
 
@@ -34,7 +36,7 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
         } => {
             let access = Access {
                 url: url.as_str(),
-                token: token.as_ref(),
+                way: Way::Straight(token.as_ref()),
             };
             recipe(&access, &git_ref, &commit, &folder, &git, &target)
         }
@@ -43,7 +45,16 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
             reference,
             root,
             directory,
-        } => upstream(&url, &reference, &root, &directory),
+            allow_private,
+        } => {
+            let reach = Reach::Public(Exceptions {
+                networks: allow_private,
+                origins: Vec::new(),
+            });
+            let egress =
+                Egress::open(reach).map_err(|error| format!("cannot open a proxy: {error}"))?;
+            upstream(&url, &reference, &root, &directory, &egress)
+        }
     }
 }
 
@@ -144,8 +155,17 @@ fn read_recipe(
 }
 
 /// A whole clone, as build systems ask `git describe` and the like.
-fn upstream(url: &str, reference: &str, root: &Path, directory: &Path) -> Result<Cloned, String> {
-    let access = Access { url, token: None };
+fn upstream(
+    url: &str,
+    reference: &str,
+    root: &Path,
+    directory: &Path,
+    egress: &Egress,
+) -> Result<Cloned, String> {
+    let access = Access {
+        url,
+        way: Way::Checked(egress),
+    };
     let target = empty_folder(root, directory)?;
     let repository = Repository::init(&target).map_err(|e| failed("make a repository", &e))?;
     fetch_all(&access, &repository)?;
@@ -171,7 +191,7 @@ fn upstream(url: &str, reference: &str, root: &Path, directory: &Path) -> Result
         .checkout_tree(commit.as_object(), Some(CheckoutBuilder::new().force()))
         .and_then(|()| repository.set_head_detached(commit.id()))
         .map_err(|error| failed(&format!("check out {reference} of {url}"), &error))?;
-    submodules::check_out(&repository, url).map_err(|error| error.to_string())?;
+    submodules::check_out(&repository, url, egress).map_err(|error| error.to_string())?;
     let id = <[u8; 20]>::try_from(commit.id().as_bytes())
         .map_err(|_| format!("{url} does not use SHA-1"))?;
     Ok(Cloned {

@@ -9,8 +9,9 @@ use git2::build::CheckoutBuilder;
 use git2::{Oid, Repository, Submodule};
 use url::Url;
 
-use super::access::Access;
+use super::access::{Access, Way};
 use super::child::{FETCHED, fetch_all};
+use super::egress::Egress;
 use crate::folder::Folder;
 
 /// How deep submodules may nest.
@@ -46,15 +47,21 @@ pub(super) enum Error {
 }
 
 /// Fetches and checks out the submodules of a repository that was cloned from `url`.
-pub(super) fn check_out(repository: &Repository, url: &str) -> Result<(), Error> {
+pub(super) fn check_out(repository: &Repository, url: &str, egress: &Egress) -> Result<(), Error> {
     let mut left = MAX_COUNT;
-    descend(repository, url, 0, &mut left).map_err(|error| match error {
+    descend(repository, url, egress, 0, &mut left).map_err(|error| match error {
         Error::TooMany(_) => Error::TooMany(url.to_owned()),
         error => error,
     })
 }
 
-fn descend(repository: &Repository, url: &str, depth: u32, left: &mut u32) -> Result<(), Error> {
+fn descend(
+    repository: &Repository,
+    url: &str,
+    egress: &Egress,
+    depth: u32,
+    left: &mut u32,
+) -> Result<(), Error> {
     let git = |source| Error::Git {
         url: url.to_owned(),
         source,
@@ -70,11 +77,12 @@ fn descend(repository: &Repository, url: &str, depth: u32, left: &mut u32) -> Re
         *left = left.checked_sub(1).ok_or(Error::TooMany(url.to_owned()))?;
         let from = address(&submodule, url)?;
         let folder = folder(repository, submodule.path())?;
-        let inner = fetch(&folder, from.as_str(), commit).map_err(|message| Error::Fetch {
-            path: submodule.path().to_owned(),
-            message,
-        })?;
-        descend(&inner, from.as_str(), depth + 1, left)?;
+        let inner =
+            fetch(&folder, from.as_str(), commit, egress).map_err(|message| Error::Fetch {
+                path: submodule.path().to_owned(),
+                message,
+            })?;
+        descend(&inner, from.as_str(), egress, depth + 1, left)?;
     }
     Ok(())
 }
@@ -124,10 +132,13 @@ fn folder(repository: &Repository, path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn fetch(folder: &Path, url: &str, commit: Oid) -> Result<Repository, String> {
+fn fetch(folder: &Path, url: &str, commit: Oid, egress: &Egress) -> Result<Repository, String> {
     let told = |error: git2::Error| error.message().to_owned();
     let repository = Repository::init(folder).map_err(told)?;
-    let access = Access { url, token: None };
+    let access = Access {
+        url,
+        way: Way::Checked(egress),
+    };
     fetch_all(&access, &repository)?;
     if repository.find_commit(commit).is_err() {
         // One that no branch or tag leads to.

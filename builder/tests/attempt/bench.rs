@@ -234,6 +234,11 @@ pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
 
 /// A configuration below `folder`.
 pub(crate) fn config(folder: &Path, base: &Url, key: &ServiceKey, extra: &str) -> String {
+    // Where tests do not say otherwise, upstreams may lie on loopback, where all of its servers are.
+    let private = match extra.contains("sources.allow_private") {
+        true => "",
+        false => "sources.allow_private = [\"127.0.0.0/8\"]",
+    };
     // The builds' user must be able to pass.
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -244,6 +249,7 @@ pub(crate) fn config(folder: &Path, base: &Url, key: &ServiceKey, extra: &str) -
         work = "{0}/work"
         executable = "{1}"
         mirrors = ["{base}files/{{sha256}}"]
+        {private}
         {extra}
         [listen]
         address = "127.0.0.1:0"

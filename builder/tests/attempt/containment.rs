@@ -1,6 +1,7 @@
 //! What a recipe's sources cannot do to the builder.
 
 use api::attempt::{Phase, Reason, State};
+use api::id::Sha256;
 use tar::{EntryType, Header};
 
 use crate::bench::{Bench, archive};
@@ -139,4 +140,62 @@ async fn a_submodule_comes_over_the_network_or_not_at_all() {
         }
     }
     bench.end().await;
+}
+
+#[tokio::test]
+async fn a_recipe_cannot_ask_the_builders_own_network() {
+    // The mirror of the configuration is on loopback all the same, and is asked.
+    let bench = Bench::with("sources.allow_private = []").await;
+    let base = bench.base.as_str().replace("127.0.0.1", "localhost");
+    let local = [
+        "http://169.254.169.254/latest/meta-data/iam".to_owned(),
+        format!("{base}reports"),
+        "http://[::1]:80/x".to_owned(),
+    ];
+    let hash = Sha256::of(b"what the mirror does not have");
+    for (number, url) in local.iter().enumerate() {
+        let git = url.replace("http://", "git|http://");
+        for (kind, upstream) in [
+            ("file", format!("{url}: {hash}")),
+            ("git", format!("{git}:\n        ref: main")),
+        ] {
+            let text = recipe(&format!(
+                "upstreams:\n    - {upstream}\ninstall: |\n    true\n"
+            ));
+            let name = format!("{kind}-{number}");
+            let order = bench.repository(&name, &[("tool/stone.yaml", &text)]);
+            let failure = failure(bench.build(&order).await.1);
+            assert_eq!(failure.phase, Phase::Fetch);
+            let told = failure.message.contains("has no public address");
+            assert!(told, "{upstream}: {}", failure.message);
+        }
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn git_over_https_asks_only_whom_a_recipe_may_ask() {
+    let allowed = Bench::with("ca_file = \"{ca}\"").await;
+    let strict = Bench::with("ca_file = \"{ca}\"\nsources.allow_private = []").await;
+    for (bench, reaches) in [(&allowed, true), (&strict, false)] {
+        bench.repository("upstream", &[("hello", "over TLS\n")]);
+        let url = bench.secure.join("git/upstream/.git").unwrap();
+        let text = recipe(&format!(
+            "upstreams:\n    - git|{url}:\n        ref: main\n        clonedir: a\nbuild: |\n    \
+             grep -q TLS hello\ninstall: |\n    \
+             install -Dm644 hello -t %(installroot)/usr/share/x\n"
+        ));
+        let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+        let (id, state) = bench.build(&order).await;
+        if reaches {
+            let log = bench.log(id).await;
+            assert!(matches!(state, State::Succeeded { .. }), "{state:?}\n{log}");
+        } else {
+            let failure = failure(state);
+            let told = failure.message.contains("has no public address");
+            assert!(told, "{}", failure.message);
+        }
+    }
+    allowed.end().await;
+    strict.end().await;
 }

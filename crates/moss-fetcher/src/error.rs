@@ -9,6 +9,8 @@ use api::id::Sha256;
 use reqwest::StatusCode;
 use url::Url;
 
+use crate::reach::NotPublic;
+
 /// A fetch that failed. There is no file at the target that was not there before.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,12 +114,33 @@ pub enum Cause {
     /// The server sent nothing for too long, each time it was tried.
     #[error("the server sent nothing for {} seconds", .0.as_secs_f64())]
     Stalled(Duration),
+    /// The URL, or a redirect, leads to a machine that may not be asked.
+    #[error(transparent)]
+    NotPublic(#[from] NotPublic),
+    /// The server redirects where it is not followed.
+    #[error("{0}")]
+    Redirect(RedirectFault),
     /// The URL is of a kind that is not fetched.
     #[error("URLs of the scheme `{0}` are not allowed")]
     Scheme(String),
     /// A `file` URL names no file that can be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(#[source] io::Error),
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedirectFault {
+    /// There were as many before as are followed.
+    #[error("too many redirects")]
+    TooMany,
+    /// What is fetched over HTTPS could be changed on its way.
+    #[error("the server redirects from https to http")]
+    Unencrypted,
+    /// It leads nowhere.
+    #[error("the server redirects to what is no URL of http or https")]
+    Unusable,
 }
 
 /// All failures in one line.

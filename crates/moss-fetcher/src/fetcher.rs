@@ -44,19 +44,7 @@ impl Fetcher {
     pub fn new(options: Options) -> Result<Self, Error> {
         // Fails when there is a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = match options.client.clone() {
-            Some(client) => client,
-            None => reqwest::Client::builder()
-                .user_agent(&options.user_agent)
-                .connect_timeout(options.connect_timeout)
-                .redirect(reqwest::redirect::Policy::limited(options.redirects))
-                .build()
-                .map_err(Error::Client)?,
-        };
-        let http = Http {
-            client,
-            stall_timeout: options.stall_timeout,
-        };
+        let http = Http::new(&options).map_err(Error::Client)?;
         let places = Semaphore::new(options.parallel.get());
         Ok(Self {
             inner: Arc::new(Inner {
@@ -225,6 +213,8 @@ fn is_about_content(cause: &Cause) -> bool {
         Cause::Status(_)
         | Cause::Transport { .. }
         | Cause::Stalled(_)
+        | Cause::NotPublic(_)
+        | Cause::Redirect(_)
         | Cause::Scheme(_)
         | Cause::Unreadable(_) => false,
     }

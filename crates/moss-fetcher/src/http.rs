@@ -1,27 +1,35 @@
 //! One HTTP request, appended to a part.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, RANGE, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::Url;
 
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, RedirectFault};
+use crate::options::Options;
 use crate::part::Part;
+use crate::reach::{NotPublic, Reach, Resolver};
 use crate::request::{Progress, Size};
 
 /// How many chunks may wait for the disk.
 const QUEUE: usize = 16;
 
 /// How to make requests.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Http {
-    pub(crate) client: reqwest::Client,
-    pub(crate) stall_timeout: Duration,
+    /// Resolves names to addresses that may be asked.
+    client: reqwest::Client,
+    /// For URLs that may be asked wherever they lead.
+    excepted: reqwest::Client,
+    reach: Arc<Reach>,
+    redirects: usize,
+    stall_timeout: Duration,
 }
 
 /// What a request came to. The part holds whatever arrived.
@@ -40,6 +48,32 @@ pub(crate) enum Attempt {
 }
 
 impl Http {
+    pub(crate) fn new(options: &Options) -> Result<Self, reqwest::Error> {
+        let reach = Arc::new(options.reach.clone());
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(&options.user_agent)
+                .connect_timeout(options.connect_timeout)
+                .redirect(reqwest::redirect::Policy::none())
+                .tls_certs_merge(options.certificates.clone())
+        };
+        let excepted = builder().build()?;
+        let client = match &options.reach {
+            Reach::Any => excepted.clone(),
+            Reach::Public(_) => {
+                let resolver = Arc::new(Resolver(Arc::clone(&reach)));
+                builder().dns_resolver(resolver).build()?
+            }
+        };
+        Ok(Self {
+            client,
+            excepted,
+            reach,
+            redirects: options.redirects,
+            stall_timeout: options.stall_timeout,
+        })
+    }
+
     /// Gets what the part lacks.
     pub(crate) async fn get(
         &self,
@@ -50,7 +84,7 @@ impl Http {
     ) -> Result<(Part, Attempt), Error> {
         let response = match self.send(url, part.length()).await {
             Ok(response) => response,
-            Err(cause) => return Ok((part, Attempt::Retry { cause, after: None })),
+            Err(failed) => return Ok((part, failed)),
         };
         match start_of_body(&response, part.length()) {
             Body::At(start) if start == part.length() => {}
@@ -70,15 +104,38 @@ impl Http {
             .await
     }
 
-    async fn send(&self, url: &Url, have: u64) -> Result<Response, Cause> {
-        let mut request = self
-            .client
-            .get(url.clone())
-            .header(ACCEPT_ENCODING, "identity");
+    /// Asks, and goes where the answer says, as often as that is allowed.
+    async fn send(&self, url: &Url, have: u64) -> Result<Response, Attempt> {
+        let mut url = url.clone();
+        let mut followed = 0;
+        loop {
+            let response = self.ask(&url, have).await?;
+            let Some(next) = find_redirect(&url, &response) else {
+                return Ok(response);
+            };
+            let refused = |fault| Attempt::GiveUp(Cause::Redirect(fault));
+            if followed == self.redirects {
+                return Err(refused(RedirectFault::TooMany));
+            }
+            followed += 1;
+            url = next.map_err(refused)?;
+        }
+    }
+
+    async fn ask(&self, url: &Url, have: u64) -> Result<Response, Attempt> {
+        self.reach
+            .check(url)
+            .map_err(|refused| Attempt::GiveUp(refused.into()))?;
+        let client = if self.reach.excepts(url) {
+            &self.excepted
+        } else {
+            &self.client
+        };
+        let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
         if have > 0 {
             request = request.header(RANGE, format!("bytes={have}-"));
         }
-        self.patiently(request.send()).await
+        self.patiently(request.send()).await.map_err(failed)
     }
 
     /// Feeds the body to a thread that hashes and writes.
@@ -139,6 +196,42 @@ impl Http {
             }),
             Err(_) => Err(Cause::Stalled(self.stall_timeout)),
         }
+    }
+}
+
+/// What a request without an answer came to.
+fn failed(cause: Cause) -> Attempt {
+    if let Cause::Transport { source } = &cause {
+        let mut next = std::error::Error::source(source);
+        while let Some(error) = next {
+            if let Some(refused) = error.downcast_ref::<NotPublic>() {
+                return Attempt::GiveUp(refused.clone().into());
+            }
+            next = error.source();
+        }
+    }
+    Attempt::Retry { cause, after: None }
+}
+
+/// Where an answer sends on to, if it does.
+fn find_redirect(from: &Url, response: &Response) -> Option<Result<Url, RedirectFault>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let to = response.headers().get(LOCATION)?;
+    Some(
+        to.to_str()
+            .map_err(|_| RedirectFault::Unusable)
+            .and_then(|to| follow(from, to)),
+    )
+}
+
+fn follow(from: &Url, to: &str) -> Result<Url, RedirectFault> {
+    let to = from.join(to).map_err(|_| RedirectFault::Unusable)?;
+    match (from.scheme(), to.scheme()) {
+        ("https", "http") => Err(RedirectFault::Unencrypted),
+        (_, "http" | "https") => Ok(to),
+        _ => Err(RedirectFault::Unusable),
     }
 }
 
@@ -217,5 +310,24 @@ fn finished<T>(joined: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
         Ok(value) => Ok(value),
         Err(failed) if failed.is_panic() => std::panic::resume_unwind(failed.into_panic()),
         Err(_) => Err(Error::Cancelled),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_keep_to_https_and_to_the_web() {
+        let from = Url::parse("https://example.org/a/b").unwrap();
+        let follow = |to| follow(&from, to).map(String::from);
+        assert_eq!(follow("../c"), Ok("https://example.org/c".to_owned()));
+        assert_eq!(follow("//x.org/c"), Ok("https://x.org/c".to_owned()));
+        for to in ["http://example.org/a", "HTTP://x.org"] {
+            assert_eq!(follow(to), Err(RedirectFault::Unencrypted));
+        }
+        for to in ["file:///etc/passwd", "ftp://x.org/", "https://"] {
+            assert_eq!(follow(to), Err(RedirectFault::Unusable), "{to}");
+        }
     }
 }

@@ -11,6 +11,9 @@
 //! Two fetches of one target, in one process or in several, do not meet: the part is locked,
 //! the second waits and then finds the file there.
 //!
+//! Where strangers write the URLs, [`Reach::Public`] keeps them to the public network: its resolver
+//! gives no other addresses, and redirects are followed one by one under the same rule.
+//!
 //! Dropping the future of a fetch cancels it.
 
 mod error;
@@ -18,11 +21,13 @@ mod fetcher;
 mod http;
 mod options;
 mod part;
+mod reach;
 mod request;
 
-pub use error::{Cause, Error, Failure};
+pub use error::{Cause, Error, Failure, RedirectFault};
 pub use fetcher::Fetcher;
 pub use options::{FileUrls, Options};
+pub use reach::{Exceptions, NotPublic, Reach};
 pub use request::{Fetched, Origin, Progress, Request, Size};
 
 pub use api::id::Sha256;

@@ -3,6 +3,8 @@
 use std::num::NonZero;
 use std::time::Duration;
 
+use crate::reach::Reach;
+
 /// How a [`crate::Fetcher`] behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -23,13 +25,14 @@ pub struct Options {
     /// The longest pause between attempts, also when a server asks for a longer one. 20 seconds
     /// unless told otherwise.
     pub longest_pause: Duration,
-    /// The most redirects that are followed. 10 unless told otherwise.
+    /// The most redirects that are followed, never from HTTPS to HTTP. 10 unless told otherwise.
     pub redirects: usize,
     /// Whether `file` URLs may be read. Refused unless told otherwise.
     pub file_urls: FileUrls,
-    /// A client to use instead of an own one, such as one with further root certificates. It
-    /// then decides about redirects, the user agent and the time to connect.
-    pub client: Option<reqwest::Client>,
+    /// Which machines may be asked. All, unless told otherwise: say so where strangers write URLs.
+    pub reach: Reach,
+    /// Further certificate authorities.
+    pub certificates: Vec<reqwest::Certificate>,
 }
 
 /// Whether `file` URLs may be read. Where URLs come from others, they would show them any file
@@ -54,7 +57,8 @@ impl Default for Options {
             longest_pause: Duration::from_secs(20),
             redirects: 10,
             file_urls: FileUrls::Refused,
-            client: None,
+            reach: Reach::Any,
+            certificates: Vec::new(),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::super::fetch::Cache;
 use super::super::lifecycle::{self, Event};
 use super::super::live::Live;
 use super::super::record::Tables;
-use crate::config::Networking;
+use crate::config::{Networking, Sources};
 use crate::helper::Identity;
 use crate::host::Host;
 use crate::report::Reporter;
@@ -63,6 +63,8 @@ pub struct Parts {
     pub delegation: Option<Delegation>,
     /// What becomes of recipes that ask for the network.
     pub networking: Networking,
+    /// Where sources may come from.
+    pub sources: Sources,
     /// Certificate authorities for cloning, in PEM.
     pub ca_certificates: Option<Vec<u8>>,
     /// The most bytes of log that an order may ask for.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use moss_fetcher::{
-    Cause, Error, Fetcher, FileUrls, Options, Origin, Progress, Request, Sha256, Size,
+    Cause, Error, Exceptions, Fetcher, FileUrls, Options, Origin, Progress, Reach, Request, Sha256,
+    Size,
 };
 use tokio::sync::Notify;
 use url::Url;
@@ -432,6 +433,71 @@ async fn redirects_are_followed_up_to_a_limit() {
         .await
         .unwrap();
     assert_fetched(folder.path());
+}
+
+#[tokio::test]
+async fn strangers_reach_only_the_public_network() {
+    let secret = || ("/secret", vec![Answer::File(file())]);
+    let internal = Server::start([secret()]).await;
+    let to_internal = Answer::Status(
+        StatusCode::FOUND,
+        vec![("location", internal.url("/secret").to_string())],
+    );
+    let script = [("/redirect", vec![to_internal]), secret()];
+    let mirror = Server::start(script).await;
+    let by_name = |mut url: Url| {
+        url.set_host(Some("localhost")).unwrap();
+        url
+    };
+    let public = |networks: &[&str], origins: Vec<Url>| {
+        let networks = networks.iter().map(|text| text.parse().unwrap()).collect();
+        Fetcher::new(Options {
+            reach: Reach::Public(Exceptions { networks, origins }),
+            ..options()
+        })
+        .unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let urls = vec![
+        mirror.url("/redirect"),
+        internal.url("/secret"),
+        by_name(internal.url("/secret")),
+    ];
+    let request = request(urls, folder.path());
+    let fetcher = public(&[], vec![mirror.url("/")]);
+    let causes = causes(fetcher.fetch(&request).await);
+    assert!(
+        matches!(
+            causes.as_slice(),
+            [
+                Cause::NotPublic(_),
+                Cause::NotPublic(_),
+                Cause::NotPublic(_)
+            ]
+        ),
+        "{causes:?}"
+    );
+    assert_eq!(internal.seen(), [""; 0]);
+    assert_eq!(mirror.seen(), ["/redirect"]);
+    let shown: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "`127.0.0.1` has no public address",
+            "`127.0.0.1` has no public address",
+            "`localhost` has no public address"
+        ]
+    );
+
+    let exceptions = [
+        public(&[], vec![internal.url("/other")]),
+        public(&["127.0.0.0/8", "::1/128"], Vec::new()),
+    ];
+    for fetcher in exceptions {
+        fetcher.fetch(&request).await.unwrap();
+        assert_fetched(folder.path());
+        std::fs::remove_file(folder.path().join("file")).unwrap();
+    }
 }
 
 #[tokio::test]
