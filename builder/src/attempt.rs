@@ -9,6 +9,7 @@
 //! While an attempt waits or runs, two clocks watch it: its lease, renewed whenever somebody reads
 //! it, and the wall time of its limits.
 
+mod disk;
 mod engine;
 mod failure;
 mod fetch;

@@ -197,9 +197,7 @@ impl Sandbox {
             Some(_) => Memory::Held,
             None => Memory::Measured,
         };
-        Watch::new(helper, &spec.limits, memory, spec.measured.as_deref())
-            .excess()
-            .await
+        Watch::new(helper, &spec.limits, memory).excess().await
     }
 
     async fn spawn(&self, spec: &Spec) -> Result<(Child, OwnedFd), Error> {

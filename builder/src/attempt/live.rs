@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::Log;
+use crate::sandbox::limits::Excess;
 
 /// Why an attempt was stopped before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Cause {
     Expired,
     /// It took too long.
     WallTime,
+    /// It took too much of something else.
+    Exceeded(Excess),
     /// avalanche is being shut down.
     Shutdown,
 }

@@ -141,7 +141,6 @@ pub(super) fn spec(
             ("TMPDIR".to_owned(), "/tmp".to_owned()),
         ]),
         limits: limits.clone(),
-        measured: Some(workspace.folder().to_owned()),
     })
 }
 

@@ -104,11 +104,6 @@ impl Workspace {
         }
     }
 
-    /// The top.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// A path below the top.
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -48,7 +48,7 @@ pub enum Resource {
 }
 
 /// A limit that was reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excess {
     /// What there was too much of.
     pub resource: Resource,

@@ -27,8 +27,6 @@ pub struct Spec {
     pub environment: BTreeMap<String, String>,
     /// The most that it may use.
     pub limits: Limits,
-    /// The folder of the host whose size is limited, if one is.
-    pub measured: Option<PathBuf>,
 }
 
 /// What a script can reach over the network.

@@ -1,26 +1,19 @@
 //! Measures a running sandbox and tells when it uses more than it may.
 //!
 //! The kernel holds some limits by itself (see [`super::cgroup`] and the resource limits that the
-//! second stage sets). What it does not hold for an unprivileged user is measured here at
-//! intervals: the disk always; memory where no control group has it. A build may so exceed a limit
-//! for an interval. That is why it is also the first that the kernel kills when memory runs out.
+//! second stage sets). Memory, where no control group has it, is measured here at intervals. A build
+//! may so exceed its limit for an interval. That is why it is also the first that the kernel kills
+//! when memory runs out. The number of processes is looked at to end a build that has reached it:
+//! most would go on trying.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::limits::{Excess, Limits, Resource};
 
-/// How long between two looks at the processes and at the free space.
+/// How long between two looks.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// A folder is measured anew when so long has passed, …
-const DISK_INTERVAL: Duration = Duration::from_secs(2);
-/// … and so many times what the last measurement took, so that large trees cost little.
-const DISK_SHARE: u32 = 20;
-
 /// What is measured.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -29,7 +22,6 @@ pub(super) struct Watch {
     limits: Limits,
     /// Whether memory is to be measured.
     memory: Memory,
-    disk: Option<Disk>,
 }
 
 /// Who holds the limit of memory.
@@ -41,30 +33,12 @@ pub(super) enum Memory {
     Held,
 }
 
-#[derive(Debug)]
-struct Disk {
-    folder: PathBuf,
-    last: Option<Measured>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Measured {
-    at: Instant,
-    took: Duration,
-    used: u64,
-    free: u64,
-}
-
 impl Watch {
-    pub(super) fn new(helper: u32, limits: &Limits, memory: Memory, folder: Option<&Path>) -> Self {
+    pub(super) fn new(helper: u32, limits: &Limits, memory: Memory) -> Self {
         Self {
             helper,
             limits: limits.clone(),
             memory,
-            disk: folder.map(|folder| Disk {
-                folder: folder.to_owned(),
-                last: None,
-            }),
         }
     }
 
@@ -85,12 +59,7 @@ impl Watch {
         }
     }
 
-    fn look(&mut self) -> Option<Excess> {
-        self.look_at_processes()
-            .or_else(|| self.disk.as_mut()?.look(self.limits.disk_bytes))
-    }
-
-    fn look_at_processes(&self) -> Option<Excess> {
+    fn look(&self) -> Option<Excess> {
         let processes = descendants(self.helper);
         let excess = |resource, used, most| {
             Some(Excess {
@@ -116,33 +85,6 @@ impl Watch {
         (used > most)
             .then(|| excess(Resource::Memory, used, most))
             .flatten()
-    }
-}
-
-impl Disk {
-    fn look(&mut self, most: u64) -> Option<Excess> {
-        let free = free(&self.folder)?;
-        if let Some(last) = self.last {
-            let due = last.at.elapsed() >= DISK_INTERVAL.max(last.took * DISK_SHARE);
-            // What has gone from the file system since may all be this build's.
-            let suspicious = last.used + last.free.saturating_sub(free) > most;
-            if !due && !suspicious {
-                return None;
-            }
-        }
-        let at = Instant::now();
-        let used = size(&self.folder);
-        self.last = Some(Measured {
-            at,
-            took: at.elapsed(),
-            used,
-            free,
-        });
-        (used > most).then_some(Excess {
-            resource: Resource::Disk,
-            used: Some(used),
-            most,
-        })
     }
 }
 
@@ -216,32 +158,6 @@ fn page_size() -> u64 {
     rustix::param::page_size() as u64
 }
 
-fn free(folder: &Path) -> Option<u64> {
-    let file_system = rustix::fs::statvfs(folder).ok()?;
-    Some(file_system.f_bfree * file_system.f_frsize)
-}
-
-/// What a folder takes of the disk, in bytes. Links are not followed, files with several names
-/// count once, and what goes away meanwhile or cannot be read does not count.
-fn size(folder: &Path) -> u64 {
-    let mut linked = HashSet::new();
-    let counts = |entry: io::Result<fs::Metadata>| {
-        let metadata = entry.ok()?;
-        let first = metadata.nlink() == 1
-            || metadata.is_dir()
-            || linked.insert((metadata.dev(), metadata.ino()));
-        // st_blocks is in units of 512 bytes, whatever the file system's.
-        first.then(|| metadata.blocks() * 512)
-    };
-    walkdir::WalkDir::new(folder)
-        .same_file_system(true)
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.metadata().map_err(io::Error::from))
-        .filter_map(counts)
-        .sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,18 +186,5 @@ mod tests {
         assert!(proportional(std::process::id()).is_some_and(|bytes| bytes > 100_000));
         child.kill().unwrap();
         child.wait().unwrap();
-    }
-
-    #[test]
-    fn a_file_with_two_names_counts_once_and_holes_do_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = folder.path().join("first");
-        fs::write(&first, vec![1; 1 << 20]).unwrap();
-        fs::hard_link(&first, folder.path().join("second")).unwrap();
-        std::os::unix::fs::symlink(&first, folder.path().join("link")).unwrap();
-        let sparse = fs::File::create(folder.path().join("sparse")).unwrap();
-        sparse.set_len(1 << 40).unwrap();
-        let size = size(folder.path());
-        assert!((1 << 20..2 << 20).contains(&size), "{size}");
     }
 }

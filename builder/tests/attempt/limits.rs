@@ -4,7 +4,7 @@ use api::attempt::{Phase, Reason};
 use api::claims::Scope;
 use api::host::{Holder, Networking, Status};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, archive};
 use crate::{failure, recipe};
 
 const LIMITS: &str = "sandbox.processes = 200\nsandbox.memory_bytes = 134217728\n\
@@ -54,6 +54,23 @@ async fn bombs_hogs_and_fillers_fail_their_build_with_the_reason() {
         assert!(log.contains("\nlimits: processes 200 ("), "{log}");
         assert!(log.contains(&failure.message), "{log}");
     }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn an_archive_that_unpacks_to_too_much_fails_before_any_script() {
+    let bench = Bench::with(LIMITS).await;
+    let zeros = "0".repeat(300 << 20);
+    let (_, sha256) = bench.put(&archive(&[("bomb-1.0/zeros", &zeros)]));
+    let text = recipe(&format!(
+        "upstreams:\n    - https://upstream.invalid/bomb-1.0.tar.gz: {sha256}\n\
+         build: |\n    sleep 50\ninstall: |\n    true\n"
+    ));
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let failure = failure(bench.build(&order).await.1);
+    assert_eq!(failure.phase, Phase::Prepare, "{}", failure.message);
+    let limit = "disk_bytes".to_owned();
+    assert_eq!(failure.reason, Reason::LimitReached { limit });
     bench.end().await;
 }
 

@@ -94,7 +94,6 @@ impl Bench {
                 ("GREETING".to_owned(), "hello".to_owned()),
             ]),
             limits: limits(),
-            measured: Some(self.path("work")),
         }
     }
 

@@ -86,19 +86,6 @@ async fn memory_that_processes_share_counts_once() {
 }
 
 #[tokio::test]
-async fn a_disk_filler_ends_the_script() {
-    let script = "for n in $(seq 1000); do head -c 4M /dev/urandom > fill-$n; done; sleep 50";
-    let excess = excess(script, |limits| limits.disk_bytes = 64 << 20).await;
-    assert_eq!((excess.resource, excess.most), (Resource::Disk, 64 << 20));
-    assert!(used(&excess) > 64 << 20, "{excess}");
-    let text = excess.to_string();
-    assert!(
-        text.starts_with("it used ") && text.ends_with(" of 67108864 bytes of the disk"),
-        "{text}"
-    );
-}
-
-#[tokio::test]
 async fn a_file_that_grows_too_long_ends_the_script() {
     let script = "set -e; head -c 8M /dev/zero > long; echo not reached";
     let excess = excess(script, |limits| limits.file_bytes = 1 << 20).await;

@@ -7,6 +7,7 @@ use api::attempt::{Failure, Order, Phase, Reason, State};
 use api::id::AttemptId;
 use secrecy::SecretString;
 
+use super::super::disk::Disk;
 use super::super::failure::Halt;
 use super::super::lifecycle::Event;
 use super::super::live::{Cause, Live};
@@ -39,6 +40,10 @@ impl Engine {
                         live.stop(Cause::WallTime);
                         work.await
                     }
+                    excess = self.disk(id).excess() => {
+                        live.stop(Cause::Exceeded(excess));
+                        work.await
+                    }
                 };
                 match result {
                     Ok(Done { assets, host }) => return Event::Succeeded { assets, host },
@@ -56,6 +61,11 @@ impl Engine {
             | State::Expired { .. } => Phase::Clone,
         };
         end(halt, live.cause(), phase, order)
+    }
+
+    fn disk(&self, id: AttemptId) -> Disk {
+        let parts = &self.inner.parts;
+        Disk::new(parts.work.join(id.to_string()), parts.limits.disk_bytes)
     }
 
     async fn wait_for_slot(&self, live: &Live, id: AttemptId) -> Result<Slot, Halt> {
@@ -189,6 +199,12 @@ fn end(halt: Halt, cause: Option<Cause>, phase: Phase, order: &Order) -> Event {
                 "it took longer than the {} seconds it may",
                 order.limits.wall_seconds
             ),
+        ),
+        (_, Some(Cause::Exceeded(excess))) => failed(
+            Reason::LimitReached {
+                limit: excess.resource.key().to_owned(),
+            },
+            excess.to_string(),
         ),
         (_, Some(Cause::Shutdown)) | (Halt::Stopped, None) => failed(
             Reason::Interrupted,
