@@ -25,6 +25,6 @@ mod tools;
 mod workspace;
 
 pub use engine::{AcceptError, Engine, LogSource, Parts, RecoverError, ReleaseError};
-pub use fetch::Cache;
+pub use fetch::{Cache, Fetchers};
 pub use lifecycle::{Event, IllegalTransition, apply};
 pub use record::{Record, Tables};
