@@ -3,13 +3,14 @@
 
 #![no_main]
 
+use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
 
 use libfuzzer_sys::fuzz_target;
-use moss_format::Limits;
 use moss_format::content::Visit;
-use moss_format::package::{Package, ReadError};
+use moss_format::package::{Package, ReadError, Surveyor};
 use moss_format::stone::{Reader, View, Writer};
+use moss_format::{Limits, Meta};
 
 /// Small enough that a fault shows as memory far above what the input deserves.
 const LIMITS: Limits = Limits {
@@ -60,10 +61,24 @@ fuzz_target!(|bytes: &[u8]| {
     as_package(bytes);
 });
 
+thread_local! {
+    /// Kept, as between the packages of a folder: nothing of one may show in the next.
+    static SURVEYOR: RefCell<Surveyor> = RefCell::new(Surveyor::new(LIMITS));
+}
+
 fn as_package(bytes: &[u8]) {
+    let surveyed = SURVEYOR.with_borrow_mut(|surveyor| surveyor.read(bytes));
     let Ok(mut package) = Package::open_within(Cursor::new(bytes), LIMITS) else {
         return;
     };
+    let surveyed = surveyed.expect("the package was read");
+    assert_eq!(surveyed.size, Some(bytes.len() as u64));
+    let listed = Meta {
+        hash: surveyed.hash.clone(),
+        size: surveyed.size,
+        ..package.meta().clone()
+    };
+    assert_eq!(surveyed, listed);
     let agrees = package.check().is_ok();
     let verified = package.verify();
     assert!(agrees || verified.is_err());

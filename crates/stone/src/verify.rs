@@ -1,0 +1,188 @@
+//! `stone verify`.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read as _, Seek as _, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use moss_format::package::{self, Package, ReadError, SurveyError};
+use moss_format::stone::{self, FileType, View};
+use moss_format::{Index, Limits, Manifest, Meta, index};
+
+use crate::cli::Verify;
+use crate::printable::Printable;
+use crate::talk::{IsOfSystem, Talk};
+use crate::{progress, reference};
+
+/// Largest index that is read into memory, in bytes.
+const MAX_SIZE: u64 = 1 << 30;
+
+pub(crate) fn run(arguments: &Verify, talk: &mut Talk, out: &mut dyn Write) -> io::Result<()> {
+    let bar = progress::files(arguments.files.len());
+    for path in &arguments.files {
+        match verify(path) {
+            Ok(Verified {
+                file_type,
+                packages,
+            }) => {
+                let sound = !arguments.packages || named(path, &packages, talk);
+                if sound {
+                    writeln!(out, "{}: {file_type}, sound", Printable(path.display()))?;
+                }
+            }
+            Err(fault) => {
+                let is_of_system = IsOfSystem(fault.is_of_system());
+                bar.suspend(|| talk.either(path.display(), &fault, is_of_system));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+struct Verified {
+    file_type: FileType,
+    /// The packages that an index names.
+    packages: Vec<Meta>,
+}
+
+/// Why a file is not sound, or could not be read.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Stone(#[from] stone::Error),
+    #[error(transparent)]
+    Package(#[from] ReadError),
+    #[error(transparent)]
+    Index(#[from] index::WriteError),
+    #[error("the file has more than {MAX_SIZE} bytes and no package is as large in memory")]
+    TooLarge,
+    #[error("the package has {found} bytes, and the index says {expected}")]
+    Size { expected: u64, found: u64 },
+    #[error("the package hashes to {found}, and the index says {expected}")]
+    Hash { expected: String, found: String },
+}
+
+impl Fault {
+    fn is_of_system(&self) -> bool {
+        match self {
+            Self::Io(_) => true,
+            Self::Stone(error) => error.is_of_system(),
+            Self::Package(error) => error.is_of_system(),
+            Self::Index(_) | Self::TooLarge | Self::Size { .. } | Self::Hash { .. } => false,
+        }
+    }
+}
+
+fn verify(path: &Path) -> Result<Verified, Fault> {
+    let mut file = BufReader::new(File::open(path)?);
+    let file_type = stone::Reader::open(&mut file)?.header().file_type;
+    let mut packages = Vec::new();
+    match file_type {
+        FileType::Package => Package::open(file)?.verify()?,
+        FileType::Manifest => {
+            let bytes = whole(file)?;
+            checksums(&bytes)?;
+            Manifest::decode(&bytes)?;
+        }
+        FileType::Index => {
+            let bytes = whole(file)?;
+            checksums(&bytes)?;
+            let index = Index::decode(&bytes)?;
+            index.validate()?;
+            packages = index.packages;
+        }
+        FileType::Delta => checksums(&whole(file)?)?,
+    }
+    Ok(Verified {
+        file_type,
+        packages,
+    })
+}
+
+fn whole(mut file: BufReader<File>) -> Result<Vec<u8>, Fault> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_SIZE {
+        return Err(Fault::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// Checks the checksum of every payload, also of those that nothing here understands.
+fn checksums(bytes: &[u8]) -> Result<(), Fault> {
+    for payload in View::new(bytes)?.payloads() {
+        payload?.verify().map_err(stone::Error::Payload)?;
+    }
+    Ok(())
+}
+
+/// Hashes the packages that an index names by relative references. Says whether all are what the
+/// index says.
+fn named(index: &Path, packages: &[Meta], talk: &mut Talk) -> bool {
+    let folder = match folder_of(index) {
+        Ok(folder) => folder,
+        Err(error) => {
+            talk.system(index.display(), &error);
+            return false;
+        }
+    };
+    let there = packages.iter().filter_map(|meta| {
+        let path = reference::resolve(&folder, meta.uri.as_deref()?)?;
+        Some((path, meta))
+    });
+    let (paths, metas): (Vec<PathBuf>, Vec<&Meta>) = there.unzip();
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let mut sound = true;
+    let answers = package::survey(&paths, threads, Limits::default());
+    for ((path, meta), answer) in paths.iter().zip(metas).zip(answers) {
+        let (error, is_of_system): (Box<dyn Error>, _) = match answer {
+            Ok(found) => match compare(meta, &found) {
+                Ok(()) => continue,
+                Err(fault) => (Box::new(fault), false),
+            },
+            // An index that names what is not there is at fault itself.
+            Err(SurveyError::Open(error)) if error.kind() == io::ErrorKind::NotFound => {
+                (Box::new(error), false)
+            }
+            Err(error) => {
+                let is_of_system = error.is_of_system();
+                (Box::new(error), is_of_system)
+            }
+        };
+        sound = false;
+        let subject = format!("{}: {}", index.display(), path.display());
+        talk.either(subject, error.as_ref(), IsOfSystem(is_of_system));
+    }
+    sound
+}
+
+fn folder_of(file: &Path) -> io::Result<PathBuf> {
+    let file = fs::canonicalize(file)?;
+    Ok(file.parent().map_or_else(PathBuf::new, Path::to_owned))
+}
+
+fn compare(listed: &Meta, found: &Meta) -> Result<(), Fault> {
+    let (expected, size) = (
+        listed.size.unwrap_or_default(),
+        found.size.unwrap_or_default(),
+    );
+    if expected != size {
+        return Err(Fault::Size {
+            expected,
+            found: size,
+        });
+    }
+    if listed.hash != found.hash {
+        return Err(Fault::Hash {
+            expected: listed.hash.clone().unwrap_or_default(),
+            found: found.hash.clone().unwrap_or_default(),
+        });
+    }
+    Ok(())
+}
