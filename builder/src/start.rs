@@ -213,16 +213,21 @@ fn fetchers(config: &Config, ca_certificates: Option<&[u8]>) -> Result<Fetchers,
         .map(reqwest::Certificate::from_pem_bundle)
         .transpose()
         .map_err(StartError::Certificates)?;
-    let any = moss_fetcher::Options {
+    let defaults = moss_fetcher::Options {
         certificates: certificates.unwrap_or_default(),
         ..moss_fetcher::Options::default()
+    };
+    // All stones are on one or two hosts, which are the line's own.
+    let any = moss_fetcher::Options {
+        parallel_per_host: defaults.parallel,
+        ..defaults.clone()
     };
     let public = moss_fetcher::Options {
         reach: Reach::Public(Exceptions {
             networks: config.sources.allow_private.clone(),
             origins: config.mirror_origins()?,
         }),
-        ..any.clone()
+        ..defaults
     };
     Ok(Fetchers {
         sources: Fetcher::new(public)?,

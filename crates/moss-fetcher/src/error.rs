@@ -114,6 +114,14 @@ pub enum Cause {
     /// The server sent nothing for too long, each time it was tried.
     #[error("the server sent nothing for {} seconds", .0.as_secs_f64())]
     Stalled(Duration),
+    /// The server sent too slowly, each time it was tried.
+    #[error("the server stalled: it sent {rate} bytes per second, the least is {least}")]
+    TooSlow {
+        /// How many bytes per second it sent the last time, on average.
+        rate: u64,
+        /// How many it must send.
+        least: u32,
+    },
     /// The URL, or a redirect, leads to a machine that may not be asked.
     #[error(transparent)]
     NotPublic(#[from] NotPublic),

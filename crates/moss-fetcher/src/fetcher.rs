@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use url::Url;
 
@@ -13,6 +12,7 @@ use crate::error::{Cause, Error, Failure};
 use crate::http::{Attempt, Http, blocking};
 use crate::options::{FileUrls, Options};
 use crate::part::{self, CopyError, Part};
+use crate::places::Places;
 use crate::request::{Fetched, Origin, Progress, Request};
 
 /// How often to look whether another fetch of the same target is done.
@@ -27,7 +27,7 @@ pub struct Fetcher {
 #[derive(Debug)]
 struct Inner {
     http: Http,
-    places: Semaphore,
+    places: Places,
     options: Options,
 }
 
@@ -45,7 +45,7 @@ impl Fetcher {
         // Fails when there is a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Http::new(&options).map_err(Error::Client)?;
-        let places = Semaphore::new(options.parallel.get());
+        let places = Places::new(options.parallel, options.parallel_per_host);
         Ok(Self {
             inner: Arc::new(Inner {
                 http,
@@ -87,15 +87,19 @@ impl Fetcher {
 
 impl Inner {
     async fn fetch(&self, request: &Request, watcher: Watcher<'_>) -> Result<Fetched, Error> {
-        let _place = self.places.acquire().await.map_err(|_| Error::Cancelled)?;
-        let mut part = loop {
+        let (mut place, mut part) = loop {
+            let place = self.places.take(request.urls.first()).await?;
             if let Some(present) = find_present(request).await? {
                 return Ok(present);
             }
             let (target, limit) = (request.target.clone(), request.size.limit());
             match blocking(move || Part::try_open(&target, limit)).await? {
-                Some(part) => break part,
-                None => sleep(LOCK_POLL).await,
+                Some(part) => break (Some(place), part),
+                None => {
+                    // Whoever has the part may be waiting for a place.
+                    drop(place);
+                    sleep(LOCK_POLL).await;
+                }
             }
         };
         if part.length() > 0 && part.digest() == request.sha256 {
@@ -103,6 +107,10 @@ impl Inner {
         }
         let mut failures = Vec::new();
         for url in &request.urls {
+            let _place = match place.take() {
+                Some(place) => place,
+                None => self.places.take(Some(url)).await?,
+            };
             let outcome;
             (part, outcome) = self.try_url(url, request, part, watcher).await?;
             match outcome {
@@ -213,6 +221,7 @@ fn is_about_content(cause: &Cause) -> bool {
         Cause::Status(_)
         | Cause::Transport { .. }
         | Cause::Stalled(_)
+        | Cause::TooSlow { .. }
         | Cause::NotPublic(_)
         | Cause::Redirect(_)
         | Cause::Scheme(_)

@@ -1,5 +1,6 @@
 //! One HTTP request, appended to a part.
 
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use url::Url;
 
 use crate::error::{Cause, Error, RedirectFault};
 use crate::options::Options;
+use crate::pace::Pace;
 use crate::part::Part;
 use crate::reach::{NotPublic, Reach, Resolver};
 use crate::request::{Progress, Size};
@@ -30,6 +32,8 @@ pub(crate) struct Http {
     reach: Arc<Reach>,
     redirects: usize,
     stall_timeout: Duration,
+    grace: Duration,
+    least_rate: NonZero<u32>,
 }
 
 /// What a request came to. The part holds whatever arrived.
@@ -71,6 +75,8 @@ impl Http {
             reach,
             redirects: options.redirects,
             stall_timeout: options.stall_timeout,
+            grace: options.grace,
+            least_rate: options.least_rate,
         })
     }
 
@@ -148,14 +154,16 @@ impl Http {
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<(Part, Attempt), Error> {
         let mut received = part.length();
+        let mut pace = Pace::new(self.grace, self.least_rate);
         let (chunks, queue) = mpsc::channel(QUEUE);
         let writing = tokio::task::spawn_blocking(move || part.absorb(queue).map(|()| part));
         let attempt = loop {
             progress(Progress { received, total });
-            match self.next_chunk(&mut response, received, size).await {
+            match self.next_chunk(&mut response, received, size, &pace).await {
                 ControlFlow::Break(attempt) => break attempt,
                 ControlFlow::Continue(chunk) => {
                     received += chunk.len() as u64;
+                    pace.note(chunk.len());
                     if chunks.send(chunk).await.is_err() {
                         // The disk does not take it; the thread tells why.
                         break Attempt::Complete;
@@ -173,15 +181,18 @@ impl Http {
         response: &mut Response,
         received: u64,
         size: Size,
+        pace: &Pace,
     ) -> ControlFlow<Attempt, Bytes> {
         let limit = size.limit();
-        match self.patiently(response.chunk()).await {
-            Ok(Some(chunk)) if received.saturating_add(chunk.len() as u64) > limit => {
+        let retry = |cause| ControlFlow::Break(Attempt::Retry { cause, after: None });
+        match timeout_at(pace.deadline(), self.patiently(response.chunk())).await {
+            Ok(Ok(Some(chunk))) if received.saturating_add(chunk.len() as u64) > limit => {
                 ControlFlow::Break(Attempt::GiveUp(Cause::TooLarge { limit }))
             }
-            Ok(Some(chunk)) => ControlFlow::Continue(chunk),
-            Ok(None) => ControlFlow::Break(Attempt::Complete),
-            Err(cause) => ControlFlow::Break(Attempt::Retry { cause, after: None }),
+            Ok(Ok(Some(chunk))) => ControlFlow::Continue(chunk),
+            Ok(Ok(None)) => ControlFlow::Break(Attempt::Complete),
+            Ok(Err(cause)) => retry(cause),
+            Err(_) => retry(pace.fault()),
         }
     }
 

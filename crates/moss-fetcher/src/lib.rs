@@ -20,7 +20,9 @@ mod error;
 mod fetcher;
 mod http;
 mod options;
+mod pace;
 mod part;
+mod places;
 mod reach;
 mod request;
 

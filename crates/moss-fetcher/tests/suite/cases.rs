@@ -614,6 +614,73 @@ async fn no_more_fetches_run_than_allowed_and_one_failure_stops_no_other() {
 }
 
 #[tokio::test]
+async fn a_dripping_server_is_given_up_with_its_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = [
+        ("/drip", vec![Answer::Drip]),
+        ("/file", vec![Answer::File(file())]),
+    ];
+    let server = Server::start(script).await;
+    let options = Options {
+        attempts: NonZero::<u32>::MIN,
+        least_rate: NonZero::new(1_000_000).unwrap(),
+        grace: Duration::from_millis(50),
+        ..options()
+    };
+    let fetcher = Fetcher::new(options).unwrap();
+    let request = request(vec![server.url("/drip")], folder.path());
+    let causes = causes(fetcher.fetch(&request).await);
+    let [
+        Cause::TooSlow {
+            rate,
+            least: 1_000_000,
+        },
+    ] = causes.as_slice()
+    else {
+        panic!("{causes:?}");
+    };
+    assert!((1..=1000).contains(rate), "{rate}");
+    let shown = causes[0].to_string();
+    assert!(
+        shown.ends_with("bytes per second, the least is 1000000"),
+        "{shown}"
+    );
+    // The drops stay as a part; the next server's file is not one of them.
+    let urls = vec![server.url("/file")];
+    fetcher.fetch(&Request { urls, ..request }).await.unwrap();
+    assert_fetched(folder.path());
+}
+
+#[tokio::test]
+async fn a_slow_host_leaves_places_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = Server::start([("/file", vec![Answer::Silence])]).await;
+    let quick = Server::start([("/file", vec![Answer::File(file())])]).await;
+    let target = |name: &str| Request {
+        target: folder.path().join(name),
+        ..request(vec![slow.url("/file")], folder.path())
+    };
+    let held = ["a", "b", "c", "d", "e"].map(target);
+    let fetcher = fetcher();
+    let holding = fetcher.fetch_all(&held);
+    tokio::pin!(holding);
+    let mut url = quick.url("/file");
+    url.set_host(Some("localhost")).unwrap();
+    let wanted = request(vec![url], folder.path());
+    tokio::select! {
+        _ = &mut holding => panic!("the slow server has answered"),
+        fetched = async {
+            // All others are under way or wait first.
+            while slow.seen().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            fetcher.fetch(&wanted).await
+        } => drop(fetched.unwrap()),
+    }
+    assert_eq!(slow.seen().len(), 2, "one host has two places");
+}
+
+#[tokio::test]
 async fn a_folder_that_is_missing_is_named_and_a_url_shows_no_password() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");

@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Broken(&'static [u8], usize),
     /// The file, once the gate is opened. A permit is left when the request has come.
     Gated(&'static [u8], Arc<Notify>, Arc<Notify>),
+    /// A byte every few milliseconds, for ever.
+    Drip,
     /// Nothing, ever.
     Silence,
     /// A status with headers and no file.
@@ -110,6 +112,13 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body
             come.notify_one();
             gate.notified().await;
             partial(file, range.as_deref(), usize::MAX)
+        }
+        Answer::Drip => {
+            let drops = futures_util::stream::unfold((), |()| async {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                Some((Ok::<_, Infallible>(Bytes::from_static(b".")), ()))
+            });
+            Response::new(Body::from_stream(drops))
         }
         Answer::Silence => std::future::pending().await,
         Answer::Status(status, headers) => {
