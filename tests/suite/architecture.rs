@@ -12,7 +12,7 @@ use scan::{Found, paths};
 
 /// Every crate and the workspace's crates that it may depend on, in whatever way. For its tests
 /// each may also use [`TESTBED`].
-const CRATES: [(&str, &[&str]); 16] = [
+const CRATES: [(&str, &[&str]); 17] = [
     ("moss-format", &[]),
     ("api", &[]),
     ("moss-deps", &["moss-format"]),
@@ -25,6 +25,7 @@ const CRATES: [(&str, &[&str]); 16] = [
     ("vessel", SERVICE),
     ("snekbook-dev", ALL),
     ("tests", ALL),
+    ("stone", &["moss-format"]),
     ("xtask", &["moss-format"]),
     ("machine", &[]),
     ("plain-git", &["plain-git"]),

@@ -37,7 +37,7 @@ enum Task {
 }
 
 /// The packages that have benchmarks with targets.
-const BENCHMARKED: [&str; 1] = ["moss-db"];
+const BENCHMARKED: [&str; 2] = ["moss-db", "moss-format"];
 
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
