@@ -9,6 +9,7 @@
 //! While an attempt waits or runs, two clocks watch it: its lease, renewed whenever somebody reads
 //! it, and the wall time of its limits.
 
+mod budget;
 mod disk;
 mod engine;
 mod failure;
@@ -21,6 +22,7 @@ mod queue;
 mod record;
 mod run;
 mod scripts;
+mod space;
 mod tools;
 mod workspace;
 
@@ -28,3 +30,4 @@ pub use engine::{AcceptError, Engine, LogSource, Parts, RecoverError, ReleaseErr
 pub use fetch::{Cache, Fetchers};
 pub use lifecycle::{Event, IllegalTransition, apply};
 pub use record::{Record, Tables};
+pub use space::Floor;

@@ -58,6 +58,10 @@ pub struct Config {
     /// How long a source or stone is kept that no attempt uses, in days.
     #[serde(default = "two_months")]
     pub cache_days: u32,
+    /// How many bytes must be free on the disk; without, no attempt begins, and failures of scripts
+    /// are taken for those of the disk.
+    #[serde(default = "one_gibibyte")]
+    pub min_free_bytes: u64,
     /// The most bytes of log that an order may ask for.
     #[serde(default = "one_gibibyte")]
     pub max_log_bytes: u64,
@@ -131,6 +135,7 @@ impl Config {
             ca_file: None,
             retention_hours: two_weeks(),
             cache_days: two_months(),
+            min_free_bytes: one_gibibyte(),
             max_log_bytes: one_gibibyte(),
             sources: Sources::default(),
             sandbox: Sandbox::default(),
@@ -293,7 +298,9 @@ mod tests {
         assert_eq!(config.sandbox.networking_ports, sandbox.networking_ports);
         assert_eq!(config.retention_hours, two_weeks());
         assert_eq!(config.cache_days, two_months());
+        assert_eq!(config.min_free_bytes, one_gibibyte());
         assert_eq!(config.max_log_bytes, one_gibibyte());
+        assert_eq!(config.sources, Sources::default());
     }
 
     #[test]

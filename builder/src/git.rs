@@ -57,6 +57,8 @@ pub enum Job {
         directory: PathBuf,
         /// Networks that may be reached although their addresses are not public.
         allow_private: Vec<IpNet>,
+        /// The most bytes that servers may send for it and its submodules.
+        max_bytes: u64,
     },
 }
 

@@ -90,6 +90,7 @@ async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
         host: snapshot.fingerprint(),
         networking: app.engine.networking(),
         limits: app.engine.limits(),
+        free_bytes: app.engine.free_bytes(),
     }))
 }
 

@@ -16,7 +16,7 @@ use service::{Clock, Supervisor};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::attempt::{Cache, Engine, Fetchers, Parts, RecoverError, Tables};
+use crate::attempt::{Cache, Engine, Fetchers, Floor, Parts, RecoverError, Tables};
 use crate::config::{Config, Invalid};
 use crate::host::{Host, InvalidSupply};
 use crate::http::{self, App};
@@ -142,6 +142,10 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     };
     let (env, tables) = open(&folders.database).await?;
     let ca_certificates = config.ca_file.as_deref().map(read).transpose()?;
+    let floor = Floor {
+        folders: vec![folders.work.clone(), folders.assets.clone()],
+        bytes: config.min_free_bytes,
+    };
     let parts = Parts {
         env,
         tables,
@@ -151,6 +155,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
             folders.cache,
             fetchers(&config, ca_certificates.as_deref())?,
             config.mirrors.clone(),
+            config.sources.max_bytes,
             Duration::from_secs(u64::from(config.cache_days) * 24 * 3600),
         ),
         host: Arc::clone(&host),
@@ -167,6 +172,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         limits: config.limits(),
         delegation: delegation(&config)?,
         networking: config.sandbox.networking,
+        floor,
         sources: config.sources.clone(),
         ca_certificates,
         max_log_bytes: config.max_log_bytes,

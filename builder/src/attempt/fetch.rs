@@ -17,11 +17,9 @@ use reqwest::StatusCode;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::budget::Budget;
 use super::failure::Halt;
 use crate::log::Log;
-
-/// The most bytes of an upstream archive.
-const MAX_ARCHIVE: u64 = 16 << 30;
 
 /// Fetches into the cache.
 #[derive(Debug, Clone)]
@@ -29,6 +27,7 @@ pub struct Cache {
     folder: PathBuf,
     fetchers: Fetchers,
     mirrors: Vec<String>,
+    max_bytes: u64,
     keep: Duration,
 }
 
@@ -60,27 +59,39 @@ enum Kind {
 }
 
 impl Cache {
-    /// A cache in `folder`, which asks `mirrors` first for upstream archives and forgets what was
-    /// not used for as long as `keep`.
-    pub fn new(folder: PathBuf, fetchers: Fetchers, mirrors: Vec<String>, keep: Duration) -> Self {
+    /// For how long a file that was used may still be needed by whoever did.
+    pub(super) const IN_USE: Duration = Duration::from_secs(3600);
+
+    /// A cache in `folder`, which asks `mirrors` first for upstream archives, takes `max_bytes` of
+    /// them for an attempt, and forgets what was not used for as long as `keep`.
+    pub fn new(
+        folder: PathBuf,
+        fetchers: Fetchers,
+        mirrors: Vec<String>,
+        max_bytes: u64,
+        keep: Duration,
+    ) -> Self {
         Self {
             folder,
             fetchers,
             mirrors,
+            max_bytes,
             keep,
         }
     }
 
     /// Removes what was not used for long.
     pub(super) fn prune(&self, now: Timestamp) -> io::Result<()> {
+        self.prune_to(now, self.keep)
+    }
+
+    /// Removes what was not used for as long as `keep`.
+    pub(super) fn prune_to(&self, now: Timestamp, keep: Duration) -> io::Result<()> {
         let now = SystemTime::from(now);
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let used = entry.metadata()?.modified()?;
-            if now
-                .duration_since(used)
-                .is_ok_and(|unused| unused > self.keep)
-            {
+            if now.duration_since(used).is_ok_and(|unused| unused > keep) {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -102,7 +113,7 @@ impl Cache {
             kind: Kind::Source,
             sha256,
             url: url.to_owned(),
-            request: self.request(sha256, urls.collect(), Size::AtMost(MAX_ARCHIVE)),
+            request: self.request(sha256, urls.collect(), Size::AtMost(self.max_bytes)),
         }
     }
 
@@ -139,18 +150,36 @@ impl Cache {
         log: &Log,
         stop: &CancellationToken,
     ) -> Result<Vec<PathBuf>, Halt> {
+        let budget = Budget::new(self.max_bytes);
         let fetch = |wanted: &Wanted| {
             let fetcher = match wanted.kind {
                 Kind::Source => self.fetchers.sources.clone(),
                 Kind::Stone => self.fetchers.stones.clone(),
             };
             let request = wanted.request.clone();
-            async move { fetcher.fetch(&request).await }
+            let share = match wanted.kind {
+                Kind::Source => Some(budget.share()),
+                Kind::Stone => None,
+            };
+            async move {
+                let note = |received| share.iter().for_each(|share| share.note(received));
+                let fetched = fetcher
+                    .fetch_watched(&request, |progress| note(progress.received))
+                    .await;
+                fetched.iter().for_each(|fetched| note(fetched.size));
+                fetched
+            }
         };
-        let fetched = stop
-            .run_until_cancelled(join_all(wanted.iter().map(fetch)))
-            .await
-            .ok_or(Halt::Stopped)?;
+        let fetched = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(Halt::Stopped),
+            used = budget.exceeded() => return Err(too_much(used, self.max_bytes)),
+            fetched = join_all(wanted.iter().map(fetch)) => fetched,
+        };
+        // What was there already came at once.
+        if let Some(used) = budget.find_excess() {
+            return Err(too_much(used, self.max_bytes));
+        }
         let mut paths = Vec::with_capacity(wanted.len());
         for (wanted, fetched) in wanted.iter().zip(fetched) {
             let fetched = fetched.map_err(|error| halt(wanted, &error))?;
@@ -171,6 +200,18 @@ impl Cache {
     }
 }
 
+fn too_much(used: u64, most: u64) -> Halt {
+    Halt::new(
+        Reason::LimitReached {
+            limit: "source_bytes".to_owned(),
+        },
+        format!(
+            "the sources of the recipe come to {used} bytes and more, and an attempt may fetch {most} \
+             (`sources.max_bytes` of the builder's configuration)"
+        ),
+    )
+}
+
 fn halt(wanted: &Wanted, error: &Error) -> Halt {
     if let Error::Failed { failures, .. } = error {
         for failure in failures {
@@ -189,7 +230,12 @@ fn halt(wanted: &Wanted, error: &Error) -> Halt {
             }
         }
         let url = wanted.url.clone();
-        let reason = if wanted.kind == Kind::Source && failures.iter().all(is_missing) {
+        let is_too_large = |failure: &Failure| matches!(failure.cause, Cause::TooLarge { .. });
+        let reason = if wanted.kind == Kind::Source && failures.iter().any(is_too_large) {
+            Reason::LimitReached {
+                limit: "source_bytes".to_owned(),
+            }
+        } else if wanted.kind == Kind::Source && failures.iter().all(is_missing) {
             Reason::SourceMissing { url }
         } else {
             Reason::FetchFailed { url }
@@ -230,7 +276,13 @@ mod tests {
             sources: fetcher.clone(),
             stones: fetcher,
         };
-        let cache = Cache::new(folder.path().to_owned(), fetchers, Vec::new(), 2 * day);
+        let cache = Cache::new(
+            folder.path().to_owned(),
+            fetchers,
+            Vec::new(),
+            1 << 30,
+            2 * day,
+        );
         cache.prune(now).unwrap();
         assert!(!folder.path().join("old").exists() && folder.path().join("new").exists());
     }

@@ -129,6 +129,7 @@ async fn clone_upstream(run: &Run<'_>, upstream: &Git) -> Result<(), Halt> {
         root: run.workspace.path("build"),
         directory: PathBuf::from(upstream.directory.as_str()),
         allow_private: run.parts.sources.allow_private.clone(),
+        max_bytes: run.parts.sources.max_bytes,
     };
     let cloned = git::clone(&run.helper, &job, run.ca_file()?.as_deref(), run.stop())
         .await

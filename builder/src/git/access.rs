@@ -48,9 +48,9 @@ impl Access<'_> {
                 .remote_anonymous(self.url)?
                 .fetch(&[refspec], Some(&mut options), None);
         match &self.way {
-            Way::Checked(egress) => fetched.map_err(|error| match egress.take_failure() {
-                Some(failure) => git2::Error::from_str(&failure),
-                None => error,
+            Way::Checked(egress) => fetched.map_err(|error| {
+                let told = egress.find_excess().or_else(|| egress.take_failure());
+                told.map_or(error, |told| git2::Error::from_str(&told))
             }),
             Way::Straight(_) => fetched,
         }
@@ -72,6 +72,11 @@ impl Access<'_> {
             Some(_) => Err(git2::Error::from_str("the repository refuses the token")),
             None => Err(git2::Error::from_str("the repository asks for credentials")),
         });
+        if let Way::Checked(egress) = self.way {
+            let before = egress.fetched();
+            callbacks
+                .transfer_progress(move |progress| egress.count(before, progress.received_bytes()));
+        }
         callbacks
     }
 

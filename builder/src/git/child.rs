@@ -46,13 +46,14 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
             root,
             directory,
             allow_private,
+            max_bytes,
         } => {
             let reach = Reach::Public(Exceptions {
                 networks: allow_private,
                 origins: Vec::new(),
             });
-            let egress =
-                Egress::open(reach).map_err(|error| format!("cannot open a proxy: {error}"))?;
+            let egress = Egress::open(reach, max_bytes)
+                .map_err(|error| format!("cannot open a proxy: {error}"))?;
             upstream(&url, &reference, &root, &directory, &egress)
         }
     }

@@ -8,6 +8,7 @@
 //! For plain HTTP libgit2 goes past its proxy. There, the name is checked before and no redirect is
 //! followed; a name server that gives another answer a moment later is the gap that remains.
 
+use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,16 +31,21 @@ pub(super) struct Egress {
     reach: Arc<Reach>,
     /// Why the last connection could not be made: libgit2 tells only a number.
     failure: Arc<Mutex<Option<String>>>,
+    /// How many bytes of objects may be fetched in all, and how many were.
+    most: u64,
+    fetched: Cell<u64>,
 }
 
 impl Egress {
     /// Opens it for what `reach` admits.
-    pub(super) fn open(reach: Reach) -> io::Result<Self> {
+    pub(super) fn open(reach: Reach, most: u64) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let egress = Self {
             address: listener.local_addr()?,
             reach: Arc::new(reach),
             failure: Arc::default(),
+            most,
+            fetched: Cell::new(0),
         };
         let (reach, failure) = (Arc::clone(&egress.reach), Arc::clone(&egress.failure));
         thread::spawn(move || {
@@ -62,6 +68,29 @@ impl Egress {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Counts what a fetch has brought so far, after `before` of those before it. True while more
+    /// may come.
+    pub(super) fn count(&self, before: u64, bytes: usize) -> bool {
+        self.fetched.set(before.saturating_add(bytes as u64));
+        self.fetched.get() <= self.most
+    }
+
+    /// What all fetches have brought, in bytes.
+    pub(super) fn fetched(&self) -> u64 {
+        self.fetched.get()
+    }
+
+    /// That they have brought too much, if they have.
+    pub(super) fn find_excess(&self) -> Option<String> {
+        let (fetched, most) = (self.fetched.get(), self.most);
+        (fetched > most).then(|| {
+            format!(
+                "the repository and its submodules come to {fetched} bytes and more, and an attempt may \
+                 fetch {most} (`sources.max_bytes` of the builder's configuration)"
+            )
+        })
     }
 
     /// Checks a host that is not asked through here.
@@ -159,7 +188,7 @@ mod tests {
         let echo = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = echo.local_addr().unwrap().port();
         let request = format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n");
-        let strict = Egress::open(Reach::Public(Exceptions::default())).unwrap();
+        let strict = Egress::open(Reach::Public(Exceptions::default()), 0).unwrap();
         for host in [
             "127.0.0.1",
             "localhost",
@@ -183,11 +212,11 @@ mod tests {
         drop(echo.set_nonblocking(true));
         assert!(echo.accept().is_err(), "somebody was let through");
 
-        let open = Egress::open(Reach::Public(Exceptions {
+        let reach = Reach::Public(Exceptions {
             networks: vec!["127.0.0.0/8".parse().unwrap()],
             origins: Vec::new(),
-        }))
-        .unwrap();
+        });
+        let open = Egress::open(reach, 0).unwrap();
         echo.set_nonblocking(false).unwrap();
         let server = thread::spawn(move || {
             let (mut stream, _) = echo.accept().unwrap();

@@ -174,6 +174,71 @@ async fn a_recipe_cannot_ask_the_builders_own_network() {
 }
 
 #[tokio::test]
+async fn sources_come_to_no_more_bytes_than_allowed() {
+    let bench = Bench::with("sources.max_bytes = 1000").await;
+    let (small, small_hash) = bench.put(&[1; 600]);
+    let (other, other_hash) = bench.put(&[2; 600]);
+    let (large, large_hash) = bench.put(&[3; 1001]);
+    // Noise, so that git cannot make it small.
+    let noise: String = (0..500_u32)
+        .map(|number| Sha256::of(&number.to_be_bytes()).to_string())
+        .collect();
+    bench.repository("upstream", &[("noise", &noise)]);
+    let git = bench.base.join("git/upstream/.git").unwrap();
+    let sum = format!(
+        "- {small}:\n        hash: {small_hash}\n        unpack: false\n    \
+         - {other}:\n        hash: {other_hash}\n        unpack: false\n"
+    );
+    for (name, upstreams, message) in [
+        ("sum", sum, "come to 1200 bytes"),
+        (
+            "one",
+            format!("- {large}: {large_hash}\n"),
+            "more than the allowed 1000 bytes",
+        ),
+        (
+            "git",
+            format!("- git|{git}:\n        ref: main\n"),
+            "may fetch 1000",
+        ),
+    ] {
+        let text = recipe(&format!(
+            "upstreams:\n    {upstreams}install: |\n    true\n"
+        ));
+        let order = bench.repository(name, &[("tool/stone.yaml", &text)]);
+        let failure = failure(bench.build(&order).await.1);
+        assert_eq!(failure.phase, Phase::Fetch);
+        assert!(
+            failure.message.contains(message),
+            "{name}: {}",
+            failure.message
+        );
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_begins_no_attempt_and_blames_no_recipe() {
+    let bench = Bench::with("min_free_bytes = 9000000000000000000").await;
+    let text = recipe("install: |\n    true\n");
+    let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
+    let failure = failure(bench.build(&order).await.1);
+    assert!(failure.reason.is_transient());
+    assert!(
+        failure.message.starts_with("the builder's disk is full: "),
+        "{}",
+        failure.message
+    );
+    let status: api::host::Status = bench
+        .client
+        .get(api::claims::Scope::Status, "api/v1/status")
+        .await
+        .unwrap();
+    assert!((1..9_000_000_000_000_000_000).contains(&status.free_bytes));
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn git_over_https_asks_only_whom_a_recipe_may_ask() {
     let allowed = Bench::with("ca_file = \"{ca}\"").await;
     let strict = Bench::with("ca_file = \"{ca}\"\nsources.allow_private = []").await;

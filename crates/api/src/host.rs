@@ -31,6 +31,9 @@ pub struct Status {
     /// What one build may use, by the key in avalanche's configuration.
     #[serde(default)]
     pub limits: BTreeMap<String, Limit>,
+    /// How many bytes are free where attempts write, on the fullest of their file systems.
+    #[serde(default)]
+    pub free_bytes: u64,
 }
 
 /// What recipes that ask for the network get.

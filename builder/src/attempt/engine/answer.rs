@@ -74,6 +74,11 @@ impl Engine {
         Ok(record.map(|record| record.attempt))
     }
 
+    /// How many bytes are free where attempts write.
+    pub fn free_bytes(&self) -> u64 {
+        self.inner.parts.floor.free()
+    }
+
     /// What recipes that ask for the network get here.
     pub fn networking(&self) -> Networking {
         match self.inner.parts.networking {

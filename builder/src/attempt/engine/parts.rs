@@ -14,6 +14,7 @@ use super::super::fetch::Cache;
 use super::super::lifecycle::{self, Event};
 use super::super::live::Live;
 use super::super::record::Tables;
+use super::super::space::Floor;
 use crate::config::{Networking, Sources};
 use crate::helper::Identity;
 use crate::host::Host;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub delegation: Option<Delegation>,
     /// What becomes of recipes that ask for the network.
     pub networking: Networking,
+    /// The room that attempts need.
+    pub floor: Floor,
     /// Where sources may come from.
     pub sources: Sources,
     /// Certificate authorities for cloning, in PEM.

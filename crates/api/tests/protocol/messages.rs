@@ -216,6 +216,7 @@ fn status() -> Status {
         ]
         .map(|(key, most, held_by)| (key.to_owned(), Limit { most, held_by }))
         .into(),
+        free_bytes: 214_748_364_800,
     }
 }
 
