@@ -15,7 +15,6 @@ pub mod mirror;
 pub mod openapi;
 pub mod process;
 pub mod program;
-pub mod published;
 pub mod recipe;
 pub mod stage;
 

@@ -27,9 +27,9 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("tests", ALL),
     ("stone", &["moss-format"]),
     ("xtask", &["moss-format"]),
-    ("machine", &[]),
+    ("machine", &["plain-git"]),
     ("plain-git", &["plain-git"]),
-    (TESTBED, &["machine", "plain-git"]),
+    (TESTBED, &["machine", "plain-git", "api", "moss-format"]),
 ];
 
 /// What tests stand on, and nothing else may.

@@ -34,6 +34,9 @@ pub enum Error {
     /// Another line uses it.
     #[error("{} is in use by another snekbook-dev", .0.display())]
     InUse(PathBuf),
+    /// It is no folder.
+    #[error("{} is no folder", .0.display())]
+    NoFolder(PathBuf),
     /// It cannot be read or written.
     #[error("cannot use {}", path.display())]
     File {
@@ -53,8 +56,10 @@ impl Data {
         let Some(path) = path else {
             return Self::temporary();
         };
-        let failed = file_error(path);
-        fs::create_dir_all(path).map_err(failed)?;
+        if path.exists() && !path.is_dir() {
+            return Err(Error::NoFolder(path.to_owned()));
+        }
+        fs::create_dir_all(path).map_err(file_error(path))?;
         let path = path.canonicalize().map_err(file_error(path))?;
         let is_empty = fs::read_dir(&path)
             .map_err(file_error(&path))?
@@ -166,6 +171,11 @@ mod tests {
         let data = Data::open(Some(&ours)).unwrap();
         let left: Vec<_> = fs::read_dir(data.path()).unwrap().collect();
         assert_eq!(left.len(), 1, "only the marker is left: {left:?}");
+
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Data::open(Some(&file)).unwrap_err();
+        assert!(matches!(error, Error::NoFolder(_)), "{error}");
 
         let foreign = folder.path().join("foreign");
         fs::create_dir(&foreign).unwrap();

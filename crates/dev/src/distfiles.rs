@@ -9,9 +9,12 @@ use axum::extract::{Path as Part, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use moss_format::recipe::Upstream;
 use service::Supervisor;
 use service::listen::{self, ListenError, Listener};
 use tower_http::services::ServeFile;
+
+use crate::recipes::Recipes;
 
 /// A mirror that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,31 @@ pub fn keep(folder: &Path, archives: &[(String, Vec<u8>)]) -> Result<(), Error> 
         std::fs::write(&path, bytes).map_err(failed(&path))?;
     }
     Ok(())
+}
+
+/// The archives that recipes name and `folder` lacks, in a line each: builds will fetch them from
+/// where the recipes say, or fail. What is no recipe is passed over; summit says what is wrong with it.
+pub fn absent(folder: &Path, recipes: &Recipes) -> Vec<String> {
+    let texts = recipes.iter().filter_map(|recipe| {
+        let file = recipe.definition()?;
+        Some((recipe.name(), std::str::from_utf8(&file.content).ok()?))
+    });
+    let mut absent = Vec::new();
+    for (name, text) in texts {
+        let Ok((recipe, _)) = moss_format::recipe::Recipe::parse(text) else {
+            continue;
+        };
+        for upstream in &recipe.upstreams {
+            let Upstream::Archive(archive) = &**upstream else {
+                continue;
+            };
+            let hash = archive.hash.to_string();
+            if !folder.join(&hash).is_file() {
+                absent.push(format!("{name}: {hash}, from {}", *archive.url));
+            }
+        }
+    }
+    absent
 }
 
 /// Serves the files of `folder` until the supervisor stops; returns the address as avalanche's
@@ -120,6 +148,25 @@ mod tests {
             assert_eq!(fetch(name).await.0, 404, "{name}");
         }
         supervisor.shutdown(std::time::Duration::from_secs(5)).await;
+    }
+
+    #[test]
+    fn archives_that_are_not_there_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (recipes, archives) = (crate::examples::recipes(), crate::examples::archives());
+        keep(folder.path(), &archives[..1]).unwrap();
+        let (_, missing) = &archives[1];
+        let missing = Sha256::of(missing).to_string();
+        let absent = absent(folder.path(), &recipes);
+        let [line] = &absent[..] else {
+            panic!("{absent:?}")
+        };
+        assert!(
+            line.contains(&format!(": {missing}, from https://")),
+            "{line}"
+        );
+        keep(folder.path(), &archives).unwrap();
+        assert_eq!(super::absent(folder.path(), &recipes), [""; 0]);
     }
 
     #[tokio::test]

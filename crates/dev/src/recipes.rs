@@ -28,6 +28,12 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The file that says how it is built.
+    pub fn definition(&self) -> Option<&File> {
+        let mut files = self.files.iter();
+        files.find(|file| RECIPE_FILES.contains(&file.path.as_str()))
+    }
+
     /// The name by which a person picks it.
     pub fn name(&self) -> &str {
         self.folder.rsplit('/').next().unwrap_or(&self.folder)
@@ -47,7 +53,7 @@ pub enum Error {
         /// Which.
         folder: PathBuf,
         /// Why.
-        source: walkdir::Error,
+        source: io::Error,
     },
     /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
@@ -66,7 +72,7 @@ pub enum Error {
     /// Names were asked for that no recipe has.
     #[error(
         "there is no recipe {}; there are: {}",
-        asked.join(", "),
+        quoted(.asked),
         known.join(", ")
     )]
     Unknown {
@@ -75,6 +81,22 @@ pub enum Error {
         /// Those that are.
         known: Vec<String>,
     },
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// The folder that stood in the way, and why, without saying either twice.
+fn search(folder: &Path, error: walkdir::Error) -> Error {
+    Error::Search {
+        folder: error.path().unwrap_or(folder).to_owned(),
+        source: match error.into_io_error() {
+            Some(error) => error,
+            None => io::Error::other("a link leads back to a folder above it"),
+        },
+    }
 }
 
 impl Recipes {
@@ -89,14 +111,10 @@ impl Recipes {
     /// # Errors
     /// When something cannot be read, or no recipe is there.
     pub fn read(folder: &Path) -> Result<Self, Error> {
-        let search = |source| Error::Search {
-            folder: folder.to_owned(),
-            source,
-        };
         let mut recipes = Vec::new();
         let mut walk = WalkDir::new(folder).min_depth(1).into_iter();
         while let Some(entry) = walk.next() {
-            let entry = entry.map_err(search)?;
+            let entry = entry.map_err(|error| search(folder, error))?;
             if !entry.file_type().is_dir() {
                 continue;
             }
@@ -179,10 +197,7 @@ impl Recipes {
 fn files(folder: &Path) -> Result<Vec<File>, Error> {
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry.map_err(|source| Error::Search {
-            folder: folder.to_owned(),
-            source,
-        })?;
+        let entry = entry.map_err(|error| search(folder, error))?;
         if entry.file_type().is_dir() {
             continue;
         }
@@ -249,7 +264,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is no recipe python; there are: snekcoil, sneksay"
+            "there is no recipe `python`; there are: snekcoil, sneksay"
         );
     }
 
@@ -259,6 +274,11 @@ mod tests {
         let error = Recipes::read(folder.path()).unwrap_err();
         assert!(matches!(error, Error::None(_)), "{error}");
         let error = Recipes::read(&folder.path().join("missing")).unwrap_err();
-        assert!(matches!(error, Error::Search { .. }), "{error}");
+        let chain = service::error::Chain(&error).to_string();
+        let wanted = format!(
+            "cannot search {} for recipes: No such file or directory (os error 2)",
+            folder.path().join("missing").display()
+        );
+        assert_eq!(chain, wanted);
     }
 }

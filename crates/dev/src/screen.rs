@@ -120,13 +120,13 @@ impl Lines {
         for build in builds {
             self.show_one(build, now);
         }
-        if !self.screen.is_live() {
+        if !self.screen.is_live() || builds.is_empty() {
             return;
         }
         let bars = &self.screen.bars;
         let all = self.all.get_or_insert_with(|| {
-            let style =
-                ProgressStyle::with_template("{prefix:>12} [{bar:24}] {pos}/{len} {wide_msg}");
+            // What is left of the width is the bar's, so that the line fits a narrow terminal too.
+            let style = ProgressStyle::with_template("{prefix:>12} {pos}/{len} [{wide_bar}]{msg}");
             let bar = bars.add(ProgressBar::new(0));
             bar.set_style(
                 style
@@ -141,7 +141,7 @@ impl Lines {
         let waits = |build: &&Build| matches!(build.state, State::Waiting { .. });
         all.set_message(match builds.iter().filter(waits).count() {
             0 => String::new(),
-            count => format!("{count} waiting for others"),
+            count => format!(" {count} waiting"),
         });
     }
 
@@ -168,8 +168,11 @@ impl Lines {
         self.ended.remove(&build.id);
         if self.screen.is_live() {
             self.move_bar(build, &stage, elapsed);
-        } else if self.said.get(&build.id) != Some(&stage) {
-            self.screen.say(line(build, &stage, elapsed));
+        }
+        if self.said.get(&build.id) != Some(&stage) {
+            if !self.screen.is_live() || is_queued_again(build) {
+                self.screen.say(line(build, &stage, elapsed));
+            }
             self.said.insert(build.id, stage);
         }
     }
@@ -179,6 +182,10 @@ impl Lines {
             build.state,
             State::Planned | State::Waiting { .. } | State::Queued { .. }
         ) {
+            if let Some(bar) = self.moving.remove(&build.id) {
+                bar.finish_and_clear();
+                self.screen.bars.remove(&bar);
+            }
             return;
         }
         let bars = &self.screen.bars;
@@ -240,9 +247,20 @@ pub fn stage(build: &Build) -> String {
     }
 }
 
+/// True for a build whose last attempt was lost, so that it waits for another.
+fn is_queued_again(build: &Build) -> bool {
+    build.attempts > 0 && matches!(build.state, State::Queued { .. })
+}
+
 fn line(build: &Build, stage: &str, elapsed: Option<Duration>) -> String {
     let what = format!("{stage:>12}  {}{}", label(build), seconds(elapsed));
     match &build.state {
+        State::Queued {
+            reason: Some(reason),
+            ..
+        } if is_queued_again(build) => {
+            format!("{what} again: {reason}")
+        }
         State::Failed(_) | State::Held { .. } | State::Cancelled { .. } => {
             format!("{what}: {}", build.explain())
         }

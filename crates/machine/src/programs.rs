@@ -1,7 +1,6 @@
 //! Programs and headers, for the builds and for the forge.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::need::{Missing, Remedy};
 
@@ -53,7 +52,7 @@ fn list(folders: &[PathBuf]) -> String {
 
 /// git, with the server for HTTP.
 pub(crate) fn git(program: &str) -> Option<Missing> {
-    let asked = Command::new(program).arg("--exec-path").output();
+    let asked = plain_git::program(program).arg("--exec-path").output();
     let what = match asked {
         Ok(output) if output.status.success() => {
             let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -1,11 +1,13 @@
 //! What the tests of all crates stand on: a machine that has what they need, real input where it is
-//! there, the binaries as their users meet them, and
-//! benchmarks against a floor. Nothing but tests may depend on it.
+//! there, the binaries as their users meet them, channels as clients read them, and benchmarks
+//! against a floor. Nothing but tests may depend on it.
 
 pub mod binary;
 pub mod corpus;
 pub mod disk;
 pub mod machine;
+#[cfg(feature = "published")]
+pub mod published;
 pub mod ratio;
 pub mod skip;
 

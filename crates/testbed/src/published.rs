@@ -23,7 +23,7 @@ impl Published {
     ///
     /// # Errors
     /// When the answer is no index.
-    pub(crate) async fn read(base: &Url) -> Result<Self> {
+    pub async fn read(base: &Url) -> Result<Self> {
         let url = base.join("main/stream/volatile/x86_64/stone.index")?;
         let answer = reqwest::get(url.clone()).await?;
         if answer.status() == StatusCode::NOT_FOUND {
@@ -86,6 +86,23 @@ impl Published {
     pub async fn verify(&self) -> Result<()> {
         for meta in self.packages() {
             self.fetch(meta).await?;
+        }
+        Ok(())
+    }
+
+    /// Unpacks all packages that a recipe made below `folder`.
+    ///
+    /// # Errors
+    /// When there is none, or something is wrong with one.
+    pub async fn unpack_recipe(&self, recipe: &str, folder: &Path) -> Result<()> {
+        let names = self.packages().iter();
+        let names: Vec<&str> = names
+            .filter(|package| package.source_id == recipe)
+            .map(|package| package.name.as_str())
+            .collect();
+        ensure!(!names.is_empty(), "nothing of {recipe} is in the index");
+        for name in names {
+            self.unpack(name, folder).await?;
         }
         Ok(())
     }

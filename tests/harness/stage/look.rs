@@ -10,9 +10,9 @@ use api::repository::{Channel, History};
 use forge::{CheckRun, Conclusion, Event, Outcome, Sha};
 use serde_json::Value;
 use summit::domain::build::{Build, State};
+use testbed::published::Published;
 
 use super::{REPOSITORY, Stage};
-use crate::published::Published;
 
 /// How long check runs may say something else than expected once all are completed: a build that
 /// was held can still go on.

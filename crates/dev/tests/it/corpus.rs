@@ -1,9 +1,9 @@
 //! Real recipes, from their upstream archives to programs that run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::program;
+use crate::program::{self, Serving};
 
 /// Configuring and compiling takes as long as it takes.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -18,12 +18,8 @@ async fn five_real_programs_are_published_and_run() {
     let folder = tempfile::tempdir().unwrap();
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(folder.path(), open).unwrap();
-    let data = folder.path().join("data");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let arguments = [
-        "--once",
-        "--data",
-        &text(&data),
         "--recipes",
         &text(&corpus.join("recipes")),
         "--distfiles",
@@ -31,12 +27,14 @@ async fn five_real_programs_are_published_and_run() {
         "--only",
         "lz4,xz,dash,sed,xxhash",
     ];
-    let output = program::run(&arguments, LIMIT).await;
-    assert!(output.status.success(), "{}", program::stderr(&output));
+    let mut command = program::command(&arguments);
+    command.env("TMPDIR", folder.path());
+    let line = Serving::start(command, LIMIT).await;
+    assert_eq!(line.state()["published"], true, "{}", line.json);
 
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "").unwrap();
-    let stones = program::stones(&data);
+    let published = line.published().await;
     for (recipe, program, arguments, wanted) in [
         ("lz4", "lz4", &["--version"][..], "v1.9.4"),
         ("xz", "xz", &["--version"], "liblzma 5.4.1"),
@@ -50,15 +48,9 @@ async fn five_real_programs_are_published_and_run() {
         ),
     ] {
         let root = folder.path().join("roots").join(recipe);
-        let of_recipe = |stone: &&PathBuf| {
-            stone
-                .parent()
-                .and_then(Path::file_name)
-                .is_some_and(|name| name == recipe)
-        };
-        let stones: Vec<PathBuf> = stones.iter().filter(of_recipe).cloned().collect();
-        program::unpack(&stones, &root);
+        published.unpack_recipe(recipe, &root).await.unwrap();
         let said = program::run_in(&root, program, arguments).await;
         assert!(said.contains(wanted), "{program}: {said}");
     }
+    line.stop(Duration::from_secs(60)).await;
 }

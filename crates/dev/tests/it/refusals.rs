@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
 use crate::program;
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -13,7 +15,7 @@ async fn an_unknown_name_is_refused_before_anything_starts() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         program::stderr(&output),
-        "error: there is no recipe python; there are: snekcoil, sneksay\n"
+        "error: there is no recipe `python`; there are: snekcoil, sneksay\n"
     );
 }
 
@@ -30,6 +32,54 @@ async fn a_folder_of_somebody_else_is_left_alone() {
     let said = program::stderr(&output);
     assert!(said.contains("was not made by snekbook-dev"), "{said}");
     assert!(folder.path().join("thesis").exists());
+}
+
+#[tokio::test]
+async fn an_archive_that_is_not_there_is_told_before_and_while_it_is_tried_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipes = folder.path().join("recipes/distant");
+    fs::create_dir_all(&recipes).unwrap();
+    fs::create_dir(folder.path().join("distfiles")).unwrap();
+    let hash = "0".repeat(64);
+    let recipe = format!(
+        "name: distant\nversion: \"1\"\nrelease: 1\nhomepage: https://snekbook.invalid/\n\
+         license: MPL-2.0\nsummary: Cannot be fetched\ndescription: It cannot.\n\
+         upstreams:\n    - https://snekbook.invalid/distant-1.tar.gz: {hash}\n\
+         install: |\n    true\n"
+    );
+    fs::write(recipes.join("stone.yaml"), recipe).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let arguments = [
+        "--recipes",
+        &path("recipes"),
+        "--distfiles",
+        &path("distfiles"),
+    ];
+    let mut command = program::command(&arguments);
+    // Builds run as another user, who has to pass.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    fs::set_permissions(folder.path(), open).unwrap();
+    let mut child = command.env("TMPDIR", folder.path()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    let lost = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            let is_lost = line.contains("queued  distant 1-1") && line.contains("again: ");
+            said.push(line);
+            if is_lost {
+                return;
+            }
+        }
+    };
+    let in_time = tokio::time::timeout(LIMIT, lost).await;
+    assert!(in_time.is_ok(), "{}", said.join("\n"));
+    let last = said.last().unwrap();
+    // Between two looks an attempt can be lost and the next one begun.
+    assert!(last.contains("was lost: cannot fetch"), "{last}");
+    let warning = format!("  distant: {hash}, from https://snekbook.invalid/distant-1.tar.gz");
+    assert!(said.contains(&warning), "{}", said.join("\n"));
+    // All of it goes with the test.
+    child.kill().await.unwrap();
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::program;
+use crate::program::{self, Serving};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -23,12 +23,9 @@ async fn the_samples_are_published_and_the_program_runs() {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(folder.path(), open).unwrap();
     let data = folder.path().join("data");
-    let arguments = ["--once", "--json", "--data", data.to_str().unwrap()];
-    let mut command = program::command(&arguments);
+    let mut command = program::command(&["--data", data.to_str().unwrap()]);
     command.env("HOME", hostile_home(folder.path()));
-    let output = program::end(command.spawn().unwrap(), LIMIT).await;
-    assert!(output.status.success(), "{}", program::stderr(&output));
-    let json = String::from_utf8(output.stdout).unwrap();
+    let line = Serving::start(command, LIMIT).await;
     let filters = vec![
         (r"127\.0\.0\.1:\d+", "[address]"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[build]"),
@@ -36,12 +33,14 @@ async fn the_samples_are_published_and_the_program_runs() {
         (r"[0-9a-f]{40}", "[commit]"),
     ];
     insta::with_settings!({ filters => filters }, {
-        insta::assert_snapshot!("the_end_state", json);
+        insta::assert_snapshot!("the_end_state", line.json);
     });
 
     let root = folder.path().join("root");
-    let stones = program::stones(&data);
-    program::unpack(&stones, &root);
+    let published = line.published().await;
+    for recipe in ["snekcoil", "sneksay"] {
+        published.unpack_recipe(recipe, &root).await.unwrap();
+    }
     let said = program::run_in(&root, "sneksay", &["-w", "12", "hello from the snekbook"]).await;
     let wanted = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -50,14 +49,9 @@ async fn the_samples_are_published_and_the_program_runs() {
     assert_eq!(said, std::fs::read_to_string(wanted).unwrap());
 
     // The library and its header, apart.
-    let devel = stones.iter().find(|stone| {
-        let name = stone.file_name().unwrap().to_str().unwrap();
-        name.starts_with("snekcoil-devel-")
-    });
-    let package = std::fs::File::open(devel.unwrap()).unwrap();
-    let package = moss_format::package::Package::open(package).unwrap();
-    let provides: Vec<String> = package
-        .meta()
+    let provides: Vec<String> = published
+        .package("snekcoil-devel")
+        .unwrap()
         .provides
         .iter()
         .map(ToString::to_string)
@@ -66,4 +60,5 @@ async fn the_samples_are_published_and_the_program_runs() {
         provides.contains(&"pkgconfig(snekcoil)".to_owned()),
         "{provides:?}"
     );
+    line.stop(LIMIT).await;
 }
