@@ -4,34 +4,45 @@
 //! that no other recipe provides are not edges: [`Graph::unmet`] gives them, to be met by the
 //! channel or the host. That includes what only the recipe itself provides, as a compiler that
 //! needs a compiler: its last published self has to serve.
+//!
+//! What is needed and provided is kept once, as a [symbol](symbols), and edges are not kept at all:
+//! a recipe knows its symbols, and a symbol the recipes that provide and need it. So a recipe that
+//! changes touches nothing but itself and its symbols, and the rest of the graph stays.
 
 mod components;
 mod cycle;
+mod edit;
+mod order;
+mod slots;
+mod symbols;
+mod walk;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeMap;
 
 use moss_format::Dependency;
-use moss_format::dependency::Kind;
 
-use crate::node::Node;
+use symbols::{Symbol, Symbols};
 
 pub use cycle::Stuck;
 
 /// Recipes and what they need from each other.
 #[derive(Debug, Clone)]
 pub struct Graph<Id> {
-    /// Sorted by id, so that positions compare as ids do.
-    recipes: Vec<Recipe<Id>>,
+    /// Where each recipe is in `recipes`.
+    places: BTreeMap<Id, u32>,
+    /// With places that are empty since a recipe was removed.
+    recipes: Vec<Option<Recipe<Id>>>,
+    empty: Vec<u32>,
+    symbols: Symbols,
 }
 
 #[derive(Debug, Clone)]
 struct Recipe<Id> {
     id: Id,
-    /// Sorted, each once.
-    needs: Vec<Dependency>,
-    /// The recipes that provide some of the needs, and which: positions in `needs`.
-    edges: BTreeMap<usize, Vec<usize>>,
-    unmet: Vec<Dependency>,
+    /// Each once.
+    needs: Vec<Symbol>,
+    /// Each once.
+    provides: Vec<Symbol>,
 }
 
 /// What one recipe needs from another.
@@ -65,249 +76,81 @@ impl<Id> Step<Id> {
 }
 
 impl<Id: Ord + Clone> Graph<Id> {
-    /// The graph of these recipes. Nodes of one id are taken together.
-    ///
-    /// Takes time in proportion to the recipes, their needs and the edges between them, apart
-    /// from sorting.
-    pub fn new(nodes: impl IntoIterator<Item = Node<Id>>) -> Self {
-        let nodes = merge(nodes);
-        let mut providers: HashMap<(Kind, &str), Vec<usize>> = HashMap::new();
-        for (position, node) in nodes.iter().enumerate() {
-            for provider in &node.provides {
-                let recipes = providers
-                    .entry((provider.kind(), provider.name()))
-                    .or_default();
-                if recipes.last() != Some(&position) {
-                    recipes.push(position);
-                }
-            }
-        }
-        let links: Vec<_> = nodes
-            .iter()
-            .enumerate()
-            .map(|(position, node)| link(position, node, &providers))
-            .collect();
-        let recipes = nodes
-            .into_iter()
-            .zip(links)
-            .map(|(node, (edges, unmet))| Recipe {
-                id: node.id,
-                needs: node.needs,
-                edges,
-                unmet,
-            })
-            .collect();
-        Self { recipes }
-    }
-
     /// The number of recipes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.recipes.len()
+        self.places.len()
     }
 
     /// Whether there is no recipe.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.recipes.is_empty()
+        self.places.is_empty()
     }
 
     /// The recipes, sorted.
     pub fn ids(&self) -> impl Iterator<Item = &Id> {
-        self.recipes.iter().map(|recipe| &recipe.id)
-    }
-
-    /// All recipes, each once, in an order in which every need is met by an earlier step or
-    /// within a cycle.
-    #[must_use]
-    pub fn order(&self) -> Vec<Step<Id>> {
-        self.batches().into_iter().flatten().collect()
-    }
-
-    /// [`Self::order`] in batches: the steps of one batch do not need each other, and each needs
-    /// one of the batch before, if there is one. Within a batch steps are sorted by their first
-    /// member.
-    #[must_use]
-    pub fn batches(&self) -> Vec<Vec<Step<Id>>> {
-        let components = components::find(&self.recipes, |recipe| recipe.edges.keys().copied());
-        let mut component_of = vec![0; self.recipes.len()];
-        for (number, members) in components.iter().enumerate() {
-            for &member in members {
-                component_of[member] = number;
-            }
-        }
-        // A component comes after all that it needs, so their levels are known by then.
-        let mut levels: Vec<usize> = Vec::with_capacity(components.len());
-        let mut batches: Vec<Vec<usize>> = Vec::new();
-        for (number, members) in components.iter().enumerate() {
-            let needed = members
-                .iter()
-                .flat_map(|&member| self.recipes[member].edges.keys())
-                .map(|&on| component_of[on])
-                .filter(|&other| other != number);
-            let level = needed.map(|other| levels[other] + 1).max().unwrap_or(0);
-            levels.push(level);
-            if level >= batches.len() {
-                batches.resize(level + 1, Vec::new());
-            }
-            batches[level].push(number);
-        }
-        let to_step = |number: usize| match components[number].as_slice() {
-            [only] => Step::One(self.recipes[*only].id.clone()),
-            members => Step::Cycle(
-                members
-                    .iter()
-                    .map(|&member| self.recipes[member].id.clone())
-                    .collect(),
-            ),
-        };
-        for batch in &mut batches {
-            batch.sort_by_key(|&number| components[number][0]);
-        }
-        batches
-            .into_iter()
-            .map(|batch| batch.into_iter().map(to_step).collect())
-            .collect()
+        self.places.keys()
     }
 
     /// What a recipe needs directly from others, sorted; nothing for an unknown recipe.
     pub fn dependencies_of(&self, id: &Id) -> impl Iterator<Item = Edge<'_, Id>> {
-        let recipe = self.find(id);
-        recipe.into_iter().flat_map(|recipe| {
-            recipe.edges.iter().map(|(&on, needs)| Edge {
-                on: &self.recipes[on].id,
-                needs: needs.iter().map(|&need| &recipe.needs[need]).collect(),
-            })
-        })
+        let edges = self.places.get(id).map(|&place| self.edges(place));
+        edges
+            .into_iter()
+            .flatten()
+            .map(|(on, needs)| self.edge(on, &needs))
     }
 
     /// The needs of a recipe that no other recipe provides, sorted; nothing for an unknown
     /// recipe.
     #[must_use]
-    pub fn unmet(&self, id: &Id) -> &[Dependency] {
-        self.find(id).map_or(&[], |recipe| &recipe.unmet)
-    }
-
-    /// All recipes that need this one, directly or around corners. The recipe itself is not
-    /// among them, although in a cycle it needs itself.
-    #[must_use]
-    pub fn dependents_of(&self, id: &Id) -> BTreeSet<&Id> {
-        let Some(start) = self.position(id) else {
-            return BTreeSet::new();
+    pub fn unmet(&self, id: &Id) -> Vec<&Dependency> {
+        let Some(&place) = self.places.get(id) else {
+            return Vec::new();
         };
-        let mut dependents = vec![Vec::new(); self.recipes.len()];
-        for (position, recipe) in self.recipes.iter().enumerate() {
-            for &on in recipe.edges.keys() {
-                dependents[on].push(position);
+        let needs = self.recipe(place).needs.iter().copied();
+        self.texts(needs.filter(|&need| self.providers(place, need).next().is_none()))
+    }
+
+    fn recipe(&self, place: u32) -> &Recipe<Id> {
+        self.recipes[place as usize]
+            .as_ref()
+            .expect("places and symbols name no place that is empty")
+    }
+
+    /// The recipes other than `place` that provide something.
+    fn providers(&self, place: u32, symbol: Symbol) -> impl Iterator<Item = u32> {
+        let all = self.symbols.providers(symbol).as_slice();
+        all.iter().copied().filter(move |&other| other != place)
+    }
+
+    /// The recipes that this one needs, sorted, with what it needs of each.
+    fn edges(&self, place: u32) -> Vec<(u32, Vec<Symbol>)> {
+        let mut edges: BTreeMap<u32, Vec<Symbol>> = BTreeMap::new();
+        for &need in &self.recipe(place).needs {
+            for other in self.providers(place, need) {
+                edges.entry(other).or_default().push(need);
             }
         }
-        let mut found = BTreeSet::new();
-        let mut pending = vec![start];
-        while let Some(position) = pending.pop() {
-            for &dependent in &dependents[position] {
-                if dependent != start && found.insert(dependent) {
-                    pending.push(dependent);
-                }
-            }
-        }
-        found
-            .into_iter()
-            .map(|position| &self.recipes[position].id)
-            .collect()
+        let mut edges: Vec<_> = edges.into_iter().collect();
+        edges.sort_by(|(left, _), (right, _)| self.recipe(*left).id.cmp(&self.recipe(*right).id));
+        edges
     }
 
-    /// Why one recipe needs another: a shortest chain of edges from `from` to `to`, each from
-    /// the recipe that the one before leads to. `None` when it does not need it; for `from` and
-    /// `to` the same, the shortest way around.
-    #[must_use]
-    pub fn why(&self, from: &Id, to: &Id) -> Option<Vec<Edge<'_, Id>>> {
-        let (start, goal) = (self.position(from)?, self.position(to)?);
-        let mut reached_from: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut pending = VecDeque::from([start]);
-        while let Some(position) = pending.pop_front() {
-            for &on in self.recipes[position].edges.keys() {
-                if let std::collections::btree_map::Entry::Vacant(entry) = reached_from.entry(on) {
-                    entry.insert(position);
-                    pending.push_back(on);
-                }
-            }
-            if reached_from.contains_key(&goal) {
-                break;
-            }
+    fn edge(&self, on: u32, needs: &[Symbol]) -> Edge<'_, Id> {
+        Edge {
+            on: &self.recipe(on).id,
+            needs: self.texts(needs.iter().copied()),
         }
-        let mut chain = Vec::new();
-        let mut at = goal;
-        while at != start || chain.is_empty() {
-            let before = *reached_from.get(&at)?;
-            let recipe = &self.recipes[before];
-            let needs = recipe.edges[&at]
-                .iter()
-                .map(|&need| &recipe.needs[need])
-                .collect();
-            chain.push(Edge {
-                on: &self.recipes[at].id,
-                needs,
-            });
-            at = before;
-        }
-        chain.reverse();
-        Some(chain)
     }
 
-    fn position(&self, id: &Id) -> Option<usize> {
-        self.recipes
-            .binary_search_by(|recipe| recipe.id.cmp(id))
-            .ok()
+    /// What symbols stand for, sorted.
+    fn texts(&self, symbols: impl Iterator<Item = Symbol>) -> Vec<&Dependency> {
+        let mut texts: Vec<_> = symbols.map(|symbol| self.symbols.text(symbol)).collect();
+        texts.sort();
+        texts
     }
-
-    fn find(&self, id: &Id) -> Option<&Recipe<Id>> {
-        self.position(id).map(|position| &self.recipes[position])
-    }
-}
-
-/// Sorts the nodes by id, takes those of one id together, and sorts their needs.
-fn merge<Id: Ord>(nodes: impl IntoIterator<Item = Node<Id>>) -> Vec<Node<Id>> {
-    let mut nodes: Vec<_> = nodes.into_iter().collect();
-    nodes.sort_by(|left, right| left.id.cmp(&right.id));
-    nodes.dedup_by(|later, kept| {
-        let same = later.id == kept.id;
-        if same {
-            kept.needs.append(&mut later.needs);
-            kept.provides.append(&mut later.provides);
-        }
-        same
-    });
-    for node in &mut nodes {
-        node.needs.sort();
-        node.needs.dedup();
-    }
-    nodes
-}
-
-/// The edges and the unmet needs of a node.
-fn link<Id>(
-    position: usize,
-    node: &Node<Id>,
-    providers: &HashMap<(Kind, &str), Vec<usize>>,
-) -> (BTreeMap<usize, Vec<usize>>, Vec<Dependency>) {
-    let mut edges: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut unmet = Vec::new();
-    for (number, need) in node.needs.iter().enumerate() {
-        let recipes = providers.get(&(need.kind(), need.name()));
-        let mut others = recipes
-            .into_iter()
-            .flatten()
-            .copied()
-            .filter(|&other| other != position)
-            .peekable();
-        if others.peek().is_none() {
-            unmet.push(need.clone());
-        }
-        for other in others {
-            edges.entry(other).or_default().push(number);
-        }
-    }
-    (edges, unmet)
 }
 
 #[cfg(test)]

@@ -1,92 +1,59 @@
 //! The order of a real distribution's recipes, at the tip of the corpus bundle.
 
 #[cfg(test)]
+#[path = "corpus/history.rs"]
+mod history;
+
+#[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet, HashMap};
-    use std::path::Path;
     use std::sync::LazyLock;
 
     use moss_deps::{Graph, Node, Step, Universe};
-    use moss_format::recipe::{FILE_NAMES, Recipe};
-    use moss_format::{Dependency, Manifest, Provider};
+    use moss_format::{Dependency, Provider};
 
-    struct Entry {
-        recipe: Recipe,
-        manifest: Manifest,
+    use crate::history::{Entry, History, State};
+
+    /// None where there is no corpus.
+    fn history() -> Option<&'static History> {
+        static HISTORY: LazyLock<Option<History>> = LazyLock::new(History::read);
+        HISTORY.as_ref()
     }
 
-    /// The recipes with their manifests by folder. `None` where there is no corpus.
-    fn tip() -> Option<&'static BTreeMap<String, Entry>> {
-        static TIP: LazyLock<Option<BTreeMap<String, Entry>>> = LazyLock::new(read_tip);
-        TIP.as_ref()
-    }
-
-    fn read_tip() -> Option<BTreeMap<String, Entry>> {
-        let bundle = testbed::corpus::find()?.join("recipes-2025.bundle");
-        let folder = tempfile::tempdir().unwrap();
-        let cloned = testbed::git()
-            .args(["clone", "--quiet", "--branch", "main"])
-            .arg(&bundle)
-            .arg(folder.path())
-            .status()
-            .unwrap();
-        assert!(cloned.success(), "cannot clone {}", bundle.display());
-        let mut entries = BTreeMap::new();
-        for found in walkdir::WalkDir::new(folder.path()) {
-            let path = found.unwrap().into_path();
-            if FILE_NAMES.iter().any(|name| path.ends_with(name)) {
-                let folder = path.parent().unwrap().strip_prefix(folder.path()).unwrap();
-                if let Some(entry) = read(&path) {
-                    entries.insert(folder.display().to_string(), entry);
-                }
-            }
+    fn node(folder: &str, entry: &Entry<'_>) -> Node<String> {
+        let node = Node::new(folder.to_owned()).needs(entry.build_dependencies());
+        match entry.manifest {
+            Some(manifest) => node.manifest(manifest).unwrap(),
+            None => node.package(&entry.recipe.name).unwrap(),
         }
-        Some(entries)
     }
 
-    fn read(path: &Path) -> Option<Entry> {
-        let manifest = path.with_file_name("manifest.x86_64.bin");
-        if !manifest.exists() {
-            return None;
-        }
-        let manifest = Manifest::decode(&std::fs::read(manifest).unwrap()).unwrap();
-        let (recipe, _) = Recipe::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
-        Some(Entry { recipe, manifest })
-    }
-
-    fn build_dependencies(recipe: &Recipe) -> impl Iterator<Item = Dependency> {
-        recipe
-            .build_dependencies()
-            .map(|dependency| (**dependency).clone())
-    }
-
-    fn graph(entries: &'static BTreeMap<String, Entry>) -> Graph<&'static str> {
-        Graph::new(entries.iter().map(|(folder, entry)| {
-            Node::new(folder.as_str())
-                .needs(build_dependencies(&entry.recipe))
-                .manifest(&entry.manifest)
-                .unwrap()
-        }))
+    fn graph(entries: &BTreeMap<String, Entry<'_>>) -> Graph<String> {
+        Graph::new(entries.iter().map(|(folder, entry)| node(folder, entry)))
     }
 
     #[test]
     fn the_corpus_tip_orders_without_a_dropped_edge() {
-        let Some(entries) = tip() else { return };
+        let Some(history) = history() else { return };
+        let entries = history.tip();
         assert_eq!(entries.len(), 835);
-        let graph = graph(entries);
+        let graph = graph(&entries);
         let order = graph.order();
         let place: HashMap<&str, usize> = order
             .iter()
             .enumerate()
-            .flat_map(|(place, step)| step.members().iter().map(move |&member| (member, place)))
+            .flat_map(|(place, step)| {
+                let members = step.members().iter();
+                members.map(move |member| (member.as_str(), place))
+            })
             .collect();
         assert_eq!(place.len(), 835);
 
         // Every need again, the long way: whoever provides it comes earlier or in the same
         // cycle, and where nobody does, it is reported.
         let mut providers: BTreeMap<Provider, BTreeSet<&str>> = BTreeMap::new();
-        for (folder, entry) in entries {
-            for package in &entry.manifest.packages {
+        for (folder, entry) in &entries {
+            for package in &entry.manifest.unwrap().packages {
                 let name: Provider = package.name.parse().unwrap();
                 for provider in package.provides.iter().chain([&name]) {
                     providers
@@ -97,10 +64,9 @@ mod tests {
             }
         }
         let mut edges = 0;
-        for (folder, entry) in entries {
-            let folder = folder.as_str();
-            let mut needs: BTreeSet<Dependency> = build_dependencies(&entry.recipe).collect();
-            for package in &entry.manifest.packages {
+        for (folder, entry) in &entries {
+            let mut needs: BTreeSet<Dependency> = entry.build_dependencies().collect();
+            for package in &entry.manifest.unwrap().packages {
                 needs.extend(package.build_depends.iter().cloned());
             }
             for need in needs {
@@ -109,19 +75,17 @@ mod tests {
                     .into_iter()
                     .flatten()
                     .copied()
-                    .filter(|&other| other != folder)
+                    .filter(|other| other != folder)
                     .collect();
-                let reported = graph.unmet(&folder).contains(&need);
+                let reported = graph.unmet(folder).contains(&&need);
                 assert_eq!(reported, others.is_empty(), "{folder} needs {need}");
                 edges += others.len();
                 for other in others {
                     assert!(
-                        place[other] <= place[folder],
+                        place[other] <= place[folder.as_str()],
                         "{folder} needs {need} of {other}"
                     );
-                    let edge = graph
-                        .dependencies_of(&folder)
-                        .find(|edge| *edge.on == other);
+                    let edge = graph.dependencies_of(folder).find(|edge| *edge.on == other);
                     assert!(edge.unwrap().needs.contains(&&need));
                 }
             }
@@ -137,9 +101,10 @@ mod tests {
 
     #[test]
     fn the_largest_cycle_of_the_corpus_tip_has_69_members() {
-        let Some(entries) = tip() else { return };
-        let graph = graph(entries);
-        let mut cycles: Vec<Vec<&str>> = graph
+        let Some(history) = history() else { return };
+        let entries = history.tip();
+        let graph = graph(&entries);
+        let mut cycles: Vec<Vec<String>> = graph
             .order()
             .into_iter()
             .filter_map(|step| match step {
@@ -167,8 +132,11 @@ mod tests {
 
     #[test]
     fn the_closure_of_a_real_program_is_closed() {
-        let Some(entries) = tip() else { return };
-        let packages = entries.values().flat_map(|entry| &entry.manifest.packages);
+        let Some(history) = history() else { return };
+        let entries = history.tip();
+        let packages = entries
+            .values()
+            .flat_map(|entry| &entry.manifest.unwrap().packages);
         let universe = Universe::new(packages);
         let root: Dependency = "nano".parse().unwrap();
         let closure = universe.closure([root], |_| false);
@@ -179,5 +147,44 @@ mod tests {
             .collect();
         let missing: Vec<_> = closure.missing.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(format!("{}\n\n{}", names.join("\n"), missing.join("\n")));
+    }
+
+    /// One graph goes through all commits, recipe by recipe; now and then it is compared with one
+    /// made anew.
+    #[test]
+    fn a_graph_that_follows_the_history_is_as_one_made_anew() {
+        const INTERVAL: usize = 250;
+        let Some(history) = history() else { return };
+        let (mut state, mut graph) = (State::default(), Graph::new([]));
+        let (mut changes, mut compared) = (0, 0);
+        for commit in 0..history.commits() {
+            for folder in history.step(&mut state, commit) {
+                changes += 1;
+                match history.entry(&state, folder) {
+                    Some(entry) => graph.insert(node(folder, &entry)),
+                    None => drop(graph.remove(&folder.to_owned())),
+                }
+            }
+            if commit % INTERVAL == 0 || commit + 1 == history.commits() {
+                let fresh = self::graph(&history.entries(&state));
+                assert!(graph.ids().eq(fresh.ids()), "commit {commit}");
+                assert_eq!(graph.batches(), fresh.batches(), "commit {commit}");
+                for folder in fresh.ids() {
+                    let edges = graph.dependencies_of(folder);
+                    assert!(
+                        edges.eq(fresh.dependencies_of(folder)),
+                        "commit {commit}: {folder}"
+                    );
+                    assert_eq!(graph.unmet(folder), fresh.unmet(folder), "commit {commit}");
+                }
+                compared += 1;
+            }
+        }
+        println!(
+            "{changes} changes in {} commits, {compared} comparisons, {} recipes at the tip",
+            history.commits(),
+            graph.len()
+        );
+        assert!(graph.len() >= 835);
     }
 }

@@ -37,7 +37,7 @@ enum Task {
 }
 
 /// The packages that have benchmarks with targets.
-const BENCHMARKED: [&str; 2] = ["moss-db", "moss-format"];
+const BENCHMARKED: [&str; 3] = ["moss-db", "moss-deps", "moss-format"];
 
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {

@@ -1,11 +1,12 @@
 //! A way through a cycle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use moss_format::Dependency;
 
 use super::Graph;
+use super::symbols::Symbol;
 
 /// No member of what is left of a cycle can be built before the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,33 +50,39 @@ impl<Id: Ord + Clone> Graph<Id> {
         members: &[Id],
         met_elsewhere: impl Fn(&Id, &Dependency) -> bool,
     ) -> Result<Vec<Id>, Stuck<Id>> {
-        let members: BTreeSet<usize> = members
+        let mut places: Vec<u32> = members
             .iter()
-            .filter_map(|member| self.position(member))
+            .filter_map(|member| self.places.get(member).copied())
             .collect();
-        let mut lacking: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        let mut dependents: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for &member in &members {
-            lacking.insert(member, self.lacking(member, &members, &met_elsewhere));
-            for &on in self.recipes[member].edges.keys() {
-                dependents.entry(on).or_default().push(member);
-            }
-        }
-        let mut ready: BTreeSet<usize> = members.clone();
+        places.sort_by(|left, right| self.recipe(*left).id.cmp(&self.recipe(*right).id));
+        places.dedup();
+        // By the member's position among the sorted ones.
+        let position: HashMap<u32, usize> = places.iter().copied().zip(0..).collect();
+        let lacking = places.iter().map(|&member| {
+            let needs = self.recipe(member).needs.iter().copied();
+            needs
+                .filter(|&need| self.lacks(member, need, &position, &met_elsewhere))
+                .collect::<BTreeSet<Symbol>>()
+        });
+        let mut lacking: BTreeMap<usize, BTreeSet<Symbol>> = (0..).zip(lacking).collect();
+        let mut ready: BTreeSet<usize> = (0..places.len()).collect();
         ready.retain(|member| lacking[member].is_empty());
-        let mut order = Vec::with_capacity(members.len());
+        let mut order = Vec::with_capacity(places.len());
         while let Some(next) = ready.pop_first() {
             lacking.remove(&next);
-            order.push(self.recipes[next].id.clone());
-            for &dependent in dependents.get(&next).into_iter().flatten() {
-                let Some(lacks) = lacking.get_mut(&dependent) else {
-                    continue;
-                };
-                for need in &self.recipes[dependent].edges[&next] {
-                    lacks.remove(need);
-                }
-                if lacks.is_empty() {
-                    ready.insert(dependent);
+            let built = self.recipe(places[next]);
+            order.push(built.id.clone());
+            for &provided in &built.provides {
+                for dependent in self.symbols.needed_by(provided).as_slice() {
+                    let Some(dependent) = position.get(dependent) else {
+                        continue;
+                    };
+                    let Some(lacks) = lacking.get_mut(dependent) else {
+                        continue;
+                    };
+                    if lacks.remove(&provided) && lacks.is_empty() {
+                        ready.insert(*dependent);
+                    }
                 }
             }
         }
@@ -83,36 +90,25 @@ impl<Id: Ord + Clone> Graph<Id> {
             return Ok(order);
         }
         let missing = lacking.into_iter().map(|(member, needs)| {
-            let recipe = &self.recipes[member];
-            let needs = needs
-                .into_iter()
-                .map(|need| recipe.needs[need].clone())
-                .collect();
-            (recipe.id.clone(), needs)
+            let needs = self.texts(needs.into_iter()).into_iter().cloned();
+            (self.recipe(places[member]).id.clone(), needs.collect())
         });
         Err(Stuck {
             missing: missing.collect(),
         })
     }
 
-    /// The needs of a member that only other members can meet.
-    fn lacking(
+    /// Whether only other members can meet a need.
+    fn lacks(
         &self,
-        member: usize,
-        members: &BTreeSet<usize>,
+        member: u32,
+        need: Symbol,
+        members: &HashMap<u32, usize>,
         met_elsewhere: &impl Fn(&Id, &Dependency) -> bool,
-    ) -> BTreeSet<usize> {
-        let recipe = &self.recipes[member];
-        let (inside, outside): (Vec<_>, Vec<_>) = recipe
-            .edges
-            .iter()
-            .partition(|(on, _)| members.contains(on));
-        let met_outside: BTreeSet<_> = outside.into_iter().flat_map(|(_, needs)| needs).collect();
-        let needs: BTreeSet<_> = inside.into_iter().flat_map(|(_, needs)| needs).collect();
-        needs
-            .difference(&met_outside)
-            .filter(|&&&need| !met_elsewhere(&recipe.id, &recipe.needs[need]))
-            .map(|&&need| need)
-            .collect()
+    ) -> bool {
+        let mut providers = self.providers(member, need).peekable();
+        providers.peek().is_some()
+            && providers.all(|provider| members.contains_key(&provider))
+            && !met_elsewhere(&self.recipe(member).id, self.symbols.text(need))
     }
 }

@@ -1,6 +1,9 @@
 use proptest::prelude::{Just, Strategy, any, proptest};
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
+use crate::Node;
 
 fn dependency(text: &str) -> Dependency {
     text.parse().unwrap()
@@ -82,13 +85,13 @@ fn edges_say_what_caused_them() {
 #[test]
 fn what_no_other_recipe_provides_is_unmet() {
     let graph = graph(&LINES);
-    assert_eq!(graph.unmet(&"nano"), [dependency("binary(git)")]);
+    assert_eq!(graph.unmet(&"nano"), [&dependency("binary(git)")]);
     assert_eq!(
         graph.unmet(&"gcc"),
-        [dependency("binary(gcc)")],
+        [&dependency("binary(gcc)")],
         "only the last gcc has it"
     );
-    assert_eq!(graph.unmet(&"python"), []);
+    assert!(graph.unmet(&"python").is_empty());
 }
 
 #[test]
@@ -107,6 +110,23 @@ fn dependents_are_found_around_corners() {
     );
     let of_gcc = BTreeSet::from([&"binutils", &"docs", &"glibc", &"nano", &"ncurses"]);
     assert_eq!(graph.dependents_of(&"gcc"), of_gcc);
+}
+
+#[test]
+fn what_a_soname_takes_along_is_found() {
+    let graph = graph(&LINES);
+    let affected = |gone| graph.affected_by(&dependency(gone)).into_iter().copied();
+    assert_eq!(
+        affected("pkgconfig(ncursesw)").collect::<Vec<_>>(),
+        ["docs", "nano"]
+    );
+    // A recipe that needs what only itself provides has to be built again, too.
+    assert!(affected("binary(gcc)").any(|id| id == "gcc"));
+    assert_eq!(
+        affected("binary(git)").collect::<Vec<_>>(),
+        ["docs", "nano"]
+    );
+    assert_eq!(affected("binary(unknown)").count(), 0);
 }
 
 #[test]
@@ -193,6 +213,47 @@ fn build(nodes: &[(u32, Vec<u32>)]) -> Graph<u32> {
     }))
 }
 
+/// What a recipe needs, and what it provides.
+type Numbers = (Vec<u32>, Vec<u32>);
+
+/// A recipe that is added or changed, with numbers of what it needs and provides, or removed.
+fn edit() -> impl Strategy<Value = (u32, Option<Numbers>)> {
+    let numbers = || proptest::collection::vec(0..16_u32, 0..4);
+    (
+        0..14_u32,
+        proptest::option::weighted(0.8, (numbers(), numbers())),
+    )
+}
+
+fn edited(id: u32, needs: &[u32], provides: &[u32]) -> Node<u32> {
+    let needs = needs.iter().map(|need| dependency(&need.to_string()));
+    provides
+        .iter()
+        .fold(Node::new(id).needs(needs), |node, provided| {
+            node.package(&provided.to_string()).unwrap()
+        })
+}
+
+fn assert_same(changed: &Graph<u32>, fresh: &Graph<u32>) {
+    assert!(changed.ids().eq(fresh.ids()));
+    assert_eq!(changed.batches(), fresh.batches());
+    for id in fresh.ids() {
+        assert!(changed.dependencies_of(id).eq(fresh.dependencies_of(id)));
+        assert_eq!(changed.unmet(id), fresh.unmet(id));
+        assert_eq!(changed.dependents_of(id), fresh.dependents_of(id));
+        assert_eq!(changed.why(id, id), fresh.why(id, id));
+        let gone = dependency(&id.to_string());
+        assert_eq!(changed.affected_by(&gone), fresh.affected_by(&gone));
+    }
+    for step in fresh.order() {
+        let (members, never) = (step.members(), |_: &u32, _: &Dependency| false);
+        assert_eq!(
+            changed.order_cycle(members, never),
+            fresh.order_cycle(members, never)
+        );
+    }
+}
+
 /// Whom each node reaches, the slow and obvious way.
 fn reachable(nodes: &[(u32, Vec<u32>)]) -> BTreeMap<u32, BTreeSet<u32>> {
     let known: BTreeSet<_> = nodes.iter().map(|(id, _)| *id).collect();
@@ -246,11 +307,36 @@ proptest! {
         }
     }
 
+    /// A graph that was changed again and again is the graph made anew from what it then holds.
+    #[test]
+    fn a_changed_graph_is_as_one_made_anew(nodes in random(), edits in proptest::collection::vec(edit(), 0..30)) {
+        let mut nodes: BTreeMap<u32, Node<u32>> = nodes
+            .iter()
+            .map(|(id, needs)| (*id, edited(*id, needs, &[*id])))
+            .collect();
+        let mut graph = Graph::new(nodes.values().cloned());
+        for (id, change) in edits {
+            match change {
+                Some((needs, provides)) => {
+                    let node = edited(id, &needs, &provides);
+                    nodes.insert(id, node.clone());
+                    graph.insert(node);
+                }
+                None => assert_eq!(graph.remove(&id), nodes.remove(&id).is_some()),
+            }
+            assert_same(&graph, &Graph::new(nodes.values().cloned()));
+        }
+        for id in nodes.into_keys() {
+            graph.remove(&id);
+        }
+        assert!(graph.is_empty() && graph.batches().is_empty());
+    }
+
     #[test]
     fn no_need_is_dropped(nodes in random()) {
         let graph = build(&nodes);
         for (id, needs) in &nodes {
-            let mut kept: BTreeSet<_> = graph.unmet(id).iter().cloned().collect();
+            let mut kept: BTreeSet<_> = graph.unmet(id).into_iter().cloned().collect();
             for edge in graph.dependencies_of(id) {
                 kept.extend(edge.needs.into_iter().cloned());
             }

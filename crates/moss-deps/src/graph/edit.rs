@@ -1,0 +1,96 @@
+//! Making a graph, and changing one.
+
+use std::collections::BTreeMap;
+
+use super::symbols::Symbols;
+use super::{Graph, Recipe};
+use crate::node::Node;
+
+impl<Id: Ord + Clone> Graph<Id> {
+    /// The graph of these recipes. Nodes of one id are taken together.
+    ///
+    /// Takes time in proportion to the recipes and to what they need and provide, apart from
+    /// sorting the recipes.
+    pub fn new(nodes: impl IntoIterator<Item = Node<Id>>) -> Self {
+        let nodes = merge(nodes);
+        let mut symbols = Symbols::default();
+        let mut recipes = Vec::with_capacity(nodes.len());
+        for (place, node) in (0..).zip(nodes) {
+            recipes.push(Some(link(&mut symbols, place, node)));
+        }
+        let ids = recipes.iter().flatten().map(|recipe| recipe.id.clone());
+        Self {
+            places: ids.zip(0..).collect::<BTreeMap<_, _>>(),
+            recipes,
+            empty: Vec::new(),
+            symbols,
+        }
+    }
+
+    /// Adds a recipe, in place of the one of this id, if there is one. The graph is then the same
+    /// as one made anew.
+    ///
+    /// Takes time in proportion to what the old and the new recipe need and provide, and hardly
+    /// more in a large graph than in a small one.
+    pub fn insert(&mut self, node: Node<Id>) {
+        self.remove(&node.id);
+        let place = self.empty.pop().unwrap_or_else(|| {
+            self.recipes.push(None);
+            u32::try_from(self.recipes.len() - 1)
+                .expect("four thousand million recipes do not fit into memory")
+        });
+        self.places.insert(node.id.clone(), place);
+        self.recipes[place as usize] = Some(link(&mut self.symbols, place, node));
+    }
+
+    /// Removes a recipe and says whether there was one. Takes as long as [`Self::insert`].
+    pub fn remove(&mut self, id: &Id) -> bool {
+        let Some(place) = self.places.remove(id) else {
+            return false;
+        };
+        let recipe = self.recipes[place as usize]
+            .take()
+            .expect("places name no place that is empty");
+        for need in recipe.needs {
+            self.symbols.need_no_more(place, need);
+        }
+        for provided in recipe.provides {
+            self.symbols.provide_no_more(place, provided);
+        }
+        self.empty.push(place);
+        true
+    }
+}
+
+/// Sorts the nodes by id and takes those of one id together.
+fn merge<Id: Ord>(nodes: impl IntoIterator<Item = Node<Id>>) -> Vec<Node<Id>> {
+    let mut nodes: Vec<_> = nodes.into_iter().collect();
+    nodes.sort_by(|left, right| left.id.cmp(&right.id));
+    nodes.dedup_by(|later, kept| {
+        let same = later.id == kept.id;
+        if same {
+            kept.needs.append(&mut later.needs);
+            kept.provides.append(&mut later.provides);
+        }
+        same
+    });
+    nodes
+}
+
+fn link<Id>(symbols: &mut Symbols, place: u32, node: Node<Id>) -> Recipe<Id> {
+    let needs = node.needs.into_iter();
+    let mut needs: Vec<_> = needs.map(|need| symbols.need(place, need)).collect();
+    needs.sort_unstable();
+    needs.dedup();
+    let provides = node.provides.iter();
+    let mut provides: Vec<_> = provides
+        .map(|provider| symbols.provide(place, provider))
+        .collect();
+    provides.sort_unstable();
+    provides.dedup();
+    Recipe {
+        id: node.id,
+        needs,
+        provides,
+    }
+}
