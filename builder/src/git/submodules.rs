@@ -26,7 +26,7 @@ pub(super) enum Error {
     #[error("the submodules of {0} nest more than {MAX_DEPTH} deep")]
     TooDeep(String),
     /// They are too many.
-    #[error("{0} has more than {MAX_COUNT} submodules")]
+    #[error("there are more than {MAX_COUNT} submodules, reached in {0}")]
     TooMany(String),
     /// It would be fetched from somewhere else than over the network.
     #[error("the submodule {path:?} has the URL {url:?}, which {fault}")]
@@ -49,10 +49,7 @@ pub(super) enum Error {
 /// Fetches and checks out the submodules of a repository that was cloned from `url`.
 pub(super) fn check_out(repository: &Repository, url: &str, egress: &Egress) -> Result<(), Error> {
     let mut left = MAX_COUNT;
-    descend(repository, url, egress, 0, &mut left).map_err(|error| match error {
-        Error::TooMany(_) => Error::TooMany(url.to_owned()),
-        error => error,
-    })
+    descend(repository, url, egress, 0, &mut left)
 }
 
 fn descend(
