@@ -8,10 +8,10 @@ mod webhook;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use secrecy::SecretString;
 use service::auth::{Guard, Verifier};
+use service::intake::Intake;
 use tokio_util::sync::CancellationToken;
 
 use crate::usecase::Summit;
@@ -19,11 +19,15 @@ use crate::usecase::Summit;
 /// GitHub's cap on a webhook's body, in bytes.
 pub const MAX_WEBHOOK: usize = 25 << 20;
 
+/// The most bytes of webhooks that are being read at a time.
+const MAX_WEBHOOKS: usize = 128 << 20;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct Handlers {
     pub(crate) summit: Arc<Summit>,
     pub(crate) secret: SecretString,
+    pub(crate) webhooks: Intake,
     pub(crate) stop: CancellationToken,
 }
 
@@ -33,6 +37,7 @@ impl Handlers {
         Self {
             summit,
             secret,
+            webhooks: Intake::new(MAX_WEBHOOK, MAX_WEBHOOKS),
             stop,
         }
     }
@@ -49,10 +54,7 @@ pub fn router(handlers: Handlers, verifier: Verifier) -> Router {
         .route("/health", get(page::health))
         .route("/api/v1/builds", get(page::builds_json))
         .route("/api/v1/builds/{build}", get(page::build_json))
-        .route(
-            "/webhook",
-            post(webhook::take).layer(DefaultBodyLimit::max(MAX_WEBHOOK)),
-        )
+        .route("/webhook", post(webhook::take))
         .merge(Guard::new(verifier, api::claims::Scope::Reports).protect(reports))
         .with_state(handlers)
 }

@@ -2,34 +2,23 @@
 //! JSON or headers, 401 for a bad signature, 413 for a body that is too large.
 
 use api::problem::Code;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use serde::de::IgnoredAny;
 use service::ApiError;
 
-use super::{Handlers, MAX_WEBHOOK};
+use super::Handlers;
 use crate::github::payload;
 use crate::usecase::receive::{Receipt, Webhook};
 
 pub(super) async fn take(
     State(handlers): State<Handlers>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| {
-        tracing::warn!(%rejection, "a webhook's body was not read");
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::new(
-                Code::TooLarge,
-                format!("a webhook has at most {MAX_WEBHOOK} bytes"),
-            )
-        } else {
-            ApiError::new(Code::Malformed, "the body broke off")
-        }
-    })?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let required = |name: &'static str| {
         header(name)
@@ -41,13 +30,25 @@ pub(super) async fn take(
     };
     let guid = required("x-github-delivery")?.to_owned();
     let event = required("x-github-event")?.to_owned();
+    let signature = header("x-hub-signature-256");
+    let body = match signature {
+        Some(_) => handlers.webhooks.read(body).await.inspect_err(|error| {
+            tracing::warn!(
+                delivery.id = guid,
+                "a webhook's body was not read: {}",
+                error.message()
+            );
+        })?,
+        // Refused below, and nothing of it is read.
+        None => Bytes::new(),
+    };
     let webhook = Webhook {
         guid: guid.clone(),
         event: event.clone(),
-        body: body.to_vec(),
+        body: body.clone(),
     };
     let verified = webhook
-        .verify(header("x-hub-signature-256"), &handlers.secret)
+        .verify(signature, &handlers.secret)
         .map_err(|error| {
             tracing::warn!(delivery.id = guid, "a webhook was refused: {error}");
             ApiError::new(Code::Unauthenticated, error.to_string())

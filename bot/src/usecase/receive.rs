@@ -1,5 +1,6 @@
 //! A webhook is verified, committed, and only then answered.
 
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moss_db::Error;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -20,7 +21,7 @@ pub struct Webhook {
     /// The event's name.
     pub event: String,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// A webhook that is not GitHub's.
@@ -101,7 +102,7 @@ mod tests {
         let webhook = Webhook {
             guid: String::new(),
             event: String::new(),
-            body: b"Hello, World!".to_vec(),
+            body: Bytes::from_static(b"Hello, World!"),
         };
         let secret = SecretString::from("It's a Secret to Everybody");
         let good = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";

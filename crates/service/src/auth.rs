@@ -7,4 +7,4 @@ mod verify;
 
 pub use key::{KeyError, PublicKey, ServiceKey};
 pub use layer::{Caller, Guard};
-pub use verify::{Peer, Refusal, Verifier};
+pub use verify::{Bearer, Peer, Refusal, Verifier};

@@ -43,6 +43,11 @@ impl ApiError {
     pub fn code(&self) -> Code {
         self.code
     }
+
+    /// What the caller reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl IntoResponse for ApiError {

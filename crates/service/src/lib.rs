@@ -6,6 +6,7 @@ pub mod client;
 mod clock;
 pub mod config;
 pub mod error;
+pub mod intake;
 pub mod listen;
 pub mod request;
 mod run;

@@ -1,19 +1,17 @@
 //! The listener: plain HTTP on loopback, TLS everywhere else.
 
+mod connection;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::Supervisor;
 
@@ -113,33 +111,14 @@ impl Listener {
     /// Answers requests until the supervisor stops; then finishes those that are open.
     pub fn serve(self, supervisor: &Supervisor, name: &'static str, router: Router) {
         let router = crate::request::observe(router);
-        let stop = supervisor.token().cancelled_owned();
-        match self.tls {
-            None => {
-                let socket = self.socket.tap_io(|stream| {
-                    // Small answers must not wait for an acknowledgement.
-                    let _ = stream.set_nodelay(true);
-                });
-                let server = axum::serve(socket, router).with_graceful_shutdown(stop);
-                supervisor.spawn(name, async move { report(name, server.await) });
-            }
-            Some(acceptor) => {
-                let (sender, receiver) = mpsc::channel(64);
-                supervisor.spawn_until_shutdown(name, accept(self.socket, acceptor, sender));
-                let listener = TlsListener {
-                    receiver,
-                    address: self.address,
-                };
-                let server = axum::serve(listener, router).with_graceful_shutdown(stop);
-                supervisor.spawn(name, async move { report(name, server.await) });
-            }
-        }
-    }
-}
-
-fn report(name: &str, result: std::io::Result<()>) {
-    if let Err(error) = result {
-        tracing::error!(listener = name, %error, "a listener ended");
+        let server = connection::take(
+            self.socket,
+            self.tls,
+            router,
+            supervisor.token().clone(),
+            connection::Bounds::default(),
+        );
+        supervisor.spawn(name, server);
     }
 }
 
@@ -159,60 +138,6 @@ fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ListenError> {
         .map_err(ListenError::Tls)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// Shakes hands side by side, so that one slow client does not hold up the others.
-async fn accept(
-    socket: TcpListener,
-    acceptor: TlsAcceptor,
-    sender: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
-) {
-    let mut handshakes = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let _ = stream.set_nodelay(true);
-                    let handshake = acceptor.accept(stream);
-                    let sender = sender.clone();
-                    handshakes.spawn(async move {
-                        match tokio::time::timeout(Duration::from_secs(10), handshake).await {
-                            Ok(Ok(stream)) => drop(sender.send((stream, peer)).await),
-                            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
-                            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
-                        }
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-            },
-            Some(_) = handshakes.join_next() => {}
-        }
-    }
-}
-
-struct TlsListener {
-    receiver: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
-}
-
-impl axum::serve::Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.receiver.recv().await {
-            Some(accepted) => accepted,
-            // The acceptor ends only with the service, which stops this server too.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        Ok(self.address)
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            filter: "info".to_owned(),
+            // octocrab calls every 5xx answer of GitHub an error, which is handled and logged where
+            // it was asked.
+            filter: "info,octocrab=off".to_owned(),
             format: Format::Text,
         }
     }

@@ -139,6 +139,20 @@ async fn a_token_serves_one_request_once() {
     assert_eq!(put("attempts/1", "one").await, 401, "a replay");
 }
 
+#[tokio::test]
+async fn nothing_of_a_strangers_body_is_read() {
+    let stage = stage().await;
+    let endless = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let answer = reqwest::Client::new()
+        .put(stage.base.join("attempts/1").unwrap())
+        .bearer_auth("not a token")
+        .body(reqwest::Body::wrap_stream(endless))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 401);
+}
+
 #[test]
 fn times_and_algorithms_are_bounded() {
     let folder = tempfile::tempdir().unwrap();
@@ -166,7 +180,8 @@ fn times_and_algorithms_are_bounded() {
     };
     let verify = |token: &str| {
         verifier
-            .verify(token, Scope::Status, "GET", "/", b"")
+            .authenticate(token, Scope::Status)
+            .and_then(|bearer| bearer.spend("GET", "/", b""))
             .is_ok()
     };
     let eddsa = || Header::new(Algorithm::EdDSA);

@@ -149,7 +149,12 @@ fn write_private(path: &Path, key: &SigningKey) -> std::io::Result<()> {
         .open(&aside)?;
     file.write_all(pem.as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&aside, path)
+    std::fs::rename(&aside, path)?;
+    // A name that a power cut takes away would be a new key, which nobody has pinned.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// The public half of a service's key, written `ed25519:` and its 32 bytes in base64.

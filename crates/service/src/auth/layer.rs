@@ -15,9 +15,13 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::{Refusal, Verifier};
 use crate::ApiError;
+use crate::intake::Intake;
 
 /// The most bytes that a signed request's body may have.
 const MAX_BODY: usize = 8 << 20;
+
+/// The most bytes that the bodies being read behind one guard may have together.
+const MAX_BODIES: usize = 64 << 20;
 
 /// Who sent a request: proof that its token was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +58,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 pub struct Guard {
     verifier: Verifier,
     scope: Scope,
+    intake: Intake,
 }
 
 impl Guard {
     /// A guard that lets pass what `verifier` knows, for `scope`.
     pub fn new(verifier: Verifier, scope: Scope) -> Self {
-        Self { verifier, scope }
+        Self {
+            verifier,
+            scope,
+            intake: Intake::new(MAX_BODY, MAX_BODIES),
+        }
     }
 
     /// Puts the guard before every route of `router`.
@@ -86,25 +95,21 @@ async fn check(
 
 async fn admit(guard: &Guard, request: Request) -> Result<Request, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let body = http_body_util::BodyExt::collect(http_body_util::Limited::new(body, MAX_BODY))
-        .await
-        .map_err(|_| {
-            ApiError::new(
-                Code::TooLarge,
-                format!("a body has at most {MAX_BODY} bytes"),
-            )
-        })?
-        .to_bytes();
     let token = parts
         .headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or_else(|| refuse(Refusal::NoToken))?;
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let caller = guard
+    // Strangers are refused before their bodies are read.
+    let bearer = guard
         .verifier
-        .verify(token, guard.scope, parts.method.as_str(), path, &body)
+        .authenticate(token, guard.scope)
+        .map_err(refuse)?;
+    let body = guard.intake.read(body).await?;
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let caller = bearer
+        .spend(parts.method.as_str(), path, &body)
         .map_err(refuse)?;
     parts.extensions.insert(caller);
     Ok(Request::from_parts(parts, Body::from(body)))

@@ -36,7 +36,8 @@ struct Inner {
     clock: Clock,
 }
 
-/// Why a token is not good for a request. All but the last are answered 401, and the last 403.
+/// Why a token is not good for a request. [`Refusal::WrongScope`] is answered 403, all
+/// others 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is none.
@@ -86,19 +87,12 @@ impl Verifier {
         }))
     }
 
-    /// Checks `token` for a request with `method`, `path_and_query` and `body` to an endpoint that
-    /// takes `scope`.
+    /// Checks all of `token` that needs no body: who signed it, for whom, when, and for `scope`.
+    /// Whoever fails here has nothing read.
     ///
     /// # Errors
     /// Why the token is not good.
-    pub fn verify(
-        &self,
-        token: &str,
-        scope: Scope,
-        method: &str,
-        path_and_query: &str,
-        body: &[u8],
-    ) -> Result<Caller, Refusal> {
+    pub fn authenticate(&self, token: &str, scope: Scope) -> Result<Bearer<'_>, Refusal> {
         let unproven = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(token)
             .map_err(|_| Refusal::Unreadable)?;
         let (key, scopes) = self
@@ -125,20 +119,39 @@ impl Verifier {
         if !in_time {
             return Err(Refusal::WrongTime);
         }
-        if claims.req != request_digest(method, path_and_query, body) {
-            return Err(Refusal::WrongRequest);
-        }
         if claims.scope != scope || !scopes.contains(&scope) {
             return Err(Refusal::WrongScope);
         }
-        if !self
-            .0
-            .used
-            .note(claims.jti, claims.exp.saturating_add(LEEWAY), now)
-        {
+        Ok(Bearer {
+            verifier: self,
+            claims,
+        })
+    }
+}
+
+/// A token with a good signature, not yet spent on a request.
+#[derive(Debug)]
+pub struct Bearer<'a> {
+    verifier: &'a Verifier,
+    claims: Claims,
+}
+
+impl Bearer<'_> {
+    /// Spends the token on the request with `method`, `path_and_query` and `body`.
+    ///
+    /// # Errors
+    /// When it was made for another request, or was spent before.
+    pub fn spend(self, method: &str, path_and_query: &str, body: &[u8]) -> Result<Caller, Refusal> {
+        if self.claims.req != request_digest(method, path_and_query, body) {
+            return Err(Refusal::WrongRequest);
+        }
+        let verifier = &self.verifier.0;
+        let now = verifier.clock.now().as_second();
+        let until = self.claims.exp.saturating_add(LEEWAY);
+        if !verifier.used.note(self.claims.jti, until, now) {
             return Err(Refusal::Replayed);
         }
-        Ok(Caller::new(claims.iss))
+        Ok(Caller::new(self.claims.iss))
     }
 }
 
