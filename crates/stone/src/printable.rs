@@ -24,7 +24,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     replaced(text, steers)
 }
 
-/// As [`line`], but line feeds stay.
+/// As [`line()`], but line feeds stay.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     replaced(text, |c| c != '\n' && steers(c))
 }
