@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod check_run;
+pub mod choose;
 pub mod command;
 pub mod hope;
 pub mod name;

@@ -18,6 +18,7 @@ pub mod read;
 pub mod rebuild;
 pub mod receive;
 pub mod reconcile;
+mod reconsider;
 pub mod schedule;
 pub mod sweep;
 mod worker;

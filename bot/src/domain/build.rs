@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! Planned → Waiting{on} → Queued → Building{attempt} → Built{assets} → Publishing{import} → Published
-//!    └──────────┴─→ Held{by}            └→ Failed   └→ Queued (the attempt was lost)
+//!    └──────────┴─→ Held{by}            └→ Failed
 //! ```
-//! Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
+//! Whatever a builder lost, an attempt or the assets that it made, makes a build Queued again, or
+//! Waiting for the members of its cycle that come before. Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
 //! `Built`; instead of being given up, their assets are released there. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
 
 #[cfg(test)]
@@ -19,7 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{CheckRunId, RepositoryId};
 
-pub use state::{Annotation, By, Failure, FailureKind, Hold, Progress, State, Success};
+pub(crate) use explain::named;
+pub use state::{
+    Annotation, By, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success,
+};
 pub use transition::{Effect, Event, IllegalTransition, MAX_ATTEMPTS};
 
 /// A build and all that is remembered of it.
@@ -64,6 +68,9 @@ pub struct Build {
     pub unapproved: Option<String>,
     /// How many attempts were begun.
     pub attempts: u32,
+    /// The attempts that were lost, or whose assets were.
+    #[serde(default)]
+    pub losses: Vec<Loss>,
     /// Grows with every change.
     pub seq: u64,
     /// Where it stands.

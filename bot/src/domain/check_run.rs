@@ -143,7 +143,7 @@ fn status(state: &State, target: &Target) -> Status {
             ..
         } => Status::Completed(Conclusion::Skipped),
         State::Held {
-            by: Hold::Needs { .. },
+            by: Hold::Needs { .. } | Hold::Scattered { .. },
             ..
         } => Status::Completed(Conclusion::Failure),
         State::Held {
@@ -182,6 +182,7 @@ fn title(build: &Build) -> String {
         State::Held { by, .. } => match by {
             Hold::Build { .. } => "Skipped: a build that it needs did not succeed".to_owned(),
             Hold::Needs { .. } => "Nothing provides what it needs".to_owned(),
+            Hold::Scattered { .. } => "No builder has all that it needs".to_owned(),
             Hold::Approval { .. } => "Not run: the author may not write".to_owned(),
         },
         State::Failed(failure) => match (failure.kind, failure.phase) {
@@ -243,6 +244,10 @@ fn summary(build: &Build, base: &Url) -> String {
         let mut url = base.clone();
         url.set_path(&format!("/builds/{before}"));
         row("Waits for", format!("[{before}]({url})"));
+    }
+    for loss in &build.losses {
+        let what = format!("lost on {}: {}", loss.builder, loss.reason);
+        row(&format!("Attempt {}", loss.attempt), cell(&what));
     }
     if build.attempts > 0 {
         row("Attempts", build.attempts.to_string());

@@ -252,6 +252,7 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         warnings: described.map_or_else(Vec::new, |recipe| warnings(recipe, frame)),
         unapproved: frame.unapproved.clone(),
         attempts: 0,
+        losses: Vec::new(),
         seq: 1,
         state,
         shown: Shown::default(),

@@ -16,14 +16,14 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
             by: Hold::Build { .. },
             ..
         } => {}
-        // Only a look at the channel or a person can end these.
+        // Only a look at the channel or the hosts, or a person, can end these.
         State::Held {
-            by: Hold::Needs { .. } | Hold::Approval { .. },
+            by: Hold::Needs { .. } | Hold::Scattered { .. } | Hold::Approval { .. },
             ..
         } => return None,
-        State::Queued { .. } if build.unapproved.is_some() => {}
-        State::Queued { .. }
-        | State::Building { .. }
+        // It may have to wait again.
+        State::Queued { .. } => {}
+        State::Building { .. }
         | State::Built(_)
         | State::Publishing { .. }
         | State::Published { .. }
@@ -36,8 +36,41 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
         let author = author.clone();
         return Some(Event::Held(Hold::Approval { author }));
     }
+    let is_queued = matches!(build.state, State::Queued { .. });
+    // What was published once stays so, but stones that only a builder has can be lost.
+    let after = build
+        .after
+        .iter()
+        .filter(|_| !is_queued || !build.target.is_published());
+    let members = build.cycle.iter().take_while(|id| **id != build.id);
+    let obstacle = match obstacle(build, after, &find) {
+        Obstacle::None => obstacle(build, members, &find),
+        found @ (Obstacle::Open(_) | Obstacle::Dead(_)) => found,
+    };
+    match obstacle {
+        Obstacle::None if is_queued => None,
+        Obstacle::None => Some(Event::Ready),
+        Obstacle::Open(on) => blocked(build, on),
+        Obstacle::Dead(hold) => held(build, hold),
+    }
+}
+
+/// What keeps a build from being dispatched.
+enum Obstacle {
+    None,
+    /// Builds that are under way.
+    Open(Vec<BuildId>),
+    /// A build that will not succeed by itself.
+    Dead(Hold),
+}
+
+fn obstacle<'a>(
+    build: &Build,
+    ids: impl Iterator<Item = &'a BuildId>,
+    find: impl Fn(BuildId) -> Option<Build>,
+) -> Obstacle {
     let mut open = Vec::new();
-    for before in &build.after {
+    for before in ids {
         // A build that is remembered no more was settled long ago.
         let Some(before) = find(*before) else {
             continue;
@@ -46,18 +79,16 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
             continue;
         }
         if blocks(&before) {
-            let hold = Hold::Build {
+            return Obstacle::Dead(Hold::Build {
                 build: before.id,
                 recipe: before.recipe.to_string(),
-            };
-            return changed(build, Event::Held(hold));
+            });
         }
         open.push(before.id);
     }
-    if open.is_empty() {
-        Some(Event::Ready)
-    } else {
-        changed(build, Event::Blocked { on: open })
+    match open.as_slice() {
+        [] => Obstacle::None,
+        _ => Obstacle::Open(open),
     }
 }
 
@@ -92,13 +123,39 @@ fn blocks(before: &Build) -> bool {
 }
 
 /// The event, unless the build is where it leads already.
-fn changed(build: &Build, event: Event) -> Option<Event> {
-    let there = match (&build.state, &event) {
-        (State::Held { by, .. }, Event::Held(hold)) => by == hold,
-        (State::Waiting { on }, Event::Blocked { on: open }) => on == open,
-        _ => false,
+fn blocked(build: &Build, on: Vec<BuildId>) -> Option<Event> {
+    let there = match &build.state {
+        State::Waiting { on: before } => *before == on,
+        State::Planned
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Publishing { .. }
+        | State::Published { .. }
+        | State::Held { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => false,
     };
-    (!there).then_some(event)
+    (!there).then_some(Event::Blocked { on })
+}
+
+/// As [`blocked`].
+fn held(build: &Build, hold: Hold) -> Option<Event> {
+    let there = match &build.state {
+        State::Held { by, .. } => *by == hold,
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Publishing { .. }
+        | State::Published { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => false,
+    };
+    (!there).then_some(Event::Held(hold))
 }
 
 #[cfg(test)]

@@ -179,6 +179,9 @@ fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
                     a href=(format!("/attempts/{}/log", AttemptId::new(build.id, number))) { (number) } " "
                 }
             } }
+            @for loss in &build.losses {
+                dt { "Lost" } dd { "attempt " (loss.attempt) " on " (loss.builder) ": " (loss.reason) }
+            }
             @match &build.state {
                 BuildState::Built(built) | BuildState::Publishing { built, .. } => {
                     @if build.keeps_assets() { dt { "Assets" } dd { ul.plain { @for asset in &built.assets {

@@ -42,6 +42,7 @@ pub fn one(
         created_at: now,
         cycle: remaining_cycle(tables, txn, build, id)?,
         attempts: 0,
+        losses: Vec::new(),
         seq: 1,
         state: State::Planned,
         shown: Shown::default(),
@@ -168,7 +169,7 @@ fn is_rebuildable(build: &Build) -> bool {
         } => true,
         State::Published { .. } => true,
         State::Held {
-            by: Hold::Needs { .. },
+            by: Hold::Needs { .. } | Hold::Scattered { .. },
             ..
         } => true,
         // These go on when what holds them does.

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::id::{BuildId, ImportId, Sha256};
+use api::id::{BuildId, ImportId};
 
-use super::dispatch::Dispatch;
+use super::dispatch::{Dispatch, OutOfReach};
+use super::reconsider::Considered;
 use super::{Backoff, Summit};
 use crate::db::{ChangeError, Tables};
-use crate::domain::build::{Build, Event, Hold, State};
+use crate::domain::build::{Build, Event, State};
 use crate::domain::schedule::decide;
 
 /// How soon a build is tried again that no builder took.
@@ -18,14 +19,10 @@ const RETRY: Duration = Duration::from_secs(5);
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let mut backoff = Backoff::new();
-    let mut considered = None;
+    let mut considered = Considered::default();
+    let mut out_of_reach = OutOfReach::default();
     loop {
-        let round = async {
-            while summit.schedule().await? {}
-            summit.reconsider(&mut considered).await?;
-            Ok::<_, ChangeError>(summit.dispatch_all().await)
-        };
-        match round.await {
+        match summit.round(&mut considered, &mut out_of_reach).await {
             Ok(Dispatch::Moved) => backoff.reset(),
             // Nobody tells when a builder or vessel is back.
             Ok(Dispatch::Waiting) => summit.wakes.schedule.wait_at_most(RETRY).await,
@@ -39,6 +36,17 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
+    /// Brings all builds as far as they come now.
+    async fn round(
+        &self,
+        considered: &mut Considered,
+        out_of_reach: &mut OutOfReach,
+    ) -> Result<Dispatch, ChangeError> {
+        while self.schedule().await? {}
+        self.reconsider(considered).await?;
+        Ok(self.dispatch_all(out_of_reach).await)
+    }
+
     /// One pass over all builds under way; true when something moved.
     async fn schedule(&self) -> Result<bool, ChangeError> {
         let tables = self.tables.clone();
@@ -73,80 +81,16 @@ impl Summit {
         }
         Ok(moved)
     }
-
-    /// Lets builds that lack something be looked at again once the channel is another than the one
-    /// that was considered last.
-    async fn reconsider(&self, considered: &mut Option<Sha256>) -> Result<(), ChangeError> {
-        let tables = self.tables.clone();
-        let now = self.clock.now();
-        let held: Vec<Build> = self
-            .db
-            .query(move |txn| {
-                let mut active = tables.active_builds(txn)?;
-                active.retain(|b| {
-                    matches!(
-                        b.state,
-                        State::Held {
-                            by: Hold::Needs { .. },
-                            ..
-                        }
-                    )
-                });
-                Ok::<_, ChangeError>(active)
-            })
-            .await?;
-        if held.is_empty() {
-            return Ok(());
-        }
-        let snapshot = match self.channel.snapshot().await {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                tracing::warn!(error = %service::error::Chain(&error), "the channel is out of reach");
-                return Ok(());
-            }
-        };
-        if snapshot.digest.is_some() && snapshot.digest == *considered {
-            return Ok(());
-        }
-        *considered = snapshot.digest;
-        let tables = self.tables.clone();
-        self.db
-            .submit(move |txn| {
-                let universe = moss_deps::Universe::new(&snapshot.packages);
-                for build in held {
-                    let State::Held {
-                        by: Hold::Needs { missing },
-                        ..
-                    } = &build.state
-                    else {
-                        continue;
-                    };
-                    let met = missing.iter().any(|need| {
-                        need.parse()
-                            .is_ok_and(|need| universe.provider_of(&need).is_some())
-                    });
-                    if met {
-                        match tables.change(txn, build.id, Event::Ready, now) {
-                            // It may have been superseded meanwhile.
-                            Ok(_) | Err(ChangeError::Illegal(_)) => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                }
-                Ok::<_, ChangeError>(())
-            })
-            .await
-    }
 }
 
-/// The builds that `build` comes after, as far as they are remembered.
+/// The builds that `build` comes after, and the members of its cycle, as far as they are remembered.
 fn before(
     tables: &Tables,
     txn: &moss_db::RoTxn<'_>,
     build: &Build,
 ) -> Result<HashMap<BuildId, Build>, moss_db::Error> {
     let mut before = HashMap::new();
-    for id in &build.after {
+    for id in build.after.iter().chain(&build.cycle) {
         before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
     }
     Ok(before)

@@ -5,7 +5,8 @@ use api::id::{BuildId, CommitSha, ImportId, Sha256, TreeSha};
 use jiff::Timestamp;
 
 use super::{
-    Annotation, Build, By, Failure, FailureKind, Hold, Progress, Shown, State, Success, Target,
+    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, Progress, Shown, State, Success,
+    Target,
 };
 use crate::domain::name::RepositoryId;
 
@@ -52,6 +53,7 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         warnings: Vec::new(),
         unapproved: None,
         attempts: 0,
+        losses: Vec::new(),
         seq: 1,
         state: State::Planned,
         shown: Shown::default(),
@@ -156,6 +158,15 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
             State::Publishing {
                 import,
                 built: success(),
+                overtaken: None,
+            },
+        ),
+        (
+            "publishing, overtaken",
+            State::Publishing {
+                import,
+                built: success(),
+                overtaken: Some(Overtaken { by: Some(id(98)) }),
             },
         ),
         (
@@ -176,6 +187,19 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
             "held by needs",
             held(Hold::Needs {
                 missing: vec!["pkgconfig(x)".to_owned()],
+            }),
+        ),
+        (
+            "held by scattered needs",
+            held(Hold::Scattered {
+                lacking: [
+                    (
+                        "avalanche-1".parse().unwrap(),
+                        vec!["pkgconfig(x)".to_owned()],
+                    ),
+                    ("avalanche-2".parse().unwrap(), vec!["binary(y)".to_owned()]),
+                ]
+                .into(),
             }),
         ),
         (

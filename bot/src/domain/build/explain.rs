@@ -58,26 +58,52 @@ impl Build {
 }
 
 impl Hold {
-    fn explain(&self) -> String {
+    /// The hold in a sentence or two.
+    pub(crate) fn explain(&self) -> String {
         match self {
             Self::Build { recipe, .. } => {
                 format!("It needs {recipe}, whose build did not succeed.")
             }
-            Self::Needs { missing } => {
-                let mut named = missing[..missing.len().min(MAX_NAMED)].join(", ");
-                if missing.len() > MAX_NAMED {
-                    named = format!("{named} and {} more", missing.len() - MAX_NAMED);
-                }
-                format!(
-                    "Nothing provides {named}: neither the channel, nor a builder's host, nor a \
-                     build before it."
-                )
-            }
+            Self::Needs { missing } => format!(
+                "Nothing provides {}: neither the channel, nor a builder's host, nor a build \
+                 before it.",
+                named(missing)
+            ),
+            Self::Scattered { .. } => format!(
+                "No builder's host has all that neither the channel nor a build before it \
+                 provides: {}.",
+                self.describe()
+            ),
             Self::Approval { author } => format!(
                 "{author} has no write access to the repository, so nothing of this pull request \
                  is run."
             ),
         }
+    }
+}
+
+impl Hold {
+    /// What is the matter, as a part of a sentence.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Build { recipe, .. } => format!("the build of {recipe} did not succeed"),
+            Self::Needs { missing } => format!("nothing provides {} yet", named(missing)),
+            Self::Scattered { lacking } => {
+                let each = lacking.iter();
+                let each = each.map(|(name, lacks)| format!("{name} lacks {}", named(lacks)));
+                each.collect::<Vec<_>>().join("; ")
+            }
+            Self::Approval { author } => format!("{author} has no write access"),
+        }
+    }
+}
+
+/// Some of `names`, and how many there are beside them.
+pub(crate) fn named(names: &[String]) -> String {
+    let first = names[..names.len().min(MAX_NAMED)].join(", ");
+    match names.len().saturating_sub(MAX_NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The states of a build.
 
+use std::collections::BTreeMap;
+
 use api::attempt::{Asset, Phase};
 use api::id::{BuildId, HistoryId, ImportId, ServiceName, Sha256};
 use jiff::Timestamp;
@@ -40,6 +42,9 @@ pub enum State {
         import: ImportId,
         /// What was built.
         built: Success,
+        /// That something newer was planned meanwhile, if it was.
+        #[serde(default)]
+        overtaken: Option<Overtaken>,
     },
     /// Users can install it.
     Published {
@@ -112,6 +117,13 @@ pub enum Progress {
     },
 }
 
+/// What takes the place of a build that is being published, should that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overtaken {
+    /// The newer build; none when the recipe is gone.
+    pub by: Option<BuildId>,
+}
+
 /// What a successful attempt left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Success {
@@ -126,6 +138,19 @@ pub struct Success {
     /// When the builder was told that the assets are not needed any more.
     #[serde(default)]
     pub released_at: Option<Timestamp>,
+}
+
+/// An attempt that was lost through no fault of the recipe, or whose assets were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// The attempt's number.
+    pub attempt: u32,
+    /// The builder that had it.
+    pub builder: ServiceName,
+    /// How it was lost.
+    pub reason: String,
+    /// When that was noticed.
+    pub at: Timestamp,
 }
 
 /// Why a build cannot go on by itself.
@@ -143,6 +168,11 @@ pub enum Hold {
     Needs {
         /// Which, as text.
         missing: Vec<String>,
+    },
+    /// Each need is met by some builder's host, but none meets all.
+    Scattered {
+        /// What each lacks, as text.
+        lacking: BTreeMap<ServiceName, Vec<String>>,
     },
     /// The author of a pull request may not write, so nothing of it runs.
     Approval {

@@ -6,7 +6,7 @@ use api::import;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{By, Failure, FailureKind, Hold, Progress, State, Success};
+use super::state::{By, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success};
 use super::{Annotation, Build};
 
 /// How many attempts a build gets when attempts are lost through no fault of the recipe.
@@ -48,6 +48,13 @@ pub enum Event {
         /// Which attempt.
         attempt: AttemptId,
         /// How it was lost.
+        reason: String,
+    },
+    /// The assets of an attempt cannot be had any more, and others need them.
+    AssetsGone {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How they were lost.
         reason: String,
     },
     /// Its assets go into the channel.
@@ -126,7 +133,11 @@ impl Build {
 
     fn step(&mut self, event: Event, now: Timestamp) -> Option<(State, Vec<Effect>)> {
         let state = match event {
-            Event::Blocked { on } => self.unscheduled().then_some(State::Waiting { on })?,
+            // One that is ready waits again when a build before it has to come again.
+            Event::Blocked { on } => {
+                let queued = matches!(self.state, State::Queued { .. });
+                (queued || self.unscheduled()).then_some(State::Waiting { on })?
+            }
             Event::Held(by) => self.hold(by, now)?,
             Event::Ready if matches!(self.state, State::Queued { .. }) => self.state.clone(),
             Event::Ready => self.unscheduled().then_some(State::Queued {
@@ -161,23 +172,50 @@ impl Build {
                 return self.attempt_moved(attempt, state, annotations, now);
             }
             Event::AttemptLost { attempt, reason } => {
-                self.current_builder(attempt)?;
-                self.lost(reason, now)
+                let builder = self.current_builder(attempt)?.0.clone();
+                self.lost(builder, reason, now)
+            }
+            Event::AssetsGone { attempt, reason } => {
+                return self.assets_gone(attempt, reason, now);
             }
             Event::ImportBegun { import } => {
                 let State::Built(built) = &self.state else {
                     return None;
                 };
                 let built = built.clone();
-                self.target
-                    .is_published()
-                    .then_some(State::Publishing { import, built })?
+                let overtaken = None;
+                self.target.is_published().then_some(State::Publishing {
+                    import,
+                    built,
+                    overtaken,
+                })?
             }
             Event::ImportMoved { state } => return self.import_moved(state, now),
             Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }, now),
-            Event::Superseded { by } => {
-                return self.give_up(State::Superseded { by, at: now }, now);
-            }
+            // What is being published may be seen already: it is published to the end. Only if it
+            // cannot be, the newer one counts. The members of a cycle are published as one, so
+            // one of them cannot be left out.
+            Event::Superseded { by } => match &self.state {
+                State::Publishing { import, built, .. } => {
+                    self.cycle.is_empty().then(|| State::Publishing {
+                        import: *import,
+                        built: built.clone(),
+                        overtaken: Some(Overtaken { by }),
+                    })?
+                }
+                State::Planned
+                | State::Waiting { .. }
+                | State::Queued { .. }
+                | State::Building { .. }
+                | State::Built(_)
+                | State::Published { .. }
+                | State::Held { .. }
+                | State::Failed(_)
+                | State::Cancelled { .. }
+                | State::Superseded { .. } => {
+                    return self.give_up(State::Superseded { by, at: now }, now);
+                }
+            },
         };
         Some((state, Vec::new()))
     }
@@ -209,13 +247,14 @@ impl Build {
     }
 
     fn attempt_moved(
-        &self,
+        &mut self,
         attempt: AttemptId,
         state: attempt::State,
         annotations: Vec<Annotation>,
         now: Timestamp,
     ) -> Option<(State, Vec<Effect>)> {
         let (builder, since) = self.current_builder(attempt)?;
+        let builder = builder.clone();
         let building = |progress| State::Building {
             builder: builder.clone(),
             progress,
@@ -236,23 +275,20 @@ impl Build {
                 assets,
                 host,
                 finished_at,
-            } => {
-                let builder = builder.clone();
-                (
-                    State::Built(Success {
-                        builder,
-                        assets,
-                        host,
-                        at: finished_at,
-                        released_at: None,
-                    }),
-                    Vec::new(),
-                )
-            }
+            } => (
+                State::Built(Success {
+                    builder,
+                    assets,
+                    host,
+                    at: finished_at,
+                    released_at: None,
+                }),
+                Vec::new(),
+            ),
             attempt::State::Failed { failure, .. }
                 if failure.reason.is_transient() && self.attempts < MAX_ATTEMPTS =>
             {
-                (self.lost(failure.message, now), release)
+                (self.lost(builder, failure.message, now), release)
             }
             attempt::State::Failed {
                 failure,
@@ -272,17 +308,24 @@ impl Build {
                 (State::Failed(failed), release)
             }
             attempt::State::Cancelled { .. } => (
-                self.lost("the builder was told to cancel it".to_owned(), now),
+                self.lost(builder, "the builder was told to cancel it".to_owned(), now),
                 release,
             ),
-            attempt::State::Expired { .. } => {
-                (self.lost("its lease ran out".to_owned(), now), release)
-            }
+            attempt::State::Expired { .. } => (
+                self.lost(builder, "its lease ran out".to_owned(), now),
+                release,
+            ),
         })
     }
 
     /// Back to the queue, or failed when that was tried often enough.
-    fn lost(&self, reason: String, now: Timestamp) -> State {
+    fn lost(&mut self, builder: ServiceName, reason: String, now: Timestamp) -> State {
+        self.losses.push(Loss {
+            attempt: self.attempts,
+            builder,
+            reason: reason.clone(),
+            at: now,
+        });
         if self.attempts < MAX_ATTEMPTS {
             let reason = format!("attempt {} was lost: {reason}", self.attempts);
             return State::Queued {
@@ -304,20 +347,50 @@ impl Build {
 
     /// As [`Self::lost`] for a build that was built. The members of a cycle are built against each
     /// other's stones, so those that are gone have to come again first.
-    fn built_in_vain(&self, reason: String, now: Timestamp) -> State {
+    fn built_in_vain(&mut self, builder: ServiceName, reason: String, now: Timestamp) -> State {
         let members = self.cycle.iter().take_while(|id| **id != self.id);
         let on: Vec<BuildId> = members.copied().collect();
-        let lost = self.lost(reason, now);
+        let lost = self.lost(builder, reason, now);
         if matches!(lost, State::Queued { .. }) && !on.is_empty() {
             return State::Waiting { on };
         }
         lost
     }
 
-    fn import_moved(&self, state: import::State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
-        let State::Publishing { built, .. } = &self.state else {
+    /// What was built and is not published goes, with its builder.
+    fn assets_gone(
+        &mut self,
+        attempt: AttemptId,
+        reason: String,
+        now: Timestamp,
+    ) -> Option<(State, Vec<Effect>)> {
+        let is_current = attempt == AttemptId::new(self.id, self.attempts);
+        let State::Built(built) = &self.state else {
             return None;
         };
+        if !is_current || built.released_at.is_some() {
+            return None;
+        }
+        let builder = built.builder.clone();
+        let release = vec![Effect::Release {
+            builder: builder.clone(),
+            attempt,
+        }];
+        Some((self.built_in_vain(builder, reason, now), release))
+    }
+
+    fn import_moved(
+        &mut self,
+        state: import::State,
+        now: Timestamp,
+    ) -> Option<(State, Vec<Effect>)> {
+        let State::Publishing {
+            built, overtaken, ..
+        } = &self.state
+        else {
+            return None;
+        };
+        let (builder, overtaken) = (built.builder.clone(), *overtaken);
         let attempt = AttemptId::new(self.id, self.attempts);
         let release = vec![Effect::Release {
             builder: built.builder.clone(),
@@ -342,7 +415,11 @@ impl Build {
             import::State::Refused { refusal, .. }
                 if refusal.reason == import::RefusalReason::AssetGone =>
             {
-                (self.built_in_vain(refusal.message, now), release)
+                let lost = self.built_in_vain(builder, refusal.message, now);
+                // To build the older one again would be in vain: the channel takes no lower release.
+                let to =
+                    overtaken.map_or(lost, |Overtaken { by }| State::Superseded { by, at: now });
+                (to, release)
             }
             import::State::Refused {
                 refusal,
@@ -395,7 +472,6 @@ impl Build {
                     }],
                 ))
             }
-            // What is being published may be seen already: it is published to the end.
             State::Publishing { .. }
             | State::Published { .. }
             | State::Failed(_)
@@ -434,6 +510,7 @@ impl Event {
             Self::Dispatched { .. } => "dispatched",
             Self::AttemptMoved { .. } => "attempt moved",
             Self::AttemptLost { .. } => "attempt lost",
+            Self::AssetsGone { .. } => "assets gone",
             Self::ImportBegun { .. } => "import begun",
             Self::ImportMoved { .. } => "import moved",
             Self::Cancelled(_) => "cancelled",

@@ -191,3 +191,49 @@ fn built_is_enough_for_pull_requests_only() {
         );
     }
 }
+
+/// A member of a cycle that is ready waits again when one before it has to come again, and goes on
+/// with it; what was published once is not asked for again.
+#[test]
+fn a_member_waits_again_for_what_was_lost() {
+    let mut first = build(1, "first");
+    let mut second = build(2, "second");
+    let mut third = after(3, &[2]);
+    for member in [&mut first, &mut second, &mut third] {
+        member.cycle = vec![id(1), id(2), id(3)];
+        member.state = State::Built(success());
+    }
+    third.state = State::Queued {
+        since: at(0),
+        reason: None,
+    };
+    assert_eq!(decide_among(&third, &[first.clone(), second.clone()]), None);
+    // It comes after the first one only by way of the second.
+    first.attempts = 1;
+    let attempt = first.find_attempt().unwrap();
+    let reason = "the disk is gone".to_owned();
+    let gone = Event::AssetsGone { attempt, reason };
+    first = first.apply(gone, at(1)).unwrap().0;
+    let event = decide_among(&third, &[first.clone(), second.clone()]).unwrap();
+    assert_eq!(event, Event::Blocked { on: vec![id(1)] });
+    third = third.apply(event, at(2)).unwrap().0;
+    assert_eq!(third.state, State::Waiting { on: vec![id(1)] });
+    assert_eq!(decide_among(&third, &[first.clone(), second.clone()]), None);
+    first.state = State::Built(success());
+    let event = decide_among(&third, &[first.clone(), second.clone()]);
+    assert_eq!(event, Some(Event::Ready));
+    // Outside of a cycle a branch waits for publications only, and these are not lost.
+    third.cycle.clear();
+    third.state = State::Queued {
+        since: at(0),
+        reason: None,
+    };
+    assert_eq!(decide_among(&third, &[first.clone(), second.clone()]), None);
+    third.target = pull();
+    assert_eq!(decide_among(&third, &[first, second.clone()]), {
+        let on = vec![id(2)];
+        Some(Event::Blocked { on })
+    });
+    second.target = pull();
+    assert_eq!(decide_among(&third, &[second]), None);
+}

@@ -95,6 +95,16 @@ pub(super) fn commit_plan(
             None if frame.target.is_published() => continue,
             None => None,
         };
+        // A new build that ends at once, as one of the same release does, takes no place.
+        let is_over = |id| {
+            builds
+                .iter()
+                .any(|new| new.id == id && new.state.is_final())
+        };
+        let publishing = matches!(build.state, State::Publishing { .. });
+        if publishing && by.is_some_and(is_over) {
+            continue;
+        }
         give_up(tables, txn, &build, Event::Superseded { by }, frame.now)?;
     }
     Ok(())

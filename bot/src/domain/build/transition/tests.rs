@@ -107,6 +107,20 @@ fn every_event() -> Vec<(&'static str, Event)> {
         ("succeeded, another attempt", moved(2, succeeded())),
         ("lost, another attempt", lost(2)),
         (
+            "assets gone",
+            Event::AssetsGone {
+                attempt: attempt(1),
+                reason: "the disk is gone".to_owned(),
+            },
+        ),
+        (
+            "assets gone, another attempt",
+            Event::AssetsGone {
+                attempt: attempt(2),
+                reason: "the disk is gone".to_owned(),
+            },
+        ),
+        (
             "import begun",
             Event::ImportBegun {
                 import: ImportId::from_bytes([8; 16]),
@@ -277,10 +291,9 @@ fn what_a_builder_took_with_it_is_built_again() {
     build.state = State::Publishing {
         import,
         built: success(),
+        overtaken: None,
     };
-    let gone = || Event::ImportMoved {
-        state: refused(RefusalReason::AssetGone, "the stone is gone"),
-    };
+    let gone = gone_import;
     let (next, effects) = build.apply(gone(), at(1000)).unwrap();
     let queued = State::Queued {
         since: at(1000),
@@ -306,6 +319,99 @@ fn what_a_builder_took_with_it_is_built_again() {
         "{:?}",
         next.state
     );
+}
+
+/// What was overtaken is published all the same, but not built again when it cannot be.
+#[test]
+fn what_is_overtaken_is_not_built_again() {
+    let mut build = build(1, "nano");
+    build.attempts = 1;
+    build.state = State::Publishing {
+        import: ImportId::from_bytes([8; 16]),
+        built: success(),
+        overtaken: None,
+    };
+    for by in [Some(id(2)), None] {
+        let (next, effects) = build.apply(Event::Superseded { by }, at(1)).unwrap();
+        assert_eq!((next.state.name(), effects.len()), ("publishing", 0));
+        let (next, _) = next.apply(gone_import(), at(2)).unwrap();
+        assert_eq!(next.state, State::Superseded { by, at: at(2) });
+        assert_eq!(next.losses.len(), 1);
+    }
+    build.cycle = vec![id(1), id(3)];
+    let event = Event::Superseded { by: Some(id(2)) };
+    assert!(build.apply(event, at(1)).is_err(), "its cycle needs it");
+}
+
+fn gone_import() -> Event {
+    Event::ImportMoved {
+        state: refused(RefusalReason::AssetGone, "the stone is gone"),
+    }
+}
+
+/// What a builder lost is remembered with the builder and the reason, however it was lost.
+#[test]
+fn every_loss_is_remembered() {
+    let (mut build, mut now) = (build(1, "nano"), 0);
+    let mut apply = |build: &Build, event| {
+        now += 1;
+        build.apply(event, at(now)).unwrap()
+    };
+    let import = ImportId::from_bytes([8; 16]);
+    let gone = |number| Event::AssetsGone {
+        attempt: attempt(number),
+        reason: "the disk is gone".to_owned(),
+    };
+    build = apply(&build, Event::Ready).0;
+    let losses: [&[Event]; 4] = [
+        &[moved(1, failed(Reason::Internal))],
+        &[moved(2, AttemptState::Expired { finished_at: at(9) })],
+        &[moved(3, succeeded()), gone(3)],
+        &[
+            moved(4, succeeded()),
+            Event::ImportBegun { import },
+            gone_import(),
+        ],
+    ];
+    for (number, events) in (1..).zip(losses) {
+        let builder = format!("avalanche-{number}").parse().unwrap();
+        build = apply(&build, Event::Dispatched { builder }).0;
+        for event in events {
+            build = apply(&build, event.clone()).0;
+        }
+        assert!(matches!(build.state, State::Queued { .. }), "{number}");
+    }
+    let told: Vec<String> = build
+        .losses
+        .iter()
+        .map(|loss| format!("{} on {}: {}", loss.attempt, loss.builder, loss.reason))
+        .collect();
+    let expected = [
+        "1 on avalanche-1: make: error 2",
+        "2 on avalanche-2: its lease ran out",
+        "3 on avalanche-3: the disk is gone",
+        "4 on avalanche-4: the stone is gone",
+    ];
+    assert_eq!(told, expected);
+}
+
+/// Only the assets of the last attempt, and only as long as they are wanted, can be missed.
+#[test]
+fn assets_that_nobody_waits_for_are_not_missed() {
+    let mut build = build(1, "nano");
+    build.attempts = 2;
+    build.state = State::Built(success());
+    let gone = |number| Event::AssetsGone {
+        attempt: attempt(number),
+        reason: "the disk is gone".to_owned(),
+    };
+    assert!(build.apply(gone(1), at(1)).is_err());
+    assert!(build.apply(gone(2), at(1)).is_ok());
+    build.state = State::Built(Success {
+        released_at: Some(at(0)),
+        ..success()
+    });
+    assert!(build.apply(gone(2), at(1)).is_err());
 }
 
 /// What may well be chance is tried again; at the end its reason and its place are shown.

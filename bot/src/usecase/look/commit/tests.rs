@@ -3,7 +3,7 @@ use api::id::{CommitSha, ServiceName, TreeSha};
 use super::*;
 use crate::db::tests::{Store, store};
 use crate::domain::build::example::{at, failure, id, main, pull, success};
-use crate::domain::build::{Effect, FailureKind, Progress};
+use crate::domain::build::{Effect, FailureKind, Overtaken, Progress};
 use crate::domain::plan::{Again, Described, Unreadable};
 
 fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
@@ -115,18 +115,22 @@ fn a_build_that_is_being_published_goes_on() {
     let store = store();
     plan(&store, &frame(main(), 1), vec![recipe(1, "lib", &[])], &[]);
     let import = api::id::ImportId::from_bytes([1; 16]);
-    let publishing = State::Publishing {
+    let publishing = |overtaken| State::Publishing {
         import,
         built: success(),
+        overtaken,
     };
-    set(&store, 1, publishing.clone());
+    set(&store, 1, publishing(None));
     plan(&store, &frame(main(), 2), vec![recipe(2, "lib", &[])], &[]);
     let mut raised = recipe(3, "lib", &[]);
     if let Ok(described) = &mut raised.recipe {
         described.release = 2;
     }
+    assert_eq!(store.find(id(1)).state, publishing(None));
     plan(&store, &frame(main(), 3), vec![raised], &[]);
-    assert_eq!(store.find(id(1)).state, publishing);
+    let by = Some(id(3));
+    let overtaken = publishing(Some(Overtaken { by }));
+    assert_eq!(store.find(id(1)).state, overtaken);
     assert_eq!(
         store.find(id(2)).state,
         State::Cancelled {

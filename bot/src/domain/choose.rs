@@ -1,0 +1,145 @@
+//! Which builder gets a build.
+//!
+//! Every builder that can be reached is considered: what its host has of what the closure lacks,
+//! whether it lost the build before, and its free slots. A build is held by its needs only when it
+//! is known of all builders that they cannot build it; for one that is busy or silent it waits.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use api::id::ServiceName;
+
+use super::build::{Build, Hold, named};
+
+/// A builder, seen from one build at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its name.
+    pub name: ServiceName,
+    /// What it answers.
+    pub answer: Answer,
+}
+
+/// What a builder answers when it is asked to build something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing.
+    Silence,
+    /// That it builds for other architectures.
+    OtherArchitectures,
+    /// What it has left.
+    Slots {
+        /// How many more attempts it takes.
+        free: u32,
+        /// Which needs neither the closure nor its host meets, as text.
+        lacks: Vec<String>,
+    },
+}
+
+/// What becomes of a build that is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// This builder gets it.
+    Builder(ServiceName),
+    /// It waits for a builder; the reason says for which and why.
+    Wait(String),
+    /// No builder can build it.
+    Hold(Hold),
+}
+
+/// Chooses a builder for `build`: of those that have all it needs the ones that lost it least
+/// often, of these the one with the most free slots, of these the first by name.
+///
+/// For a builder that lost it less often than a free one it waits: attempts are few, and the free
+/// one may be free because it is broken.
+pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
+    let mut able: Vec<(&ServiceName, u32)> = Vec::new();
+    let mut lacking: BTreeMap<&ServiceName, &[String]> = BTreeMap::new();
+    let mut is_one_silent = false;
+    for builder in builders {
+        match &builder.answer {
+            Answer::Silence => is_one_silent = true,
+            Answer::OtherArchitectures => {}
+            Answer::Slots { free, lacks } if lacks.is_empty() => able.push((&builder.name, *free)),
+            Answer::Slots { lacks, .. } => drop(lacking.insert(&builder.name, lacks)),
+        }
+    }
+    let fewest = able.iter().map(|(name, _)| losses(build, name)).min();
+    able.retain(|(name, free)| *free > 0 && Some(losses(build, name)) == fewest);
+    if let Some((name, _)) = able
+        .iter()
+        .min_by_key(|(name, free)| (Reverse(*free), *name))
+    {
+        return Choice::Builder((*name).clone());
+    }
+    if fewest.is_some() || is_one_silent || lacking.is_empty() {
+        return Choice::Wait(why_waiting(build, builders));
+    }
+    Choice::Hold(hold(&lacking))
+}
+
+/// Why `build` waits, with the builders first that it waits for.
+pub fn why_waiting(build: &Build, builders: &[Seen]) -> String {
+    if builders.is_empty() {
+        return "no builder is configured".to_owned();
+    }
+    let all = |is_so: fn(&Answer) -> bool| builders.iter().all(|builder| is_so(&builder.answer));
+    if all(|answer| *answer == Answer::Silence) {
+        return "no builder can be reached".to_owned();
+    }
+    if all(|answer| matches!(answer, Answer::Slots { free: 0, lacks } if lacks.is_empty())) {
+        return "every slot of every builder is taken".to_owned();
+    }
+    let mut reasons: Vec<(u8, String)> = builders
+        .iter()
+        .map(|builder| why_not(build, builder))
+        .collect();
+    reasons.sort_by_key(|(rank, _)| *rank);
+    let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
+    reasons.join("; ")
+}
+
+/// Why a builder does not get the build, and how far down that is told.
+fn why_not(build: &Build, builder: &Seen) -> (u8, String) {
+    let name = &builder.name;
+    match &builder.answer {
+        Answer::Slots { free: 0, lacks } if lacks.is_empty() => {
+            (0, format!("every slot of {name} is taken"))
+        }
+        Answer::Silence => (1, format!("{name} does not answer")),
+        Answer::Slots { lacks, .. } if lacks.is_empty() => match losses(build, name) {
+            1 => (2, format!("{name} lost it before")),
+            count => (2, format!("{name} lost it {count} times")),
+        },
+        Answer::Slots { lacks, .. } => (3, format!("the host of {name} lacks {}", named(lacks))),
+        Answer::OtherArchitectures => (4, format!("{name} builds for other architectures")),
+    }
+}
+
+fn losses(build: &Build, builder: &ServiceName) -> usize {
+    let losses = build.losses.iter();
+    losses.filter(|loss| loss.builder == *builder).count()
+}
+
+/// What holds a build that no builder can build: what all hosts lack, or when each has what
+/// another lacks, what each does.
+fn hold(lacking: &BTreeMap<&ServiceName, &[String]>) -> Hold {
+    let (_, first) = lacking.first_key_value().expect("there is one that lacks");
+    let missing: Vec<String> = first
+        .iter()
+        .filter(|need| lacking.values().all(|lacks| lacks.contains(need)))
+        .cloned()
+        .collect();
+    if !missing.is_empty() {
+        return Hold::Needs { missing };
+    }
+    let lacking = lacking.iter();
+    Hold::Scattered {
+        lacking: lacking
+            .map(|(name, lacks)| ((*name).clone(), lacks.to_vec()))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

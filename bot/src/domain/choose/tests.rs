@@ -1,0 +1,112 @@
+use std::fmt::Write as _;
+
+use super::*;
+use crate::domain::build::Loss;
+use crate::domain::build::example::{at, build};
+
+fn seen(name: &str, answer: Answer) -> Seen {
+    Seen {
+        name: name.parse().unwrap(),
+        answer,
+    }
+}
+
+fn free(name: &str, free: u32) -> Seen {
+    lacks(name, free, &[])
+}
+
+fn lacks(name: &str, free: u32, lacks: &[&str]) -> Seen {
+    let lacks = lacks.iter().map(|need| (*need).to_owned()).collect();
+    seen(name, Answer::Slots { free, lacks })
+}
+
+fn silent(name: &str) -> Seen {
+    seen(name, Answer::Silence)
+}
+
+fn lost_on(builders: &[&str]) -> Build {
+    let mut build = build(1, "nano");
+    for builder in builders {
+        build.attempts += 1;
+        build.losses.push(Loss {
+            attempt: build.attempts,
+            builder: builder.parse().unwrap(),
+            reason: "the builder is gone".to_owned(),
+            at: at(0),
+        });
+    }
+    build
+}
+
+/// What becomes of a build with the builders as they are.
+#[test]
+fn every_builder_is_considered() {
+    let foreign = seen("arm", Answer::OtherArchitectures);
+    let cases: [(&str, &[Seen]); 17] = [
+        ("none", &[]),
+        ("one", &[free("a", 1)]),
+        ("the freest", &[free("a", 1), free("b", 3), free("c", 2)]),
+        ("the first of equals", &[free("b", 2), free("a", 2)]),
+        ("one has it", &[lacks("a", 9, &["x"]), free("b", 1)]),
+        ("one has it, busy", &[lacks("a", 9, &["x"]), free("b", 0)]),
+        ("one may have it", &[lacks("a", 9, &["x"]), silent("b")]),
+        ("all busy", &[free("a", 0), free("b", 0)]),
+        ("all silent", &[silent("a"), silent("b")]),
+        ("busy and silent", &[free("a", 0), silent("b")]),
+        ("free and silent", &[free("a", 1), silent("b")]),
+        ("elsewhere", std::slice::from_ref(&foreign)),
+        ("elsewhere or busy", &[foreign.clone(), free("b", 0)]),
+        (
+            "nobody",
+            &[lacks("a", 1, &["x"]), lacks("b", 0, &["y", "x"])],
+        ),
+        ("nobody here", &[foreign.clone(), lacks("b", 1, &["x"])]),
+        ("scattered", &[lacks("a", 1, &["x"]), lacks("b", 1, &["y"])]),
+        (
+            "scattered, one silent",
+            &[lacks("a", 1, &["x"]), lacks("b", 1, &["y"]), silent("c")],
+        ),
+    ];
+    let mut table = String::new();
+    for (name, builders) in cases {
+        let choice = match choose(&build(1, "nano"), builders) {
+            Choice::Builder(name) => format!("{name} gets it"),
+            Choice::Wait(reason) => format!("waits: {reason}"),
+            Choice::Hold(hold) => format!("held: {}", hold.explain()),
+        };
+        let _ = writeln!(table, "{name}: {choice}");
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn the_order_of_the_builders_makes_no_difference() {
+    let builders = [
+        free("a", 2),
+        lacks("b", 3, &["x"]),
+        free("c", 2),
+        silent("d"),
+    ];
+    let mut turned = builders.clone();
+    turned.reverse();
+    let build = build(1, "nano");
+    assert_eq!(choose(&build, &builders), choose(&build, &turned));
+}
+
+#[test]
+fn who_lost_it_gets_it_again_only_when_no_other_can_have_it() {
+    let takes = |name: &str| Choice::Builder(name.parse().unwrap());
+    let build = lost_on(&["a"]);
+    let both = [free("a", 5), free("b", 1)];
+    assert_eq!(choose(&build, &both), takes("b"));
+    // The other one is free at last, however long that takes.
+    let reason = "every slot of b is taken; a lost it before";
+    let busy = [free("a", 5), free("b", 0)];
+    assert_eq!(choose(&build, &busy), Choice::Wait(reason.to_owned()));
+    for other in [silent("b"), lacks("b", 1, &["x"])] {
+        assert_eq!(choose(&build, &[free("a", 5), other]), takes("a"));
+    }
+    // Each lost it: they take turns.
+    assert_eq!(choose(&lost_on(&["a", "b"]), &both), takes("a"));
+    assert_eq!(choose(&lost_on(&["a", "b", "a"]), &both), takes("b"));
+}

@@ -1,0 +1,185 @@
+//! Asking the builders: how busy they are, and what their hosts supply.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use api::claims::Scope;
+use api::host::{Lookup, LookupAnswer, Status};
+use api::id::{Architecture, ServiceName, Sha256};
+use futures_util::future::join_all;
+use service::client::Client;
+
+use crate::domain::build::{Build, State};
+use crate::domain::choose::{Answer, Seen};
+use crate::usecase::Summit;
+
+/// How long a builder may take to say how busy it is: all others wait for it.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a builder may take to look at its host, which it does anew now and then.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How many dependencies one question may hold.
+const MAX_ASKED: usize = 4096;
+
+/// All builders, as they answer in one round. What was asked once is not asked again in it.
+pub(in crate::usecase) struct Builders<'summit> {
+    all: BTreeMap<&'summit ServiceName, Known<'summit>>,
+}
+
+/// What is known of one builder in a round.
+struct Known<'summit> {
+    client: &'summit Client,
+    /// None while it does not answer.
+    status: Option<Status>,
+    /// How many more attempts it takes.
+    free: u32,
+    /// Whether its host supplies a dependency.
+    supplies: HashMap<String, bool>,
+}
+
+impl Summit {
+    /// Asks all builders how busy they are. `active` are the builds that some of them have.
+    pub(in crate::usecase) async fn ask_builders(&self, active: &[Build]) -> Builders<'_> {
+        let mut taken: HashMap<&ServiceName, u32> = HashMap::new();
+        for build in active {
+            if let State::Building { builder, .. } = &build.state {
+                *taken.entry(builder).or_default() += 1;
+            }
+        }
+        let mut asked = Vec::new();
+        for (name, client) in &self.builders {
+            asked.push(async move {
+                let status = client.get::<Status>(Scope::Status, "/api/v1/status");
+                (name, client, within(STATUS_TIMEOUT, name, status).await)
+            });
+        }
+        let answers = join_all(asked).await.into_iter();
+        let all = answers.map(|(name, client, status)| {
+            let slots = status.as_ref().map_or(0, |status| status.slots);
+            let known = Known {
+                client,
+                status,
+                free: slots.saturating_sub(taken.get(name).copied().unwrap_or(0)),
+                supplies: HashMap::new(),
+            };
+            (name, known)
+        });
+        Builders { all: all.collect() }
+    }
+}
+
+impl Builders<'_> {
+    /// True when some builder takes one more attempt.
+    pub(super) fn is_one_free(&self) -> bool {
+        self.all.values().any(|known| known.free > 0)
+    }
+
+    /// Counts an attempt more.
+    pub(super) fn take(&mut self, name: &ServiceName) {
+        if let Some(known) = self.all.get_mut(name) {
+            known.free = known.free.saturating_sub(1);
+        }
+    }
+
+    /// What the host of each builder that answers is.
+    pub(in crate::usecase) fn hosts(&self) -> impl Iterator<Item = (&ServiceName, Sha256)> {
+        let all = self.all.iter();
+        all.filter_map(|(name, known)| Some((*name, known.status.as_ref()?.host)))
+    }
+
+    /// Asks every builder that answers which of `needs` its host supplies.
+    pub(in crate::usecase) async fn look_up(&mut self, needs: &[String]) {
+        let mut asked = Vec::new();
+        for (name, known) in &mut self.all {
+            if known.status.is_some() {
+                asked.push(known.look_up(name, needs));
+            }
+        }
+        join_all(asked).await;
+    }
+
+    /// Those of `needs` that were looked up and the host of `name` lacks; none when it did not
+    /// answer.
+    pub(in crate::usecase) fn lacks(
+        &self,
+        name: &ServiceName,
+        needs: &[String],
+    ) -> Option<Vec<String>> {
+        let known = self.all.get(name)?;
+        known.status.as_ref()?;
+        Some(known.lacks(needs))
+    }
+
+    /// The builders as a build sees them that needs `needs` of their hosts.
+    pub(super) fn seen(&self, architecture: &Architecture, needs: &[String]) -> Vec<Seen> {
+        let all = self.all.iter();
+        all.map(|(name, known)| Seen {
+            name: (*name).clone(),
+            answer: match &known.status {
+                None => Answer::Silence,
+                Some(status) if !status.architectures.contains(architecture) => {
+                    Answer::OtherArchitectures
+                }
+                Some(_) => Answer::Slots {
+                    free: known.free,
+                    lacks: known.lacks(needs),
+                },
+            },
+        })
+        .collect()
+    }
+}
+
+impl Known<'_> {
+    async fn look_up(&mut self, name: &ServiceName, needs: &[String]) {
+        let unknown: Vec<&String> = needs
+            .iter()
+            .filter(|need| !self.supplies.contains_key(*need))
+            .collect();
+        for part in unknown.chunks(MAX_ASKED) {
+            let lookup = Lookup {
+                dependencies: part.iter().map(|need| (*need).clone()).collect(),
+            };
+            let asked =
+                self.client
+                    .post::<LookupAnswer>(Scope::Status, "/api/v1/host/lookup", &lookup);
+            let Some(answer) = within(LOOKUP_TIMEOUT, name, asked).await else {
+                self.status = None;
+                self.free = 0;
+                return;
+            };
+            for need in lookup.dependencies {
+                let is_supplied = !answer.missing.contains(&need);
+                self.supplies.insert(need, is_supplied);
+            }
+        }
+    }
+
+    fn lacks(&self, needs: &[String]) -> Vec<String> {
+        let lacks = needs
+            .iter()
+            .filter(|need| self.supplies.get(*need) == Some(&false));
+        lacks.cloned().collect()
+    }
+}
+
+/// An answer that comes in time.
+async fn within<T>(
+    limit: Duration,
+    builder: &ServiceName,
+    asked: impl Future<Output = Result<T, service::client::CallError>>,
+) -> Option<T> {
+    match tokio::time::timeout(limit, asked).await {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            let error = service::error::Chain(&error);
+            tracing::warn!(%builder, %error, "a builder does not answer");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(%builder, "a builder takes too long to answer");
+            None
+        }
+    }
+}
