@@ -49,10 +49,17 @@ pub struct Build {
     pub release: u64,
     /// Build and check dependencies, as text.
     pub needs: Vec<String>,
+    /// What its last build needed beside, by its manifest, as text. It orders and nothing more:
+    /// the recipe may not ask for it any longer.
+    #[serde(default)]
+    pub hints: Vec<String>,
     /// What it will provide, as text: package names, and what its last manifest provides.
     pub provides: Vec<String>,
     /// The builds whose success it waits for.
     pub after: Vec<BuildId>,
+    /// The builds whose end it waits for, however they end: those that its hints lead to.
+    #[serde(default)]
+    pub behind: Vec<BuildId>,
     /// The members of its cycle in their order, itself among them; empty outside of cycles. They
     /// are imported as one.
     pub cycle: Vec<BuildId>,

@@ -1,6 +1,6 @@
 //! From changed recipes to builds: which are built, and after which others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ pub struct Described {
     pub release_at: (String, u32),
     /// Build and check dependencies.
     pub needs: Vec<Dependency>,
+    /// What its last build needed beside, by its manifest.
+    pub hints: Vec<Dependency>,
     /// Package names, and what its last manifest provides.
     pub provides: Vec<Provider>,
     /// What its reader noted.
@@ -116,7 +118,7 @@ pub fn plan(
 ) -> Vec<Build> {
     let mut builds: BTreeMap<BuildId, Build> = BTreeMap::new();
     let mut folders: HashMap<RecipeName, RecipeFolder> = HashMap::new();
-    let mut nodes = Vec::new();
+    let mut places: BTreeMap<BuildId, Place> = BTreeMap::new();
     for candidate in candidates {
         let mut build = begin(&candidate, frame);
         if let Ok(recipe) = candidate.recipe {
@@ -125,28 +127,33 @@ pub fn plan(
                 None => first_state(&recipe, frame, released),
             };
             if matches!(build.state, State::Planned) {
-                let id = build.id;
-                nodes.push(Node::new(id).needs(recipe.needs).provides(recipe.provides));
+                let place = Place {
+                    needs: recipe.needs,
+                    hints: recipe.hints,
+                    provides: recipe.provides,
+                };
+                places.insert(build.id, place);
             }
             folders.entry(recipe.name).or_insert(candidate.folder);
         }
         // What waited for the build before a broken one waits for the broken one.
         if let (State::Failed(_), Some(old)) = (&build.state, others.replaced.get(&build.id)) {
-            nodes.push(node(build.id, old));
+            places.insert(build.id, Place::of(old));
         }
         builds.insert(build.id, build);
     }
     for build in &others.builds {
-        if is_ordered(build) {
-            nodes.push(node(build.id, build));
-        } else {
-            nodes.push(Node::new(build.id).provides(parsed(&build.provides)));
+        let mut place = Place::of(build);
+        if !is_ordered(build) {
+            place.needs.clear();
+            place.hints.clear();
         }
+        places.insert(build.id, place);
         if is_ordered(build) && !build.state.is_final() {
             builds.insert(build.id, build.clone());
         }
     }
-    order(&Graph::new(nodes), &mut builds);
+    order(&places, &mut builds);
     for before in &others.builds {
         if builds.get(&before.id) == Some(before) {
             builds.remove(&before.id);
@@ -170,11 +177,33 @@ fn is_ordered(build: &Build) -> bool {
     }
 }
 
-/// A node that needs and provides what `build` does.
-fn node(id: BuildId, build: &Build) -> Node<BuildId> {
-    Node::new(id)
-        .needs(parsed::<Dependency>(&build.needs))
-        .provides(parsed::<Provider>(&build.provides))
+/// What puts a build into the order.
+struct Place {
+    needs: Vec<Dependency>,
+    hints: Vec<Dependency>,
+    provides: Vec<Provider>,
+}
+
+impl Place {
+    fn of(build: &Build) -> Self {
+        Self {
+            needs: parsed(&build.needs),
+            hints: parsed(&build.hints),
+            provides: parsed(&build.provides),
+        }
+    }
+
+    /// A node that needs only what the recipe asks for.
+    fn firm(&self, id: BuildId) -> Node<BuildId> {
+        Node::new(id)
+            .needs(self.needs.iter().cloned())
+            .provides(self.provides.iter().cloned())
+    }
+
+    /// A node that needs also what the last build did.
+    fn hinted(&self, id: BuildId) -> Node<BuildId> {
+        self.firm(id).needs(self.hints.iter().cloned())
+    }
 }
 
 /// What was written down when it was parsed.
@@ -183,27 +212,61 @@ fn parsed<T: std::str::FromStr>(texts: &[String]) -> Vec<T> {
 }
 
 /// Writes down which build comes after which, and which make a cycle.
-fn order(graph: &Graph<BuildId>, builds: &mut BTreeMap<BuildId, Build>) {
+///
+/// A cycle that only hints make is none: they tell of the build before, and what the recipes ask
+/// for now goes first. Its members follow the recipes, and those hints that do not lead backwards.
+fn order(places: &BTreeMap<BuildId, Place>, builds: &mut BTreeMap<BuildId, Build>) {
+    let graph = Graph::new(places.iter().map(|(id, place)| place.hinted(*id)));
+    let mut earlier: HashSet<BuildId> = HashSet::new();
     for step in graph.order() {
-        let members = step.members().to_vec();
-        for (position, member) in members.iter().enumerate() {
-            let Some(build) = builds.get_mut(member) else {
+        let steps = match step {
+            Step::One(_) => vec![step],
+            Step::Cycle(members) => {
+                let firm = members.iter().map(|member| places[member].firm(*member));
+                Graph::new(firm).order()
+            }
+        };
+        for step in steps {
+            arrange(&step, &graph, places, &earlier, builds);
+            earlier.extend(step.members());
+        }
+    }
+}
+
+/// Writes down what the builds of one step come after: some of the `earlier` ones, and each other.
+fn arrange(
+    step: &Step<BuildId>,
+    graph: &Graph<BuildId>,
+    places: &BTreeMap<BuildId, Place>,
+    earlier: &HashSet<BuildId>,
+    builds: &mut BTreeMap<BuildId, Build>,
+) {
+    let members = step.members();
+    for (position, member) in members.iter().enumerate() {
+        let Some(build) = builds.get_mut(member) else {
+            continue;
+        };
+        build.after.clear();
+        build.behind.clear();
+        let needs: HashSet<&Dependency> = places[member].needs.iter().collect();
+        for edge in graph.dependencies_of(member) {
+            if !earlier.contains(edge.on) {
                 continue;
-            };
-            build.after = graph
-                .dependencies_of(member)
-                .map(|edge| *edge.on)
-                .filter(|on| !members.contains(on))
-                .collect();
-            match step {
-                Step::One(_) => build.cycle.clear(),
-                Step::Cycle(_) => {
-                    // Members go one at a time; each sees the stones of those before it.
-                    build
-                        .after
-                        .extend(position.checked_sub(1).map(|before| members[before]));
-                    build.cycle.clone_from(&members);
-                }
+            }
+            if edge.needs.iter().any(|need| needs.contains(need)) {
+                build.after.push(*edge.on);
+            } else {
+                build.behind.push(*edge.on);
+            }
+        }
+        match step {
+            Step::One(_) => build.cycle.clear(),
+            Step::Cycle(_) => {
+                // Members go one at a time; each sees the stones of those before it.
+                build
+                    .after
+                    .extend(position.checked_sub(1).map(|before| members[before]));
+                build.cycle = members.to_vec();
             }
         }
     }
@@ -242,10 +305,14 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         needs: described.map_or_else(Vec::new, |recipe| {
             recipe.needs.iter().map(ToString::to_string).collect()
         }),
+        hints: described.map_or_else(Vec::new, |recipe| {
+            recipe.hints.iter().map(ToString::to_string).collect()
+        }),
         provides: described.map_or_else(Vec::new, |recipe| {
             recipe.provides.iter().map(ToString::to_string).collect()
         }),
         after: Vec::new(),
+        behind: Vec::new(),
         cycle: Vec::new(),
         source_date_epoch: frame.source_date_epoch,
         created_at: frame.now,

@@ -47,8 +47,12 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
         Obstacle::None => obstacle(build, members, &find),
         found @ (Obstacle::Open(_) | Obstacle::Dead(_)) => found,
     };
+    let obstacle = match obstacle {
+        Obstacle::None if is_queued => return None,
+        Obstacle::None => hinted(build, &find),
+        found @ (Obstacle::Open(_) | Obstacle::Dead(_)) => found,
+    };
     match obstacle {
-        Obstacle::None if is_queued => None,
         Obstacle::None => Some(Event::Ready),
         Obstacle::Open(on) => blocked(build, on),
         Obstacle::Dead(hold) => held(build, hold),
@@ -86,6 +90,19 @@ fn obstacle<'a>(
         }
         open.push(before.id);
     }
+    match open.as_slice() {
+        [] => Obstacle::None,
+        _ => Obstacle::Open(open),
+    }
+}
+
+/// Builds under way that the recipe does not ask for, but its last build did. They hold nothing.
+fn hinted(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Obstacle {
+    let before = build.behind.iter().filter_map(|id| find(*id));
+    let open: Vec<BuildId> = before
+        .filter(|before| !is_enough(build, before) && !blocks(before))
+        .map(|before| before.id)
+        .collect();
     match open.as_slice() {
         [] => Obstacle::None,
         _ => Obstacle::Open(open),

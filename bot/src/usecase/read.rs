@@ -117,13 +117,16 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
             let annotation = at(recipe.name.span().start.line, error.to_string());
             unreadable(error.to_string(), vec![annotation])
         })?;
+    let needs = needs(&recipe);
+    let manifests = manifests(&name, files);
     Ok(Described {
         name,
         version: recipe.version.as_str().to_owned(),
         release: *recipe.release,
         release_at: (files.path.clone(), recipe.release.span().start.line),
-        needs: needs(&recipe, files),
-        provides: provides(&recipe, files),
+        hints: hints(&manifests, &needs),
+        provides: provides(&recipe, &manifests),
+        needs,
         warnings: notes
             .iter()
             .map(|note| annotation(&files.path, note))
@@ -132,7 +135,7 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
 }
 
 /// What must be there before the recipe is built.
-fn needs(recipe: &Recipe, _: &RecipeFiles) -> Vec<Dependency> {
+fn needs(recipe: &Recipe) -> Vec<Dependency> {
     let mut needs: Vec<Dependency> = recipe
         .build_dependencies()
         .map(|need| (**need).clone())
@@ -142,8 +145,35 @@ fn needs(recipe: &Recipe, _: &RecipeFiles) -> Vec<Dependency> {
     needs
 }
 
-/// The names of its packages, and what the manifests of its last builds provide.
-fn provides(recipe: &Recipe, files: &RecipeFiles) -> Vec<Provider> {
+/// What the last builds needed and the recipe does not ask for. It may not need it any longer, or
+/// get it through something else that it asks for.
+fn hints(manifests: &[Manifest], needs: &[Dependency]) -> Vec<Dependency> {
+    let packages = manifests.iter().flat_map(|manifest| &manifest.packages);
+    let mut hints: Vec<Dependency> = packages
+        .flat_map(|package| &package.build_depends)
+        .filter(|hint| needs.binary_search(hint).is_err())
+        .cloned()
+        .collect();
+    hints.sort();
+    hints.dedup();
+    hints
+}
+
+/// The manifests of its last builds, one for each architecture.
+fn manifests(recipe: &RecipeName, files: &RecipeFiles) -> Vec<Manifest> {
+    let mut manifests = Vec::with_capacity(files.manifests.len());
+    for bytes in &files.manifests {
+        match Manifest::decode(bytes) {
+            Ok(manifest) => manifests.push(manifest),
+            // It only helps to order; the build itself does not need it.
+            Err(error) => tracing::warn!(%recipe, %error, "a manifest is passed over"),
+        }
+    }
+    manifests
+}
+
+/// The names of its packages, and what the last builds provided.
+fn provides(recipe: &Recipe, manifests: &[Manifest]) -> Vec<Provider> {
     let name = recipe.name.as_str();
     let mut names = vec![name.to_owned()];
     names.extend(TEMPLATES.iter().map(|suffix| format!("{name}{suffix}")));
@@ -157,17 +187,8 @@ fn provides(recipe: &Recipe, files: &RecipeFiles) -> Vec<Provider> {
         .iter()
         .filter_map(|name| Provider::new(dependency::Kind::PackageName, name).ok())
         .collect();
-    for bytes in &files.manifests {
-        match Manifest::decode(bytes) {
-            Ok(manifest) => {
-                for package in manifest.packages {
-                    provides.extend(package.provides);
-                }
-            }
-            // It only helps to order; the build itself does not need it.
-            Err(error) => tracing::warn!(recipe = name, %error, "a manifest is passed over"),
-        }
-    }
+    let packages = manifests.iter().flat_map(|manifest| &manifest.packages);
+    provides.extend(packages.flat_map(|package| package.provides.iter().cloned()));
     provides.sort();
     provides.dedup();
     provides

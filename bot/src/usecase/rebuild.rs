@@ -137,7 +137,8 @@ pub fn replace(
 ) -> Result<(), Error> {
     for mut build in tables.active_builds(txn)? {
         let mut changed = false;
-        for other in build.after.iter_mut().chain(&mut build.cycle) {
+        let others = build.after.iter_mut().chain(&mut build.behind);
+        for other in others.chain(&mut build.cycle) {
             if *other == old && build.id != new {
                 *other = new;
                 changed = true;

@@ -90,7 +90,7 @@ fn before(
     build: &Build,
 ) -> Result<HashMap<BuildId, Build>, moss_db::Error> {
     let mut before = HashMap::new();
-    for id in build.after.iter().chain(&build.cycle) {
+    for id in build.after.iter().chain(&build.behind).chain(&build.cycle) {
         before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
     }
     Ok(before)

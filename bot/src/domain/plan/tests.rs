@@ -29,6 +29,7 @@ fn recipe(number: u8, name: &str, needs: &[&str], provides: &[&str]) -> Candidat
             release: 2,
             release_at: (format!("recipes/{name}/stone.yaml"), 5),
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
+            hints: Vec::new(),
             provides: provided,
             warnings: Vec::new(),
         }),
@@ -503,4 +504,71 @@ proptest::proptest! {
             }
         }
     }
+}
+
+fn hinted(number: u8, name: &str, needs: &[&str], hints: &[&str]) -> Candidate {
+    let mut candidate = recipe(number, name, needs, &[]);
+    if let Ok(described) = &mut candidate.recipe {
+        described.hints = hints.iter().map(|hint| hint.parse().unwrap()).collect();
+    }
+    candidate
+}
+
+#[test]
+fn what_the_last_build_needed_orders_and_holds_nothing() {
+    let builds = plan_alone(vec![
+        hinted(1, "flute", &["bore"], &["reed", "bore", "gone-for-good"]),
+        hinted(2, "reed", &[], &[]),
+        hinted(3, "bore", &[], &[]),
+    ]);
+    let flute = &builds["flute"];
+    assert_eq!(
+        (&*flute.after, &*flute.behind),
+        (&[id(3)][..], &[id(2)][..])
+    );
+    assert_eq!(flute.needs, ["bore"], "nothing else can be missing");
+    assert!(flute.cycle.is_empty());
+}
+
+/// The recipes were turned around since their last builds.
+#[test]
+fn hints_make_no_cycle() {
+    let builds = plan_alone(vec![
+        hinted(1, "flute", &["reed"], &[]),
+        hinted(2, "reed", &[], &["flute", "bore"]),
+        hinted(3, "bore", &[], &["reed"]),
+    ]);
+    for build in builds.values() {
+        assert!(build.cycle.is_empty(), "{}", build.recipe);
+    }
+    assert_eq!(builds["flute"].after, [id(2)]);
+    assert_eq!(builds["reed"].after, []);
+    // One of the two that only hints connect comes first; which one is stable.
+    assert_eq!(builds["reed"].behind, []);
+    assert_eq!(builds["bore"].behind, [id(2)]);
+}
+
+#[test]
+fn hints_from_and_into_a_cycle_order_too() {
+    let builds = plan_alone(vec![
+        hinted(1, "gcc", &["glibc"], &["m4"]),
+        hinted(2, "glibc", &["gcc"], &[]),
+        hinted(3, "m4", &[], &[]),
+        hinted(4, "bison", &[], &["glibc"]),
+    ]);
+    assert_eq!(builds["gcc"].cycle, [id(1), id(2)]);
+    assert_eq!(builds["gcc"].behind, [id(3)]);
+    assert_eq!(builds["glibc"].after, [id(1)]);
+    assert_eq!(builds["bison"].behind, [id(2)]);
+}
+
+#[test]
+fn hints_are_kept_for_the_next_plan() {
+    let waiting = plan_alone(vec![hinted(1, "flute", &[], &["reed"])]);
+    let others = Others {
+        builds: waiting.into_values().collect(),
+        ..Others::default()
+    };
+    let builds = plan_among(vec![recipe(2, "reed", &[], &[])], &others);
+    assert_eq!(builds["flute"].behind, [id(2)]);
 }

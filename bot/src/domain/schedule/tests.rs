@@ -237,3 +237,19 @@ fn a_member_waits_again_for_what_was_lost() {
     second.target = pull();
     assert_eq!(decide_among(&third, &[second]), None);
 }
+
+/// What only a manifest asks for is waited for while it moves, and never in the way.
+#[test]
+fn hints_delay_and_do_not_hold() {
+    let mut waits = Vec::new();
+    for (name, before) in every_state() {
+        let mut build = build(2, "after");
+        build.behind = vec![before.id];
+        match decide_among(&build, &[before]) {
+            Some(Event::Ready) => {}
+            Some(Event::Blocked { on }) if on == [id(1)] => waits.push(name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    insta::assert_snapshot!(waits.join("\n"));
+}

@@ -17,6 +17,7 @@ fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
             release: 1,
             release_at: (format!("{name}/stone.yaml"), 3),
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
+            hints: Vec::new(),
             provides: vec![name.parse().unwrap()],
             warnings: Vec::new(),
         }),
