@@ -5,6 +5,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+/// What comes before a configured filter, which may say otherwise. octocrab calls every 5xx answer of
+/// GitHub an error; summit handles it, and logs it where it asked.
+const BEFORE: &str = "octocrab=off";
+
 /// How logs are written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,9 +22,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            // octocrab calls every 5xx answer of GitHub an error, which is handled and logged where
-            // it was asked.
-            filter: "info,octocrab=off".to_owned(),
+            filter: "info".to_owned(),
             format: Format::Text,
         }
     }
@@ -41,7 +43,7 @@ pub enum Format {
 /// # Errors
 /// When the filter cannot be read.
 pub fn init(config: &Config) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::builder().parse(&config.filter)?;
+    let filter = EnvFilter::builder().parse(format!("{BEFORE},{}", config.filter))?;
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // The error says that a subscriber is there already.
