@@ -1,16 +1,16 @@
 //! Making the indexes of a history.
 //!
 //! The encoded metadata of a channel's packages is kept between publications, so that a new index
-//! costs the encoding of what changed. What is not kept (after a start) is read from the newest
-//! history's index, and what that lacks from the stones in the pool.
+//! costs the encoding of what changed. What is not kept (after a start) is taken over from the newest
+//! history's index as it is encoded there, and what that lacks is read from the stones in the pool.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 use std::fs::File;
 use std::io::BufReader;
 
 use api::id::{Architecture, HistoryId, Sha256};
 use moss_format::Meta;
-use moss_format::index::{self, Entry, Index};
+use moss_format::index::{self, Entry};
 use moss_format::payload::Encoding;
 use service::error::Chain;
 
@@ -74,42 +74,39 @@ impl Repository {
         newest: Option<&HistoryId>,
         entries: &mut Entries,
     ) -> Result<(), Failure> {
-        let mut published = HashMap::new();
         let architectures: BTreeSet<_> = packages.keys().map(|(name, _)| name).collect();
         for architecture in architectures {
-            let metas = newest.and_then(|id| self.published(channel, id, architecture));
-            published.extend(metas.into_iter().flatten());
+            let published = newest.and_then(|id| self.published(channel, id, architecture));
+            for (sha256, entry) in published.into_iter().flatten() {
+                entries.entry(sha256).or_insert(entry);
+            }
         }
         for package in packages.values() {
-            if entries.contains_key(&package.sha256()) {
-                continue;
+            if let hash_map::Entry::Vacant(place) = entries.entry(package.sha256()) {
+                let meta = self.pooled_meta(channel, package)?;
+                let made = entry(&meta, package).map_err(unindexable(package.architecture()))?;
+                place.insert(made);
             }
-            let meta = match published.remove(&package.sha256()) {
-                Some(meta) => meta,
-                None => self.pooled_meta(channel, package)?,
-            };
-            let made = entry(&meta, package).map_err(unindexable(package.architecture()))?;
-            entries.insert(package.sha256(), made);
         }
         Ok(())
     }
 
-    /// What a published index says, by the digest of the stone. One that cannot be read says
+    /// The entries of a published index, by the digest of the stone. One that cannot be read says
     /// nothing: the pool knows it all.
     fn published(
         &self,
         channel: &Channel,
         history: &HistoryId,
         architecture: &Architecture,
-    ) -> Option<Vec<(Sha256, Meta)>> {
+    ) -> Option<Vec<(Sha256, Entry)>> {
         let path = self.tree.index(&channel.name, history, architecture);
         let read = std::fs::read(&path)
             .map_err(|error| error.to_string())
-            .and_then(|bytes| Index::decode(&bytes).map_err(|error| Chain(&error).to_string()));
+            .and_then(|bytes| index::entries(&bytes).map_err(|error| Chain(&error).to_string()));
         match read {
-            Ok(index) => {
-                let by_hash = |meta: Meta| Some((meta.hash.as_ref()?.parse().ok()?, meta));
-                Some(index.packages.into_iter().filter_map(by_hash).collect())
+            Ok(entries) => {
+                let by_hash = |entry: Entry| Some((entry.key().hash.parse().ok()?, entry));
+                Some(entries.into_iter().filter_map(by_hash).collect())
             }
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "reading the pool instead");

@@ -109,11 +109,16 @@ impl Repository {
     ) -> Result<(), Failure> {
         let changes: Vec<Package> = stones.iter().map(|stone| stone.package().clone()).collect();
         locked(&channel.hidden).insert(import);
-        self.environment.write(|txn| {
+        let committed = self.environment.write(|txn| {
             self.tables.publish(txn, &channel.name, history, &changes)?;
             let event = Event::Published(history.id.clone());
             self.tables.step(txn, import, event, history.published_at)?;
             Ok::<_, Failure>(())
-        })
+        });
+        if committed.is_err() {
+            // It may end in another way, which no projection follows.
+            locked(&channel.hidden).remove(&import);
+        }
+        committed
     }
 }

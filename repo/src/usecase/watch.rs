@@ -59,7 +59,7 @@ impl Repository {
             .get(&record.order.channel)
             .is_some_and(|channel| locked(&channel.hidden).contains(&id));
         let mut import = record.view(id);
-        if is_hidden && import.state.is_final() {
+        if is_hidden && matches!(import.state, State::Published { .. }) {
             // The step before, with the number that it had.
             import.state = State::Publishing;
             import.seq -= 1;
