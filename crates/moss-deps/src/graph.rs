@@ -40,9 +40,9 @@ pub struct Graph<Id> {
 struct Recipe<Id> {
     id: Id,
     /// Each once.
-    needs: Vec<Symbol>,
+    needs: Box<[Symbol]>,
     /// Each once.
-    provides: Vec<Symbol>,
+    provides: Box<[Symbol]>,
 }
 
 /// What one recipe needs from another.
@@ -128,7 +128,7 @@ impl<Id: Ord + Clone> Graph<Id> {
     /// The recipes that this one needs, sorted, with what it needs of each.
     fn edges(&self, place: u32) -> Vec<(u32, Vec<Symbol>)> {
         let mut edges: BTreeMap<u32, Vec<Symbol>> = BTreeMap::new();
-        for &need in &self.recipe(place).needs {
+        for &need in self.recipe(place).needs.iter() {
             for other in self.providers(place, need) {
                 edges.entry(other).or_default().push(need);
             }

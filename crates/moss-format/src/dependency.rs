@@ -280,6 +280,13 @@ impl Provider {
     }
 }
 
+impl From<Provider> for Dependency {
+    /// The dependency that the provider satisfies; nothing is copied.
+    fn from(provider: Provider) -> Self {
+        Self(provider.0)
+    }
+}
+
 impl Dependency {
     /// The provider that satisfies this dependency.
     #[must_use]

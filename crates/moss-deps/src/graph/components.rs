@@ -1,30 +1,31 @@
 //! Strongly connected components by Tarjan's algorithm, without recursion: a chain of recipes
 //! may be longer than a thread's stack is deep.
 
-/// Where the edges of each node lead, all in one list.
+/// Many sorted lists of nodes, one behind the other in one piece of memory: of each node where its
+/// edges lead, or of each component its members.
 #[derive(Debug)]
-pub(super) struct Targets {
-    /// Where those of each node end.
-    ends: Vec<usize>,
+pub(super) struct Lists {
+    /// Where each list ends.
+    ends: Vec<u32>,
     all: Vec<u32>,
 }
 
-impl Targets {
-    pub(super) fn with_capacity(nodes: usize) -> Self {
+impl Lists {
+    pub(super) fn with_capacity(lists: usize) -> Self {
         Self {
-            ends: Vec::with_capacity(nodes),
-            all: Vec::new(),
+            ends: Vec::with_capacity(lists),
+            all: Vec::with_capacity(lists),
         }
     }
 
-    /// Adds a target of the node that is not finished yet.
-    pub(super) fn push(&mut self, target: u32) {
-        self.all.push(target);
+    /// Adds a node to the list that is not finished yet.
+    pub(super) fn push(&mut self, node: u32) {
+        self.all.push(node);
     }
 
-    /// Goes on to the next node. Targets that were added twice are kept once.
+    /// Goes on to the next list. What was added twice is kept once.
     pub(super) fn finish(&mut self) {
-        let start = self.ends.last().copied().unwrap_or(0);
+        let start = self.ends.last().copied().unwrap_or(0) as usize;
         self.all[start..].sort_unstable();
         let mut end = start;
         for position in start..self.all.len() {
@@ -34,17 +35,27 @@ impl Targets {
             }
         }
         self.all.truncate(end);
+        let end = u32::try_from(end).expect("four thousand million edges do not fit into memory");
         self.ends.push(end);
     }
 
-    pub(super) fn of(&self, node: u32) -> &[u32] {
-        &self.all[self.range(node)]
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
     }
 
-    fn range(&self, node: u32) -> std::ops::Range<usize> {
-        let node = node as usize;
-        let start = node.checked_sub(1).map_or(0, |before| self.ends[before]);
-        start..self.ends[node]
+    pub(super) fn of(&self, list: u32) -> &[u32] {
+        let range = self.range(list);
+        &self.all[range.start as usize..range.end as usize]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        (0..).zip(&self.ends).map(|(list, _)| self.of(list))
+    }
+
+    fn range(&self, list: u32) -> std::ops::Range<u32> {
+        let list = list as usize;
+        let start = list.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start..self.ends[list]
     }
 }
 
@@ -52,7 +63,7 @@ impl Targets {
 const UNVISITED: u32 = u32::MAX;
 
 /// The components, each sorted, each after all those that its members lead to.
-pub(super) fn find(targets: &Targets) -> Vec<Vec<u32>> {
+pub(super) fn find(targets: &Lists) -> Lists {
     let unvisited = Node {
         number: UNVISITED,
         low: 0,
@@ -60,11 +71,11 @@ pub(super) fn find(targets: &Targets) -> Vec<Vec<u32>> {
     };
     let mut search = Search {
         visited: 0,
-        nodes: vec![unvisited; targets.ends.len()],
+        nodes: vec![unvisited; targets.len()],
         open: Vec::new(),
-        components: Vec::new(),
+        components: Lists::with_capacity(targets.len()),
     };
-    let mut path: Vec<(u32, std::ops::Range<usize>)> = Vec::new();
+    let mut path: Vec<(u32, std::ops::Range<u32>)> = Vec::new();
     for (start, _) in (0..).zip(&targets.ends) {
         if search.is_visited(start) {
             continue;
@@ -73,7 +84,7 @@ pub(super) fn find(targets: &Targets) -> Vec<Vec<u32>> {
         path.push((start, targets.range(start)));
         while let Some((node, rest)) = path.last_mut() {
             let node = *node;
-            match rest.next().map(|position| targets.all[position]) {
+            match rest.next().map(|position| targets.all[position as usize]) {
                 Some(target) if !search.is_visited(target) => {
                     search.enter(target);
                     path.push((target, targets.range(target)));
@@ -97,7 +108,7 @@ struct Search {
     nodes: Vec<Node>,
     /// Visited nodes whose component is not known yet, in the order of their numbers.
     open: Vec<u32>,
-    components: Vec<Vec<u32>>,
+    components: Lists,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -150,16 +161,17 @@ impl Search {
         if low != number {
             return;
         }
-        let first = self
-            .open
-            .iter()
-            .rposition(|&open| open == node)
-            .expect("a node stays open until its component is known");
-        let mut members = self.open.split_off(first);
-        for &member in &members {
+        loop {
+            let member = self
+                .open
+                .pop()
+                .expect("a node stays open until its component is known");
             self.nodes[member as usize].is_open = false;
+            self.components.push(member);
+            if member == node {
+                break;
+            }
         }
-        members.sort_unstable();
-        self.components.push(members);
+        self.components.finish();
     }
 }

@@ -72,7 +72,7 @@ impl<Id: Ord + Clone> Graph<Id> {
             lacking.remove(&next);
             let built = self.recipe(places[next]);
             order.push(built.id.clone());
-            for &provided in &built.provides {
+            for &provided in built.provides.iter() {
                 for dependent in self.symbols.needed_by(provided).as_slice() {
                     let Some(dependent) = position.get(dependent) else {
                         continue;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::symbols::Symbols;
+use super::symbols::{Symbol, Symbols};
 use super::{Graph, Recipe};
 use crate::node::Node;
 
@@ -13,7 +13,8 @@ impl<Id: Ord + Clone> Graph<Id> {
     /// sorting the recipes.
     pub fn new(nodes: impl IntoIterator<Item = Node<Id>>) -> Self {
         let nodes = merge(nodes);
-        let mut symbols = Symbols::default();
+        let provided = nodes.iter().map(|node| node.provides.len()).sum();
+        let mut symbols = Symbols::with_capacity(provided);
         let mut recipes = Vec::with_capacity(nodes.len());
         for (place, node) in (0..).zip(nodes) {
             recipes.push(Some(link(&mut symbols, place, node)));
@@ -79,18 +80,22 @@ fn merge<Id: Ord>(nodes: impl IntoIterator<Item = Node<Id>>) -> Vec<Node<Id>> {
 
 fn link<Id>(symbols: &mut Symbols, place: u32, node: Node<Id>) -> Recipe<Id> {
     let needs = node.needs.into_iter();
-    let mut needs: Vec<_> = needs.map(|need| symbols.need(place, need)).collect();
-    needs.sort_unstable();
-    needs.dedup();
-    let provides = node.provides.iter();
-    let mut provides: Vec<_> = provides
-        .map(|provider| symbols.provide(place, provider))
-        .collect();
-    provides.sort_unstable();
-    provides.dedup();
+    let needs = compact(needs.map(|need| symbols.need(place, need)));
+    let provides = node.provides.into_iter();
+    let provides = compact(provides.map(|provider| symbols.provide(place, provider)));
     Recipe {
         id: node.id,
         needs,
         provides,
     }
+}
+
+/// Each symbol once, in memory of its own: collected in place they would keep that of the texts,
+/// which is eight times as large, and walks over all recipes would have further to go.
+fn compact(symbols: impl ExactSizeIterator<Item = Symbol>) -> Box<[Symbol]> {
+    let mut all = Vec::with_capacity(symbols.len());
+    all.extend(symbols);
+    all.sort_unstable();
+    all.dedup();
+    all.into_boxed_slice()
 }

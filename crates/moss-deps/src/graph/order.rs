@@ -1,6 +1,6 @@
 //! Batches: components of the graph by how deep they stand.
 
-use super::components::{self, Targets};
+use super::components::{self, Lists};
 use super::{Graph, Step};
 
 impl<Id: Ord + Clone> Graph<Id> {
@@ -21,39 +21,40 @@ impl<Id: Ord + Clone> Graph<Id> {
         let ranked = self.ranked();
         let components = components::find(&ranked.targets);
         let mut component_of = vec![0; ranked.places.len()];
-        for (number, members) in components.iter().enumerate() {
+        for (number, members) in (0..).zip(components.iter()) {
             for &member in members {
                 component_of[member as usize] = number;
             }
         }
         // A component comes after all that it needs, so their levels are known by then.
-        let mut levels: Vec<usize> = Vec::with_capacity(components.len());
-        let mut batches: Vec<Vec<usize>> = Vec::new();
-        for (number, members) in components.iter().enumerate() {
+        let mut levels: Vec<u32> = Vec::with_capacity(components.len());
+        for (number, members) in (0..).zip(components.iter()) {
             let needed = members
                 .iter()
                 .flat_map(|&member| ranked.targets.of(member))
                 .map(|&on| component_of[on as usize])
-                .filter(|&other| other != number);
-            let level = needed.map(|other| levels[other] + 1).max().unwrap_or(0);
-            levels.push(level);
-            if level >= batches.len() {
-                batches.resize(level + 1, Vec::new());
-            }
-            batches[level].push(number);
+                .filter(|&other: &u32| other != number);
+            let level = needed.map(|other| levels[other as usize] + 1).max();
+            levels.push(level.unwrap_or(0));
         }
+        let depth = levels
+            .iter()
+            .max()
+            .map_or(0, |deepest| *deepest as usize + 1);
+        let mut batches: Vec<Vec<Step<Id>>> = (0..depth).map(|_| Vec::new()).collect();
         let id = |rank: u32| self.recipe(ranked.places[rank as usize]).id.clone();
-        let to_step = |number: usize| match components[number].as_slice() {
-            [only] => Step::One(id(*only)),
-            members => Step::Cycle(members.iter().map(|&member| id(member)).collect()),
-        };
-        for batch in &mut batches {
-            batch.sort_unstable_by_key(|&number| components[number][0]);
+        // Taken by their first members, steps come sorted.
+        for (rank, &number) in (0..).zip(&component_of) {
+            let step = match components.of(number) {
+                [only] => Step::One(id(*only)),
+                members if members[0] == rank => {
+                    Step::Cycle(members.iter().map(|&member| id(member)).collect())
+                }
+                _ => continue,
+            };
+            batches[levels[number as usize] as usize].push(step);
         }
         batches
-            .into_iter()
-            .map(|batch| batch.into_iter().map(to_step).collect())
-            .collect()
     }
 
     /// The edges between recipes numbered as their ids are sorted.
@@ -63,9 +64,9 @@ impl<Id: Ord + Clone> Graph<Id> {
         for (rank, &place) in (0..).zip(&places) {
             rank_of[place as usize] = rank;
         }
-        let mut targets = Targets::with_capacity(places.len());
+        let mut targets = Lists::with_capacity(places.len());
         for &place in &places {
-            for &need in &self.recipe(place).needs {
+            for &need in self.recipe(place).needs.iter() {
                 for other in self.providers(place, need) {
                     targets.push(rank_of[other as usize]);
                 }
@@ -79,5 +80,5 @@ impl<Id: Ord + Clone> Graph<Id> {
 struct Ranked {
     /// By rank.
     places: Vec<u32>,
-    targets: Targets,
+    targets: Lists,
 }

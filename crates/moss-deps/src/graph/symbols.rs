@@ -31,6 +31,17 @@ struct Entry {
 }
 
 impl Symbols {
+    /// With room for so many.
+    pub(super) fn with_capacity(count: usize) -> Self {
+        Self {
+            hasher: RandomState::new(),
+            table: HashTable::with_capacity(count),
+            entries: Vec::with_capacity(count),
+            providers: Vec::with_capacity(count),
+            unused: Vec::new(),
+        }
+    }
+
     pub(super) fn text(&self, symbol: Symbol) -> &Dependency {
         &self.entries[symbol.0 as usize].text
     }
@@ -50,22 +61,14 @@ impl Symbols {
 
     /// Notes that a recipe needs something.
     pub(super) fn need(&mut self, place: u32, need: Dependency) -> Symbol {
-        let hash = self.hash(need.kind(), need.name());
-        let symbol = match self.find_hashed(hash, need.kind(), need.name()) {
-            Some(symbol) => symbol,
-            None => self.add(hash, need),
-        };
+        let symbol = self.symbol(need);
         self.entries[symbol.0 as usize].needed_by.insert(place);
         symbol
     }
 
     /// Notes that a recipe provides something.
-    pub(super) fn provide(&mut self, place: u32, provider: &Provider) -> Symbol {
-        let hash = self.hash(provider.kind(), provider.name());
-        let symbol = match self.find_hashed(hash, provider.kind(), provider.name()) {
-            Some(symbol) => symbol,
-            None => self.add(hash, provider.to_dependency()),
-        };
+    pub(super) fn provide(&mut self, place: u32, provider: Provider) -> Symbol {
+        let symbol = self.symbol(provider.into());
         self.providers[symbol.0 as usize].insert(place);
         symbol
     }
@@ -80,6 +83,14 @@ impl Symbols {
     pub(super) fn provide_no_more(&mut self, place: u32, symbol: Symbol) {
         self.providers[symbol.0 as usize].remove(place);
         self.forget_unused(symbol);
+    }
+
+    fn symbol(&mut self, text: Dependency) -> Symbol {
+        let hash = self.hash(text.kind(), text.name());
+        match self.find_hashed(hash, text.kind(), text.name()) {
+            Some(symbol) => symbol,
+            None => self.add(hash, text),
+        }
     }
 
     fn hash(&self, kind: Kind, name: &str) -> u64 {
