@@ -228,10 +228,49 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers(a in any::<(u64, i64)>(), b in any::<(u64, i64)>()) {
-            check::<u64>(&a.0, &b.0);
-            check::<i64>(&a.1, &b.1);
-            check::<(u64, i64)>(&a, &b);
+        fn unsigned_numbers(a in any::<(u8, u16, u32, u64, u128)>(), b in any::<(u8, u16, u32, u64, u128)>()) {
+            check::<u8>(&a.0, &b.0);
+            check::<u16>(&a.1, &b.1);
+            check::<u32>(&a.2, &b.2);
+            check::<u64>(&a.3, &b.3);
+            check::<u128>(&a.4, &b.4);
+        }
+
+        #[test]
+        fn signed_numbers(a in any::<(i8, i16, i32, i64, i128)>(), b in any::<(i8, i16, i32, i64, i128)>()) {
+            check::<i8>(&a.0, &b.0);
+            check::<i16>(&a.1, &b.1);
+            check::<i32>(&a.2, &b.2);
+            check::<i64>(&a.3, &b.3);
+            check::<i128>(&a.4, &b.4);
+        }
+
+        #[test]
+        fn flags_bytes_and_what_may_be_missing(
+            a in any::<(bool, [u8; 2], Option<String>, Option<Option<u8>>)>(),
+            b in any::<(bool, [u8; 2], Option<String>, Option<Option<u8>>)>(),
+        ) {
+            check::<bool>(&a.0, &b.0);
+            check::<[u8; 2]>(&a.1, &b.1);
+            check::<Option<String>>(&a.2, &b.2);
+            check::<Option<Option<u8>>>(&a.3, &b.3);
+        }
+
+        /// Members that are alike more often than not, so that later ones decide, too.
+        #[test]
+        fn tuples(a in ("[ab\0]{0,2}", -1..2_i8, any::<bool>(), 0..2_u64),
+                  b in ("[ab\0]{0,2}", -1..2_i8, any::<bool>(), 0..2_u64)) {
+            check::<(String, i8, bool, u64)>(&a, &b);
+            check::<(bool, String, i8)>(&(a.2, a.0.clone(), a.1), &(b.2, b.0.clone(), b.1));
+            check::<(i8, String)>(&(a.1, a.0), &(b.1, b.0));
+        }
+
+        /// Rows are in the order of the texts, whatever that of the values is.
+        #[test]
+        fn values_in_their_text_form(a in any::<std::net::Ipv4Addr>(), b in any::<std::net::Ipv4Addr>()) {
+            let form = encode::<Text<std::net::Ipv4Addr>>;
+            assert_eq!(decode::<Text<std::net::Ipv4Addr>>(&form(&a)), Ok(a));
+            assert_eq!(form(&a).cmp(&form(&b)), a.to_string().cmp(&b.to_string()));
         }
 
         #[test]

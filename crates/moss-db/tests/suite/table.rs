@@ -2,6 +2,8 @@ use std::ops::Bound;
 
 use moss_db::{Environment, Error, Migration, Opener, Options, RoTxn, Rows, Schema, Table, Text};
 
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+
 use crate::Plain;
 
 struct Composites {
@@ -188,4 +190,62 @@ fn a_sequence_never_repeats_a_number() {
     let undone = environment.write(|txn| tables.ids.next(txn).and(Err::<(), _>(Error::Closed)));
     assert!(undone.is_err());
     assert_eq!(next().unwrap(), 3);
+}
+
+/// A value of every kind that rows are made of.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+enum Value {
+    Nothing,
+    Number(i64),
+    Large(u64),
+    Flag(bool),
+    Text(String),
+    Maybe(Option<String>),
+    Many(Vec<(u32, String)>),
+    Named { from: u8, into: Vec<u8> },
+}
+
+struct Values(Table<(i32, String), Value>);
+
+impl Schema for Values {
+    const NAME: &'static str = "values";
+    const MIGRATIONS: &'static [Migration] = &[];
+
+    fn declare(opener: &mut Opener) -> Self {
+        Self(opener.table("values"))
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Nothing),
+        any::<i64>().prop_map(Value::Number),
+        any::<u64>().prop_map(Value::Large),
+        any::<bool>().prop_map(Value::Flag),
+        any::<String>().prop_map(Value::Text),
+        any::<Option<String>>().prop_map(Value::Maybe),
+        any::<Vec<(u32, String)>>().prop_map(Value::Many),
+        any::<(u8, Vec<u8>)>().prop_map(|(from, into)| Value::Named { from, into }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// What was written is read again, also by the next start, and in the order of the keys.
+    #[test]
+    fn rows_come_back_as_they_were(
+        rows in proptest::collection::btree_map((any::<i32>(), ".{0,40}"), value(), 0..20)
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Environment::open::<Values>(folder.path(), &Options::default()).unwrap();
+        let (environment, Values(table)) = open();
+        environment
+            .write(|txn| rows.iter().try_for_each(|(key, row)| table.put(txn, key, row)))
+            .unwrap();
+        drop(environment);
+        let (environment, Values(table)) = open();
+        let read = environment.read(|txn| table.iter(txn)?.collect::<Result<Vec<_>, Error>>());
+        assert_eq!(read.unwrap(), rows.into_iter().collect::<Vec<_>>());
+    }
 }
