@@ -62,6 +62,7 @@ pub struct Running {
 /// # Errors
 /// When something that the configuration names cannot be used.
 pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
+    plain_git::isolate();
     let logs = config.data.join("logs");
     for folder in [&config.data, &logs, &config.data.join("mirrors")] {
         std::fs::create_dir_all(folder).map_err(|source| StartError::File {

@@ -24,6 +24,7 @@ const ALL_HISTORY: i32 = i32::MAX;
 
 /// Does a job.
 pub(crate) fn run(job: Job) -> Result<Cloned, String> {
+    plain_git::isolate();
     match job {
         Job::Recipe {
             url,
