@@ -423,7 +423,9 @@ async fn refusals(caller: &Caller, token: &str) -> Result<()> {
     caller
         .ask(Method::GET, "/rate_limit", token, None, 503)
         .await?;
-    caller.forge.fail_next(point, Failure::HourlyLimit);
+    caller
+        .forge
+        .fail_next(point, Failure::HourlyLimit { resets_in: 3600 });
     caller
         .ask(Method::GET, "/rate_limit", token, None, 403)
         .await?;

@@ -44,7 +44,10 @@ fn an_effect_whose_answer_was_an_error_is_not_repeated() {
 #[test]
 fn the_secondary_limit_is_obeyed() {
     Stage::play(Setup::default(), async |stage| {
-        let limit = Failure::SecondaryLimit { retry_after: 2 };
+        let limit = Failure::SecondaryLimit {
+            status: 403,
+            retry_after: 2,
+        };
         let head = push_despite(stage, [(check_runs(), limit)]).await?;
         one_run(stage, &head).await?;
         let log = stage.summit.log().lines();

@@ -90,13 +90,18 @@ const WEBHOOK: &str = "WEBHOOK";
 pub enum Failure {
     /// With this status and an error in GitHub's shape.
     Status(u16),
-    /// As GitHub's secondary limit: 403 with `retry-after` seconds.
+    /// As GitHub's secondary limit: 403 or 429 with `retry-after` seconds.
     SecondaryLimit {
+        /// 403 or 429.
+        status: u16,
         /// The seconds.
         retry_after: u64,
     },
     /// As the hourly limit: 403, nothing remaining, and when the hour is over.
-    HourlyLimit,
+    HourlyLimit {
+        /// In how many seconds that is.
+        resets_in: u64,
+    },
 }
 
 /// The points now armed. A forge has its own; whoever stands in front of another service can have

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::webhook::Event;
@@ -14,6 +15,8 @@ const KEPT: usize = 10_000;
 /// A REST request and its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
+    /// When the request had come in, on the forge's clock.
+    pub at: Timestamp,
     /// `GET`, `POST` …
     pub method: String,
     /// The path without `/api/v3`, percent-encoded as it came.

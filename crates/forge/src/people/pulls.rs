@@ -162,6 +162,42 @@ impl Forge {
         Ok(())
     }
 
+    /// Sends a pull request to another branch of its repository.
+    ///
+    /// # Errors
+    /// When it or the branch is missing, when it is not open, or git fails.
+    pub async fn retarget_pull(
+        &self,
+        name: &str,
+        number: u64,
+        by: &str,
+        base: &str,
+    ) -> Result<(), Refused> {
+        let (id, person) = self.open_one(name, number, by)?;
+        let branch: Branch = base.parse()?;
+        let path = self.shared.lock().repository(id).path.clone();
+        let sha = tip(path, &branch).await?;
+        let now = self.shared.clock.now();
+        let old = {
+            let mut state = self.shared.lock();
+            let pull = state
+                .pulls
+                .get_mut(&(id, number))
+                .expect("it was just found");
+            pull.updated_at = now;
+            std::mem::replace(&mut pull.base, Base { branch, sha })
+        };
+        push::refresh(&self.shared, id, number).await?;
+        let action = PullAction::Edited {
+            changes: json!({
+                "base": { "ref": { "from": old.branch }, "sha": { "from": old.sha } },
+            }),
+        };
+        event::pull_request(&self.shared, id, number, person, action).await?;
+        self.shared.changed();
+        Ok(())
+    }
+
     /// Merges a pull request with a merge commit on its base branch, and gives that commit.
     ///
     /// # Errors

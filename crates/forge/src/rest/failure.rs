@@ -58,12 +58,10 @@ impl Failure {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Git(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Injected(fault::Failure::Status(status)) => {
-                StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-            Self::Injected(fault::Failure::SecondaryLimit { .. } | fault::Failure::HourlyLimit) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Injected(
+                fault::Failure::Status(status) | fault::Failure::SecondaryLimit { status, .. },
+            ) => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Injected(fault::Failure::HourlyLimit { .. }) => StatusCode::FORBIDDEN,
         }
     }
 
@@ -81,7 +79,7 @@ impl Failure {
                 "You have exceeded a secondary rate limit. Please wait a few minutes before you \
                  try again."
             }
-            Self::Injected(fault::Failure::HourlyLimit) => "API rate limit exceeded",
+            Self::Injected(fault::Failure::HourlyLimit { .. }) => "API rate limit exceeded",
         }
     }
 
@@ -125,7 +123,7 @@ impl IntoResponse for Failure {
             body["errors"] = errors;
         }
         let mut response = (status, axum::Json(body)).into_response();
-        if let Self::Injected(fault::Failure::SecondaryLimit { retry_after }) = self {
+        if let Self::Injected(fault::Failure::SecondaryLimit { retry_after, .. }) = self {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));

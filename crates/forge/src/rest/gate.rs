@@ -36,6 +36,7 @@ pub(crate) async fn gate(
         return Failure::TooLarge.into_response();
     };
     let recorded = Recorded::read(&body);
+    let at = shared.clock.now();
     let request = Request::from_parts(parts, Body::from(body));
 
     let response = answer(&shared, request, &method, &path, next).await;
@@ -55,6 +56,7 @@ pub(crate) async fn gate(
     };
     decorate(&shared, &headers, cost, &mut response);
     shared.traffic.exchange(Exchange {
+        at,
         method: method.to_string(),
         path,
         query,
@@ -106,13 +108,15 @@ async fn answer(
 
 /// Marks the answer of a limit that is used up, for [`decorate`].
 #[derive(Clone, Copy)]
-struct Exhausted;
+struct Exhausted {
+    resets_in: u64,
+}
 
 fn injected(failure: fault::Failure) -> Response {
     let mut response = Failure::Injected(failure).into_response();
     match failure {
-        fault::Failure::HourlyLimit => {
-            response.extensions_mut().insert(Exhausted);
+        fault::Failure::HourlyLimit { resets_in } => {
+            response.extensions_mut().insert(Exhausted { resets_in });
         }
         fault::Failure::Status(_) | fault::Failure::SecondaryLimit { .. } => {}
     }
@@ -146,7 +150,7 @@ fn conditional(
 }
 
 fn decorate(shared: &Shared, asked: &HeaderMap, cost: Cost, response: &mut Response) {
-    let exhausted = response.extensions().get::<Exhausted>().is_some();
+    let exhausted = response.extensions().get::<Exhausted>().copied();
     let headers = response.headers_mut();
     headers.insert(
         "x-github-media-type",
@@ -157,11 +161,11 @@ fn decorate(shared: &Shared, asked: &HeaderMap, cost: Cost, response: &mut Respo
         HeaderValue::from_static("2022-11-28"),
     );
     if let Ok(caller) = Caller::identify(shared, asked) {
-        let window = shared.limits.count(&caller, cost, shared.clock.now());
-        let window = if exhausted {
-            window.exhausted()
-        } else {
-            window
+        let now = shared.clock.now();
+        let window = shared.limits.count(&caller, cost, now);
+        let window = match exhausted {
+            Some(Exhausted { resets_in }) => window.exhausted(now, resets_in),
+            None => window,
         };
         window.write(headers);
     }

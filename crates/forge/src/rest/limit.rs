@@ -72,10 +72,13 @@ impl Limits {
 }
 
 impl Window {
-    /// As if all were used.
-    pub(crate) const fn exhausted(mut self) -> Self {
-        self.used = LIMIT;
-        self
+    /// As if all were used, and the hour over in so many seconds.
+    pub(crate) fn exhausted(self, now: Timestamp, resets_in: u64) -> Self {
+        let rest = SignedDuration::from_secs(i64::try_from(resets_in).unwrap_or(i64::MAX));
+        Self {
+            used: LIMIT,
+            reset: now.saturating_add(rest).unwrap_or(self.reset),
+        }
     }
 
     /// Writes the headers.

@@ -35,20 +35,25 @@ async fn a_request_is_held_before_or_after_its_effect() {
         3,
         "it happened all the same"
     );
-    bench
-        .forge
-        .fail_next(asked.clone(), Failure::SecondaryLimit { retry_after: 7 });
-    let limited = bench.post(&path, &token, run.clone()).await;
-    assert_eq!(
-        (
-            limited.status,
-            limited.headers["retry-after"].to_str().unwrap()
-        ),
-        (403, "7")
-    );
-    bench.forge.fail_next(asked, Failure::HourlyLimit);
+    for status in [403, 429] {
+        let failure = Failure::SecondaryLimit {
+            status,
+            retry_after: 7,
+        };
+        bench.forge.fail_next(asked.clone(), failure);
+        let limited = bench.post(&path, &token, run.clone()).await;
+        let after = limited.headers["retry-after"].to_str().unwrap();
+        assert_eq!((limited.status, after), (status, "7"));
+    }
+    let hour = Failure::HourlyLimit { resets_in: 40 };
+    bench.forge.fail_next(asked, hour);
     let limited = bench.post(&path, &token, run).await;
+    assert_eq!(limited.status, 403);
     assert_eq!(limited.headers["x-ratelimit-remaining"], "0");
+    let reset = limited.headers["x-ratelimit-reset"].to_str().unwrap();
+    let last = bench.forge.traffic().pop().unwrap();
+    let rest = reset.parse::<i64>().unwrap() - last.at.as_second();
+    assert!((40..=41).contains(&rest), "{rest}");
     assert_eq!(bench.forge.check_runs(REPOSITORY).len(), 3);
 }
 
