@@ -50,6 +50,13 @@
 //! are their counterparts for async code. Submitted changes are gathered into one transaction
 //! with one sync, and nobody is answered before that sync.
 //!
+//! # Room
+//!
+//! The map is sparse and has a fixed size. At 80 % a warning is logged, [`Environment::usage`]
+//! tells the figures, and when it is full a change is refused with [`Error::MapFull`]. A full disk
+//! refuses changes with [`Error::DiskFull`]: nothing of them is kept, what was answered stays,
+//! readers go on, and so do changes once there is room.
+//!
 //! # Versions
 //!
 //! A database remembers whose it is and its schema version, which is the number of migrations
