@@ -33,6 +33,9 @@ pub struct Config {
     /// What attempts may use.
     #[serde(default)]
     pub limits: Limits,
+    /// How long things are kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Logs.
     #[serde(default)]
     pub telemetry: telemetry::Config,
@@ -129,6 +132,29 @@ impl Default for Limits {
     }
 }
 
+/// How long things are kept. What a branch or an open pull request has of a recipe now is kept
+/// for ever, and what is under way anyhow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Days after the end of a build for which its logs are kept.
+    pub log_days: u32,
+    /// Days after its end for which a build is kept.
+    pub build_days: u32,
+    /// Bytes of all logs; the logs of the oldest builds that have ended go first, present or not.
+    pub log_bytes: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            log_days: 90,
+            build_days: 365,
+            log_bytes: 64 << 30,
+        }
+    }
+}
+
 fn default_name() -> ServiceName {
     "summit".parse().expect("a valid name")
 }
@@ -153,6 +179,8 @@ mod tests {
     fn the_example_has_every_key_at_its_default_or_shown() {
         let config: Config = toml::from_str(include_str!("../summit.example.toml")).unwrap();
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.telemetry, telemetry::Config::default());
         assert_eq!(config.github.sweep_seconds, default_sweep());
         assert_eq!(config.builders[0].peer.name.as_str(), "avalanche-1");
     }
@@ -164,6 +192,7 @@ mod tests {
             "[github]",
             "[vessel]",
             "[limits]",
+            "[retention]",
             "[listen]",
             "[telemetry]",
         ] {

@@ -11,7 +11,7 @@ use moss_db::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::domain::build::{Build, Effect, Event, IllegalTransition, State, Target};
+use crate::domain::build::{Build, Conflict, Effect, Event, IllegalTransition, State, Target};
 use crate::domain::name::{CommentId, InstallationId, RepositoryId, RepositoryName, UserId};
 
 /// All tables.
@@ -29,6 +29,8 @@ pub struct Tables {
     pub repositories: Table<u64, Repository>,
     /// The last commit planned, by repository and target.
     pub planned: Table<(u64, String), CommitSha>,
+    /// What open pull requests were planned against, by repository and number.
+    pub merges: Table<(u64, u64), Merge>,
     /// Targets to be looked at; a look that came in while one is under way raises the number.
     pub looks: Table<(u64, String), Look>,
     /// Builds.
@@ -92,6 +94,21 @@ pub struct Look {
     pub target: Target,
     /// How many wishes came in.
     pub count: u64,
+}
+
+/// What a pull request would be merged into, as it was when it was last looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merge {
+    /// The head.
+    pub head: CommitSha,
+    /// The branch that it goes to.
+    pub branch: String,
+    /// That branch's head.
+    pub tip: CommitSha,
+    /// Where the two part; none when they have nothing in common.
+    pub base: Option<CommitSha>,
+    /// Why they cannot be merged, if that is so.
+    pub conflict: Option<Conflict>,
 }
 
 /// A command from a comment.
@@ -235,6 +252,7 @@ impl Schema for Tables {
             arrivals: opener.sequence("arrivals"),
             repositories: opener.table("repositories"),
             planned: opener.table("planned"),
+            merges: opener.table("merges"),
             looks: opener.table("looks"),
             builds,
             builds_active,

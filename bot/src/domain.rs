@@ -8,5 +8,6 @@ pub mod command;
 pub mod hope;
 pub mod name;
 pub mod plan;
+pub mod retention;
 pub mod schedule;
 pub mod tail;

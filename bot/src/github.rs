@@ -6,12 +6,15 @@ mod call;
 mod check_run;
 mod comment;
 mod delivery;
+mod pace;
 pub mod payload;
 mod permission;
 mod repository;
 
 pub use app::{App, OpenError};
 pub use call::Error;
+pub use check_run::Sent;
 pub use delivery::FailedDelivery;
+pub use pace::{Class, Turn};
 pub use permission::{Person, Role};
 pub use repository::{Pull, RepositoryInfo};

@@ -19,6 +19,7 @@ pub mod rebuild;
 pub mod receive;
 pub mod reconcile;
 mod reconsider;
+pub mod retention;
 pub mod schedule;
 pub mod sweep;
 mod worker;
@@ -133,6 +134,7 @@ impl Summit {
         supervisor.spawn_until_shutdown("commands", answer::work(summit()));
         supervisor.spawn_until_shutdown("presses", press::work(summit()));
         supervisor.spawn_until_shutdown("sweep", sweep::work(summit()));
+        supervisor.spawn_until_shutdown("retention", retention::work(summit()));
     }
 
     /// Applies one event to a build, commits, and wakes whom it concerns.

@@ -60,6 +60,14 @@ pub(crate) fn summit(config: &summit::Config) -> Result<String> {
             ("lease_seconds", Value::from(config.limits.lease_seconds)),
         ]),
     );
+    all.insert(
+        "retention".to_owned(),
+        table([
+            ("log_days", Value::from(config.retention.log_days)),
+            ("build_days", Value::from(config.retention.build_days)),
+            ("log_bytes", number(config.retention.log_bytes)?),
+        ]),
+    );
     Ok(all.to_string())
 }
 
@@ -139,7 +147,10 @@ fn listen(config: &service::listen::Config) -> Value {
 
 /// A log that the harness can read.
 fn telemetry() -> Value {
-    table([("filter", text("info")), ("format", text("json"))])
+    table([
+        ("filter", text(service::telemetry::Config::default().filter)),
+        ("format", text("json")),
+    ])
 }
 
 fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {

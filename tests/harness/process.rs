@@ -44,11 +44,9 @@ impl Log {
         self.lock().iter().cloned().collect()
     }
 
-    /// The lines that report a fault of the service itself. octocrab calls one what is GitHub's.
+    /// The lines that report a fault of the service itself.
     pub fn errors(&self) -> Vec<String> {
-        let is_error = |line: &&String| {
-            line.contains("\"level\":\"ERROR\"") && !line.contains("\"target\":\"octocrab\"")
-        };
+        let is_error = |line: &&String| line.contains("\"level\":\"ERROR\"");
         self.lock().iter().filter(is_error).cloned().collect()
     }
 

@@ -13,5 +13,6 @@ mod inbox;
 mod publishing;
 mod pulls;
 mod repositories;
+mod retention;
 mod stage;
 mod webhooks;

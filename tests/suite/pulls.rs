@@ -1,8 +1,8 @@
 //! Pull requests: built, shown, and never published.
 
-use anyhow::{Context as _, ensure};
-use forge::Conclusion::{ActionRequired, Cancelled};
-use forge::{Content, OpenPull, Point, Role, Subject};
+use anyhow::{Context as _, Result, ensure};
+use forge::Conclusion::{ActionRequired, Cancelled, Failure};
+use forge::{Content, Mode, OpenPull, Point, Role, Sha, Subject};
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, STRANGER, Setup, Stage, WRITER};
 use summit::domain::build::State;
@@ -89,6 +89,123 @@ fn a_closed_pull_request_is_given_up() {
             .await?;
         stage.forge.close_pull(REPOSITORY, number, WRITER).await?;
         stage.concluded(&head, &[("reed", Cancelled)]).await?;
+        Ok(())
+    });
+}
+
+/// The writer's branch `legacy`, which holds the first commit of `main` and no more.
+async fn keep_legacy(stage: &Stage) -> Result<()> {
+    let checkout = stage.checkout(REPOSITORY, WRITER).await?;
+    checkout.switch("legacy", "main").await?;
+    checkout.push("legacy").await
+}
+
+/// The conflict that the check run of `reed` tells of, if it does.
+fn conflict_of(stage: &Stage, head: &Sha) -> Result<Option<String>> {
+    let runs = stage.runs_on(head);
+    let output = &runs.get("reed").context("a check run")?.output;
+    let title = output.title.clone().unwrap_or_default();
+    let summary = output.summary.clone().unwrap_or_default();
+    let paragraph = summary
+        .lines()
+        .find_map(|line| line.strip_prefix("**Merge conflict.** "));
+    let is_titled = title.ends_with("; conflicts with main");
+    ensure!(is_titled == paragraph.is_some(), "{title}: {summary}");
+    Ok(paragraph.map(str::to_owned))
+}
+
+/// Waits until the check run of `reed` tells of a conflict, or of none.
+async fn until_conflict(stage: &mut Stage, head: &Sha, expected: Option<&str>) -> Result<()> {
+    stage
+        .until("the conflict or its end in the check run", async |stage| {
+            let said = conflict_of(stage, head)?;
+            Ok((said.as_deref() == expected).then_some(()))
+        })
+        .await
+}
+
+const CONFLICT: &str =
+    "The pull request conflicts with main in reed/stone.yaml. Its head is built as it is.";
+
+#[test]
+fn a_pull_request_that_goes_to_another_branch_is_planned_anew() {
+    Stage::play(Setup::default(), async |stage| {
+        let first = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.succeeded(&first, &["drum"]).await?;
+        keep_legacy(stage).await?;
+        let second = stage.push(&[Recipe::new("horn").file()]).await?;
+        stage.succeeded(&second, &["horn"]).await?;
+        let (number, head) = stage.propose("reed", &[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        // From `legacy`, the head brings the horn too.
+        stage
+            .forge
+            .retarget_pull(REPOSITORY, number, WRITER, "legacy")
+            .await?;
+        stage.succeeded(&head, &["horn", "reed"]).await?;
+        // The reed was built for either.
+        ensure!(stage.forge.check_runs_on(REPOSITORY, &head).len() == 3);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_pull_request_that_went_elsewhere_unheard_is_found_by_the_sweep() {
+    let setup = Setup {
+        sweep_seconds: 1,
+        ..Setup::default()
+    };
+    Stage::play(setup, async |stage| {
+        let first = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.succeeded(&first, &["drum"]).await?;
+        keep_legacy(stage).await?;
+        let second = stage.push(&[Recipe::new("horn").file()]).await?;
+        stage.succeeded(&second, &["horn"]).await?;
+        let (number, head) = stage.propose("reed", &[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        stage.forge.set_webhooks(Mode::Mute);
+        stage
+            .forge
+            .retarget_pull(REPOSITORY, number, WRITER, "legacy")
+            .await?;
+        stage.succeeded(&head, &["horn", "reed"]).await?;
+        // A conflict with a branch that is not published, unheard too.
+        let checkout = stage.checkout(REPOSITORY, WRITER).await?;
+        checkout.switch("legacy", "legacy").await?;
+        let rival = Recipe::new("reed").release(9).file();
+        checkout.commit(&[rival]).await?;
+        checkout.push("legacy").await?;
+        stage
+            .until("the conflict with the branch", async |stage| {
+                let runs = stage.runs_on(&head);
+                let title = runs["reed"].output.title.clone().unwrap_or_default();
+                Ok(title.ends_with("; conflicts with legacy").then_some(()))
+            })
+            .await
+    });
+}
+
+#[test]
+fn a_conflict_is_shown_as_long_as_there_is_one() {
+    Stage::play(Setup::default(), async |stage| {
+        let base = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.succeeded(&base, &["drum"]).await?;
+        let (_, head) = stage.propose("reed", &[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        ensure!(conflict_of(stage, &head)?.is_none());
+        let rival = stage.push(&[Recipe::new("reed").release(9).file()]).await?;
+        stage.succeeded(&rival, &["reed"]).await?;
+        until_conflict(stage, &head, Some(CONFLICT)).await?;
+        // A push that does not touch it leaves the conflict as it is.
+        let other = stage.push(&[Recipe::new("horn").file()]).await?;
+        stage.succeeded(&other, &["horn"]).await?;
+        until_conflict(stage, &head, Some(CONFLICT)).await?;
+        let same = stage.push(&[Recipe::new("reed").file()]).await?;
+        stage.concluded(&same, &[("reed", Failure)]).await?;
+        until_conflict(stage, &head, None).await?;
+        // What is built was never another: it was built once.
+        let runs = stage.forge.check_runs_on(REPOSITORY, &head);
+        ensure!(runs.len() == 1, "{runs:#?}");
         Ok(())
     });
 }

@@ -11,6 +11,7 @@
 #[cfg(test)]
 pub(crate) mod example;
 mod explain;
+mod refused;
 mod state;
 mod transition;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::name::{CheckRunId, RepositoryId};
 
 pub(crate) use explain::named;
+pub use refused::Refused;
 pub use state::{
     Annotation, By, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success,
 };
@@ -69,6 +71,9 @@ pub struct Build {
     pub created_at: Timestamp,
     /// What the recipe's reader noted beside errors.
     pub warnings: Vec<Annotation>,
+    /// Why the pull request cannot be merged as it is, if that is so.
+    #[serde(default)]
+    pub conflict: Option<Conflict>,
     /// The author of the pull request, when nothing of it may be run because that person may not
     /// write. It stays with the build whatever becomes of it.
     #[serde(default)]
@@ -78,6 +83,9 @@ pub struct Build {
     /// The attempts that were lost, or whose assets were.
     #[serde(default)]
     pub losses: Vec<Loss>,
+    /// When the logs of its attempts were removed.
+    #[serde(default)]
+    pub logs_removed_at: Option<Timestamp>,
     /// Grows with every change.
     pub seq: u64,
     /// Where it stands.
@@ -129,6 +137,32 @@ impl std::fmt::Display for Target {
     }
 }
 
+/// A pull request that does not merge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The branch that it is to be merged into.
+    pub branch: String,
+    /// Some of the paths on which both sides differ.
+    pub paths: Vec<String>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl std::fmt::Display for Conflict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "The pull request conflicts with {} in {}",
+            self.branch,
+            self.paths.join(", ")
+        )?;
+        if self.count > self.paths.len() {
+            write!(f, " and {} more", self.count - self.paths.len())?;
+        }
+        f.write_str(". Its head is built as it is.")
+    }
+}
+
 /// The build's check run on GitHub, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
@@ -142,9 +176,9 @@ pub struct Shown {
     pub past: Vec<CheckRunId>,
     /// A digest of what was last sent, so that nothing is sent twice.
     pub digest: Option<String>,
-    /// Since when GitHub refuses what is sent.
+    /// That GitHub refuses what is sent, if it does.
     #[serde(default)]
-    pub refused_since: Option<Timestamp>,
+    pub refused: Option<Refused>,
 }
 
 impl Build {

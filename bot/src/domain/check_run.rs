@@ -163,7 +163,16 @@ fn status(state: &State, target: &Target) -> Status {
     }
 }
 
+/// The heading: where the build stands, and that the pull request conflicts.
 fn title(build: &Build) -> String {
+    let stands = standing(build);
+    match &build.conflict {
+        Some(conflict) => format!("{stands}; conflicts with {}", clip(&conflict.branch, 100)),
+        None => stands,
+    }
+}
+
+fn standing(build: &Build) -> String {
     match &build.state {
         State::Planned => "Planned".to_owned(),
         State::Waiting { on } => match on.len() {
@@ -203,6 +212,10 @@ fn title(build: &Build) -> String {
 
 fn summary(build: &Build, base: &Url) -> String {
     let mut out = escape(&clip(&build.explain(), MAX_EXPLANATION));
+    if let Some(conflict) = &build.conflict {
+        let conflict = escape(&clip(&conflict.to_string(), MAX_EXPLANATION));
+        let _ = write!(out, "\n\n**Merge conflict.** {conflict}");
+    }
     let page = page(build, base);
     out.push_str("\n\n| | |\n|---|---|\n");
     let mut row = |what: &str, value: String| {

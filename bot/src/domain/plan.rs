@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use moss_deps::{Graph, Node, Step};
 use moss_format::{Dependency, Provider};
 
-use super::build::{Annotation, Build, By, Failure, FailureKind, Hold, Shown, State, Target};
+use super::build::{
+    Annotation, Build, By, Conflict, Failure, FailureKind, Hold, Shown, State, Target,
+};
 use super::name::RepositoryId;
 
 /// A recipe that changed.
@@ -74,17 +76,6 @@ pub struct Frame {
     pub unapproved: Option<String>,
     /// Why a pull request cannot be merged as it is, if that is so.
     pub conflict: Option<Conflict>,
-}
-
-/// A pull request that does not merge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// The branch that it is to be merged into.
-    pub branch: String,
-    /// Some of the paths on which both sides differ.
-    pub paths: Vec<String>,
-    /// How many there are.
-    pub count: usize,
 }
 
 /// What to do with a release that the channel has.
@@ -316,44 +307,15 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         cycle: Vec::new(),
         source_date_epoch: frame.source_date_epoch,
         created_at: frame.now,
-        warnings: described.map_or_else(Vec::new, |recipe| warnings(recipe, frame)),
+        warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
+        conflict: frame.conflict.clone(),
         unapproved: frame.unapproved.clone(),
         attempts: 0,
+        logs_removed_at: None,
         losses: Vec::new(),
         seq: 1,
         state,
         shown: Shown::default(),
-    }
-}
-
-/// What the recipe's reader noted, and that the pull request does not merge.
-fn warnings(recipe: &Described, frame: &Frame) -> Vec<Annotation> {
-    let mut warnings = recipe.warnings.clone();
-    if let Some(conflict) = &frame.conflict {
-        let (path, line) = recipe.release_at.clone();
-        warnings.push(Annotation {
-            path,
-            line,
-            is_error: false,
-            title: "merge-conflict".to_owned(),
-            message: conflict.to_string(),
-        });
-    }
-    warnings
-}
-
-impl std::fmt::Display for Conflict {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "The pull request conflicts with {} in {}",
-            self.branch,
-            self.paths.join(", ")
-        )?;
-        if self.count > self.paths.len() {
-            write!(f, " and {} more", self.count - self.paths.len())?;
-        }
-        f.write_str(". Its head is built as it is.")
     }
 }
 

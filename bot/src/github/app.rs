@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use octocrab::Octocrab;
 use octocrab::models::AppId;
 use secrecy::SecretString;
@@ -16,10 +17,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use service::Clock;
+use tokio::time::Instant;
 
 use super::call::{Answer, Error, Pause, call};
+use super::pace::{Class, Pace, Turn};
 use crate::config;
 use crate::domain::name::{InstallationId, RepositoryId};
+
+/// How long a turn to write is waited for.
+const SHORT: Duration = Duration::from_secs(5);
 
 /// An App that cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,7 @@ pub struct App {
     crab: Octocrab,
     installations: Mutex<HashMap<InstallationId, Arc<Octocrab>>>,
     pause: Pause,
+    pace: Pace,
     clock: Clock,
 }
 
@@ -74,8 +81,36 @@ impl App {
             crab,
             installations: Mutex::default(),
             pause: Pause::default(),
+            pace: Pace::default(),
             clock: Clock::system(),
         })
+    }
+
+    /// A turn to write, if there is one now; else how long there will be none.
+    ///
+    /// # Errors
+    /// When GitHub was written to as often as it takes for now.
+    pub fn take_turn(&self, class: Class) -> Result<Turn, Duration> {
+        self.pace.take(Instant::now(), class)
+    }
+
+    /// Waits for a turn to write, a little.
+    ///
+    /// # Errors
+    /// When it would take long.
+    pub async fn turn(&self, class: Class) -> Result<Turn, Error> {
+        loop {
+            match self.take_turn(class) {
+                Ok(turn) => return Ok(turn),
+                Err(pause) if pause <= SHORT => tokio::time::sleep(pause).await,
+                Err(pause) => {
+                    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+                    let until = self.clock.now().saturating_add(pause);
+                    let until = until.unwrap_or(Timestamp::MAX);
+                    return Err(Error::RateLimited { until });
+                }
+            }
+        }
     }
 
     /// The installation in `organisation`.

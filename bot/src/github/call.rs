@@ -1,6 +1,6 @@
 //! One request to GitHub's REST API: limits obeyed, errors typed.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +66,12 @@ impl Error {
         }
     }
 
+    /// True when we are not let do what we ask for: a permission that the App lacks, a conversation
+    /// that is locked, an installation that is suspended. People can change that.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::FORBIDDEN)
+    }
+
     /// True when there is no such thing (any more), or we may not see it.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if matches!(status.as_u16(), 404 | 410 | 451))
@@ -74,18 +80,51 @@ impl Error {
 
 /// The pause that GitHub asked for, shared by all clients of the App.
 #[derive(Debug, Default)]
-pub(super) struct Pause(Mutex<Option<Timestamp>>);
+pub(super) struct Pause(Mutex<Paused>);
+
+#[derive(Debug, Default)]
+struct Paused {
+    until: Option<Timestamp>,
+    /// How many answers in a row said that we ask too much.
+    refusals: u32,
+}
 
 impl Pause {
-    fn check(&self, clock: &Clock) -> Result<(), Error> {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(until) if clock.now() < until => Err(Error::RateLimited { until }),
+    fn lock(&self) -> MutexGuard<'_, Paused> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check(&self, now: Timestamp) -> Result<(), Error> {
+        match self.lock().until {
+            Some(until) if now < until => Err(Error::RateLimited { until }),
             _ => Ok(()),
         }
     }
 
-    fn set(&self, until: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    /// Takes from an answer until when GitHub wants no more requests. An error when this one was
+    /// one too many.
+    fn heed(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut paused = self.lock();
+        if let Some(until) = limited(status, headers, body, now, paused.refusals) {
+            tracing::warn!(%until, "GitHub asks for a pause");
+            paused.refusals += 1;
+            paused.until = paused.until.max(Some(until));
+            return Err(Error::RateLimited { until });
+        }
+        if status.is_success() {
+            paused.refusals = 0;
+            if let Some(until) = used_up(headers, now) {
+                tracing::warn!(%until, "GitHub's hourly limit is used up");
+                paused.until = paused.until.max(Some(until));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -104,7 +143,7 @@ pub(super) async fn call<T: DeserializeOwned>(
     path: &str,
     body: Option<&(impl Serialize + ?Sized)>,
 ) -> Result<Answer<T>, Error> {
-    pause.check(clock)?;
+    pause.check(clock.now())?;
     let transport = |source| Error::Transport {
         method: method.clone(),
         path: path.to_owned(),
@@ -118,11 +157,7 @@ pub(super) async fn call<T: DeserializeOwned>(
     let status = answer.status();
     let headers = answer.headers().clone();
     let text = crab.body_to_string(answer).await.map_err(transport)?;
-    if let Some(until) = limited(status, &headers, &text, clock.now()) {
-        tracing::warn!(%until, "GitHub asks for a pause");
-        pause.set(until);
-        return Err(Error::RateLimited { until });
-    }
+    pause.heed(status, &headers, &text, clock.now())?;
     if !status.is_success() {
         let message = serde_json::from_str::<Value>(&text)
             .ok()
@@ -152,28 +187,46 @@ pub(super) async fn call<T: DeserializeOwned>(
 }
 
 /// Until when GitHub wants no requests: `retry-after` first, then `x-ratelimit-reset` when nothing
-/// remains, else a minute.
+/// remains, else a minute, and twice as long after each refusal in a row, up to an hour.
 fn limited(
     status: StatusCode,
     headers: &HeaderMap,
     body: &str,
     now: Timestamp,
+    refusals: u32,
 ) -> Option<Timestamp> {
     if !matches!(status.as_u16(), 403 | 429) {
         return None;
     }
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.parse::<i64>().ok();
-    if let Some(seconds) = number("retry-after") {
-        return now
-            .checked_add(SignedDuration::from_secs(seconds.clamp(1, 3600)))
-            .ok();
+    let after = |seconds: i64| now.checked_add(SignedDuration::from_secs(seconds)).ok();
+    if let Some(seconds) = number(headers, "retry-after") {
+        return after(seconds.clamp(1, 3600));
     }
-    if number("x-ratelimit-remaining") == Some(0) {
-        return number("x-ratelimit-reset").and_then(|at| Timestamp::from_second(at).ok());
+    if let Some(reset) = used_up(headers, now) {
+        return Some(reset);
     }
-    (status.as_u16() == 429 || body.contains("secondary rate limit"))
-        .then(|| now.checked_add(SignedDuration::from_secs(60)).ok())
+    (status.as_u16() == 429 || body.contains("rate limit"))
+        .then(|| after(60 << refusals.min(6)).map(|until| until.min(in_an_hour(now))))
         .flatten()
+}
+
+/// When the hour is over of which nothing remains. A clock that is off, ours or theirs, makes no
+/// pause of more than the hour that it can be, nor one that is over before it began.
+fn used_up(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    if number(headers, "x-ratelimit-remaining") != Some(0) {
+        return None;
+    }
+    let reset = Timestamp::from_second(number(headers, "x-ratelimit-reset")?).ok()?;
+    let soonest = now + SignedDuration::from_secs(1);
+    Some(reset.clamp(soonest, in_an_hour(now)))
+}
+
+fn in_an_hour(now: Timestamp) -> Timestamp {
+    now + SignedDuration::from_hours(1)
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
 /// Path and query of the page that `Link` calls the next one.
@@ -197,38 +250,63 @@ mod tests {
             .collect()
     }
 
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_000_000).unwrap()
+    }
+
+    const RESET: (&str, &str) = ("x-ratelimit-reset", "1000500");
+    const NONE_LEFT: (&str, &str) = ("x-ratelimit-remaining", "0");
+
     #[test]
     fn limits_are_read_in_their_order() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        let at = |second| Some(Timestamp::from_second(second).unwrap());
-        let limited = |status, pairs: &[_], body| {
-            limited(
-                StatusCode::from_u16(status).unwrap(),
-                &headers(pairs),
-                body,
-                now,
-            )
+        let limited = |status, pairs: &[_], body, refusals| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let until = limited(status, &headers(pairs), body, now(), refusals);
+            until.map(|until| until.duration_since(now()).as_secs())
         };
-        let reset = ("x-ratelimit-reset", "1000500");
-        let none_left = ("x-ratelimit-remaining", "0");
         assert_eq!(
-            limited(403, &[("retry-after", "7"), none_left, reset], ""),
-            at(1_000_007)
+            limited(403, &[("retry-after", "7"), NONE_LEFT, RESET], "", 0),
+            Some(7)
         );
-        assert_eq!(limited(403, &[none_left, reset], ""), at(1_000_500));
+        assert_eq!(limited(429, &[NONE_LEFT, RESET], "", 3), Some(500));
+        // The hour is over already by our clock, or is long by theirs.
+        let early = ("x-ratelimit-reset", "999000");
+        assert_eq!(limited(403, &[NONE_LEFT, early], "", 0), Some(1));
+        let late = ("x-ratelimit-reset", "9999999");
+        assert_eq!(limited(403, &[NONE_LEFT, late], "", 0), Some(3600));
+        let some_left = ("x-ratelimit-remaining", "9");
+        assert_eq!(limited(429, &[some_left, RESET], "", 0), Some(60));
+        let secondary = "You have exceeded a secondary rate limit";
+        for (refusals, pause) in [(0, 60), (1, 120), (5, 1920), (6, 3600), (60, 3600)] {
+            assert_eq!(limited(403, &[], secondary, refusals), Some(pause));
+        }
         assert_eq!(
-            limited(429, &[("x-ratelimit-remaining", "9"), reset], ""),
-            at(1_000_060)
-        );
-        assert_eq!(
-            limited(403, &[], "You have exceeded a secondary rate limit"),
-            at(1_000_060)
-        );
-        assert_eq!(
-            limited(403, &[], "Resource not accessible by integration"),
+            limited(403, &[], "Resource not accessible by integration", 0),
             None
         );
-        assert_eq!(limited(500, &[("retry-after", "7")], ""), None);
+        assert_eq!(limited(500, &[("retry-after", "7")], "", 0), None);
+    }
+
+    #[test]
+    fn the_last_request_of_an_hour_is_answered_and_the_next_not_asked() {
+        let pause = Pause::default();
+        let headers = headers(&[NONE_LEFT, RESET]);
+        assert!(pause.heed(StatusCode::OK, &headers, "", now()).is_ok());
+        let after = |seconds| pause.check(now() + SignedDuration::from_secs(seconds));
+        assert!(matches!(after(499), Err(Error::RateLimited { .. })));
+        assert!(after(500).is_ok());
+    }
+
+    /// What was answered late must not shorten a pause that GitHub asked for meanwhile.
+    #[test]
+    fn the_longest_pause_counts() {
+        let pause = Pause::default();
+        for seconds in ["90", "5"] {
+            let headers = headers(&[("retry-after", seconds)]);
+            let heeded = pause.heed(StatusCode::FORBIDDEN, &headers, "", now());
+            assert!(heeded.is_err());
+        }
+        assert!(pause.check(now() + SignedDuration::from_secs(89)).is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::call::Error;
+use super::pace::Turn;
 use crate::db::Repository;
 use crate::domain::build::Annotation;
 use crate::domain::check_run::{Desired, Status};
@@ -39,6 +40,11 @@ impl Sent {
     /// True when it is concluded; then it does not open again.
     pub fn is_completed(&self) -> bool {
         self.status == "completed"
+    }
+
+    /// True when it has all annotations that it should.
+    pub fn is_annotated(&self, desired: &Desired) -> bool {
+        self.output.annotations_count >= annotations(desired).len()
     }
 }
 
@@ -82,82 +88,76 @@ impl App {
         Ok(None)
     }
 
-    /// Creates a check run that says what it should.
+    /// Creates a check run that says what it should. A concluded one comes with its first
+    /// annotations.
     ///
     /// # Errors
     /// When GitHub does not take it, or does not say whether it did.
     pub async fn create_check_run(
         &self,
+        _turn: Turn,
         repository: &Repository,
         commit: CommitSha,
         build: BuildId,
         desired: &Desired,
     ) -> Result<Sent, Error> {
         let path = format!("/repos/{}/check-runs", repository.name);
-        let mut body = body(desired, annotations(desired, 0).next().unwrap_or_default());
+        let mut body = body(desired, next_annotations(desired, 0));
         if let Value::Object(fields) = &mut body {
             fields.insert("name".to_owned(), json!(desired.name));
             fields.insert("head_sha".to_owned(), json!(commit));
             fields.insert("external_id".to_owned(), json!(build));
         }
+        let installation = repository.installation;
         let sent = self
-            .as_installation::<Sent>(repository.installation, Method::POST, &path, Some(&body))
-            .await?
-            .body;
-        self.append(repository, &sent, desired).await?;
-        Ok(sent)
+            .as_installation::<Sent>(installation, Method::POST, &path, Some(&body))
+            .await?;
+        Ok(sent.body)
     }
 
-    /// Makes a check run say what it should.
+    /// Makes a check run say what it should. A concluded one gets as many of the annotations that
+    /// it lacks as one request takes. They append, and some may have been sent before a crash or
+    /// with an answer that was lost: so GitHub is asked how many there are.
     ///
     /// # Errors
     /// When GitHub does not take it.
     pub async fn update_check_run(
         &self,
+        _turn: Turn,
         repository: &Repository,
         run: CheckRunId,
         desired: &Desired,
-    ) -> Result<(), Error> {
+    ) -> Result<Sent, Error> {
         let path = format!("/repos/{}/check-runs/{run}", repository.name);
-        let body = body(desired, &[]);
+        let installation = repository.installation;
+        let known = if annotations(desired).is_empty() {
+            0
+        } else {
+            let now = self
+                .as_installation::<Sent>(installation, Method::GET, &path, None::<&()>)
+                .await?;
+            now.body.output.annotations_count
+        };
+        let body = body(desired, next_annotations(desired, known));
         let sent = self
-            .as_installation::<Sent>(repository.installation, Method::PATCH, &path, Some(&body))
-            .await?
-            .body;
-        self.append(repository, &sent, desired).await
-    }
-
-    /// Sends the annotations that the check run does not have yet: they append, and some may have
-    /// been sent before a crash.
-    async fn append(
-        &self,
-        repository: &Repository,
-        sent: &Sent,
-        desired: &Desired,
-    ) -> Result<(), Error> {
-        let path = format!("/repos/{}/check-runs/{}", repository.name, sent.id);
-        for more in annotations(desired, sent.output.annotations_count) {
-            let body = json!({ "output": output(desired, more) });
-            self.as_installation::<Value>(
-                repository.installation,
-                Method::PATCH,
-                &path,
-                Some(&body),
-            )
+            .as_installation::<Sent>(installation, Method::PATCH, &path, Some(&body))
             .await?;
-        }
-        Ok(())
+        Ok(sent.body)
     }
 }
 
-/// The annotations behind the first `known` ones, as many at once as a request takes. They are sent
-/// with the conclusion, when all are there.
-fn annotations(desired: &Desired, known: usize) -> std::slice::Chunks<'_, Annotation> {
-    let all = match desired.status {
-        Status::Completed(_) => desired.annotations.as_slice(),
+/// The annotations that a check run has when it says what it should: all, once it is concluded.
+fn annotations(desired: &Desired) -> &[Annotation] {
+    match desired.status {
+        Status::Completed(_) => &desired.annotations,
         Status::Queued | Status::InProgress => &[],
-    };
-    all.get(known..).unwrap_or_default().chunks(ANNOTATIONS)
+    }
+}
+
+/// What one request takes of the annotations behind the first `known` ones.
+fn next_annotations(desired: &Desired, known: usize) -> &[Annotation] {
+    let behind = annotations(desired).get(known..).unwrap_or_default();
+    &behind[..behind.len().min(ANNOTATIONS)]
 }
 
 fn body(desired: &Desired, first: &[Annotation]) -> Value {

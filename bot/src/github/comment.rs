@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::call::Error;
+use super::pace::Turn;
 use crate::db::{Place, Repository};
 use crate::domain::name::CommentId;
 
@@ -17,6 +18,7 @@ impl App {
     /// When GitHub does not take it.
     pub async fn react(
         &self,
+        _turn: Turn,
         repository: &Repository,
         place: &Place,
         comment: CommentId,
@@ -85,6 +87,7 @@ impl App {
     /// When GitHub does not take it.
     pub async fn comment(
         &self,
+        _turn: Turn,
         repository: &Repository,
         place: &Place,
         markdown: &str,

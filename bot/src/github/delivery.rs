@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::App;
 use super::call::Error;
+use super::pace::Turn;
 
 /// How many attempts a delivery gets in all.
 const MAX_TRIES: usize = 8;
@@ -52,7 +53,7 @@ impl App {
     ///
     /// # Errors
     /// When GitHub does not take it.
-    pub async fn redeliver(&self, delivery: &FailedDelivery) -> Result<(), Error> {
+    pub async fn redeliver(&self, _turn: Turn, delivery: &FailedDelivery) -> Result<(), Error> {
         let path = format!("/app/hook/deliveries/{}/attempts", delivery.attempt);
         self.as_app::<Value>(Method::POST, &path, None::<&()>)
             .await?;

@@ -1,6 +1,7 @@
 //! Logs, as plain text. With `?follow=1` the answer goes on until the attempt is over.
 
 use api::id::{AttemptId, BuildId};
+use api::problem::Code;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::Handlers;
-use crate::domain::build::State as BuildState;
+use crate::domain::build::{Build, State as BuildState};
 
 /// How often a growing log is looked at.
 const PACE: Duration = Duration::from_millis(300);
@@ -43,6 +44,7 @@ pub(super) async fn newest(
             "log of this build: no attempt was begun",
         ));
     }
+    refuse_removed(&handlers, &build)?;
     Ok(read(handlers, AttemptId::new(id, build.attempts), parameters).await)
 }
 
@@ -59,7 +61,24 @@ pub(super) async fn attempt(
     if id.number() > build.attempts {
         return Err(ApiError::not_found(format!("attempt {id}")));
     }
+    refuse_removed(&handlers, &build)?;
     Ok(read(handlers, id, parameters).await)
+}
+
+/// 410 for a log that is gone for good, so that nobody takes it for an empty one.
+fn refuse_removed(handlers: &Handlers, build: &Build) -> Result<(), ApiError> {
+    let Some(removed_at) = build.logs_removed_at else {
+        return Ok(());
+    };
+    let days = handlers.summit.config.retention.log_days;
+    Err(ApiError::new(
+        Code::Gone,
+        format!(
+            "the log of build {} was removed at {removed_at}: logs are kept for {days} days after \
+             the end of a build, and for less when there are too many",
+            build.id
+        ),
+    ))
 }
 
 async fn read(handlers: Handlers, attempt: AttemptId, parameters: Parameters) -> Response {

@@ -148,6 +148,7 @@ pub(super) async fn build(
     let body = html! {
         h1 { (label(&build)) " " (badge(&build)) }
         p { (build.explain()) }
+        @if let Some(conflict) = &build.conflict { p { (conflict) } }
         (facts(&build, repository.as_ref()))
         @if !before.is_empty() {
             h2 { "Comes after" }
@@ -174,7 +175,14 @@ fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
             dt { "Commit" } dd { code { (build.commit) } }
             dt { "Folder" } dd { code { (build.folder) } }
             dt { "Planned" } dd { (time(build.created_at)) }
-            @if build.attempts > 0 { dt { "Attempts" } dd {
+            @if let Some(refused) = &build.shown.refused { dt { "Check run" } dd {
+                "GitHub does not take it since " (time(refused.since)) ": " (refused.reason)
+                ". Tried " (refused.tries) " times; again at " (time(refused.next_at)) "."
+            } }
+            @if let Some(removed_at) = build.logs_removed_at { dt { "Logs" } dd {
+                "removed at " (time(removed_at))
+            } }
+            @if build.has_logs() { dt { "Attempts" } dd {
                 @for number in 1..=build.attempts {
                     a href=(format!("/attempts/{}/log", AttemptId::new(build.id, number))) { (number) } " "
                 }
@@ -232,7 +240,7 @@ fn remarks(build: &Build) -> Markup {
 }
 
 async fn log_end(handlers: &Handlers, build: &Build) -> Option<String> {
-    if build.attempts == 0 {
+    if !build.has_logs() {
         return None;
     }
     let end = handlers.summit.log_end(build, 60, 32 * 1024).await?;
@@ -304,3 +312,6 @@ fn page(title: &str, changes: bool, body: &Markup) -> Response {
     }
     answer
 }
+
+#[cfg(test)]
+mod tests;

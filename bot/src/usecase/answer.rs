@@ -14,7 +14,7 @@ use super::{AskError, Summit};
 use crate::db::{Command, CommandOutcome, Place, Repository};
 use crate::domain::command::{self, Command as Asked};
 use crate::domain::tail::{code, escape};
-use crate::github;
+use crate::github::{self, Class};
 
 /// Proof that the author may command.
 struct Authorised<T>(T);
@@ -71,8 +71,8 @@ impl Summit {
         let answered = self.answer(&row, &repository).await;
         match answered {
             Ok(()) => {}
-            // The comment is gone; there is nobody to answer.
-            Err(error) if error.is_permanent() => {
+            // The comment is gone or locked; there is nobody to answer.
+            Err(error) if error.is_permanent() || error.is_forbidden() => {
                 tracing::warn!(comment.id = %row.comment, %error, "an answer is given up");
             }
             Err(error) => return Err(error.into()),
@@ -193,8 +193,9 @@ impl Summit {
             Some(CommandOutcome::Misunderstood { reason }) => ("confused", Some(escape(reason))),
             None => return Ok(()),
         };
+        let turn = self.app.turn(Class::Answer).await?;
         self.app
-            .react(repository, &row.place, row.comment, reaction)
+            .react(turn, repository, &row.place, row.comment, reaction)
             .await?;
         if let Some(text) = text {
             // The marker tells our answer from before a crash.
@@ -205,7 +206,10 @@ impl Summit {
                 .await?
             {
                 let body = format!("{text}\n\n{marker}");
-                self.app.comment(repository, &row.place, &body).await?;
+                let turn = self.app.turn(Class::Answer).await?;
+                self.app
+                    .comment(turn, repository, &row.place, &body)
+                    .await?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moss_db::{Error, RwTxn};
+use moss_db::{Error, RoTxn, RwTxn};
 
 use super::Summit;
 use super::worker::{self, Round};
@@ -120,8 +120,11 @@ fn take(
             let Some(id) = remember(tables, txn, &source)? else {
                 return Ok(uninstalled());
             };
-            if branch != source.repository.default_branch {
-                return Ok(format!("the branch {branch:?} is not published"));
+            // Pull requests that go to a branch may conflict with it now.
+            if branch != source.repository.default_branch && !is_base(tables, txn, id, &branch)? {
+                return Ok(format!(
+                    "the branch {branch:?} is not published, and no pull request goes to it"
+                ));
             }
             let target = Target::Branch { name: branch };
             tables.wish(txn, id, &target)?;
@@ -169,6 +172,21 @@ fn take(
             Button::RerunAll { commit },
         ),
     }
+}
+
+/// True when an open pull request goes to `branch`.
+fn is_base(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    repository: RepositoryId,
+    branch: &str,
+) -> Result<bool, Error> {
+    for row in tables.merges.iter_prefix(txn, &repository.number())? {
+        if row?.1.branch == branch {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn uninstalled() -> String {

@@ -4,6 +4,7 @@
 //! the difference between what was planned and what is there is planned.
 
 mod commit;
+mod pull;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use tokio::sync::Semaphore;
 
 use super::channel::{self, Snapshot};
 use super::{Backoff, Summit, keyed, read};
-use crate::db::{ChangeError, Look, Repository, look_key};
-use crate::domain::build::{By, Event, Target};
+use crate::db::{ChangeError, Look, Merge, Repository, look_key};
+use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
-use crate::domain::plan::{Again, Candidate, Conflict, Frame};
+use crate::domain::plan::{Again, Candidate, Frame};
 use crate::git::{self, FETCH_TIMEOUT};
-use crate::github::{self, Pull};
-use commit::{Changes, commit_plan, done, give_up, of_target};
+use crate::github;
+use commit::{Changes, commit_plan, done};
+use pull::put_merge;
 
 /// How many repositories are looked at side by side.
 const PARALLEL: usize = 4;
@@ -61,23 +63,23 @@ pub(super) async fn work(summit: Arc<Summit>) {
     keyed::run(wake, "the wishes for looks", || summit.wanted(), look).await;
 }
 
-/// What a look compares.
-struct Span {
-    base: Option<CommitSha>,
-    head: CommitSha,
-    conflict: Option<Conflict>,
-}
-
 /// What a look found.
 struct Found {
     candidates: Vec<Candidate>,
     /// The folders of recipes that are no more.
     removed: Vec<RecipeFolder>,
-    conflict: Option<Conflict>,
     head: CommitSha,
     source_date_epoch: i64,
     /// True when the target was never planned, so that only what the channel lacks is built.
     first: bool,
+}
+
+/// What a look at a pull request knows beside what it found.
+#[derive(Default)]
+struct PullFacts {
+    /// The author's login, when nothing of it may be run.
+    unapproved: Option<String>,
+    merge: Option<Merge>,
 }
 
 impl Summit {
@@ -170,111 +172,40 @@ impl Summit {
         }
     }
 
+    /// Plans a default branch, and has pull requests looked at that any branch no longer merges
+    /// with as it did.
     async fn look_at_branch(
         self: &Arc<Self>,
         look: &Look,
         repository: &Repository,
         branch: &str,
     ) -> Result<(), Error> {
-        if repository.default_branch != branch {
+        let is_published = repository.default_branch == branch;
+        if !is_published && self.merges_into(look.repository, branch).await?.is_empty() {
+            return self.looked(look.clone()).await;
+        }
+        let git_ref = look.target.git_ref();
+        self.fetch(look, repository, vec![git_ref.clone()]).await?;
+        self.follow_branch(look.repository, branch).await?;
+        if !is_published {
             return self.looked(look.clone()).await;
         }
         let planned = self.find_planned(look).await?;
-        let refs = vec![look.target.git_ref()];
+        let row = repository.clone();
         let found = self
-            .fetch_and_compare(look, repository, refs, move |mirror, git_ref| {
-                let Some(head) = mirror.find_ref(git_ref)? else {
+            .read(look, repository, move |mirror| {
+                let head = mirror.find_ref(&git_ref)?;
+                let Some(head) = head.filter(|head| planned != Some(*head)) else {
                     return Ok(None);
                 };
-                Ok((planned != Some(head)).then(|| Span {
-                    base: planned.filter(|planned| mirror.has(*planned)),
-                    head,
-                    conflict: None,
-                }))
+                let base = planned.filter(|planned| mirror.has(*planned));
+                Ok(Some(find(mirror, &row, &git_ref, base, head)?))
             })
             .await?;
         let Some(found) = found else {
             return self.looked(look.clone()).await;
         };
-        self.plan(look, found, planned, None).await
-    }
-
-    async fn look_at_pull(
-        self: &Arc<Self>,
-        look: &Look,
-        repository: &Repository,
-        number: u64,
-    ) -> Result<(), Error> {
-        let Some(pull) = self.app.find_pull(repository, number).await? else {
-            return self.looked(look.clone()).await;
-        };
-        if !pull.is_open() {
-            return self.close_pull(look).await;
-        }
-        let planned = self.find_planned(look).await?;
-        let unapproved = self.unapproved(repository, &pull).await?;
-        // The author may write by now: the same head is planned anew.
-        let released = unapproved.is_none() && self.is_held_for_approval(look).await?;
-        let base_ref = format!("refs/heads/{}", pull.base.branch);
-        let refs = vec![look.target.git_ref(), base_ref.clone()];
-        let branch = pull.base.branch;
-        let found = self
-            .fetch_and_compare(look, repository, refs, move |mirror, git_ref| {
-                let Some(head) = mirror.find_ref(git_ref)? else {
-                    return Ok(None);
-                };
-                let Some(tip) = mirror.find_ref(&base_ref)? else {
-                    return Ok(None);
-                };
-                if planned == Some(head) && !released {
-                    return Ok(None);
-                }
-                let conflict = mirror.find_conflicts(tip, head)?;
-                Ok(Some(Span {
-                    base: mirror.find_merge_base(tip, head)?,
-                    head,
-                    conflict: conflict.map(|found| Conflict {
-                        branch,
-                        paths: found.paths,
-                        count: found.count,
-                    }),
-                }))
-            })
-            .await?;
-        let Some(mut found) = found else {
-            return self.looked(look.clone()).await;
-        };
-        found.first = false;
-        self.plan(look, found, planned, unapproved).await
-    }
-
-    /// The author's login, when nothing of the pull request may be run.
-    async fn unapproved(
-        &self,
-        repository: &Repository,
-        pull: &Pull,
-    ) -> Result<Option<String>, Error> {
-        let Some(author) = &pull.user else {
-            return Ok(Some("a deleted account".to_owned()));
-        };
-        if pull.is_from_fork() {
-            return Ok(Some(author.login.clone()));
-        }
-        let role = self.app.find_role(repository, author.id).await?;
-        let may = role.is_some_and(|(_, role)| role.may_write());
-        Ok((!may).then(|| author.login.clone()))
-    }
-
-    /// True when builds of the target wait for their author to be given write access.
-    async fn is_held_for_approval(&self, look: &Look) -> Result<bool, moss_db::Error> {
-        let tables = self.tables.clone();
-        let look = look.clone();
-        self.db
-            .query(move |txn| {
-                let builds = of_target(&tables, txn, look.repository, &look.target)?;
-                Ok(builds.iter().any(|build| build.unapproved.is_some()))
-            })
-            .await
+        self.plan(look, found, planned, PullFacts::default()).await
     }
 
     async fn find_planned(&self, look: &Look) -> Result<Option<CommitSha>, moss_db::Error> {
@@ -285,42 +216,37 @@ impl Summit {
             .await
     }
 
-    /// Fetches `refs` and lets `compare` choose base and head; none when nothing is new.
-    async fn fetch_and_compare(
+    /// Fetches `refs` into the mirror.
+    async fn fetch(
         &self,
         look: &Look,
         repository: &Repository,
         refs: Vec<String>,
-        compare: impl FnOnce(&git::Mirror, &str) -> Result<Option<Span>, git::Error> + Send + 'static,
-    ) -> Result<Option<Found>, Error> {
+    ) -> Result<(), Error> {
         let token = self
             .app
             .clone_token(repository.installation, look.repository)
             .await?;
+        let url = repository.clone_url.clone();
+        self.read(look, repository, move |mirror| {
+            mirror.fetch(&url, Some(&token), &refs)
+        })
+        .await
+    }
+
+    /// Does something with the mirror, on a thread where that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        look: &Look,
+        repository: &Repository,
+        work: impl FnOnce(&git::Mirror) -> Result<T, git::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (mirrors, id) = (self.mirrors.clone(), look.repository);
         let url = repository.clone_url.to_string();
-        let (mirrors, row, look) = (self.mirrors.clone(), repository.clone(), look.clone());
-        let work = move || {
-            let mirror = mirrors.open(look.repository)?;
-            mirror.fetch(&row.clone_url, Some(&token), &refs)?;
-            let Some(span) = compare(&mirror, &look.target.git_ref())? else {
-                return Ok(None);
-            };
-            let head = span.head;
-            let changes = mirror.changed_recipes(span.base, head)?;
-            let kept = format!("{}/{head}", look.target.git_ref().replace('/', "-"));
-            mirror.keep(&kept, head)?;
-            Ok(Some(Found {
-                candidates: read::candidates(&mirror, &row, head, changes.changed)?,
-                removed: changes.removed,
-                conflict: span.conflict,
-                head,
-                source_date_epoch: mirror.author_time(head)?,
-                first: span.base.is_none(),
-            }))
-        };
+        let work = tokio::task::spawn_blocking(move || work(&mirrors.open(id)?));
         // A server that is silent does not end the thread, but must not end all looks with it.
-        match tokio::time::timeout(FETCH_TIMEOUT * 2, tokio::task::spawn_blocking(work)).await {
-            Ok(read) => read.expect("reading a mirror does not panic"),
+        match tokio::time::timeout(FETCH_TIMEOUT * 2, work).await {
+            Ok(read) => Ok(read.expect("reading a mirror does not panic")?),
             Err(_) => Err(Error::Git(git::Error::TimedOut { url })),
         }
     }
@@ -330,7 +256,7 @@ impl Summit {
         look: &Look,
         mut found: Found,
         base: Option<CommitSha>,
-        unapproved: Option<String>,
+        pull: PullFacts,
     ) -> Result<(), Error> {
         let snapshot = self.channel.snapshot().await?;
         let released = snapshot.releases();
@@ -347,8 +273,8 @@ impl Summit {
             source_date_epoch: found.source_date_epoch,
             now: self.clock.now(),
             again: Again::No,
-            unapproved,
-            conflict: found.conflict,
+            unapproved: pull.unapproved,
+            conflict: pull.merge.as_ref().and_then(|merge| merge.conflict.clone()),
         };
         let tables = self.tables.clone();
         let look = look.clone();
@@ -365,6 +291,9 @@ impl Summit {
                 };
                 commit_plan(&tables, txn, &frame, changes, &released)?;
                 tables.planned.put(txn, &key, &frame.commit)?;
+                if let Some(merge) = &pull.merge {
+                    put_merge(&tables, txn, &look, merge)?;
+                }
                 done(&tables, txn, &look)
             })
             .await
@@ -380,27 +309,25 @@ impl Summit {
             .await
             .map_err(Error::Change)
     }
+}
 
-    /// Gives up what is under way for a pull request that was closed.
-    async fn close_pull(self: &Arc<Self>, look: &Look) -> Result<(), Error> {
-        let tables = self.tables.clone();
-        let now = self.clock.now();
-        let look = look.clone();
-        self.db
-            .submit(move |txn| {
-                for build in of_target(&tables, txn, look.repository, &look.target)? {
-                    give_up(&tables, txn, &build, Event::Cancelled(By::PullClosed), now)?;
-                }
-                tables
-                    .planned
-                    .delete(txn, &look_key(look.repository, &look.target))?;
-                done(&tables, txn, &look)
-            })
-            .await
-            .map_err(Error::Change)?;
-        self.builds_moved();
-        Ok(())
-    }
+/// The recipes that differ between `base` and `head`, which is kept from now on.
+fn find(
+    mirror: &git::Mirror,
+    repository: &Repository,
+    git_ref: &str,
+    base: Option<CommitSha>,
+    head: CommitSha,
+) -> Result<Found, git::Error> {
+    let changes = mirror.changed_recipes(base, head)?;
+    mirror.keep(&format!("{}/{head}", git_ref.replace('/', "-")), head)?;
+    Ok(Found {
+        candidates: read::candidates(mirror, repository, head, changes.changed)?,
+        removed: changes.removed,
+        head,
+        source_date_epoch: mirror.author_time(head)?,
+        first: base.is_none(),
+    })
 }
 
 /// A recipe is expected to provide what its published packages do, also where its folder holds no

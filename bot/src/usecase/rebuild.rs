@@ -42,6 +42,7 @@ pub fn one(
         created_at: now,
         cycle: remaining_cycle(tables, txn, build, id)?,
         attempts: 0,
+        logs_removed_at: None,
         losses: Vec::new(),
         seq: 1,
         state: State::Planned,

@@ -3,37 +3,33 @@
 //! A build whose `seq` is above what was shown is in an index; its check run is computed from its
 //! present state, so that many moves become one request. A run is looked up by our id before it is
 //! created, for it may have been created by us before a crash. Conclusions go first, since they are
-//! what people wait for, and a budget keeps under GitHub's limit on writes.
+//! what people wait for. What GitHub refuses is remembered with its reason and tried again, soon at
+//! first and then every hour.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::{AttemptId, BuildId, Sha256};
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use moss_db::Error as StorageError;
 use service::error::Chain;
-use tokio::time::Instant;
 
 use super::worker::{self, Round};
-use super::{Summit, dispatch};
+use super::{IDLE, Summit, dispatch};
 use crate::db::Repository;
-use crate::domain::build::{Build, Shown, State};
+use crate::domain::build::{Build, Refused, Shown, State};
 use crate::domain::check_run::{Desired, Status, desired};
 use crate::domain::tail::tail;
-use crate::github;
+use crate::github::{self, Class, Sent, Turn};
 
 /// How much of a log a check run shows.
 const TAIL_LINES: usize = 120;
 const TAIL_BYTES: usize = 48 * 1024;
 
-/// How long a check run that GitHub refuses is sent again.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-
 pub(super) async fn work(summit: Arc<Summit>) {
-    let budget = Mutex::new(Budget::default());
+    let started_at = summit.clock.now();
     worker::run(&summit.wakes.reconcile, "builds", || {
-        summit.show_all(&budget)
+        summit.show_all(started_at)
     })
     .await;
 }
@@ -49,8 +45,19 @@ enum Error {
     Repository(#[from] dispatch::Error),
 }
 
+/// How far a check run agrees.
+enum Agrees {
+    /// It says what it should.
+    Wholly,
+    /// Some annotations are still to be sent.
+    Partly,
+    /// GitHub does not take it.
+    Refused(Duration),
+}
+
 impl Summit {
-    async fn show_all(self: &Arc<Self>, budget: &Mutex<Budget>) -> Result<Round, StorageError> {
+    /// One round over all check runs that do not agree with their builds.
+    async fn show_all(&self, started_at: Timestamp) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let builds: Vec<Build> = self
             .db
@@ -61,61 +68,102 @@ impl Summit {
                     .collect::<Result<_, StorageError>>()
             })
             .await?;
+        let mut next = Next::default();
+        let now = self.clock.now();
         let mut wanted = Vec::with_capacity(builds.len());
         for build in builds {
-            let tail = self.log_tail(&build).await;
-            let desired = desired(&build, tail.as_deref(), &self.public_url);
-            wanted.push((build, desired));
-        }
-        wanted.sort_by_key(|(build, desired)| (Class::of(build, desired), build.id));
-        let mut round = Round::Done;
-        for (build, desired) in wanted {
-            let writes = build.shown.digest.as_deref() != Some(&digest(&desired));
-            let class = Class::of(&build, &desired);
-            let take = || lock(budget).take(Instant::now(), class);
-            if writes && !take() {
-                round = Round::Later;
+            let refused = build.shown.refused.as_ref();
+            let pause = refused.map(|refused| refused.pause(build.seq, started_at, now));
+            if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
+                next.after(pause.unsigned_abs());
                 continue;
             }
-            if let Err(error) = self.show(&build, &desired).await {
-                tracing::warn!(build.id = %build.id, error = %Chain(&error), "not shown yet");
-                round = Round::Later;
-                if let Error::GitHub(github::Error::RateLimited { until }) = error {
+            let tail = self.log_tail(&build).await;
+            let desired = desired(&build, tail.as_deref(), &self.public_url);
+            wanted.push((class(&build, &desired), build, desired));
+        }
+        wanted.sort_by_key(|(class, build, _)| (*class, build.id));
+        for (class, build, desired) in wanted {
+            let is_said = build.shown.digest.as_deref() == Some(&digest(&desired));
+            let turn = if is_said {
+                None
+            } else {
+                match self.app.take_turn(class) {
+                    Ok(turn) => Some(turn),
+                    Err(pause) => {
+                        next.after(pause);
+                        continue;
+                    }
+                }
+            };
+            match self.show(&build, &desired, turn).await {
+                Ok(Agrees::Wholly) => {}
+                Ok(Agrees::Partly) => next.after(Duration::ZERO),
+                Ok(Agrees::Refused(pause)) => next.after(pause),
+                Err(Error::GitHub(github::Error::RateLimited { until })) => {
                     let pause = until.duration_since(self.clock.now());
                     return Ok(Round::After(pause.try_into().unwrap_or_default()));
                 }
+                Err(error) => {
+                    tracing::warn!(build.id = %build.id, error = %Chain(&error), "not shown yet");
+                    next.failed = true;
+                }
             }
         }
-        Ok(round)
+        Ok(next.round())
     }
 
-    /// Makes one check run agree, and remembers that it does.
-    async fn show(&self, build: &Build, desired: &Desired) -> Result<(), Error> {
-        let digest = digest(desired);
+    /// Makes one check run agree, and remembers that it does. Without a turn nothing is to be sent.
+    async fn show(
+        &self,
+        build: &Build,
+        desired: &Desired,
+        turn: Option<Turn>,
+    ) -> Result<Agrees, Error> {
         let mut shown = build.shown.clone();
-        if shown.digest.as_deref() != Some(&digest) {
+        let mut agrees = Agrees::Wholly;
+        if let Some(turn) = turn {
             let repository = self.repository(build).await?;
-            match self.send(build, desired, &repository, &mut shown).await {
-                Ok(()) => {
-                    shown.digest = Some(digest);
-                    shown.refused_since = None;
-                }
-                // A commit can be unknown for a moment after its push. Refused for longer, the
-                // repository or commit is gone, and there is nobody to show.
-                Err(error) if error.is_permanent() && self.is_out_of_patience(&shown) => {
-                    tracing::error!(build.id = %build.id, %error, "a check run is given up");
-                }
-                Err(error) => {
-                    if error.is_permanent() && shown.refused_since.is_none() {
-                        shown.refused_since = Some(self.clock.now());
-                        self.keep_shown(build.id, shown).await?;
+            match self
+                .send(turn, build, desired, &repository, &mut shown)
+                .await
+            {
+                Ok(sent) => {
+                    shown.refused = None;
+                    shown.digest = Some(digest(desired));
+                    if !sent.is_annotated(desired) {
+                        shown.digest = None;
+                        agrees = Agrees::Partly;
                     }
-                    return Err(error.into());
                 }
+                Err(error) if error.is_permanent() || error.is_forbidden() => {
+                    let refused = self.refused(build, &error);
+                    let pause = refused.next_at.duration_since(refused.tried_at);
+                    agrees = Agrees::Refused(pause.unsigned_abs());
+                    shown.refused = Some(refused);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
-        shown.seq = build.seq;
-        Ok(self.keep_shown(build.id, shown).await?)
+        if matches!(agrees, Agrees::Wholly) {
+            shown.seq = build.seq;
+        }
+        self.keep_shown(build.id, shown).await?;
+        Ok(agrees)
+    }
+
+    /// What is remembered of a refusal; logged when it is news.
+    fn refused(&self, build: &Build, error: &github::Error) -> Refused {
+        let before = build.shown.refused.as_ref();
+        let refused = Refused::again(before, error.to_string(), build.seq, self.clock.now());
+        if before.is_none_or(|before| before.reason != refused.reason) {
+            tracing::warn!(
+                build.id = %build.id,
+                error = refused.reason,
+                "GitHub refuses a check run; it is tried again, in the end every hour"
+            );
+        }
+        refused
     }
 
     /// Remembers what GitHub shows. The build may have moved on meanwhile; then it stays in the
@@ -133,27 +181,25 @@ impl Summit {
             .await
     }
 
-    fn is_out_of_patience(&self, shown: &Shown) -> bool {
-        let now = self.clock.now();
-        shown
-            .refused_since
-            .is_some_and(|since| now.duration_since(since) > PATIENCE)
-    }
-
+    /// Sends one write, which tells of the state, and of annotations as many as it takes.
     async fn send(
         &self,
+        turn: Turn,
         build: &Build,
         desired: &Desired,
         repository: &Repository,
         shown: &mut Shown,
-    ) -> Result<(), github::Error> {
+    ) -> Result<Sent, github::Error> {
         let concluded = matches!(desired.status, Status::Completed(_));
         if shown.concluded && !concluded {
             // A concluded run does not open again: a new one takes its place.
             shown.past.extend(shown.run.take());
             shown.concluded = false;
         }
-        while shown.run.is_none() {
+        let run = loop {
+            if let Some(run) = shown.run {
+                break run;
+            }
             let found = self
                 .app
                 .find_check_run(
@@ -171,19 +217,20 @@ impl Summit {
                 None => {
                     let sent = self
                         .app
-                        .create_check_run(repository, build.commit, build.id, desired)
+                        .create_check_run(turn, repository, build.commit, build.id, desired)
                         .await?;
                     shown.run = Some(sent.id);
                     shown.concluded = concluded;
-                    return Ok(());
+                    return Ok(sent);
                 }
             }
-        }
-        if let Some(run) = shown.run {
-            self.app.update_check_run(repository, run, desired).await?;
-            shown.concluded = concluded;
-        }
-        Ok(())
+        };
+        let sent = self
+            .app
+            .update_check_run(turn, repository, run, desired)
+            .await?;
+        shown.concluded = concluded;
+        Ok(sent)
     }
 
     /// The end of the log of a build that failed in an attempt.
@@ -205,8 +252,38 @@ impl Summit {
     }
 }
 
-fn lock(budget: &Mutex<Budget>) -> MutexGuard<'_, Budget> {
-    budget.lock().unwrap_or_else(PoisonError::into_inner)
+/// When the next round is to come.
+#[derive(Debug, Default)]
+struct Next {
+    soonest: Option<Duration>,
+    failed: bool,
+}
+
+impl Next {
+    fn after(&mut self, pause: Duration) {
+        self.soonest = Some(self.soonest.map_or(pause, |soonest| soonest.min(pause)));
+    }
+
+    fn round(self) -> Round {
+        match self.soonest {
+            _ if self.failed => Round::Later,
+            Some(pause) => Round::After(pause.min(IDLE)),
+            None => Round::Done,
+        }
+    }
+}
+
+/// What a write is for.
+fn class(build: &Build, desired: &Desired) -> Class {
+    let shown = &build.shown;
+    match desired.status {
+        _ if shown.refused.is_some() => Class::Progress,
+        // What follows a conclusion: more annotations, a conflict that came or went.
+        Status::Completed(_) if shown.concluded && shown.run.is_some() => Class::Progress,
+        Status::Completed(_) => Class::Conclusion,
+        Status::Queued | Status::InProgress if shown.run.is_none() => Class::Beginning,
+        Status::Queued | Status::InProgress => Class::Progress,
+    }
 }
 
 /// The last bytes of a file.
@@ -221,92 +298,53 @@ fn read_end(path: &std::path::Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(end)
 }
 
-/// What a write is for: the more important, the more of the budget it may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// What people wait for.
-    Conclusion,
-    /// The first that people see of a build.
-    Beginning,
-    /// Nice to know.
-    Progress,
-}
-
-impl Class {
-    fn of(build: &Build, desired: &Desired) -> Self {
-        match desired.status {
-            Status::Completed(_) => Self::Conclusion,
-            Status::Queued | Status::InProgress if build.shown.run.is_none() => Self::Beginning,
-            Status::Queued | Status::InProgress => Self::Progress,
-        }
-    }
-
-    /// How many writes there may have been in the last minute and in the last hour. GitHub takes
-    /// about 80 and 500.
-    fn limits(self) -> (usize, usize) {
-        match self {
-            Self::Conclusion => (80, 500),
-            Self::Beginning => (60, 350),
-            Self::Progress => (20, 120),
-        }
-    }
-}
-
 fn digest(desired: &Desired) -> String {
     let json = serde_json::to_vec(desired).expect("a check run has no maps with odd keys");
     Sha256::of(&json).to_string()
 }
 
-/// When was written in the last hour.
-#[derive(Debug, Default)]
-struct Budget(VecDeque<Instant>);
-
-impl Budget {
-    const MINUTE: Duration = Duration::from_secs(60);
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn take(&mut self, now: Instant, class: Class) -> bool {
-        while self.0.front().is_some_and(|then| now - *then > Self::HOUR) {
-            self.0.pop_front();
-        }
-        let in_minute = self
-            .0
-            .iter()
-            .rev()
-            .take_while(|then| now - **then <= Self::MINUTE)
-            .count();
-        let (minute, hour) = class.limits();
-        let free = in_minute < minute && self.0.len() < hour;
-        if free {
-            self.0.push_back(now);
-        }
-        free
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::build::FailureKind;
+    use crate::domain::build::example::{at, build, failure};
+    use crate::domain::name::CheckRunId;
+
+    fn class_of(build: &Build) -> Class {
+        let base = "https://summit.example/".parse().unwrap();
+        class(build, &desired(build, None, &base))
+    }
 
     #[test]
-    fn progress_leaves_room_for_conclusions_and_the_hour_is_kept() {
-        let begin = Instant::now();
-        let mut budget = Budget::default();
-        let count = |budget: &mut Budget, at, class| {
-            std::iter::repeat_with(|| budget.take(at, class))
-                .take_while(|taken| *taken)
-                .count()
-        };
-        assert_eq!(count(&mut budget, begin, Class::Progress), 20);
-        assert_eq!(count(&mut budget, begin, Class::Beginning), 40);
-        assert_eq!(count(&mut budget, begin, Class::Conclusion), 20);
-        let mut total = 80;
-        for minute in 1..60 {
-            let at = begin + Duration::from_secs(61 * minute);
-            total += count(&mut budget, at, Class::Conclusion);
+    fn conclusions_and_first_signs_go_before_all_else() {
+        let mut build = build(1, "nano");
+        assert_eq!(class_of(&build), Class::Beginning);
+        build.shown.run = Some(CheckRunId::new(7));
+        assert_eq!(class_of(&build), Class::Progress);
+        build.state = State::Failed(failure(FailureKind::Lost, None));
+        assert_eq!(class_of(&build), Class::Conclusion);
+        build.shown.concluded = true;
+        assert_eq!(class_of(&build), Class::Progress);
+        build.shown = Shown::default();
+        let refused = Refused::again(None, "gone".to_owned(), 1, at(0));
+        build.shown.refused = Some(refused);
+        assert_eq!(class_of(&build), Class::Progress);
+    }
+
+    #[test]
+    fn the_next_round_comes_when_the_first_thing_can_be_done() {
+        assert_eq!(Next::default().round(), Round::Done);
+        let mut next = Next::default();
+        next.after(Duration::from_secs(3000));
+        assert_eq!(next.round(), Round::After(IDLE));
+        let mut next = Next::default();
+        for seconds in [3, 2, 9] {
+            next.after(Duration::from_secs(seconds));
         }
-        assert_eq!(total, 500);
-        let later = begin + Duration::from_secs(3601);
-        assert_eq!(count(&mut budget, later, Class::Conclusion), 80);
+        assert_eq!(next.round(), Round::After(Duration::from_secs(2)));
+        next = Next::default();
+        next.after(Duration::ZERO);
+        next.failed = true;
+        assert_eq!(next.round(), Round::Later);
     }
 }

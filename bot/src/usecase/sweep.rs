@@ -1,18 +1,19 @@
 //! Now and then, and at start, asks GitHub for what webhooks may have failed to tell.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use moss_db::Error as StorageError;
+use api::id::CommitSha;
+use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 
 use super::inbox::keep_repository;
 use super::{Summit, look};
-use crate::db::{Repository, look_key};
+use crate::db::{Repository, Tables, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
-use crate::github;
+use crate::github::{self, Class, Pull};
 
 /// How many pages of deliveries a sweep reads: 100 attempts each.
 const DELIVERY_PAGES: usize = 10;
@@ -64,51 +65,24 @@ impl Summit {
         id: RepositoryId,
         row: &Repository,
     ) -> Result<(), look::Error> {
-        let mut wanted = Vec::new();
-        let branch = Target::Branch {
-            name: row.default_branch.clone(),
-        };
-        if let Some(head) = self.app.find_branch_head(row, &row.default_branch).await? {
-            wanted.push((branch, Some(head)));
-        }
-        let mut open = HashSet::new();
-        // Their authors may have been given write access, which no webhook tells.
-        let mut within = HashSet::new();
-        for pull in self.app.open_pulls(row).await? {
-            let target = Target::Pull {
-                number: pull.number,
-            };
-            open.insert(target.git_ref());
-            if !pull.is_from_fork() {
-                within.insert(target.git_ref());
+        let pulls = self.app.open_pulls(row).await?;
+        let mut heads = BTreeMap::new();
+        let branches = pulls.iter().map(|pull| &pull.base.branch);
+        for branch in branches.chain([&row.default_branch]) {
+            if !heads.contains_key(branch)
+                && let Some(head) = self.app.find_branch_head(row, branch).await?
+            {
+                heads.insert(branch.clone(), head);
             }
-            wanted.push((target, Some(pull.head.sha)));
         }
         let tables = self.tables.clone();
+        let default = row.default_branch.clone();
         self.db
             .submit(move |txn| {
-                // Pull requests that were closed without our knowing.
-                for entry in tables.planned.iter_prefix(txn, &id.number())? {
-                    let ((_, git_ref), _) = entry?;
-                    let number = git_ref
-                        .strip_prefix("refs/pull/")
-                        .and_then(|rest| rest.strip_suffix("/head"))
-                        .and_then(|number| number.parse().ok());
-                    if let Some(number) = number
-                        && !open.contains(&git_ref)
-                    {
-                        wanted.push((Target::Pull { number }, None));
-                    }
-                }
-                let mut active = tables.active_builds(txn)?;
-                active.retain(|build| build.repository == id && build.unapproved.is_some());
-                for (target, head) in wanted {
-                    let planned = tables.planned.find(txn, &look_key(id, &target))?;
-                    let held = within.contains(&target.git_ref())
-                        && active.iter().any(|build| build.target == target);
-                    if head.is_none() || planned != head || held {
-                        tables.wish(txn, id, &target)?;
-                    }
+                let mut wanted = moved_branches(&tables, txn, id, &default, &heads)?;
+                wanted.extend(moved_pulls(&tables, txn, id, &pulls)?);
+                for target in wanted {
+                    tables.wish(txn, id, &target)?;
                 }
                 Ok::<_, StorageError>(())
             })
@@ -128,9 +102,85 @@ impl Summit {
                 .await?;
             if !known {
                 tracing::info!(delivery.id = failed.guid, "asking for a delivery again");
-                self.app.redeliver(&failed).await?;
+                let turn = self.app.turn(Class::Progress).await?;
+                self.app.redeliver(turn, &failed).await?;
             }
         }
         Ok(())
     }
+}
+
+/// The branches that are not where they were when they were last looked at.
+fn moved_branches(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    repository: RepositoryId,
+    default: &str,
+    heads: &BTreeMap<String, CommitSha>,
+) -> Result<Vec<Target>, StorageError> {
+    let mut moved = BTreeSet::new();
+    for row in tables.merges.iter_prefix(txn, &repository.number())? {
+        let (_, merge) = row?;
+        if heads
+            .get(&merge.branch)
+            .is_some_and(|head| *head != merge.tip)
+        {
+            moved.insert(merge.branch);
+        }
+    }
+    let published = Target::Branch {
+        name: default.to_owned(),
+    };
+    let planned = tables
+        .planned
+        .find(txn, &look_key(repository, &published))?;
+    if heads
+        .get(default)
+        .is_some_and(|head| planned != Some(*head))
+    {
+        moved.insert(default.to_owned());
+    }
+    let targets = moved.into_iter().map(|name| Target::Branch { name });
+    Ok(targets.collect())
+}
+
+/// The pull requests that are not as they were when they were last looked at: pushed to, sent to
+/// another branch, closed, or by an author who may write by now, which no webhook tells.
+fn moved_pulls(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    repository: RepositoryId,
+    open: &[Pull],
+) -> Result<Vec<Target>, StorageError> {
+    let mut held = tables.active_builds(txn)?;
+    held.retain(|build| build.repository == repository && build.unapproved.is_some());
+    let mut moved = Vec::new();
+    let mut numbers = HashSet::new();
+    for pull in open {
+        let number = pull.number;
+        let target = Target::Pull { number };
+        numbers.insert(number);
+        let planned = tables.planned.find(txn, &look_key(repository, &target))?;
+        let merge = tables.merges.find(txn, &(repository.number(), number))?;
+        let is_held = !pull.is_from_fork() && held.iter().any(|build| build.target == target);
+        if planned != Some(pull.head.sha)
+            || merge.is_none_or(|merge| merge.branch != pull.base.branch)
+            || is_held
+        {
+            moved.push(target);
+        }
+    }
+    for entry in tables.planned.iter_prefix(txn, &repository.number())? {
+        let ((_, git_ref), _) = entry?;
+        let number = git_ref
+            .strip_prefix("refs/pull/")
+            .and_then(|rest| rest.strip_suffix("/head"))
+            .and_then(|number| number.parse().ok());
+        moved.extend(
+            number
+                .filter(|number| !numbers.contains(number))
+                .map(|number| Target::Pull { number }),
+        );
+    }
+    Ok(moved)
 }

@@ -266,6 +266,7 @@ impl Parts {
                 lease_seconds: options.lease_seconds,
                 ..summit::config::Limits::default()
             },
+            retention: summit::config::Retention::default(),
             telemetry: service::telemetry::Config::default(),
         })
     }

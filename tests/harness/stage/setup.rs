@@ -12,6 +12,7 @@ use service::auth::ServiceKey;
 use service::client::Client;
 use service::listen::Tls;
 use snekbook_dev::line::{Options, Parts};
+use summit::config::Retention;
 
 use super::{LIMIT, REPOSITORY, STRANGER, Stage, WRITER};
 use crate::actor::Actor;
@@ -34,6 +35,8 @@ pub struct Setup {
     pub lease_seconds: u32,
     /// How many attempts run at once.
     pub slots: NonZeroU16,
+    /// How long summit keeps things.
+    pub retention: Retention,
     /// Whether the forge speaks HTTPS.
     pub https: Option<Https>,
     /// How long anything is waited for.
@@ -55,6 +58,7 @@ impl Default for Setup {
             sweep_seconds: 24 * 3600,
             lease_seconds: 60,
             slots: NonZeroU16::MIN,
+            retention: Retention::default(),
             https: None,
             limit: LIMIT,
         }
@@ -129,6 +133,7 @@ impl Stage {
             (vessel.url(), vessel.url()),
         )?;
         config.public_url = Some(to_summit.url());
+        config.retention = setup.retention;
         forge.set_webhook_url(Some(to_summit.url().join("webhook")?));
         let summit = builder.actor("summit", to_summit, &config::summit(&config)?)?;
 

@@ -3,6 +3,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::build::Conflict;
 use crate::domain::build::example::{at, build, every_state, failure, id, success};
 
 fn base() -> Url {
@@ -80,6 +81,21 @@ fn hostile_text_stays_text() {
     assert!(shown.lines().all(|line| !line.starts_with('#')), "{shown}");
 }
 
+/// A conflict is part of the text and no annotation: GitHub cannot take an annotation back.
+#[test]
+fn a_conflict_is_said_and_taken_back() {
+    let mut build = every_state().swap_remove(9).1;
+    let calm = show(&build, None);
+    build.conflict = Some(Conflict {
+        branch: "main".to_owned(),
+        paths: vec!["n/nano/stone.yaml".to_owned(), "<b>".to_owned()],
+        count: 4,
+    });
+    insta::assert_snapshot!(show(&build, None));
+    build.conflict = None;
+    assert_eq!(show(&build, None), calm);
+}
+
 fn check_limits(build: &Build, tail: Option<&str>) {
     let desired = desired(build, tail, &base());
     assert!(desired.title.chars().count() <= 255);
@@ -100,6 +116,11 @@ fn nothing_is_longer_than_github_allows() {
     let long = "`|<*@\n".repeat(40_000);
     for (_, mut build) in every_state() {
         build.version = long.clone();
+        build.conflict = Some(Conflict {
+            branch: long.clone(),
+            paths: vec![long.clone(); 20],
+            count: 500,
+        });
         let annotation = failure(FailureKind::Recipe, None).annotations.remove(0);
         build.warnings = vec![annotation.clone(); 70];
         match &mut build.state {

@@ -61,6 +61,33 @@ fn comment(text: &str) -> Value {
     })
 }
 
+/// Another branch may make a pull request conflict that goes to it.
+#[test]
+fn a_push_to_the_base_of_a_pull_request_is_looked_at() {
+    let store = store();
+    let commit = api::id::CommitSha::from_bytes([1; 20]);
+    let merge = crate::db::Merge {
+        head: commit,
+        branch: "stable".to_owned(),
+        tip: commit,
+        base: None,
+        conflict: None,
+    };
+    store
+        .env
+        .write(|txn| store.tables.merges.put(txn, &(1, 7), &merge))
+        .unwrap();
+    let body = with(source("snekbook/recipes"), push("stable"));
+    assert_eq!(
+        deliver(&store, "push", &body),
+        "looking at stable of snekbook/recipes"
+    );
+    let stable = Target::Branch {
+        name: "stable".to_owned(),
+    };
+    assert!(is_wished(&store, &stable));
+}
+
 #[test]
 fn a_push_to_the_default_branch_is_looked_at() {
     let store = store();
@@ -68,7 +95,7 @@ fn a_push_to_the_default_branch_is_looked_at() {
     let other = with(repository.clone(), push("topic"));
     assert_eq!(
         deliver(&store, "push", &other),
-        "the branch \"topic\" is not published"
+        "the branch \"topic\" is not published, and no pull request goes to it"
     );
     assert!(!is_wished(&store, &main()));
     let default = with(repository, push("main"));

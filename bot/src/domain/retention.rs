@@ -1,0 +1,159 @@
+//! What of a build is kept, and for how long.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::build::{Build, State};
+
+/// How long things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Logs, after the end of their build.
+    pub logs: SignedDuration,
+    /// All of a build, after its end.
+    pub builds: SignedDuration,
+}
+
+/// Who asks for a build that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what its branch or open pull request has of the recipe: its newest build there, or
+    /// the newest that was published.
+    Present,
+    /// A build under way comes after it, or is held by it.
+    Named,
+    /// Nobody but people who look back.
+    Past,
+}
+
+/// What becomes of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It stays as it is.
+    Keep,
+    /// Its logs go.
+    DropLogs,
+    /// It goes, with its logs.
+    Forget,
+}
+
+/// What becomes of `build` now.
+pub fn judge(build: &Build, standing: Standing, keep: Keep, now: Timestamp) -> Verdict {
+    match standing {
+        Standing::Present | Standing::Named => return Verdict::Keep,
+        Standing::Past => {}
+    }
+    let Some(ended_at) = build.find_end() else {
+        return Verdict::Keep;
+    };
+    // Its check run would never be concluded. One that GitHub refuses waits for nothing.
+    if build.shown.seq != build.seq && build.shown.refused.is_none() {
+        return Verdict::Keep;
+    }
+    let age = now.duration_since(ended_at);
+    if age >= keep.builds {
+        Verdict::Forget
+    } else if age >= keep.logs && build.has_logs() {
+        Verdict::DropLogs
+    } else {
+        Verdict::Keep
+    }
+}
+
+impl Build {
+    /// When nothing was left to be done for the build; none while something is.
+    pub fn find_end(&self) -> Option<Timestamp> {
+        match &self.state {
+            State::Published { at, .. }
+            | State::Cancelled { at, .. }
+            | State::Superseded { at, .. } => Some(*at),
+            State::Failed(failure) => Some(failure.at),
+            // A pull request's build, once its assets are not needed any more.
+            State::Built(built) if !self.target.is_published() => built.released_at,
+            State::Built(_)
+            | State::Planned
+            | State::Waiting { .. }
+            | State::Queued { .. }
+            | State::Building { .. }
+            | State::Publishing { .. }
+            | State::Held { .. } => None,
+        }
+    }
+
+    /// True when there may be logs of the build's attempts.
+    pub fn has_logs(&self) -> bool {
+        self.attempts > 0 && self.logs_removed_at.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::build::Refused;
+    use crate::domain::build::example::{at, every_state};
+
+    const DAY: i64 = 24 * 3600;
+
+    fn keep() -> Keep {
+        Keep {
+            logs: SignedDuration::from_secs(90 * DAY),
+            builds: SignedDuration::from_secs(365 * DAY),
+        }
+    }
+
+    fn after(days: i64) -> Timestamp {
+        at(days * DAY + 100)
+    }
+
+    /// Only what has ended goes, and logs go first.
+    #[test]
+    fn what_has_ended_goes_in_time() {
+        for (name, mut build) in every_state() {
+            build.shown.seq = build.seq;
+            build.attempts = 1;
+            let judged = |days| judge(&build, Standing::Past, keep(), after(days));
+            let ended = build.is_settled() && !build.keeps_assets();
+            assert_eq!(judged(80), Verdict::Keep, "{name}");
+            let (early, late) = if ended {
+                (Verdict::DropLogs, Verdict::Forget)
+            } else {
+                (Verdict::Keep, Verdict::Keep)
+            };
+            assert_eq!((judged(90), judged(365)), (early, late), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_stays() {
+        for (name, mut build) in every_state() {
+            build.shown.seq = build.seq;
+            for standing in [Standing::Present, Standing::Named] {
+                let judged = judge(&build, standing, keep(), after(9999));
+                assert_eq!(judged, Verdict::Keep, "{name}");
+            }
+            build.shown.seq = build.seq - 1;
+            let judged = |build: &Build| judge(build, Standing::Past, keep(), after(9999));
+            assert_eq!(judged(&build), Verdict::Keep, "{name}");
+            let ended = build.find_end().is_some();
+            build.shown.refused = Some(Refused::again(None, "gone".to_owned(), 1, at(0)));
+            assert_eq!(judged(&build) == Verdict::Forget, ended, "{name}");
+        }
+    }
+
+    #[test]
+    fn logs_go_once() {
+        let (_, mut build) = every_state().pop().unwrap();
+        build.shown.seq = build.seq;
+        build.attempts = 1;
+        build.logs_removed_at = Some(at(0));
+        assert_eq!(
+            judge(&build, Standing::Past, keep(), after(100)),
+            Verdict::Keep
+        );
+        build.logs_removed_at = None;
+        build.attempts = 0;
+        assert_eq!(
+            judge(&build, Standing::Past, keep(), after(100)),
+            Verdict::Keep
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! Looking at a pull request: what it brings, and whether it can be merged.
+//!
+//! What is built follows from the head and from where it parts from its base branch. When either
+//! is another than before, the pull request is planned anew: after a push, when it is sent to
+//! another branch, or when its base gained a part of it. Whether the two can be merged changes
+//! nothing of what is built; it is noted on the builds, and their check runs say so.
+
+use std::sync::Arc;
+
+use api::id::CommitSha;
+use moss_db::RwTxn;
+
+use super::commit::{done, give_up, of_target};
+use super::{Error, PullFacts, Summit, find};
+use crate::db::{Look, Merge, Repository, Tables, look_key};
+use crate::domain::build::{Build, By, Conflict, Event, State, Target};
+use crate::domain::name::RepositoryId;
+use crate::git;
+use crate::github::Pull;
+
+/// What a look at a pull request came to.
+enum Seen {
+    /// The head or the branch is gone.
+    Nothing,
+    /// The same is to be built.
+    Same(Merge),
+    /// Something else is.
+    New(super::Found, Merge),
+}
+
+impl Summit {
+    pub(super) async fn look_at_pull(
+        self: &Arc<Self>,
+        look: &Look,
+        repository: &Repository,
+        number: u64,
+    ) -> Result<(), Error> {
+        let Some(pull) = self.app.find_pull(repository, number).await? else {
+            return self.looked(look.clone()).await;
+        };
+        if !pull.is_open() {
+            return self.close_pull(look, number).await;
+        }
+        let planned = self.find_planned(look).await?;
+        let before = self.find_merge(look.repository, number).await?;
+        let unapproved = self.unapproved(repository, &pull).await?;
+        // The author may write by now: the same head is planned anew.
+        let released = unapproved.is_none() && self.is_held_for_approval(look).await?;
+        let git_ref = look.target.git_ref();
+        let base_ref = format!("refs/heads/{}", pull.base.branch);
+        let refs = vec![git_ref.clone(), base_ref.clone()];
+        self.fetch(look, repository, refs).await?;
+        let (branch, row) = (pull.base.branch, repository.clone());
+        let seen = self
+            .read(look, repository, move |mirror| {
+                let head = mirror.find_ref(&git_ref)?;
+                let (Some(head), Some(tip)) = (head, mirror.find_ref(&base_ref)?) else {
+                    return Ok(Seen::Nothing);
+                };
+                let merge = merge(mirror, head, branch, tip)?;
+                let is_same = before.is_some_and(|before| before.base == merge.base);
+                if planned == Some(head) && is_same && !released {
+                    return Ok(Seen::Same(merge));
+                }
+                let mut found = find(mirror, &row, &git_ref, merge.base, head)?;
+                found.first = false;
+                Ok(Seen::New(found, merge))
+            })
+            .await?;
+        match seen {
+            Seen::Nothing => self.looked(look.clone()).await,
+            Seen::Same(merge) => self.note_merge(look, merge).await,
+            Seen::New(found, merge) => {
+                let facts = PullFacts {
+                    unapproved,
+                    merge: Some(merge),
+                };
+                self.plan(look, found, planned, facts).await
+            }
+        }
+    }
+
+    /// Keeps how a pull request can be merged, and notes it on its builds.
+    async fn note_merge(&self, look: &Look, merge: Merge) -> Result<(), Error> {
+        let tables = self.tables.clone();
+        let look = look.clone();
+        self.db
+            .submit(move |txn| {
+                put_merge(&tables, txn, &look, &merge)?;
+                note_conflict(&tables, txn, &look, &merge)?;
+                done(&tables, txn, &look)
+            })
+            .await
+            .map_err(Error::Change)?;
+        self.wakes.reconcile.wake();
+        Ok(())
+    }
+
+    /// Has the pull requests looked at that `branch`, as it was just fetched, does not merge with
+    /// as it did. Asks GitHub nothing.
+    pub(super) async fn follow_branch(
+        &self,
+        repository: RepositoryId,
+        branch: &str,
+    ) -> Result<(), Error> {
+        let merges = self.merges_into(repository, branch).await?;
+        let (mirrors, base_ref) = (self.mirrors.clone(), format!("refs/heads/{branch}"));
+        let compare = move || {
+            let mirror = mirrors.open(repository)?;
+            let Some(tip) = mirror.find_ref(&base_ref)? else {
+                return Ok(Vec::new());
+            };
+            let moved = merges.into_iter().filter(|(_, before)| before.tip != tip);
+            let compared = moved.map(|(number, before)| {
+                let now = merge(&mirror, before.head, before.branch.clone(), tip);
+                // A head that is missing here is fetched by the look.
+                let is_same =
+                    |now: &Merge| (&now.base, &now.conflict) == (&before.base, &before.conflict);
+                (number, now.ok().filter(is_same))
+            });
+            Ok::<_, git::Error>(compared.collect())
+        };
+        let compared: Vec<(u64, Option<Merge>)> = tokio::task::spawn_blocking(compare)
+            .await
+            .expect("reading a mirror does not panic")?;
+        if compared.is_empty() {
+            return Ok(());
+        }
+        let tables = self.tables.clone();
+        self.db
+            .submit(move |txn| {
+                for (number, same) in compared {
+                    match same {
+                        Some(merge) => {
+                            let key = (repository.number(), number);
+                            tables.merges.put(txn, &key, &merge)?;
+                        }
+                        None => tables.wish(txn, repository, &Target::Pull { number })?,
+                    }
+                }
+                Ok::<_, moss_db::Error>(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// The open pull requests that go to `branch`, by number.
+    pub(super) async fn merges_into(
+        &self,
+        repository: RepositoryId,
+        branch: &str,
+    ) -> Result<Vec<(u64, Merge)>, moss_db::Error> {
+        let tables = self.tables.clone();
+        let branch = branch.to_owned();
+        self.db
+            .query(move |txn| {
+                let rows = tables.merges.iter_prefix(txn, &repository.number())?;
+                let rows = rows.map(|row| row.map(|((_, number), merge)| (number, merge)));
+                rows.filter(|row| {
+                    row.as_ref()
+                        .map_or(true, |(_, merge)| merge.branch == branch)
+                })
+                .collect()
+            })
+            .await
+    }
+
+    async fn find_merge(
+        &self,
+        repository: RepositoryId,
+        number: u64,
+    ) -> Result<Option<Merge>, moss_db::Error> {
+        let tables = self.tables.clone();
+        let key = (repository.number(), number);
+        self.db
+            .query(move |txn| tables.merges.find(txn, &key))
+            .await
+    }
+
+    /// The author's login, when nothing of the pull request may be run.
+    async fn unapproved(
+        &self,
+        repository: &Repository,
+        pull: &Pull,
+    ) -> Result<Option<String>, Error> {
+        let Some(author) = &pull.user else {
+            return Ok(Some("a deleted account".to_owned()));
+        };
+        if pull.is_from_fork() {
+            return Ok(Some(author.login.clone()));
+        }
+        let role = self.app.find_role(repository, author.id).await?;
+        let may = role.is_some_and(|(_, role)| role.may_write());
+        Ok((!may).then(|| author.login.clone()))
+    }
+
+    /// True when builds of the target wait for their author to be given write access.
+    async fn is_held_for_approval(&self, look: &Look) -> Result<bool, moss_db::Error> {
+        let tables = self.tables.clone();
+        let look = look.clone();
+        self.db
+            .query(move |txn| {
+                let builds = of_target(&tables, txn, look.repository, &look.target)?;
+                Ok(builds.iter().any(|build| build.unapproved.is_some()))
+            })
+            .await
+    }
+
+    /// Gives up what is under way for a pull request that was closed.
+    async fn close_pull(self: &Arc<Self>, look: &Look, number: u64) -> Result<(), Error> {
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        let look = look.clone();
+        self.db
+            .submit(move |txn| {
+                for build in of_target(&tables, txn, look.repository, &look.target)? {
+                    give_up(&tables, txn, &build, Event::Cancelled(By::PullClosed), now)?;
+                }
+                tables
+                    .planned
+                    .delete(txn, &look_key(look.repository, &look.target))?;
+                tables
+                    .merges
+                    .delete(txn, &(look.repository.number(), number))?;
+                done(&tables, txn, &look)
+            })
+            .await
+            .map_err(Error::Change)?;
+        self.builds_moved();
+        Ok(())
+    }
+}
+
+/// How `head` would be merged into `branch`, whose head is `tip`.
+fn merge(
+    mirror: &git::Mirror,
+    head: CommitSha,
+    branch: String,
+    tip: CommitSha,
+) -> Result<Merge, git::Error> {
+    let conflict = mirror.find_conflicts(tip, head)?.map(|found| Conflict {
+        branch: branch.clone(),
+        paths: found.paths,
+        count: found.count,
+    });
+    Ok(Merge {
+        head,
+        base: mirror.find_merge_base(tip, head)?,
+        branch,
+        tip,
+        conflict,
+    })
+}
+
+/// Keeps how a pull request can be merged; other targets are not merged.
+pub(super) fn put_merge(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    look: &Look,
+    merge: &Merge,
+) -> Result<(), moss_db::Error> {
+    match look.target {
+        Target::Branch { .. } => Ok(()),
+        Target::Pull { number } => {
+            let key = (look.repository.number(), number);
+            tables.merges.put(txn, &key, merge)
+        }
+    }
+}
+
+/// Writes on the builds of a pull request's head whether it conflicts.
+fn note_conflict(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    look: &Look,
+    merge: &Merge,
+) -> Result<(), moss_db::Error> {
+    let head = (look.repository.number(), merge.head);
+    let builds = tables
+        .builds
+        .find_by(txn, &tables.builds_by_head, &head)?
+        .map(|row| Ok(row?.1))
+        .collect::<Result<Vec<Build>, moss_db::Error>>()?;
+    for mut build in builds {
+        let stands =
+            build.target == look.target && !matches!(build.state, State::Superseded { .. });
+        if stands && build.conflict != merge.conflict {
+            build.conflict.clone_from(&merge.conflict);
+            build.seq += 1;
+            tables.builds.put(txn, &build.id, &build)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

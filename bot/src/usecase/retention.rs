@@ -1,0 +1,214 @@
+//! Forgetting: logs first, then builds, and logs when there are too many.
+//!
+//! A sweep goes over the builds from the oldest on, in transactions of bounded size. The database
+//! says that logs are gone before they are: a file is removed because its build is gone or says so,
+//! and for no other reason. So a sweep that is cut short anywhere is finished by the next one.
+
+mod files;
+
+use std::collections::HashSet;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::id::BuildId;
+use jiff::{SignedDuration, Timestamp};
+use moss_db::{Error as StorageError, RoTxn, RwTxn};
+use service::error::Chain;
+
+use super::Summit;
+use crate::config::Retention;
+use crate::db::{Tables, folder_key, look_key};
+use crate::domain::build::{Build, Hold, State};
+use crate::domain::retention::{Keep, Standing, Verdict, judge};
+
+/// How many builds one transaction looks at.
+const BATCH: usize = 256;
+
+/// How often is swept.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How soon a sweep that failed is repeated.
+const RETRY: Duration = Duration::from_secs(600);
+
+/// A sweep that was cut short.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("cannot tidy up the logs")]
+    Files(#[from] std::io::Error),
+}
+
+pub(super) async fn work(summit: Arc<Summit>) {
+    loop {
+        let pause = match summit.forget().await {
+            Ok(()) => DAY,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "forgetting what is old failed");
+                RETRY
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+impl Summit {
+    /// Forgets once what is old, and logs that are too many.
+    async fn forget(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let keep = keep(self.config.retention);
+        let mut cursor = None;
+        loop {
+            let tables = self.tables.clone();
+            let swept = self
+                .db
+                .submit(move |txn| sweep(&tables, txn, cursor, keep, now))
+                .await?;
+            swept.log();
+            cursor = swept.last;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        self.bound_logs(now).await?;
+        self.remove_files().await
+    }
+}
+
+fn keep(retention: Retention) -> Keep {
+    let days = |days: u32| SignedDuration::from_hours(i64::from(days) * 24);
+    Keep {
+        logs: days(retention.log_days),
+        builds: days(retention.build_days),
+    }
+}
+
+/// What one transaction of a sweep did.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Swept {
+    dropped: usize,
+    forgotten: usize,
+    /// The last build looked at, when younger ones may follow that are old enough.
+    last: Option<BuildId>,
+}
+
+impl Swept {
+    fn log(&self) {
+        if self.dropped + self.forgotten > 0 {
+            tracing::info!(
+                builds = self.forgotten,
+                logs = self.dropped,
+                "forgetting what is old"
+            );
+        }
+    }
+}
+
+/// Looks at the builds that come after `cursor`.
+fn sweep(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    cursor: Option<BuildId>,
+    keep: Keep,
+    now: Timestamp,
+) -> Result<Swept, StorageError> {
+    let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
+    let rows = tables.builds.range(txn, (from, Bound::Unbounded))?;
+    let batch: Vec<Build> = rows
+        .take(BATCH)
+        .map(|row| Ok(row?.1))
+        .collect::<Result<_, StorageError>>()?;
+    let named = named(tables, txn)?;
+    let youngest = now - keep.logs.min(keep.builds);
+    let mut swept = Swept::default();
+    for build in &batch {
+        // In the order of their ids builds are in the order of their making.
+        if build.created_at > youngest {
+            return Ok(swept);
+        }
+        let standing = standing(tables, txn, build, &named)?;
+        match judge(build, standing, keep, now) {
+            Verdict::Keep => {}
+            Verdict::DropLogs => {
+                drop_logs(tables, txn, build.clone(), now)?;
+                swept.dropped += 1;
+            }
+            Verdict::Forget => {
+                tables.builds.delete(txn, &build.id)?;
+                swept.forgotten += 1;
+            }
+        }
+    }
+    if batch.len() == BATCH {
+        swept.last = batch.last().map(|build| build.id);
+    }
+    Ok(swept)
+}
+
+/// Writes down that the logs of a build are gone; the files follow.
+fn drop_logs(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    mut build: Build,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    build.logs_removed_at = Some(now);
+    tables.builds.put(txn, &build.id, &build)
+}
+
+/// The builds that those under way name.
+fn named(tables: &Tables, txn: &RoTxn<'_>) -> Result<HashSet<BuildId>, StorageError> {
+    let mut named = HashSet::new();
+    for build in tables.active_builds(txn)? {
+        named.extend(build.after.iter().chain(&build.cycle));
+        if let State::Held {
+            by: Hold::Build { build: other, .. },
+            ..
+        } = &build.state
+        {
+            named.insert(*other);
+        }
+    }
+    Ok(named)
+}
+
+fn standing(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    build: &Build,
+    named: &HashSet<BuildId>,
+) -> Result<Standing, StorageError> {
+    if named.contains(&build.id) {
+        return Ok(Standing::Named);
+    }
+    // Of a pull request that was closed nothing is present any more.
+    let place = look_key(build.repository, &build.target);
+    if !build.target.is_published() && !tables.planned.contains(txn, &place)? {
+        return Ok(Standing::Past);
+    }
+    let key = folder_key(build.repository, &build.target, &build.folder);
+    let mut newer = Vec::new();
+    for id in tables.builds_by_folder.keys(txn, &key)? {
+        let id = id?;
+        if id > build.id {
+            newer.push(id);
+        }
+    }
+    if newer.is_empty() {
+        return Ok(Standing::Present);
+    }
+    if !matches!(build.state, State::Published { .. }) {
+        return Ok(Standing::Past);
+    }
+    for id in newer {
+        let newer = tables.builds.find(txn, &id)?;
+        if newer.is_some_and(|newer| matches!(newer.state, State::Published { .. })) {
+            return Ok(Standing::Past);
+        }
+    }
+    Ok(Standing::Present)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use api::id::{AttemptId, CommitSha};
+
+use super::files::{File, gone, list, reduce};
+use super::*;
+use crate::db::tests::{Store, store};
+use crate::domain::build::FailureKind;
+use crate::domain::build::example::{at, build, failure, id, pull};
+use crate::domain::name::RepositoryId;
+
+const DAY: i64 = 24 * 3600;
+
+fn long_ago() -> Keep {
+    keep(Retention::default())
+}
+
+/// A build that ended and whose check run says so.
+fn ended(number: u8, recipe: &str, state: State) -> Build {
+    let mut build = build(number, recipe);
+    build.state = state;
+    build.attempts = 1;
+    build.shown.seq = build.seq;
+    build
+}
+
+fn failed() -> State {
+    State::Failed(failure(FailureKind::Attempt, None))
+}
+
+fn published() -> State {
+    State::Published {
+        history: "2024-01-01-abc".parse().unwrap(),
+        at: at(70),
+    }
+}
+
+fn sweep_all(store: &Store, days: i64) -> (usize, usize) {
+    let (mut cursor, mut sum) = (None, (0, 0));
+    loop {
+        let swept = store
+            .env
+            .write(|txn| sweep(&store.tables, txn, cursor, long_ago(), at(days * DAY + 100)));
+        let swept = swept.unwrap();
+        sum = (sum.0 + swept.dropped, sum.1 + swept.forgotten);
+        cursor = swept.last;
+        if cursor.is_none() {
+            return sum;
+        }
+    }
+}
+
+fn exists(store: &Store, number: u8) -> bool {
+    let found = store
+        .env
+        .read(|txn| store.tables.builds.contains(txn, &id(number)));
+    found.unwrap()
+}
+
+/// What a branch has stays: the newest build of a recipe, and the newest that was published.
+#[test]
+fn the_present_stays_and_the_past_goes() {
+    let store = store();
+    store.put(&[
+        &ended(1, "nano", published()),
+        &ended(2, "nano", published()),
+        &ended(3, "nano", failed()),
+        &ended(4, "nano", failed()),
+        &ended(5, "vim", failed()),
+    ]);
+    assert_eq!(sweep_all(&store, 89), (0, 0));
+    assert_eq!(sweep_all(&store, 91), (2, 0));
+    assert_eq!(
+        sweep_all(&store, 91),
+        (0, 0),
+        "a second sweep has nothing to do"
+    );
+    assert!(store.find(id(1)).logs_removed_at.is_some());
+    assert!(store.find(id(2)).has_logs() && store.find(id(4)).has_logs());
+    assert_eq!(sweep_all(&store, 366), (0, 2));
+    let left: Vec<u8> = (1..=5).filter(|number| exists(&store, *number)).collect();
+    assert_eq!(left, [2, 4, 5]);
+    let sound = store.env.read(|txn| store.tables.builds.check(txn));
+    assert_eq!(sound.unwrap(), []);
+}
+
+#[test]
+fn what_a_build_under_way_names_stays() {
+    let store = store();
+    let mut waits = build(9, "app");
+    waits.after = vec![id(1)];
+    store.put(&[
+        &ended(1, "lib", failed()),
+        &ended(2, "lib", failed()),
+        &waits,
+    ]);
+    assert_eq!(sweep_all(&store, 9999), (0, 0));
+    let mut ended = ended(9, "app", failed());
+    ended.after = vec![id(1)];
+    store.put(&[&ended]);
+    assert_eq!(sweep_all(&store, 9999), (0, 1));
+}
+
+/// The builds of a pull request stay while it is open.
+#[test]
+fn a_closed_pull_request_is_forgotten_whole() {
+    let store = store();
+    let mut build = ended(1, "nano", failed());
+    build.target = pull();
+    store.put(&[&build]);
+    let key = look_key(RepositoryId::new(1), &pull());
+    let head = CommitSha::from_bytes([1; 20]);
+    let open = |txn: &mut RwTxn<'_>| store.tables.planned.put(txn, &key, &head);
+    store.env.write(open).unwrap();
+    assert_eq!(sweep_all(&store, 9999), (0, 0));
+    let close = |txn: &mut RwTxn<'_>| store.tables.planned.delete(txn, &key);
+    store.env.write(close).unwrap();
+    assert_eq!(sweep_all(&store, 9999), (0, 1));
+}
+
+/// More than one transaction takes.
+#[test]
+fn many_builds_are_swept_in_parts() {
+    let store = store();
+    for number in 0..600_u32 {
+        let mut build = ended(1, "nano", failed());
+        let mut bytes = [0; 16];
+        bytes[12..].copy_from_slice(&number.to_be_bytes());
+        build.id = BuildId::from_bytes(bytes);
+        store.put(&[&build]);
+    }
+    assert_eq!(sweep_all(&store, 9999), (0, 599));
+}
+
+/// The oldest logs go first, whoever's they are, but for builds under way.
+#[test]
+fn too_many_logs_go_from_the_oldest_on() {
+    let store = store();
+    store.put(&[
+        &ended(1, "a", failed()),
+        &build(2, "b"),
+        &ended(3, "c", failed()),
+        &ended(4, "d", failed()),
+    ]);
+    let sizes: Vec<_> = (1..=4).map(|number| (id(number), 10)).collect();
+    let left = store
+        .env
+        .write(|txn| reduce(&store.tables, txn, &sizes, 15, at(9)));
+    assert_eq!(left.unwrap(), 0);
+    let kept: Vec<u8> = (1..=4)
+        .filter(|number| store.find(id(*number)).logs_removed_at.is_none())
+        .collect();
+    assert_eq!(kept, [2, 4]);
+    let all = (1..=5).map(|number| File {
+        attempt: AttemptId::new(id(number), 1),
+        bytes: 10,
+    });
+    let all: Vec<File> = all.collect();
+    let gone = store.env.read(|txn| gone(&store.tables, txn, &all));
+    let gone: Vec<_> = gone.unwrap().iter().map(|gone| gone.build()).collect();
+    assert_eq!(gone, [id(1), id(3), id(5)], "what no build names goes too");
+}
+
+#[test]
+fn only_logs_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let attempt = AttemptId::new(id(1), 2);
+    for name in [format!("{attempt}.log"), "notes.txt".to_owned()] {
+        std::fs::write(folder.path().join(name), "four").unwrap();
+    }
+    assert_eq!(list(folder.path()).unwrap(), [File { attempt, bytes: 4 }]);
+}
