@@ -183,7 +183,6 @@ impl Repository {
             packages = history.packages,
             "published"
         );
-        self.watch_room();
         self.clear_staging(id).await;
         Ok(())
     }

@@ -173,18 +173,6 @@ impl Repository {
         Ok(state)
     }
 
-    /// Warns an operator before the database is full.
-    pub(super) fn watch_room(&self) {
-        let usage = self.environment.usage();
-        if usage.is_high() {
-            tracing::warn!(
-                database.used = usage.used(),
-                database.size = usage.map_size(),
-                "the database is nearly full: raise `database_gib` and restart"
-            );
-        }
-    }
-
     /// What cannot be removed now, the next start removes.
     pub(super) async fn clear_staging(self: &Arc<Self>, id: ImportId) {
         let cleared = self
