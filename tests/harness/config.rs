@@ -83,6 +83,15 @@ pub(crate) fn avalanche(config: &avalanche::Config) -> Result<String> {
         ("mirrors", Value::Array(mirrors)),
         ("telemetry", telemetry()),
     ]));
+    let paths = config.sandbox.paths.iter().map(|folder| path(folder));
+    all.insert(
+        "sandbox".to_owned(),
+        table([("paths", Value::Array(paths.collect()))]),
+    );
+    let packages = config.host.packages.iter();
+    let packages = packages.map(|(name, supply)| (name.clone(), text(supply)));
+    let host = table([("packages", Value::Table(packages.collect()))]);
+    all.insert("host".to_owned(), host);
     let files = [
         ("work", &config.work),
         ("key", &config.key),

@@ -20,4 +20,4 @@ pub mod stage;
 
 pub use git::{Checkout, File};
 pub use recipe::Recipe;
-pub use stage::{Https, REPOSITORY, Runs, STRANGER, Setup, Stage, WRITER};
+pub use stage::{Builders, Https, REPOSITORY, Runs, STRANGER, Setup, Stage, WRITER};

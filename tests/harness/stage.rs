@@ -2,6 +2,7 @@
 //! each the real binary in a process of its own.
 
 mod finish;
+mod hosts;
 mod look;
 mod people;
 mod report;
@@ -25,7 +26,7 @@ use crate::authority::Authority;
 use crate::mirror::Mirror;
 
 pub use look::Runs;
-pub use setup::{Https, Setup};
+pub use setup::{Builders, Https, Setup};
 
 /// The repository that is there from the start.
 pub const REPOSITORY: &str = "snekbook/recipes";
@@ -49,8 +50,10 @@ pub struct Stage {
     pub forge: Forge,
     /// The bot.
     pub summit: Actor,
-    /// The builder.
+    /// The builder, or the first of two.
     pub avalanche: Actor,
+    /// The other builder, where the setup asks for one.
+    second: Option<Actor>,
     /// The repository manager.
     pub vessel: Actor,
     /// Where upstream files come from.
@@ -60,8 +63,8 @@ pub struct Stage {
     limit: Duration,
     repositories: Vec<String>,
     read: HashSet<CommentId>,
-    /// Speaks to avalanche and vessel with summit's key.
-    to_avalanche: Client,
+    /// Speak to the builders and vessel with summit's key.
+    to_builders: Vec<Client>,
     to_vessel: Client,
     supervisor: Supervisor,
 }
@@ -126,6 +129,17 @@ impl Stage {
         self.vessel.url()
     }
 
+    /// All services.
+    fn actors(&self) -> impl Iterator<Item = &Actor> {
+        let actors = [&self.summit, &self.avalanche, &self.vessel];
+        actors.into_iter().chain(&self.second)
+    }
+
+    /// The builders.
+    fn builders(&self) -> impl Iterator<Item = &Actor> {
+        std::iter::once(&self.avalanche).chain(&self.second)
+    }
+
     /// Waits until `probe` finds something.
     ///
     /// # Errors
@@ -137,7 +151,8 @@ impl Stage {
     ) -> Result<T> {
         let begin = Instant::now();
         loop {
-            for actor in [&mut self.summit, &mut self.avalanche, &mut self.vessel] {
+            let actors = [&mut self.summit, &mut self.avalanche, &mut self.vessel];
+            for actor in actors.into_iter().chain(&mut self.second) {
                 actor.check()?;
             }
             if let Some(found) = probe(self).await? {

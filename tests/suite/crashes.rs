@@ -25,7 +25,8 @@ fn survive(point: impl FnOnce(&Stage) -> Pause) {
         let _no_sweep = stage
             .forge
             .pause(Point::rest("GET", "/orgs/*/installation"));
-        let files = [Recipe::new("reed").file()];
+        // A host is only asked for what no stone provides.
+        let files = [Recipe::new("reed").needs("binary(sh)").file()];
         let (checkout, head) = stage.commit(REPOSITORY, &files).await?;
         let pause = point(stage);
         checkout.push("main").await?;

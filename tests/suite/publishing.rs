@@ -3,7 +3,9 @@
 use std::num::NonZeroU16;
 
 use anyhow::{Context as _, ensure};
-use forge::Conclusion::{Neutral, Success};
+use forge::Conclusion::{Cancelled, Neutral, Success};
+use forge::Point;
+use harness::stage::LIMIT;
 use harness::{Recipe, Setup, Stage};
 
 /// A library that others find through pkg-config.
@@ -165,6 +167,38 @@ fn each_slot_of_a_builder_is_used_and_no_more() {
             })
             .await?;
         stage.succeeded(&head, &["drum", "horn", "reed"]).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_newer_commit_counts_when_a_builder_loses_what_is_being_published() {
+    Stage::play(Setup::default(), async |stage| {
+        let pause = stage.vessel.pause(Point::rest("PUT", "/api/v1/imports/*"));
+        let older = stage.push(&[reed().file()]).await?;
+        pause.held(LIMIT).await.context("no import was ordered")?;
+        let newer = stage.push(&[reed().release(2).file()]).await?;
+        stage
+            .until("the newer build", async |stage| {
+                Ok(stage.runs_on(&newer).contains_key("reed").then_some(()))
+            })
+            .await?;
+        let build = stage.build_of(&stage.runs_on(&older)["reed"]).await?;
+        let attempt = build.find_attempt().context("it is built")?.to_string();
+        std::fs::remove_dir_all(stage.data("avalanche").join("assets").join(attempt))?;
+        pause.resume();
+
+        let runs = stage.concluded(&older, &[("reed", Cancelled)]).await?;
+        let summary = runs["reed"].output.summary.as_deref().unwrap_or_default();
+        ensure!(summary.contains("A newer build"), "{summary}");
+        ensure!(summary.contains("lost on avalanche"), "{summary}");
+        stage.succeeded(&newer, &["reed"]).await?;
+        ensure!(
+            stage.orders().len() == 2,
+            "the older one is not built again"
+        );
+        let names = stage.published().await?.names();
+        ensure!(names == ["reed-1.0-2-1", "reed-devel-1.0-2-1"], "{names:?}");
         Ok(())
     });
 }

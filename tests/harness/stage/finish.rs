@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(10);
 impl Stage {
     /// Looks for leftovers, and stops the services in order.
     pub(super) async fn finish(&mut self) -> Result<()> {
-        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+        for actor in self.actors() {
             ensure!(actor.is_up(), "{} does not run at the end", actor.name());
         }
         // A sweep must not ask for a delivery again just when summit is stopped.
@@ -35,6 +35,9 @@ impl Stage {
         self.summit.stop().await?;
         calm.resume();
         self.avalanche.stop().await?;
+        if let Some(second) = &mut self.second {
+            second.stop().await?;
+        }
         self.vessel.stop().await?;
         let left = self.supervisor.shutdown(GRACE).await;
         ensure!(left.is_empty(), "the forge does not end: {left:?}");
@@ -42,7 +45,7 @@ impl Stage {
         self.look_for_secrets()?;
         self.judge()?;
         let mut errors = Vec::new();
-        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+        for actor in self.actors() {
             errors.extend(actor.log().errors());
         }
         ensure!(
@@ -87,15 +90,19 @@ impl Stage {
             }
         }
         let path = "/api/v1/status";
-        let status: Status = self.to_avalanche.get(Scope::Status, path).await?;
-        let attempts = status.attempts.iter();
-        left.extend(attempts.map(|attempt| format!("the attempt {attempt} is at work")));
+        for builder in &self.to_builders {
+            let status: Status = builder.get(Scope::Status, path).await?;
+            let attempts = status.attempts.iter();
+            left.extend(attempts.map(|attempt| format!("the attempt {attempt} is at work")));
+        }
         left.extend(self.kept_assets(&builds)?);
         for entry in read_names(&self.data("vessel").join("staging"))? {
             left.push(format!("the import {entry} has staged files"));
         }
-        for entry in read_names(&self.data("avalanche").join("work"))? {
-            left.push(format!("the attempt {entry} has a workspace"));
+        for builder in self.builders() {
+            for entry in read_names(&self.data(builder.name()).join("work"))? {
+                left.push(format!("the attempt {entry} has a workspace"));
+            }
         }
         Ok(left)
     }
@@ -117,7 +124,10 @@ impl Stage {
 
     /// Assets that nobody will fetch any more.
     fn kept_assets(&self, builds: &[Build]) -> Result<Vec<String>> {
-        let kept = read_names(&self.data("avalanche").join("assets"))?;
+        let mut kept = Vec::new();
+        for builder in self.builders() {
+            kept.extend(read_names(&self.data(builder.name()).join("assets"))?);
+        }
         let wanted: Vec<String> = builds
             .iter()
             .filter(|build| matches!(build.state, State::Built(_)))
@@ -163,7 +173,7 @@ impl Stage {
         let secret = self.webhook_secret()?;
         // The beginnings of an installation's token and of a JWT.
         let marks = [secret.trim(), "ghs_", "eyJ0eXAiOiJKV1Qi", "eyJhbGciOi"];
-        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+        for actor in self.actors() {
             for line in actor.log().lines() {
                 let found = marks.iter().find(|mark| line.contains(**mark));
                 ensure!(

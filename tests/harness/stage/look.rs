@@ -13,6 +13,7 @@ use summit::domain::build::{Build, State};
 use testbed::published::Published;
 
 use super::{REPOSITORY, Stage};
+use crate::actor::Actor;
 
 /// How long check runs may say something else than expected once all are completed: a build that
 /// was held can still go on.
@@ -195,7 +196,12 @@ impl Stage {
 
     /// The orders that avalanche was given, oldest first: its answers to `PUT /attempts/…`.
     pub fn orders(&self) -> Vec<Value> {
-        let passed = self.avalanche.passed().into_iter();
+        self.orders_to(&self.avalanche)
+    }
+
+    /// The orders that a builder was given, oldest first.
+    pub fn orders_to(&self, builder: &Actor) -> Vec<Value> {
+        let passed = builder.passed().into_iter();
         let orders = passed.filter(|passed| {
             passed.method == "PUT" && passed.path.starts_with("/api/v1/attempts/")
         });

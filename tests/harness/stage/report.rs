@@ -50,7 +50,7 @@ impl Stage {
                 let _ = writeln!(out, "-- the channel cannot be read: {error:#}");
             }
         }
-        for actor in [&self.summit, &self.avalanche, &self.vessel] {
+        for actor in self.actors() {
             let state = if actor.is_up() { "up" } else { "down" };
             let _ = writeln!(out, "-- {} ({state}) wrote", actor.name());
             for line in actor.log().tail(LINES) {

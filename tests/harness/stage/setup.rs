@@ -14,6 +14,7 @@ use service::listen::Tls;
 use snekbook_dev::line::{Options, Parts};
 use summit::config::Retention;
 
+use super::hosts::{self, SECOND};
 use super::{LIMIT, REPOSITORY, STRANGER, Stage, WRITER};
 use crate::actor::Actor;
 use crate::authority::Authority;
@@ -33,14 +34,25 @@ pub struct Setup {
     pub sweep_seconds: u64,
     /// Seconds without a reader after which avalanche gives an attempt up.
     pub lease_seconds: u32,
-    /// How many attempts run at once.
+    /// How many attempts a builder runs at once.
     pub slots: NonZeroU16,
+    /// How many builders there are.
+    pub builders: Builders,
     /// How long summit keeps things.
     pub retention: Retention,
     /// Whether the forge speaks HTTPS.
     pub https: Option<Https>,
     /// How long anything is waited for.
     pub limit: Duration,
+}
+
+/// The builders of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Builders {
+    /// `avalanche`.
+    One,
+    /// `avalanche` and `avalanche-2`.
+    Two,
 }
 
 /// Who trusts the authority of the forge's certificate.
@@ -58,6 +70,7 @@ impl Default for Setup {
             sweep_seconds: 24 * 3600,
             lease_seconds: 60,
             slots: NonZeroU16::MIN,
+            builders: Builders::One,
             retention: Retention::default(),
             https: None,
             limit: LIMIT,
@@ -66,20 +79,26 @@ impl Default for Setup {
 }
 
 /// What all actors need to be made.
-struct Builder<'stage> {
+struct Cast<'stage> {
     supervisor: &'stage Supervisor,
     configs: PathBuf,
     environment: Vec<(String, String)>,
 }
 
-impl Builder<'_> {
-    /// An actor behind `gateway` that reads `config`.
-    fn actor(&self, name: &'static str, gateway: Gateway, config: &str) -> Result<Actor> {
+impl Cast<'_> {
+    /// An actor behind `gateway` that runs `program` and reads `config`.
+    fn actor(
+        &self,
+        name: &'static str,
+        program: &str,
+        gateway: Gateway,
+        config: &str,
+    ) -> Result<Actor> {
         let path = self.configs.join(format!("{name}.toml"));
         std::fs::write(&path, config)?;
         let start = Start {
             name,
-            program: program::find(name)?,
+            program: program::find(program)?,
             config: path,
             environment: self.environment.clone(),
         };
@@ -102,12 +121,12 @@ impl Stage {
             None => None,
         };
         let forge = start_forge(&parts, authority.as_ref(), &supervisor).await?;
-        let builder = Builder {
+        let cast = Cast {
             supervisor: &supervisor,
             configs: folder.path().join("configs"),
             environment: environment(folder.path(), authority.as_ref()),
         };
-        std::fs::create_dir_all(&builder.configs)?;
+        std::fs::create_dir_all(&cast.configs)?;
         let key = |name: &str| {
             let path = options.data.join("keys").join(format!("{name}.pem"));
             ServiceKey::load_or_create(name.parse()?, &path).context("a key cannot be made")
@@ -116,26 +135,49 @@ impl Stage {
         let (to_summit, to_avalanche, to_vessel) =
             (gateway().await?, gateway().await?, gateway().await?);
 
-        let mut config = parts.avalanche(&options);
-        config.public_url = Some(to_avalanche.url());
-        config.ca_file = match setup.https {
+        let ca_file = match setup.https {
             Some(Https::Trusted) => authority.as_ref().map(|authority| authority.ca.clone()),
             Some(Https::UntrustedByBuilder) | None => None,
         };
-        let avalanche = builder.actor("avalanche", to_avalanche, &config::avalanche(&config)?)?;
+        let builder = |name: &'static str, to_builder: Gateway| -> Result<Actor> {
+            let mut config = parts.avalanche(&options);
+            config.name = name.parse()?;
+            config.data = options.data.join(name);
+            config.key = Some(options.data.join("keys").join(format!("{name}.pem")));
+            config.public_url = Some(to_builder.url());
+            config.ca_file.clone_from(&ca_file);
+            if setup.builders == Builders::Two {
+                hosts::give(&mut config, folder.path(), name)?;
+            }
+            cast.actor(name, "avalanche", to_builder, &config::avalanche(&config)?)
+        };
+        let avalanche = builder("avalanche", to_avalanche)?;
+        let second = match setup.builders {
+            Builders::One => None,
+            Builders::Two => Some(builder(SECOND, gateway().await?)?),
+        };
         let mut config = parts.vessel();
         config.public_url = Some(to_vessel.url());
-        let vessel = builder.actor("vessel", to_vessel, &config::vessel(&config)?)?;
+        let vessel = cast.actor("vessel", "vessel", to_vessel, &config::vessel(&config)?)?;
         let mut config = parts.summit(
             &options,
             &forge.api_url(),
             (avalanche.url(), *key("avalanche")?.public()),
             (vessel.url(), vessel.url()),
         )?;
-        config.public_url = Some(to_summit.url());
         config.retention = setup.retention;
+        config.public_url = Some(to_summit.url());
+        if let Some(second) = &second {
+            config.builders.push(summit::config::Builder {
+                peer: summit::config::BuilderPeer {
+                    name: SECOND.parse()?,
+                    public_key: *key(SECOND)?.public(),
+                },
+                url: second.url(),
+            });
+        }
         forge.set_webhook_url(Some(to_summit.url().join("webhook")?));
-        let summit = builder.actor("summit", to_summit, &config::summit(&config)?)?;
+        let summit = cast.actor("summit", "summit", to_summit, &config::summit(&config)?)?;
 
         let client = |actor: &Actor| -> Result<Client> {
             Ok(Client::new(
@@ -145,11 +187,15 @@ impl Stage {
             ))
         };
         let mut stage = Self {
-            to_avalanche: client(&avalanche)?,
+            to_builders: std::iter::once(&avalanche)
+                .chain(&second)
+                .map(client)
+                .collect::<Result<_>>()?,
             to_vessel: client(&vessel)?,
             forge,
             summit,
             avalanche,
+            second,
             vessel,
             mirror,
             folder,
@@ -164,6 +210,10 @@ impl Stage {
             stage.vessel.start(),
             stage.summit.start()
         )?;
+        if let Some(second) = &mut stage.second {
+            second.start().await?;
+            stage.look_at_hosts().await?;
+        }
         Ok(stage)
     }
 }
