@@ -127,6 +127,9 @@ impl Mirror {
         });
         let begun = Instant::now();
         callbacks.transfer_progress(move |_| begun.elapsed() < FETCH_TIMEOUT);
+        // A server that talks and never sends anything ends too; one that is silent ends by
+        // `plain_git::isolate`.
+        callbacks.sideband_progress(move |_| begun.elapsed() < FETCH_TIMEOUT);
         let mut options = FetchOptions::new();
         options
             .remote_callbacks(callbacks)
