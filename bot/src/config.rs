@@ -33,6 +33,9 @@ pub struct Config {
     /// What attempts may use.
     #[serde(default)]
     pub limits: Limits,
+    /// How much a pull request may change.
+    #[serde(default)]
+    pub pulls: Pulls,
     /// How long things are kept.
     #[serde(default)]
     pub retention: Retention,
@@ -132,6 +135,29 @@ impl Default for Limits {
     }
 }
 
+/// How much a pull request may change to be planned. Of what is pushed to a default branch all is
+/// planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pulls {
+    /// Recipes.
+    pub recipes: usize,
+    /// Files and folders.
+    pub entries: usize,
+    /// Bytes of the files that it changes, when whether it can be merged is looked at.
+    pub bytes: u64,
+}
+
+impl Default for Pulls {
+    fn default() -> Self {
+        Self {
+            recipes: 500,
+            entries: 200_000,
+            bytes: 256 << 20,
+        }
+    }
+}
+
 /// How long things are kept. What a branch or an open pull request has of a recipe now is kept
 /// for ever, and what is under way anyhow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -181,6 +207,7 @@ mod tests {
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.retention, Retention::default());
         assert_eq!(config.telemetry, telemetry::Config::default());
+        assert_eq!(config.pulls, Pulls::default());
         assert_eq!(config.github.sweep_seconds, default_sweep());
         assert_eq!(config.builders[0].peer.name.as_str(), "avalanche-1");
     }
@@ -193,6 +220,7 @@ mod tests {
             "[vessel]",
             "[limits]",
             "[retention]",
+            "[pulls]",
             "[listen]",
             "[telemetry]",
         ] {

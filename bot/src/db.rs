@@ -4,7 +4,7 @@ use std::path::Path;
 
 use api::attempt;
 use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use moss_db::{
     Environment, Error, Index, Indexed, Migration, OpenError, Opener, Options, RoTxn, RwTxn,
     Schema, Sequence, Table, Text,
@@ -12,6 +12,7 @@ use moss_db::{
 use serde::{Deserialize, Serialize};
 
 use crate::domain::build::{Build, Conflict, Effect, Event, IllegalTransition, State, Target};
+use crate::domain::claim::Claim;
 use crate::domain::name::{CommentId, InstallationId, RepositoryId, RepositoryName, UserId};
 
 /// All tables.
@@ -35,14 +36,22 @@ pub struct Tables {
     pub looks: Table<(u64, String), Look>,
     /// Builds.
     pub builds: Indexed<Text<BuildId>, Build>,
-    /// Builds that are not settled, and those whose assets a builder keeps.
+    /// Builds that are under way, and those whose assets a builder keeps.
     pub builds_active: Index<u8, Text<BuildId>>,
+    /// Builds that only a person can move, by repository.
+    pub builds_aside: Index<u64, Text<BuildId>>,
     /// Builds whose check run does not agree with them yet.
     pub builds_unshown: Index<u8, Text<BuildId>>,
     /// Builds by repository, target and folder.
     pub builds_by_folder: Index<(u64, [u8; 32]), Text<BuildId>>,
     /// Builds by repository and head.
     pub builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
+    /// The names that recipes of default branches claim, by folder.
+    pub claims: Indexed<(u64, [u8; 32]), Claim>,
+    /// Claims by name.
+    pub claims_by_name: Index<String, (u64, [u8; 32])>,
+    /// Counts claims.
+    pub claimed: Sequence,
     /// Orders of current attempts, without credentials.
     pub orders: Table<Text<AttemptId>, attempt::Order>,
     /// Comment commands, by repository and comment.
@@ -94,6 +103,29 @@ pub struct Look {
     pub target: Target,
     /// How many wishes came in.
     pub count: u64,
+    /// How many looks at it in a row were begun and did not come back, because the process ended.
+    #[serde(default)]
+    pub unreturned: u32,
+    /// When the last one was begun.
+    #[serde(default)]
+    pub begun_at: Option<Timestamp>,
+}
+
+impl Look {
+    /// How many looks may be cut off before the target is set aside.
+    pub const MAX_UNRETURNED: u32 = 3;
+
+    /// How long it is set aside then, until it is tried once more.
+    const ASIDE: SignedDuration = SignedDuration::from_hours(1);
+
+    /// False while the target is set aside: something in it may be what ends the process, and then
+    /// looking again at each start would keep everything else from being done.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.unreturned < Self::MAX_UNRETURNED
+            || self
+                .begun_at
+                .is_none_or(|begun| now.duration_since(begun) >= Self::ASIDE)
+    }
 }
 
 /// What a pull request would be merged into, as it was when it was last looked at.
@@ -224,8 +256,16 @@ impl Schema for Tables {
         let deliveries = deliveries.finish();
         let mut builds = opener.indexed("builds");
         let builds_active = builds.index("builds_active", |_, build: &Build| {
-            let active = !build.is_settled() || build.keeps_assets();
+            let active = !build.is_settled() && !build.waits_for_person();
+            let active = active || build.keeps_assets();
             active.then_some(0).into_iter().collect()
+        });
+        let builds_aside = builds.index("builds_aside", |_, build: &Build| {
+            build
+                .waits_for_person()
+                .then_some(build.repository.number())
+                .into_iter()
+                .collect()
         });
         let builds_unshown = builds.index("builds_unshown", |_, build: &Build| {
             (build.shown.seq != build.seq)
@@ -240,6 +280,11 @@ impl Schema for Tables {
             vec![(build.repository.number(), build.commit)]
         });
         let builds = builds.finish();
+        let mut claims = opener.indexed("claims");
+        let claims_by_name = claims.index("claims_by_name", |_, claim: &Claim| {
+            vec![claim.name.to_string()]
+        });
+        let claims = claims.finish();
         let mut commands = opener.indexed("commands");
         let commands_open = commands.index("commands_open", |_, row: &Command| {
             (!row.answered).then_some(0).into_iter().collect()
@@ -256,9 +301,13 @@ impl Schema for Tables {
             looks: opener.table("looks"),
             builds,
             builds_active,
+            builds_aside,
             builds_unshown,
             builds_by_folder,
             builds_by_head,
+            claims,
+            claims_by_name,
+            claimed: opener.sequence("claimed"),
             orders: opener.table("orders"),
             commands,
             commands_open,
@@ -344,25 +393,91 @@ impl Tables {
         target: &Target,
     ) -> Result<(), Error> {
         let key = look_key(repository, target);
-        let count = self.looks.find(txn, &key)?.map_or(0, |look| look.count) + 1;
-        self.looks.put(
-            txn,
-            &key,
-            &Look {
-                repository,
-                target: target.clone(),
-                count,
-            },
-        )
+        let look = self.looks.find(txn, &key)?;
+        let mut look = look.unwrap_or_else(|| Look {
+            repository,
+            target: target.clone(),
+            count: 0,
+            unreturned: 0,
+            begun_at: None,
+        });
+        look.count += 1;
+        self.looks.put(txn, &key, &look)
     }
 
-    /// The builds that are not settled, and those whose assets a builder keeps, oldest first.
+    /// Notes that a look begins, before it does. None when nobody wishes for it any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn begin_look(
+        &self,
+        txn: &mut RwTxn<'_>,
+        key: &(u64, String),
+        now: Timestamp,
+    ) -> Result<Option<Look>, Error> {
+        let Some(mut look) = self.looks.find(txn, key)? else {
+            return Ok(None);
+        };
+        look.unreturned += 1;
+        look.begun_at = Some(now);
+        self.looks.put(txn, key, &look)?;
+        Ok(Some(look))
+    }
+
+    /// Notes that a look came back, if it is still wished for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn end_look(&self, txn: &mut RwTxn<'_>, key: &(u64, String)) -> Result<(), Error> {
+        match self.looks.find(txn, key)? {
+            Some(look) if look.unreturned > 0 => {
+                let unreturned = 0;
+                self.looks.put(txn, key, &Look { unreturned, ..look })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The builds that are under way, and those whose assets a builder keeps, oldest first.
     ///
     /// # Errors
     /// When the database fails.
     pub fn active_builds(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
         self.builds
             .find_by(txn, &self.builds_active, &0)?
+            .map(|row| Ok(row?.1))
+            .collect()
+    }
+}
+
+impl Tables {
+    /// The builds of a target that are not settled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_of(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        target: &Target,
+    ) -> Result<Vec<Build>, Error> {
+        let mut builds = self.active_builds(txn)?;
+        builds.extend(self.builds_set_aside(txn, repository)?);
+        builds.retain(|build| build.repository == repository && build.target == *target);
+        Ok(builds)
+    }
+
+    /// The builds of a repository that only a person can move, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_set_aside(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+    ) -> Result<Vec<Build>, Error> {
+        self.builds
+            .find_by(txn, &self.builds_aside, &repository.number())?
             .map(|row| Ok(row?.1))
             .collect()
     }

@@ -4,10 +4,12 @@
 pub mod build;
 pub mod check_run;
 pub mod choose;
+pub mod claim;
 pub mod command;
 pub mod hope;
 pub mod name;
 pub mod plan;
 pub mod retention;
 pub mod schedule;
+pub mod suspect;
 pub mod tail;

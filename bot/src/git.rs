@@ -1,13 +1,19 @@
 //! Bare mirrors of the repositories, and what is read from them. All of it blocks: callers use a
 //! thread where that is allowed.
 
+mod bounds;
 mod merge;
 mod mirror;
+mod odd;
+mod recipe;
 mod tree;
 
+pub use bounds::{Bounds, Stop, StopOnDrop, TooLarge};
 pub use merge::Conflicts;
 pub use mirror::{Error, FETCH_TIMEOUT, Mirror, Mirrors};
-pub use tree::{Changes, RecipeFiles, RecipeTree, TooLarge};
+pub use odd::Oddity;
+pub use recipe::{ManifestId, RecipeFiles, Unfit};
+pub use tree::{Changes, RecipeTree};
 
 #[cfg(test)]
 mod tests;

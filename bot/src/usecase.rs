@@ -125,7 +125,7 @@ impl Summit {
     pub fn work(self: &Arc<Self>, supervisor: &Supervisor) {
         let summit = || Arc::clone(self);
         supervisor.spawn_until_shutdown("inbox", inbox::work(summit()));
-        supervisor.spawn_until_shutdown("looks", look::work(summit()));
+        supervisor.spawn("looks", look::work(summit(), supervisor.token()));
         supervisor.spawn_until_shutdown("schedule", schedule::work(summit()));
         supervisor.spawn_until_shutdown("attend", attend::work(summit()));
         supervisor.spawn_until_shutdown("publish", publish::work(summit()));

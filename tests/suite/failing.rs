@@ -40,7 +40,6 @@ fn a_failed_build_shows_the_end_of_its_log_and_holds_its_dependents() {
         let reed = Recipe::new("reed")
             .build("for i in $(seq 200); do echo \"carving $i\"; done")
             .build("echo 'the reed is split' && exit 7");
-        // By the package's name, so that it is known before the first build to come after it.
         let flute = Recipe::new("flute").needs("reed");
         let head = stage.push(&[reed.file(), flute.file()]).await?;
         let runs = stage
@@ -78,6 +77,62 @@ fn a_failed_build_shows_the_end_of_its_log_and_holds_its_dependents() {
             .await?;
         let names = stage.published().await?.names();
         ensure!(names == ["flute-1.0-1-1", "reed-1.0-1-1"], "{names:?}");
+        Ok(())
+    });
+}
+
+/// What a new library would have provided is known to nobody when it fails.
+#[test]
+fn what_may_have_come_from_a_failed_library_is_skipped_and_goes_on_with_it() {
+    Stage::play(Setup::default(), async |stage| {
+        let flute = Recipe::new("flute").uses_pkgconfig("reed");
+        let broken = Recipe::new("reed").pkgconfig("reed").build("exit 7");
+        let head = stage.push(&[broken.file(), flute.file()]).await?;
+        let runs = stage
+            .concluded(&head, &[("flute", Skipped), ("reed", Failure)])
+            .await?;
+        let flute_said = said(&runs["flute"]);
+        ensure!(
+            flute_said.contains("It may come with reed, whose build did not succeed"),
+            "{flute_said}"
+        );
+        let build = stage.build_of(&runs["reed"]).await?;
+        ensure!(flute_said.contains(&build.id.to_string()), "{flute_said}");
+        ensure!(stage.orders().len() == 1, "only the library was ordered");
+
+        let mended = Recipe::new("reed").pkgconfig("reed");
+        let mended = stage.push(&[mended.file()]).await?;
+        stage.succeeded(&mended, &["reed"]).await?;
+        stage
+            .concluded(&head, &[("flute", Success), ("reed", Failure)])
+            .await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn the_second_recipe_of_a_name_says_where_the_first_is_and_follows_it() {
+    Stage::play(Setup::default(), async |stage| {
+        let base = stage.push(&[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&base, &["reed"]).await?;
+        let newcomer = Recipe::new("reed").release(2);
+        let line = line_of(&newcomer.to_string(), "name")?;
+        let head = stage.push(&[newcomer.file_in("r/reed-git")]).await?;
+        let runs = stage.concluded(&head, &[("r/reed-git", Failure)]).await?;
+        let found = error(stage, &runs["r/reed-git"]).await?;
+        ensure!(
+            (found.path.as_str(), found.start_line) == ("r/reed-git/stone.yaml", line),
+            "{found:?}"
+        );
+        ensure!(
+            found.message.contains("taken by the recipe in reed"),
+            "{found:?}"
+        );
+        // Given up, the name goes to who asked for it, without a push of theirs.
+        stage.push(&[File::removed("reed/stone.yaml")]).await?;
+        stage.concluded(&head, &[("r/reed-git", Success)]).await?;
+        let names = stage.published().await?.names();
+        ensure!(names == ["reed-1.0-2-1"], "{names:?}");
         Ok(())
     });
 }

@@ -1,7 +1,7 @@
 //! Pull requests: built, shown, and never published.
 
 use anyhow::{Context as _, Result, ensure};
-use forge::Conclusion::{ActionRequired, Cancelled, Failure};
+use forge::Conclusion::{ActionRequired, Cancelled, Failure, Neutral, Success};
 use forge::{Content, Mode, OpenPull, Point, Role, Sha, Subject};
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, STRANGER, Setup, Stage, WRITER};
@@ -218,10 +218,36 @@ fn nothing_of_a_stranger_runs() {
         let fork = stage.forge.fork(REPOSITORY, STRANGER).await?.to_string();
         let reed = Recipe::new("reed").file();
         let (_, head) = stage.propose_as(STRANGER, &fork, "reed", &[reed]).await?;
-        let runs = stage.concluded(&head, &[("reed", ActionRequired)]).await?;
-        let said = runs["reed"].output.summary.clone().unwrap_or_default();
+        let runs = stage
+            .concluded(&head, &[("recipes", ActionRequired)])
+            .await?;
+        let said = runs["recipes"].output.summary.clone().unwrap_or_default();
         ensure!(said.contains("stranger has no write access"), "{said}");
+        ensure!(said.contains("1 recipe waits for approval: reed"), "{said}");
         ensure!(stage.orders().len() == 1, "only the base was built");
+        Ok(())
+    });
+}
+
+/// A pull request can stand for more folders than anyone could look at.
+#[test]
+fn a_pull_request_that_changes_too_much_is_told_so() {
+    Stage::play(Setup::default(), async |stage| {
+        let base = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.succeeded(&base, &["drum"]).await?;
+        let many: Vec<_> = (0..501)
+            .map(|number| Recipe::new(&format!("reed{number}")).file())
+            .collect();
+        let (_, head) = stage.propose("many", &many).await?;
+        let runs = stage.concluded(&head, &[("recipes", Failure)]).await?;
+        let said = runs["recipes"].output.summary.clone().unwrap_or_default();
+        ensure!(
+            said.contains("501 recipes differ, and at most 500 are planned"),
+            "{said}"
+        );
+        // With less it is planned, and what was said of the head before is over.
+        let (_, head) = stage.propose("few", &many[..1]).await?;
+        stage.succeeded(&head, &["reed0"]).await?;
         Ok(())
     });
 }
@@ -234,11 +260,13 @@ fn a_writer_who_rebuilds_approves_nothing() {
         let fork = stage.forge.fork(REPOSITORY, STRANGER).await?.to_string();
         let reed = Recipe::new("reed").file();
         let (number, head) = stage.propose_as(STRANGER, &fork, "reed", &[reed]).await?;
-        let runs = stage.concluded(&head, &[("reed", ActionRequired)]).await?;
+        let runs = stage
+            .concluded(&head, &[("recipes", ActionRequired)])
+            .await?;
         for open in [true, false] {
             if !open {
                 stage.forge.close_pull(REPOSITORY, number, STRANGER).await?;
-                stage.concluded(&head, &[("reed", Cancelled)]).await?;
+                stage.concluded(&head, &[("recipes", Cancelled)]).await?;
             }
             let asked = stage
                 .forge
@@ -247,8 +275,11 @@ fn a_writer_who_rebuilds_approves_nothing() {
             let answer = stage.read_comment(&Subject::Pull(number)).await?;
             ensure!(answer.contains("stranger has no write access"), "{answer}");
         }
-        stage.forge.rerun(runs["reed"].id, WRITER)?;
-        stage.forge.rerun_suite(runs["reed"].suite, WRITER).await?;
+        stage.forge.rerun(runs["recipes"].id, WRITER)?;
+        stage
+            .forge
+            .rerun_suite(runs["recipes"].suite, WRITER)
+            .await?;
         stage.delivered("check_suite").await?;
         // Its end shows that nothing came of all that.
         let next = stage.push(&[Recipe::new("horn").file()]).await?;
@@ -276,13 +307,17 @@ fn a_pull_request_runs_once_its_author_may_write() {
             body: None,
         };
         let number = stage.forge.open_pull(open).await?;
-        stage.concluded(&head, &[("reed", ActionRequired)]).await?;
+        stage
+            .concluded(&head, &[("recipes", ActionRequired)])
+            .await?;
         stage.forge.set_role(REPOSITORY, STRANGER, Role::Write)?;
         stage
             .forge
             .rename_pull(REPOSITORY, number, STRANGER, "A better reed")
             .await?;
-        stage.succeeded(&head, &["reed"]).await?;
+        stage
+            .concluded(&head, &[("recipes", Neutral), ("reed", Success)])
+            .await?;
         Ok(())
     });
 }

@@ -22,6 +22,38 @@ pub(crate) fn store() -> Store {
     }
 }
 
+/// What ends the process when it is looked at must not do so at every start.
+#[test]
+fn a_look_that_never_comes_back_is_set_aside() {
+    let store = store();
+    let tables = &store.tables;
+    let repository = RepositoryId::new(1);
+    let key = look_key(repository, &pull());
+    let wish = || {
+        let wished = store.env.write(|txn| tables.wish(txn, repository, &pull()));
+        wished.unwrap();
+    };
+    let begin = |second| {
+        let begun = store
+            .env
+            .write(|txn| tables.begin_look(txn, &key, at(second)));
+        begun.unwrap().unwrap()
+    };
+    wish();
+    assert!(begin(1).is_due(at(1)) && begin(2).is_due(at(2)));
+    assert!(!begin(3).is_due(at(3)));
+    // Pushing again does not change that, since a stranger can.
+    wish();
+    let looks = || store.env.read(|txn| tables.looks.find(txn, &key)).unwrap();
+    assert!(!looks().unwrap().is_due(at(3602)));
+    assert!(looks().unwrap().is_due(at(3603)));
+    // Each later try is the only one for another hour.
+    assert!(!begin(3603).is_due(at(7202)));
+    store.env.write(|txn| tables.end_look(txn, &key)).unwrap();
+    assert!(looks().unwrap().is_due(at(3604)));
+    assert_eq!(looks().unwrap().count, 2);
+}
+
 impl Store {
     pub(crate) fn put(&self, builds: &[&Build]) {
         self.env
@@ -132,10 +164,12 @@ fn a_refused_change_leaves_nothing_behind() {
 #[test]
 fn indexes_follow_the_rows() {
     let store = store();
-    let mut active = Vec::new();
+    let (mut active, mut aside) = (Vec::new(), Vec::new());
     for (number, (_, mut build)) in (1..).zip(every_state()) {
         build.id = id(number);
-        if !build.is_settled() || build.keeps_assets() {
+        if build.waits_for_person() {
+            aside.push(build.id);
+        } else if !build.is_settled() || build.keeps_assets() {
             active.push(build.id);
         }
         store.put(&[&build]);
@@ -146,6 +180,12 @@ fn indexes_follow_the_rows() {
     }
     let found: Vec<BuildId> = store.active().iter().map(|build| build.id).collect();
     assert_eq!(found, active);
+    let repository = RepositoryId::new(1);
+    let found = store
+        .env
+        .read(|txn| store.tables.builds_set_aside(txn, repository));
+    let found: Vec<BuildId> = found.unwrap().iter().map(|build| build.id).collect();
+    assert_eq!((found.len(), found), (2, aside));
     store
         .env
         .read(|txn| {

@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{CheckRunId, RepositoryId};
 
-pub(crate) use explain::named;
+pub(crate) use explain::{counted, named};
 pub use refused::Refused;
 pub use state::{
-    Annotation, By, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success,
+    Annotation, By, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success, Suspect,
 };
 pub use transition::{Effect, Event, IllegalTransition, MAX_ATTEMPTS};
 
@@ -45,6 +45,12 @@ pub struct Build {
     pub tree: TreeSha,
     /// The recipe's name; for a recipe that cannot be read, its folder's.
     pub recipe: RecipeName,
+    /// The name of its check run; none where it follows from folder and recipe alone.
+    #[serde(default)]
+    pub check: Option<String>,
+    /// Whether it is of that recipe.
+    #[serde(default)]
+    pub scope: Scope,
     /// The recipe's version, exact text.
     pub version: String,
     /// The recipe's release.
@@ -92,6 +98,22 @@ pub struct Build {
     pub state: State,
     /// What GitHub shows of it.
     pub shown: Shown,
+}
+
+/// What a build is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "scope", rename_all = "kebab-case")]
+pub enum Scope {
+    /// Of its recipe.
+    #[default]
+    Recipe,
+    /// Of all recipes that its head changes. Nothing of them is run while it stands there.
+    All {
+        /// How many; 0 when they were not counted.
+        count: usize,
+        /// Where some of them lie.
+        named: Vec<RecipeFolder>,
+    },
 }
 
 /// What a build is for.
@@ -226,6 +248,30 @@ impl Build {
             | State::Building { .. }
             | State::Publishing { .. }
             | State::Held { .. }
+            | State::Failed(_)
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => false,
+        }
+    }
+
+    /// True for a build that only a person can move. There can be many of them, so that they are
+    /// kept apart from those under way.
+    pub fn waits_for_person(&self) -> bool {
+        match &self.state {
+            State::Held { by, .. } => match by {
+                Hold::Approval { .. } | Hold::TooLarge { .. } => true,
+                Hold::Build { .. }
+                | Hold::Needs { .. }
+                | Hold::Suspected { .. }
+                | Hold::Scattered { .. } => false,
+            },
+            State::Planned
+            | State::Waiting { .. }
+            | State::Queued { .. }
+            | State::Building { .. }
+            | State::Built(_)
+            | State::Publishing { .. }
+            | State::Published { .. }
             | State::Failed(_)
             | State::Cancelled { .. }
             | State::Superseded { .. } => false,

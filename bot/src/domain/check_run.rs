@@ -1,12 +1,15 @@
 //! What a build's check run should say.
 
+pub mod name;
+
 use std::fmt::Write as _;
 
+use api::id::BuildId;
 use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
-use super::build::{Annotation, Build, By, FailureKind, Hold, Progress, State, Target};
+use super::build::{Annotation, Build, By, FailureKind, Hold, Progress, Scope, State, counted};
 use super::tail::{clip, code, escape, fenced};
 
 /// What GitHub allows in a summary or text, in characters; ours stay below.
@@ -95,7 +98,7 @@ pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
     annotations.truncate(MAX_ANNOTATIONS);
     Desired {
         name: name(build),
-        status: status(&build.state, &build.target),
+        status: status(build),
         title: title(build),
         summary: summary(build, base),
         text: log_tail.filter(|tail| !tail.is_empty()).map(|tail| {
@@ -113,7 +116,13 @@ pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
 
 /// The check's name.
 pub fn name(build: &Build) -> String {
-    format!("build {}", build.recipe)
+    match (&build.scope, &build.check) {
+        (Scope::All { .. }, _) => name::WHOLE.to_owned(),
+        (Scope::Recipe, Some(check)) => check.clone(),
+        (Scope::Recipe, None) => {
+            name::of_recipe(&build.folder, &build.recipe, name::Standing::Holder)
+        }
+    }
 }
 
 /// Where summit shows the build.
@@ -123,8 +132,9 @@ pub fn page(build: &Build, base: &Url) -> Url {
     url
 }
 
-fn status(state: &State, target: &Target) -> Status {
-    match state {
+fn status(build: &Build) -> Status {
+    let target = &build.target;
+    match &build.state {
         State::Planned | State::Waiting { .. } | State::Queued { .. } => Status::Queued,
         State::Building {
             progress: Progress::Ordered | Progress::Accepted { .. },
@@ -139,11 +149,11 @@ fn status(state: &State, target: &Target) -> Status {
         State::Publishing { .. } => Status::InProgress,
         State::Published { .. } => Status::Completed(Conclusion::Success),
         State::Held {
-            by: Hold::Build { .. },
+            by: Hold::Build { .. } | Hold::Suspected { .. },
             ..
         } => Status::Completed(Conclusion::Skipped),
         State::Held {
-            by: Hold::Needs { .. } | Hold::Scattered { .. },
+            by: Hold::Needs { .. } | Hold::Scattered { .. } | Hold::TooLarge { .. },
             ..
         } => Status::Completed(Conclusion::Failure),
         State::Held {
@@ -159,6 +169,10 @@ fn status(state: &State, target: &Target) -> Status {
             by: By::PullClosed | By::Person { .. },
             ..
         } => Status::Completed(Conclusion::Cancelled),
+        // What it stood for has check runs of its own now, or is no more.
+        State::Superseded { .. } if build.scope != Scope::Recipe => {
+            Status::Completed(Conclusion::Neutral)
+        }
         State::Superseded { .. } => Status::Completed(Conclusion::Cancelled),
     }
 }
@@ -190,12 +204,21 @@ fn standing(build: &Build) -> String {
         State::Published { .. } => "Published".to_owned(),
         State::Held { by, .. } => match by {
             Hold::Build { .. } => "Skipped: a build that it needs did not succeed".to_owned(),
+            Hold::Suspected { .. } => {
+                "Skipped: a build that it may need did not succeed".to_owned()
+            }
             Hold::Needs { .. } => "Nothing provides what it needs".to_owned(),
             Hold::Scattered { .. } => "No builder has all that it needs".to_owned(),
-            Hold::Approval { .. } => "Not run: the author may not write".to_owned(),
+            Hold::TooLarge { .. } => "Too large to be planned".to_owned(),
+            Hold::Approval { .. } => match &build.scope {
+                Scope::All { count: 1, .. } => "1 recipe waits for approval".to_owned(),
+                Scope::All { count, .. } => format!("{} wait for approval", counted(*count)),
+                Scope::Recipe => "Not run: the author may not write".to_owned(),
+            },
         },
         State::Failed(failure) => match (failure.kind, failure.phase) {
             (FailureKind::Recipe, _) => "The recipe cannot be built".to_owned(),
+            (FailureKind::NameTaken, _) => "The recipe's name is taken".to_owned(),
             (FailureKind::Attempt, Some(phase)) => format!("Failed in phase {phase}"),
             (FailureKind::Attempt, None) => "Failed".to_owned(),
             (FailureKind::Lost, _) => "Builders lost it too often".to_owned(),
@@ -221,7 +244,9 @@ fn summary(build: &Build, base: &Url) -> String {
     let mut row = |what: &str, value: String| {
         let _ = writeln!(out, "| {what} | {value} |");
     };
-    let release = if build.version.is_empty() {
+    let release = if let Scope::All { count, .. } = &build.scope {
+        counted(*count)
+    } else if build.version.is_empty() {
         cell(build.recipe.as_str())
     } else {
         cell(&format!(
@@ -249,14 +274,17 @@ fn summary(build: &Build, base: &Url) -> String {
     if let State::Published { history, .. } = &build.state {
         row("History", cell(history.as_str()));
     }
-    if let State::Held {
-        by: Hold::Build { build: before, .. },
-        ..
-    } = &build.state
-    {
-        let mut url = base.clone();
-        url.set_path(&format!("/builds/{before}"));
-        row("Waits for", format!("[{before}]({url})"));
+    let waits_for: Vec<String> = waits_for(build)
+        .into_iter()
+        .take(MAX_STONES)
+        .map(|before| {
+            let mut url = base.clone();
+            url.set_path(&format!("/builds/{before}"));
+            format!("[{before}]({url})")
+        })
+        .collect();
+    if !waits_for.is_empty() {
+        row("Waits for", waits_for.join("<br>"));
     }
     for loss in &build.losses {
         let what = format!("lost on {}: {}", loss.builder, loss.reason);
@@ -268,6 +296,30 @@ fn summary(build: &Build, base: &Url) -> String {
     }
     row("Build", format!("[{}]({page})", build.id));
     out
+}
+
+/// The builds that hold another one.
+fn waits_for(build: &Build) -> Vec<BuildId> {
+    match &build.state {
+        State::Held { by, .. } => match by {
+            Hold::Build { build, .. } => vec![*build],
+            Hold::Suspected { of, .. } => of.iter().map(|suspect| suspect.build).collect(),
+            Hold::Needs { .. }
+            | Hold::Scattered { .. }
+            | Hold::Approval { .. }
+            | Hold::TooLarge { .. } => Vec::new(),
+        },
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Publishing { .. }
+        | State::Published { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => Vec::new(),
+    }
 }
 
 /// Untrusted text in a table's cell.

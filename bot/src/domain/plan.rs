@@ -1,5 +1,8 @@
 //! From changed recipes to builds: which are built, and after which others.
 
+mod batch;
+mod whole;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
@@ -8,9 +11,13 @@ use moss_deps::{Graph, Node, Step};
 use moss_format::{Dependency, Provider};
 
 use super::build::{
-    Annotation, Build, By, Conflict, Failure, FailureKind, Hold, Shown, State, Target,
+    Annotation, Build, By, Conflict, Failure, FailureKind, Scope, Shown, State, Target,
 };
+use super::check_run::name::{Standing, of_recipe};
 use super::name::RepositoryId;
+
+pub use batch::batches;
+pub use whole::{too_large, unapproved};
 
 /// A recipe that changed.
 #[derive(Debug, Clone)]
@@ -36,6 +43,8 @@ pub struct Described {
     pub release: u64,
     /// Where its file is, and the line of `release` in it.
     pub release_at: (String, u32),
+    /// The line of `name` in it.
+    pub name_line: u32,
     /// Build and check dependencies.
     pub needs: Vec<Dependency>,
     /// What its last build needed beside, by its manifest.
@@ -72,8 +81,6 @@ pub struct Frame {
     pub now: Timestamp,
     /// Whether a release that the channel has is built again, with a higher build release.
     pub again: Again,
-    /// The author of a pull request who may not write.
-    pub unapproved: Option<String>,
     /// Why a pull request cannot be merged as it is, if that is so.
     pub conflict: Option<Conflict>,
 }
@@ -94,6 +101,8 @@ pub struct Others {
     pub builds: Vec<Build>,
     /// By a candidate's id, the build without success whose place it takes.
     pub replaced: HashMap<BuildId, Build>,
+    /// By the folder of a recipe whose name another one has, where that one lies, for people.
+    pub taken: HashMap<RecipeFolder, String>,
 }
 
 /// The builds for `candidates`, and those of `others` whose order changes with them, in no order.
@@ -108,12 +117,17 @@ pub fn plan(
     released: &HashMap<String, u64>,
 ) -> Vec<Build> {
     let mut builds: BTreeMap<BuildId, Build> = BTreeMap::new();
-    let mut folders: HashMap<RecipeName, RecipeFolder> = HashMap::new();
     let mut places: BTreeMap<BuildId, Place> = BTreeMap::new();
     for candidate in candidates {
         let mut build = begin(&candidate, frame);
+        let other = others.taken.get(&candidate.folder);
+        let standing = match other {
+            Some(_) => Standing::Refused,
+            None => Standing::Holder,
+        };
+        build.check = Some(of_recipe(&build.folder, &build.recipe, standing));
         if let Ok(recipe) = candidate.recipe {
-            build.state = match folders.get(&recipe.name) {
+            build.state = match other {
                 Some(other) => twice(&recipe, other, frame.now),
                 None => first_state(&recipe, frame, released),
             };
@@ -125,7 +139,6 @@ pub fn plan(
                 };
                 places.insert(build.id, place);
             }
-            folders.entry(recipe.name).or_insert(candidate.folder);
         }
         // What waited for the build before a broken one waits for the broken one.
         if let (State::Failed(_), Some(old)) = (&build.state, others.replaced.get(&build.id)) {
@@ -291,6 +304,8 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         folder: candidate.folder.clone(),
         tree: candidate.tree,
         recipe: name.clone(),
+        check: None,
+        scope: Scope::Recipe,
         version,
         release,
         needs: described.map_or_else(Vec::new, |recipe| {
@@ -309,10 +324,10 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         created_at: frame.now,
         warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
         conflict: frame.conflict.clone(),
-        unapproved: frame.unapproved.clone(),
+        unapproved: None,
         attempts: 0,
-        logs_removed_at: None,
         losses: Vec::new(),
+        logs_removed_at: None,
         seq: 1,
         state,
         shown: Shown::default(),
@@ -321,14 +336,6 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
 
 /// Where a readable recipe begins.
 fn first_state(recipe: &Described, frame: &Frame, released: &HashMap<String, u64>) -> State {
-    if let Some(author) = &frame.unapproved {
-        return State::Held {
-            by: Hold::Approval {
-                author: author.clone(),
-            },
-            since: frame.now,
-        };
-    }
     let Some(&channel) = released.get(recipe.name.as_str()) else {
         return State::Planned;
     };
@@ -345,33 +352,74 @@ fn first_state(recipe: &Described, frame: &Frame, released: &HashMap<String, u64
             },
         },
         std::cmp::Ordering::Less => {
-            let message = format!(
-                "release {} is lower than {channel}, which is published already",
-                recipe.release
-            );
-            broken(recipe, message, "release-lower", frame.now)
+            let message = lower(recipe.release, channel);
+            let (path, line) = recipe.release_at.clone();
+            let annotation = Annotation {
+                path,
+                line,
+                is_error: true,
+                title: "release-lower".to_owned(),
+                message: message.clone(),
+            };
+            broken(message, Some(annotation), frame.now)
         }
     }
 }
 
-/// A second recipe of one name.
-fn twice(recipe: &Described, other: &RecipeFolder, now: Timestamp) -> State {
-    let message = format!("the name {} is taken by the recipe in {other}", recipe.name);
-    broken(recipe, message, "name-taken", now)
+/// The build of a recipe that was refused its name, now that it has it. Its content did not change.
+pub fn again(
+    refused: &Build,
+    id: BuildId,
+    now: Timestamp,
+    released: &HashMap<String, u64>,
+) -> Build {
+    let state = match released.get(refused.recipe.as_str()) {
+        Some(&channel) if refused.release == channel => State::Cancelled {
+            by: By::AlreadyPublished { release: channel },
+            at: now,
+        },
+        Some(&channel) if refused.release < channel => {
+            broken(lower(refused.release, channel), None, now)
+        }
+        Some(_) | None => State::Planned,
+    };
+    Build {
+        id,
+        created_at: now,
+        seq: 1,
+        state,
+        shown: Shown::default(),
+        ..refused.clone()
+    }
 }
 
-fn broken(recipe: &Described, message: String, title: &str, at: Timestamp) -> State {
-    let (path, line) = recipe.release_at.clone();
+fn lower(release: u64, channel: u64) -> String {
+    format!("release {release} is lower than {channel}, which is published already")
+}
+
+/// A recipe whose name another one has.
+fn twice(recipe: &Described, other: &str, at: Timestamp) -> State {
+    let message = format!("the name {} is taken by the recipe in {other}", recipe.name);
+    State::Failed(Failure {
+        kind: FailureKind::NameTaken,
+        phase: None,
+        annotations: vec![Annotation {
+            path: recipe.release_at.0.clone(),
+            line: recipe.name_line,
+            is_error: true,
+            title: "name-taken".to_owned(),
+            message: message.clone(),
+        }],
+        message,
+        at,
+    })
+}
+
+fn broken(message: String, annotation: Option<Annotation>, at: Timestamp) -> State {
     State::Failed(Failure {
         kind: FailureKind::Recipe,
         phase: None,
-        annotations: vec![Annotation {
-            path,
-            line,
-            is_error: true,
-            title: title.to_owned(),
-            message: message.clone(),
-        }],
+        annotations: annotation.into_iter().collect(),
         message,
         at,
     })

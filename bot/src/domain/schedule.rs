@@ -16,9 +16,22 @@ pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<
             by: Hold::Build { .. },
             ..
         } => {}
+        State::Held {
+            by: Hold::Suspected { of, .. },
+            ..
+        } => {
+            let mut found = of.iter().filter_map(|suspect| find(suspect.build));
+            return found
+                .any(|suspect| suspect.is_success())
+                .then_some(Event::Ready);
+        }
         // Only a look at the channel or the hosts, or a person, can end these.
         State::Held {
-            by: Hold::Needs { .. } | Hold::Scattered { .. } | Hold::Approval { .. },
+            by:
+                Hold::Needs { .. }
+                | Hold::Scattered { .. }
+                | Hold::Approval { .. }
+                | Hold::TooLarge { .. },
             ..
         } => return None,
         // It may have to wait again.

@@ -3,12 +3,23 @@
 use std::collections::BTreeSet;
 
 use api::id::CommitSha;
-use git2::{IndexEntry, MergeOptions};
+use git2::{IndexEntry, MergeOptions, ObjectType, Oid};
 
+use super::bounds::{Bounds, TooLarge};
 use super::mirror::{Error, Mirror, oid};
+use super::tree::Cut;
 
 /// How many paths are named.
 const NAMED: usize = 20;
+
+/// How deep folders may lie in what is merged.
+const MAX_DEPTH: usize = 128;
+
+/// How long the paths of what is merged may be together, in bytes: a merge holds all of them.
+const MAX_PATHS: usize = 64 << 20;
+
+/// How often the bases of a merge are merged themselves.
+const MAX_BASES: u32 = 8;
 
 /// The paths on which two commits cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +31,8 @@ pub struct Conflicts {
 }
 
 impl Mirror {
-    /// Where a merge of `theirs` into `ours` conflicts; none when it does not. Nothing is written.
+    /// Where a merge of `theirs` into `ours` conflicts; none when it does not. Nothing is written,
+    /// and nothing is merged when `theirs` differs too much from where it parts from `ours`.
     ///
     /// # Errors
     /// When an object is missing.
@@ -28,19 +40,26 @@ impl Mirror {
         &self,
         ours: CommitSha,
         theirs: CommitSha,
-    ) -> Result<Option<Conflicts>, Error> {
+        bounds: Bounds,
+    ) -> Result<Result<Option<Conflicts>, TooLarge>, Error> {
+        let base = self.find_merge_base(ours, theirs)?;
+        if let Err(too_large) = self.measure(base, theirs, bounds)? {
+            return Ok(Err(too_large));
+        }
         let failed = |source| Error::Read {
             what: format!("{ours} and {theirs}"),
             source,
         };
         let ours_commit = self.git.find_commit(oid(ours)).map_err(failed)?;
         let theirs_commit = self.git.find_commit(oid(theirs)).map_err(failed)?;
+        let mut options = MergeOptions::new();
+        options.recursion_limit(MAX_BASES);
         let merged = self
             .git
-            .merge_commits(&ours_commit, &theirs_commit, Some(&MergeOptions::new()))
+            .merge_commits(&ours_commit, &theirs_commit, Some(&options))
             .map_err(failed)?;
         if !merged.has_conflicts() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let mut paths = BTreeSet::new();
         for conflict in merged.conflicts().map_err(failed)? {
@@ -49,11 +68,79 @@ impl Mirror {
             paths.extend(side.map(|IndexEntry { path, .. }| path));
         }
         let named = paths.iter().take(NAMED);
-        Ok(Some(Conflicts {
+        Ok(Ok(Some(Conflicts {
             paths: named
                 .map(|path| String::from_utf8_lossy(path).into_owned())
                 .collect(),
             count: paths.len(),
-        }))
+        })))
+    }
+
+    /// Whether the difference between two commits is within bounds, all of it.
+    fn measure(
+        &self,
+        base: Option<CommitSha>,
+        head: CommitSha,
+        bounds: Bounds,
+    ) -> Result<Result<(), TooLarge>, Error> {
+        match self.go_through(base, head, bounds) {
+            Ok(()) => Ok(Ok(())),
+            Err(Cut::TooLarge(too_large)) => Ok(Err(too_large)),
+            Err(Cut::Failed(error)) => Err(error),
+        }
+    }
+
+    fn go_through(
+        &self,
+        base: Option<CommitSha>,
+        head: CommitSha,
+        bounds: Bounds,
+    ) -> Result<(), Cut> {
+        let base = base.map(|base| self.tree_of(base)).transpose()?;
+        let (mut entries, mut paths, mut bytes) = (0, 0, 0_u64);
+        // A folder with its counterpart, how deep it lies, and the length of its path.
+        let mut open: Vec<(Option<Oid>, Oid, usize, usize)> =
+            vec![(base.map(|tree| tree.id()), self.tree_of(head)?.id(), 0, 0)];
+        while let Some((before, after, depth, length)) = open.pop() {
+            let before = before.map(|id| self.tree(id)).transpose()?;
+            for entry in &self.tree(after)? {
+                self.go_on()?;
+                let same = before
+                    .as_ref()
+                    .and_then(|tree| tree.get_name_bytes(entry.name_bytes()));
+                if same.as_ref().is_some_and(|same| same.id() == entry.id()) {
+                    continue;
+                }
+                let length = length + 1 + entry.name_bytes().len();
+                entries += 1;
+                paths += length;
+                if entries > bounds.entries {
+                    let limit = bounds.entries;
+                    return Err(TooLarge::Entries { limit }.into());
+                }
+                if paths > MAX_PATHS {
+                    return Err(TooLarge::Paths { limit: MAX_PATHS }.into());
+                }
+                match entry.kind() {
+                    Some(ObjectType::Tree) if depth == MAX_DEPTH => {
+                        return Err(TooLarge::Depth { limit: MAX_DEPTH }.into());
+                    }
+                    Some(ObjectType::Tree) => {
+                        let same = same.filter(|same| same.kind() == Some(ObjectType::Tree));
+                        open.push((same.map(|same| same.id()), entry.id(), depth + 1, length));
+                    }
+                    Some(ObjectType::Blob) => {
+                        bytes = bytes.saturating_add(self.size(entry.id())? as u64);
+                    }
+                    // A submodule's commit lies elsewhere.
+                    _ => {}
+                }
+                if bytes > bounds.bytes {
+                    let limit = bounds.bytes;
+                    return Err(TooLarge::Files { limit }.into());
+                }
+            }
+        }
+        Ok(())
     }
 }

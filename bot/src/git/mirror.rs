@@ -12,6 +12,7 @@ use git2::{
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use super::bounds::Stop;
 use crate::domain::name::RepositoryId;
 
 /// How long one fetch may take.
@@ -44,6 +45,9 @@ pub enum Error {
         /// From where.
         url: String,
     },
+    /// Nobody waits for the work any more.
+    #[error("reading the mirror was stopped")]
+    Stopped,
     /// An object is not there or broken.
     #[error("cannot read {what} in the mirror")]
     Read {
@@ -84,7 +88,10 @@ impl Mirrors {
                 path: path.clone(),
                 source,
             })?;
-        Ok(Mirror { git })
+        Ok(Mirror {
+            git,
+            stop: Stop::default(),
+        })
     }
 
     /// Where the mirrors lie.
@@ -96,9 +103,25 @@ impl Mirrors {
 /// One open mirror.
 pub struct Mirror {
     pub(super) git: Repository,
+    stop: Stop,
 }
 
 impl Mirror {
+    /// The mirror, whose work ends with [`Error::Stopped`] once `stop` says so.
+    #[must_use]
+    pub fn until(self, stop: Stop) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// # Errors
+    /// When the work is to end.
+    pub(super) fn go_on(&self) -> Result<(), Error> {
+        match self.stop.is_asked() {
+            true => Err(Error::Stopped),
+            false => Ok(()),
+        }
+    }
+
     /// Fetches `refs` as they are now, also after a force push. A ref that is gone there is taken
     /// away here.
     ///
@@ -126,10 +149,12 @@ impl Mirror {
             _ => Err(git2::Error::from_str("the repository refuses our token")),
         });
         let begun = Instant::now();
-        callbacks.transfer_progress(move |_| begun.elapsed() < FETCH_TIMEOUT);
+        let stop = self.stop.clone();
+        callbacks.transfer_progress(move |_| begun.elapsed() < FETCH_TIMEOUT && !stop.is_asked());
         // A server that talks and never sends anything ends too; one that is silent ends by
         // `plain_git::isolate`.
-        callbacks.sideband_progress(move |_| begun.elapsed() < FETCH_TIMEOUT);
+        let stop = self.stop.clone();
+        callbacks.sideband_progress(move |_| begun.elapsed() < FETCH_TIMEOUT && !stop.is_asked());
         let mut options = FetchOptions::new();
         options
             .remote_callbacks(callbacks)

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::mirror::{commit_sha, oid};
-use super::{Changes, Mirror, Mirrors, RecipeTree};
+use super::{Bounds, Changes, Error, Mirror, Mirrors, RecipeTree, Stop, TooLarge, Unfit};
 use crate::domain::name::RepositoryId;
 
 const FILE: u32 = 0o100_644;
@@ -82,7 +82,8 @@ impl Fixture {
     }
 
     fn changes(&self, base: Option<CommitSha>, head: CommitSha) -> (Vec<String>, Vec<String>) {
-        let Changes { changed, removed } = self.mirror.changed_recipes(base, head).unwrap();
+        let found = self.mirror.changed_recipes(base, head, Bounds::TRUSTED);
+        let Changes { changed, removed } = found.unwrap().unwrap();
         (
             changed
                 .iter()
@@ -90,6 +91,35 @@ impl Fixture {
                 .collect(),
             removed.iter().map(ToString::to_string).collect(),
         )
+    }
+}
+
+impl Fixture {
+    fn conflicts(&self, ours: CommitSha, theirs: CommitSha) -> Option<super::Conflicts> {
+        let found = self.mirror.find_conflicts(ours, theirs, Bounds::TRUSTED);
+        found.unwrap().unwrap()
+    }
+
+    /// A commit whose tree has ten entries of one tree, ten levels deep: 10^10 paths, each of them
+    /// a recipe, of a dozen objects.
+    fn bomb(&self, levels: usize, recipe: &str) -> CommitSha {
+        let git = &self.mirror.git;
+        let mut builder = git.treebuilder(None).unwrap();
+        let blob = git.blob(recipe.as_bytes()).unwrap();
+        builder
+            .insert("stone.yaml", blob, FILE.cast_signed())
+            .unwrap();
+        let mut tree = builder.write().unwrap();
+        for _ in 0..levels {
+            let mut builder = git.treebuilder(None).unwrap();
+            for name in 0..10 {
+                builder.insert(name.to_string(), tree, 0o040_000).unwrap();
+            }
+            tree = builder.write().unwrap();
+        }
+        let who = Signature::new("A", "a@example.org", &Time::new(1, 0)).unwrap();
+        let tree = git.find_tree(tree).unwrap();
+        commit_sha(git.commit(None, &who, &who, "Bomb", &tree, &[]).unwrap())
     }
 }
 
@@ -140,7 +170,10 @@ fn a_recipe_changes_with_every_file_below_it() {
             ("x", "2"),
         ],
     );
-    let Changes { changed, .. } = fixture.mirror.changed_recipes(Some(base), head).unwrap();
+    let found = fixture
+        .mirror
+        .changed_recipes(Some(base), head, Bounds::TRUSTED);
+    let Changes { changed, .. } = found.unwrap().unwrap();
     let git = &fixture.mirror.git;
     let tree = git.find_commit(oid(head)).unwrap().tree().unwrap();
     let mut bytes = [0; 20];
@@ -149,7 +182,8 @@ fn a_recipe_changes_with_every_file_below_it() {
         changed,
         [RecipeTree {
             folder: folder("a"),
-            tree: TreeSha::from_bytes(bytes)
+            tree: TreeSha::from_bytes(bytes),
+            oddity: None,
         }]
     );
 }
@@ -220,7 +254,7 @@ fn renamed_and_deleted_folders_are_told() {
 }
 
 #[test]
-fn a_link_is_no_recipe() {
+fn what_is_called_like_a_recipe_and_is_no_file_is_told() {
     let fixture = fixture();
     let head = write(
         &fixture.mirror.git,
@@ -234,11 +268,16 @@ fn a_link_is_no_recipe() {
             ("linked", "b", LINK),
         ],
     );
-    assert_eq!(fixture.changes(None, head), both(&["b", "c"], &[]));
     assert_eq!(
-        fixture.mirror.find_recipe(head, &folder("a")).unwrap(),
-        None
+        fixture.changes(None, head),
+        both(&["a", "b", "c", "d"], &[])
     );
+    let unfit = |name| {
+        let found = fixture.mirror.find_recipe(head, &folder(name));
+        found.unwrap().unwrap().recipe.unwrap_err()
+    };
+    assert_eq!(unfit("a"), Unfit::Link);
+    assert_eq!(unfit("d"), Unfit::Folder);
     let found = fixture
         .mirror
         .find_recipe(head, &folder("c"))
@@ -264,7 +303,9 @@ fn submodules_are_passed_over() {
             ("b/stone.yaml", "", SUBMODULE),
         ],
     );
-    assert_eq!(fixture.changes(None, head), both(&["a"], &[]));
+    assert_eq!(fixture.changes(None, head), both(&["a", "b"], &[]));
+    let found = fixture.mirror.find_recipe(head, &folder("b"));
+    assert_eq!(found.unwrap().unwrap().recipe, Err(Unfit::Submodule));
     assert_eq!(
         fixture.mirror.find_recipe(head, &folder("sub")).unwrap(),
         None
@@ -274,7 +315,7 @@ fn submodules_are_passed_over() {
         .find_recipe(head, &folder("a"))
         .unwrap()
         .unwrap();
-    assert_eq!(found.manifests, Vec::<Vec<u8>>::new());
+    assert_eq!(found.manifests, []);
 }
 
 #[test]
@@ -298,7 +339,9 @@ fn a_recipe_comes_with_its_manifests() {
         .unwrap();
     assert_eq!(found.path, "a/stone.yaml");
     assert_eq!(found.recipe, Ok(b"better".to_vec()));
-    assert_eq!(found.manifests, [b"1".to_vec(), b"2".to_vec()]);
+    let manifests = found.manifests.iter();
+    let manifests = manifests.map(|id| fixture.mirror.read_manifest(*id).unwrap());
+    assert_eq!(manifests.collect::<Vec<_>>(), [b"1", b"2"]);
     assert_eq!(
         fixture.mirror.find_recipe(head, &folder("b")).unwrap(),
         None
@@ -316,7 +359,7 @@ fn a_recipe_comes_with_its_manifests() {
 #[test]
 fn large_files_are_not_read() {
     let fixture = fixture();
-    let large = "x".repeat((8 << 20) + 1);
+    let large = "x".repeat((4 << 20) + 1);
     let head = fixture.commit(
         &[],
         &[("a/stone.yaml", &large), ("a/manifest.x86_64.bin", &large)],
@@ -328,9 +371,9 @@ fn large_files_are_not_read() {
         .unwrap();
     assert_eq!(
         found.recipe.unwrap_err().to_string(),
-        "it has 8388609 bytes, and at most 8388608 are read"
+        "it has 4194305 bytes, and at most 1048576 are read"
     );
-    assert_eq!(found.manifests, Vec::<Vec<u8>>::new());
+    assert_eq!(found.manifests, []);
 }
 
 #[test]
@@ -367,8 +410,8 @@ fn conflicts_are_named() {
     let root = fixture.commit(&[], &[("a", "1\n"), ("b", "1\n"), ("gone", "1\n")]);
     let ours = fixture.commit(&[root], &[("a", "2\n"), ("b", "1\n"), ("new", "ours\n")]);
     let apart = fixture.commit(&[root], &[("a", "1\n"), ("b", "2\n"), ("gone", "1\n")]);
-    assert_eq!(fixture.mirror.find_conflicts(ours, apart).unwrap(), None);
-    assert_eq!(fixture.mirror.find_conflicts(ours, root).unwrap(), None);
+    assert_eq!(fixture.conflicts(ours, apart), None);
+    assert_eq!(fixture.conflicts(ours, root), None);
     let theirs = fixture.commit(
         &[root],
         &[
@@ -378,11 +421,7 @@ fn conflicts_are_named() {
             ("gone", "2\n"),
         ],
     );
-    let conflicts = fixture
-        .mirror
-        .find_conflicts(ours, theirs)
-        .unwrap()
-        .unwrap();
+    let conflicts = fixture.conflicts(ours, theirs).unwrap();
     assert_eq!(conflicts.paths, ["a", "gone", "new"]);
     assert_eq!(conflicts.count, 3);
 }
@@ -396,10 +435,8 @@ fn many_conflicts_are_counted() {
         fixture.commit(parents, &files)
     };
     let root = side("1", &[]);
-    let conflicts = fixture
-        .mirror
-        .find_conflicts(side("2", &[root]), side("3", &[root]));
-    let conflicts = conflicts.unwrap().unwrap();
+    let conflicts = fixture.conflicts(side("2", &[root]), side("3", &[root]));
+    let conflicts = conflicts.unwrap();
     assert_eq!((conflicts.paths.len(), conflicts.count), (20, 50));
 }
 
@@ -437,4 +474,115 @@ fn fetching_follows_what_is_there() {
     assert_eq!(fixture.changes(Some(second), forced), both(&["b"], &["a"]));
     origin.find_reference(name).unwrap().delete().unwrap();
     assert_eq!(fetch(), None);
+}
+
+const STRICT: Bounds = Bounds {
+    entries: 1000,
+    bytes: 1 << 20,
+};
+
+#[test]
+fn a_tree_of_billions_of_folders_is_counted_and_left() {
+    let fixture = fixture();
+    let base = fixture.commit(&[], &[("a/stone.yaml", "a")]);
+    let bomb = fixture.bomb(10, "x");
+    let limit = STRICT.entries;
+    let too_large = TooLarge::Entries { limit };
+    let walked = fixture.mirror.changed_recipes(Some(base), bomb, STRICT);
+    assert_eq!(walked.unwrap(), Err(too_large));
+    // It is not merged either, since that would go through all of it.
+    let merged = fixture.mirror.find_conflicts(base, bomb, STRICT);
+    assert_eq!(merged.unwrap(), Err(too_large));
+    // What both sides have is not gone through.
+    let same = fixture.mirror.changed_recipes(Some(bomb), bomb, STRICT);
+    assert_eq!(same.unwrap(), Ok(Changes::default()));
+}
+
+#[test]
+fn what_is_large_elsewhere_is_no_business_of_a_change() {
+    let fixture = fixture();
+    let many: Vec<String> = (0..2000).map(|n| format!("many/{n}")).collect();
+    let mut files: Vec<_> = many.iter().map(|path| (path.as_str(), "1")).collect();
+    let base = fixture.commit(&[], &files);
+    files.push(("many/stone.yaml", "2"));
+    let head = fixture.commit(&[base], &files);
+    let found = fixture.mirror.changed_recipes(Some(base), head, STRICT);
+    assert_eq!(found.unwrap().unwrap().changed.len(), 1);
+    let merged = fixture.mirror.find_conflicts(base, head, STRICT);
+    assert_eq!(merged.unwrap(), Ok(None));
+}
+
+#[test]
+fn files_and_folders_that_a_merge_could_choke_on_are_not_merged() {
+    let fixture = fixture();
+    let base = fixture.commit(&[], &[("a", "1")]);
+    let zeros = "0".repeat(600 << 10);
+    let large = fixture.commit(&[base], &[("a", "1"), ("b", &zeros), ("c", &zeros)]);
+    let merged = fixture.mirror.find_conflicts(base, large, STRICT);
+    let limit = STRICT.bytes;
+    assert_eq!(merged.unwrap(), Err(TooLarge::Files { limit }));
+    let deep = fixture.commit(&[base], &[(&format!("{}x", "d/".repeat(200)), "1")]);
+    let merged = fixture.mirror.find_conflicts(base, deep, STRICT);
+    assert_eq!(merged.unwrap(), Err(TooLarge::Depth { limit: 128 }));
+}
+
+#[test]
+fn work_stops_when_nobody_waits_for_it() {
+    let fixture = fixture();
+    let bomb = fixture.bomb(10, "x");
+    let stop = Stop::default();
+    let mirror = fixture.mirror.until(stop.clone());
+    stop.stop();
+    let walked = mirror.changed_recipes(None, bomb, Bounds::TRUSTED);
+    assert!(matches!(walked, Err(Error::Stopped)));
+    let merged = mirror.find_conflicts(bomb, bomb, Bounds::TRUSTED);
+    assert!(matches!(merged, Err(Error::Stopped)));
+}
+
+#[test]
+fn the_files_of_a_recipe_are_no_recipes() {
+    let fixture = fixture();
+    let outer = [
+        ("n/nano/stone.yaml", "1"),
+        ("n/nano/pkg/sample/stone.yaml", "1"),
+        ("n/nano/extra/stone.yaml", "1"),
+        ("pkg/tool/stone.yaml", "1"),
+    ];
+    let head = fixture.commit(&[], &outer);
+    let recipes = both(&["n/nano", "n/nano/extra", "pkg/tool"], &[]);
+    assert_eq!(fixture.changes(None, head), recipes);
+    // Whether they are follows the folder around them.
+    let without = fixture.commit(&[head], &outer[1..]);
+    assert_eq!(
+        fixture.changes(Some(head), without),
+        both(&["n/nano/pkg/sample"], &["n/nano"])
+    );
+    assert_eq!(
+        fixture.changes(Some(without), head),
+        both(&["n/nano"], &["n/nano/pkg/sample"])
+    );
+}
+
+#[test]
+fn recipes_in_odd_folders_are_told() {
+    let fixture = fixture();
+    let git = &fixture.mirror.git;
+    let good = git.find_commit(oid(fixture.commit(&[], &[("stone.yaml", "1")])));
+    let recipe = good.unwrap().tree_id();
+    let mut builder = git.treebuilder(None).unwrap();
+    for name in [&b"back\\slash"[..], b"tab\there", b"no\xffutf", b"plain"] {
+        builder.insert(name, recipe, 0o040_000).unwrap();
+    }
+    let tree = git.find_tree(builder.write().unwrap()).unwrap();
+    let who = Signature::new("A", "a@example.org", &Time::new(1, 0)).unwrap();
+    let head = git.commit(None, &who, &who, "Odd", &tree, &[]).unwrap();
+    let found = fixture
+        .mirror
+        .changed_recipes(None, commit_sha(head), Bounds::TRUSTED);
+    let changed = found.unwrap().unwrap().changed;
+    let said = changed.iter().map(|recipe| {
+        let why = recipe.oddity.map(|oddity| oddity.to_string());
+        (recipe.folder.to_string(), why.unwrap_or_default())
+    });
+    insta::assert_debug_snapshot!(said.collect::<Vec<_>>());
 }

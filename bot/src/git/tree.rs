@@ -1,23 +1,26 @@
 //! Which recipes a tree holds, and which of them differ from another tree's.
+//!
+//! What lies in the `pkg` folder of a recipe are its patches and files, never recipes. A recipe can
+//! lie below another one's folder elsewhere; then the outer one's tree changes with it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use api::id::{CommitSha, RecipeFolder, TreeSha};
 use git2::{ObjectType, Oid, Tree};
 
+use super::bounds::{Bounds, TooLarge};
 use super::mirror::{Error, Mirror, oid};
-
-/// The names of a recipe's file, the better one first.
-const RECIPES: [&str; 2] = ["stone.yaml", "stone.yml"];
+use super::odd::{self, Oddity};
+use super::recipe::has_recipe;
 
 /// Folders are not searched deeper than this.
 const MAX_DEPTH: usize = 32;
 
-/// A recipe's largest file that is read, in bytes.
-const MAX_FILE: usize = 8 << 20;
+/// The largest object of a folder or commit that is read, in bytes: some 300,000 names.
+const MAX_OBJECT: usize = 16 << 20;
 
-/// How many manifests of a recipe are read: one for each architecture.
-const MAX_MANIFESTS: usize = 16;
+/// Where a recipe keeps its patches and files.
+const FILES: &[u8] = b"pkg";
 
 /// A folder with a recipe.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,24 +29,8 @@ pub struct RecipeTree {
     pub folder: RecipeFolder,
     /// Its tree.
     pub tree: TreeSha,
-}
-
-/// What is read of a recipe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecipeFiles {
-    /// The recipe's path from the top of the repository.
-    pub path: String,
-    /// The recipe; not yet known to be UTF-8.
-    pub recipe: Result<Vec<u8>, TooLarge>,
-    /// The manifests of its last builds.
-    pub manifests: Vec<Vec<u8>>,
-}
-
-/// A file that is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it has {size} bytes, and at most {MAX_FILE} are read")]
-pub struct TooLarge {
-    size: usize,
+    /// Why nothing can be built in such a folder; then `folder` is what it is called instead.
+    pub oddity: Option<Oddity>,
 }
 
 /// How the recipes of one tree differ from another's.
@@ -53,6 +40,24 @@ pub struct Changes {
     pub changed: Vec<RecipeTree>,
     /// The folders of those that are no more, sorted.
     pub removed: Vec<RecipeFolder>,
+}
+
+/// Why something was not gone through to its end.
+pub(super) enum Cut {
+    TooLarge(TooLarge),
+    Failed(Error),
+}
+
+impl From<TooLarge> for Cut {
+    fn from(too_large: TooLarge) -> Self {
+        Self::TooLarge(too_large)
+    }
+}
+
+impl From<Error> for Cut {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 impl Mirror {
@@ -65,187 +70,175 @@ impl Mirror {
         &self,
         base: Option<CommitSha>,
         head: CommitSha,
-    ) -> Result<Changes, Error> {
-        let head = self.tree_of(head)?;
-        let base = base.map(|base| self.tree_of(base)).transpose()?;
-        let mut changes = Changes::default();
-        self.walk(base.as_ref(), Some(&head), "", 0, &mut changes)?;
-        changes.changed.sort();
-        changes.removed.sort();
-        Ok(changes)
-    }
-
-    /// The files of the recipe in `folder` at `commit`; none when there is none.
-    ///
-    /// # Errors
-    /// When an object is missing.
-    pub fn find_recipe(
-        &self,
-        commit: CommitSha,
-        folder: &RecipeFolder,
-    ) -> Result<Option<RecipeFiles>, Error> {
-        let mut tree = self.tree_of(commit)?;
-        if folder.as_str() != "." {
-            let path = std::path::Path::new(folder.as_str());
-            let Ok(entry) = tree.get_path(path) else {
-                return Ok(None);
+        bounds: Bounds,
+    ) -> Result<Result<Changes, TooLarge>, Error> {
+        let walk = || {
+            let head = self.tree_of(head)?;
+            let base = base.map(|base| self.tree_of(base)).transpose()?;
+            let mut walk = Walk {
+                mirror: self,
+                bounds,
+                entries: 0,
+                changes: Changes::default(),
             };
-            tree = match self.git.find_tree(entry.id()) {
-                Ok(tree) => tree,
-                Err(_) => return Ok(None),
-            };
-        }
-        let Some(name) = recipe_name(&tree) else {
-            return Ok(None);
+            if base.as_ref().map(Tree::id) != Some(head.id()) {
+                walk.compare(base.as_ref(), Some(&head), &mut Vec::new(), 0)?;
+            }
+            let mut changes = walk.changes;
+            changes.changed.sort();
+            changes.changed.dedup_by(|b, a| a.folder == b.folder);
+            changes.removed.sort();
+            Ok(changes)
         };
-        let recipe = self.blob(&tree, name)?;
-        let mut manifests = Vec::new();
-        for entry in &tree {
-            let Some(name) = entry.name().ok() else {
-                continue;
-            };
-            let is_manifest = name.starts_with("manifest.") && name.ends_with(".bin");
-            if !is_manifest || entry.kind() != Some(ObjectType::Blob) {
-                continue;
-            }
-            if manifests.len() == MAX_MANIFESTS {
-                tracing::warn!(%folder, "only {MAX_MANIFESTS} manifests are read");
-                break;
-            }
-            // They only help to order, so that a recipe can do without.
-            match self.blob(&tree, name)? {
-                Ok(manifest) => manifests.push(manifest),
-                Err(error) => tracing::warn!(%folder, name, %error, "a manifest is passed over"),
-            }
+        match walk() {
+            Ok(changes) => Ok(Ok(changes)),
+            Err(Cut::TooLarge(too_large)) => Ok(Err(too_large)),
+            Err(Cut::Failed(error)) => Err(error),
         }
-        let path = match folder.as_str() {
-            "." => name.to_owned(),
-            folder => format!("{folder}/{name}"),
-        };
-        Ok(Some(RecipeFiles {
-            path,
-            recipe,
-            manifests,
-        }))
     }
 
-    fn tree_of(&self, commit: CommitSha) -> Result<Tree<'_>, Error> {
-        self.git
-            .find_commit(oid(commit))
-            .and_then(|commit| commit.tree())
-            .map_err(|source| Error::Read {
-                what: commit.to_string(),
-                source,
-            })
-    }
-
-    fn blob(&self, tree: &Tree<'_>, name: &str) -> Result<Result<Vec<u8>, TooLarge>, Error> {
+    /// The tree of a commit.
+    pub(super) fn tree_of(&self, commit: CommitSha) -> Result<Tree<'_>, Cut> {
         let failed = |source| Error::Read {
-            what: name.to_owned(),
+            what: commit.to_string(),
             source,
         };
-        let entry = tree
-            .get_name(name)
-            .ok_or_else(|| failed(git2::Error::from_str("the file is gone")))?;
-        let blob = self.git.find_blob(entry.id()).map_err(failed)?;
-        let size = blob.size();
-        if size > MAX_FILE {
-            return Ok(Err(TooLarge { size }));
-        }
-        Ok(Ok(blob.content().to_vec()))
+        self.bounded(oid(commit))?;
+        let commit = self.git.find_commit(oid(commit)).map_err(failed)?;
+        self.tree(commit.tree_id())
     }
 
-    /// Walks two trees side by side and goes only where they differ.
-    fn walk(
-        &self,
-        base: Option<&Tree<'_>>,
-        head: Option<&Tree<'_>>,
-        path: &str,
-        depth: usize,
-        changes: &mut Changes,
-    ) -> Result<(), Error> {
-        if base.map(Tree::id) == head.map(Tree::id) {
-            return Ok(());
-        }
-        Self::note(base, head, path, changes);
-        if depth == MAX_DEPTH {
-            tracing::warn!(path, "folders deeper than {MAX_DEPTH} are not searched");
-            return Ok(());
-        }
-        let mut names = folders(head);
-        names.extend(folders(base));
-        for name in names {
-            let (before, after) = (find_folder(base, &name), find_folder(head, &name));
-            if before == after {
-                continue;
-            }
-            let before = before.map(|id| self.tree(id)).transpose()?;
-            let after = after.map(|id| self.tree(id)).transpose()?;
-            let below = if path.is_empty() {
-                name
-            } else {
-                format!("{path}/{name}")
-            };
-            self.walk(before.as_ref(), after.as_ref(), &below, depth + 1, changes)?;
+    pub(super) fn tree(&self, id: Oid) -> Result<Tree<'_>, Cut> {
+        self.bounded(id)?;
+        let tree = self.git.find_tree(id).map_err(|source| Error::Read {
+            what: id.to_string(),
+            source,
+        })?;
+        Ok(tree)
+    }
+
+    fn bounded(&self, id: Oid) -> Result<(), Cut> {
+        let size = self.size(id)?;
+        if size > MAX_OBJECT {
+            let limit = MAX_OBJECT;
+            return Err(TooLarge::Folder { size, limit }.into());
         }
         Ok(())
     }
 
+    /// The size of an object in bytes. The object itself is not unpacked.
+    pub(super) fn size(&self, id: Oid) -> Result<usize, Error> {
+        let header = self.git.odb().and_then(|odb| odb.read_header(id));
+        match header {
+            Ok((size, _)) => Ok(size),
+            Err(source) => Err(Error::Read {
+                what: id.to_string(),
+                source,
+            }),
+        }
+    }
+}
+
+/// What one name leads to, before and after.
+type Sides = (Option<Oid>, Option<Oid>);
+
+/// Goes through two trees side by side, and only where they differ.
+struct Walk<'m> {
+    mirror: &'m Mirror,
+    bounds: Bounds,
+    entries: usize,
+    changes: Changes,
+}
+
+impl Walk<'_> {
+    fn compare(
+        &mut self,
+        base: Option<&Tree<'_>>,
+        head: Option<&Tree<'_>>,
+        path: &mut Vec<u8>,
+        depth: usize,
+    ) -> Result<(), Cut> {
+        self.note(base, head, path);
+        if depth == MAX_DEPTH {
+            let path = String::from_utf8_lossy(path);
+            tracing::warn!(%path, "folders deeper than {MAX_DEPTH} are not searched");
+            return Ok(());
+        }
+        for (name, (before, after)) in self.differing_folders(base, head)? {
+            let before = before.map(|id| self.mirror.tree(id)).transpose()?;
+            let after = after.map(|id| self.mirror.tree(id)).transpose()?;
+            let length = path.len();
+            if length > 0 {
+                path.push(b'/');
+            }
+            path.extend(&name);
+            self.compare(before.as_ref(), after.as_ref(), path, depth + 1)?;
+            path.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// The folders in which recipes may lie that are not the same on both sides.
+    fn differing_folders(
+        &mut self,
+        base: Option<&Tree<'_>>,
+        head: Option<&Tree<'_>>,
+    ) -> Result<BTreeMap<Vec<u8>, Sides>, Cut> {
+        let mut folders: BTreeMap<Vec<u8>, Sides> = BTreeMap::new();
+        for entry in head.into_iter().flat_map(Tree::iter) {
+            self.mirror.go_on()?;
+            let name = entry.name_bytes();
+            let after = find_folder(head, name);
+            let before = base.and_then(|tree| tree.get_name_bytes(name));
+            let is_same = before.is_some_and(|before| before.id() == entry.id());
+            if !is_same {
+                self.entries += 1;
+                if self.entries > self.bounds.entries {
+                    let limit = self.bounds.entries;
+                    return Err(TooLarge::Entries { limit }.into());
+                }
+            }
+            if after.is_some() && after != find_folder(base, name) {
+                folders.entry(name.to_owned()).or_default().1 = after;
+            }
+        }
+        for entry in base.into_iter().flat_map(Tree::iter) {
+            self.mirror.go_on()?;
+            let name = entry.name_bytes();
+            let before = find_folder(base, name);
+            if before.is_some() && before != find_folder(head, name) {
+                folders.entry(name.to_owned()).or_default().0 = before;
+            }
+        }
+        Ok(folders)
+    }
+
     /// Writes down what became of the recipe that lies directly in a folder, if there is one.
-    fn note(base: Option<&Tree<'_>>, head: Option<&Tree<'_>>, path: &str, changes: &mut Changes) {
-        let is_recipe = |tree: &&Tree<'_>| recipe_name(tree).is_some();
-        let (before, after) = (base.filter(is_recipe), head.filter(is_recipe));
-        if before.is_none() && after.is_none() {
+    fn note(&mut self, base: Option<&Tree<'_>>, head: Option<&Tree<'_>>, path: &[u8]) {
+        let after = head.filter(|tree| has_recipe(tree));
+        if after.is_none() && !base.is_some_and(has_recipe) {
             return;
         }
-        let folder = if path.is_empty() { "." } else { path };
-        let folder: RecipeFolder = match folder.parse() {
-            Ok(folder) => folder,
-            Err(error) => {
-                tracing::warn!(%error, "a recipe's folder is passed over");
-                return;
-            }
-        };
+        let (folder, oddity) = odd::folder(path);
         match after {
-            Some(tree) => changes.changed.push(RecipeTree {
+            Some(tree) => self.changes.changed.push(RecipeTree {
                 folder,
                 tree: tree_sha(tree.id()),
+                oddity,
             }),
-            None => changes.removed.push(folder),
+            None => self.changes.removed.push(folder),
         }
     }
-
-    fn tree(&self, id: Oid) -> Result<Tree<'_>, Error> {
-        self.git.find_tree(id).map_err(|source| Error::Read {
-            what: id.to_string(),
-            source,
-        })
-    }
 }
 
-/// The folder of this name in a tree; none when there is none, or it is something else.
-fn find_folder(tree: Option<&Tree<'_>>, name: &str) -> Option<Oid> {
-    let entry = tree?.get_name(name)?;
-    (entry.kind() == Some(ObjectType::Tree)).then(|| entry.id())
-}
-
-/// The names of a tree's folders.
-fn folders(tree: Option<&Tree<'_>>) -> BTreeSet<String> {
-    let entries = tree.into_iter().flat_map(Tree::iter);
-    entries
-        .filter(|entry| entry.kind() == Some(ObjectType::Tree))
-        .filter_map(|entry| entry.name().ok().map(str::to_owned))
-        .collect()
-}
-
-/// The name of the recipe's file in a tree.
-fn recipe_name(tree: &Tree<'_>) -> Option<&'static str> {
-    RECIPES.into_iter().find(|name| {
-        tree.get_name(name).is_some_and(|entry| {
-            // A link must not lead out of the tree that identifies the build.
-            entry.kind() == Some(ObjectType::Blob) && entry.filemode() != 0o120_000
-        })
-    })
+/// The folder of this name in a tree; none when there is none, it is something else, or it holds
+/// the files of the tree's recipe.
+fn find_folder(tree: Option<&Tree<'_>>, name: &[u8]) -> Option<Oid> {
+    let tree = tree?;
+    let entry = tree.get_name_bytes(name)?;
+    let is_searched =
+        entry.kind() == Some(ObjectType::Tree) && !(name == FILES && has_recipe(tree));
+    is_searched.then(|| entry.id())
 }
 
 fn tree_sha(oid: Oid) -> TreeSha {

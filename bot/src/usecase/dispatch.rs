@@ -7,7 +7,7 @@ mod builders;
 mod closure;
 mod order;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use api::attempt::ClosureStone;
 use api::id::{AttemptId, BuildId};
@@ -22,6 +22,7 @@ use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, Hold, State};
 use crate::domain::choose::{Choice, choose, why_waiting};
 use crate::domain::hope::may_be_provided;
+use crate::domain::suspect::suspects;
 
 pub(super) use builders::Builders;
 pub use closure::Unavailable;
@@ -134,11 +135,54 @@ impl Summit {
                 self.delay(build, reason).await;
                 continue;
             }
-            match self.change(build.id, Event::Held(hold.clone())).await {
+            let hold = match self.suspect(build, hold, &lacking).await {
+                Ok(hold) => hold,
+                Err(error) => {
+                    tracing::error!(%error, "the builds of a head cannot be read");
+                    continue;
+                }
+            };
+            match self.change(build.id, Event::Held(hold)).await {
                 Ok(_) | Err(ChangeError::Illegal(_)) => {}
                 Err(error) => tracing::error!(%error, "a build cannot be held"),
             }
         }
+    }
+
+    /// What holds a build that lacks something: builds of its head that did not succeed and may
+    /// have brought it, if there are such.
+    async fn suspect(
+        &self,
+        build: &Build,
+        hold: &Hold,
+        lacking: &HashMap<BuildId, Hold>,
+    ) -> Result<Hold, moss_db::Error> {
+        let Hold::Needs { missing } = hold else {
+            return Ok(hold.clone());
+        };
+        let tables = self.tables.clone();
+        let head = (build.repository.number(), build.commit);
+        let head = self
+            .db
+            .query(move |txn| {
+                // In the order of their ids, so that the newest of each recipe stays.
+                let mut newest = BTreeMap::new();
+                for row in tables.builds.find_by(txn, &tables.builds_by_head, &head)? {
+                    let (_, build) = row?;
+                    let place = (build.target.clone(), build.folder.clone());
+                    newest.insert(place, build);
+                }
+                Ok::<_, moss_db::Error>(newest.into_values().collect::<Vec<_>>())
+            })
+            .await?;
+        let of = suspects(build, missing, &head, |id| lacking.contains_key(&id));
+        Ok(match of.as_slice() {
+            [] => hold.clone(),
+            _ => Hold::Suspected {
+                missing: missing.clone(),
+                of,
+            },
+        })
     }
 
     /// Lets builds be built again whose assets others need and cannot have: at once when their

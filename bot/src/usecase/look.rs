@@ -4,25 +4,27 @@
 //! the difference between what was planned and what is there is planned.
 
 mod commit;
+pub(super) mod names;
+mod plan;
 mod pull;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::{CommitSha, RecipeFolder};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::channel::{self, Snapshot};
+use super::channel;
 use super::{Backoff, Summit, keyed, read};
 use crate::db::{ChangeError, Look, Merge, Repository, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
-use crate::domain::plan::{Again, Candidate, Frame};
-use crate::git::{self, FETCH_TIMEOUT};
+use crate::domain::plan::Candidate;
+use crate::git::{self, Bounds, FETCH_TIMEOUT, StopOnDrop};
 use crate::github;
-use commit::{Changes, commit_plan, done};
-use pull::put_merge;
+use commit::done;
 
 /// How many repositories are looked at side by side.
 const PARALLEL: usize = 4;
@@ -53,32 +55,66 @@ pub enum Error {
 
 /// One task looks at all targets of a repository, so that its mirror is fetched into by one at a
 /// time, and a repository that is slow to answer holds up no other.
-pub(super) async fn work(summit: Arc<Summit>) {
+pub(super) async fn work(summit: Arc<Summit>, shutdown: CancellationToken) {
+    let begun_at = summit.clock.now();
     let places = Arc::new(Semaphore::new(PARALLEL));
     let look = |repository, ()| {
         let (summit, places) = (Arc::clone(&summit), Arc::clone(&places));
         async move { summit.look_at_repository(repository, &places).await }
     };
     let wake = &summit.wakes.looks;
-    keyed::run(wake, "the wishes for looks", || summit.wanted(), look).await;
+    let work = keyed::run(wake, "the wishes for looks", || summit.wanted(), look);
+    if shutdown.run_until_cancelled(work).await.is_none() {
+        summit.end_looks(begun_at).await;
+    }
 }
 
 /// What a look found.
 struct Found {
-    candidates: Vec<Candidate>,
-    /// The folders of recipes that are no more.
-    removed: Vec<RecipeFolder>,
+    what: What,
     head: CommitSha,
     source_date_epoch: i64,
     /// True when the target was never planned, so that only what the channel lacks is built.
     first: bool,
 }
 
-/// What a look at a pull request knows beside what it found.
-#[derive(Default)]
-struct PullFacts {
+/// What there is between what was planned and the head.
+enum What {
+    Recipes {
+        candidates: Vec<Candidate>,
+        /// The folders of recipes that are no more.
+        removed: Vec<RecipeFolder>,
+    },
+    /// Recipes that are not even read, since their author may not write.
+    Unapproved {
+        author: String,
+        folders: Vec<RecipeFolder>,
+    },
+    /// More than is planned.
+    TooLarge { reason: String },
+}
+
+/// How far a look goes.
+struct Reach {
+    bounds: Bounds,
+    /// How many recipes are planned at once.
+    recipes: usize,
     /// The author's login, when nothing of it may be run.
     unapproved: Option<String>,
+}
+
+impl Reach {
+    /// All that people with write access pushed to a branch.
+    const BRANCH: Self = Self {
+        bounds: Bounds::TRUSTED,
+        recipes: usize::MAX,
+        unapproved: None,
+    };
+}
+
+/// What a look at a pull request knows beside what it found.
+#[derive(Clone, Default)]
+struct PullFacts {
     merge: Option<Merge>,
 }
 
@@ -86,16 +122,37 @@ impl Summit {
     /// The repositories with targets to be looked at.
     async fn wanted(&self) -> Result<Vec<(RepositoryId, ())>, moss_db::Error> {
         let tables = self.tables.clone();
+        let now = self.clock.now();
         self.db
             .query(move |txn| {
                 let looks = tables.looks.iter(txn)?;
                 let mut wanted = looks
-                    .map(|row| Ok((row?.1.repository, ())))
-                    .collect::<Result<Vec<_>, moss_db::Error>>()?;
+                    .map(|row| Ok(row?.1))
+                    .collect::<Result<Vec<Look>, moss_db::Error>>()?;
+                wanted.retain(|look| look.is_due(now));
+                let mut wanted: Vec<_> = wanted.iter().map(|look| (look.repository, ())).collect();
                 wanted.dedup();
                 Ok(wanted)
             })
             .await
+    }
+
+    /// The looks that this process has begun and does not end were not what ended it.
+    async fn end_looks(&self, begun_at: Timestamp) {
+        let tables = self.tables.clone();
+        let ended = self.db.submit(move |txn| {
+            let looks = tables.looks.iter(txn)?;
+            let looks = looks.collect::<Result<Vec<_>, moss_db::Error>>()?;
+            for (key, look) in looks {
+                if look.begun_at.is_some_and(|at| at >= begun_at) {
+                    tables.end_look(txn, &key)?;
+                }
+            }
+            Ok::<_, moss_db::Error>(())
+        });
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "looks that were cut off count as tried");
+        }
     }
 
     /// Looks at the targets of a repository until none is left to be looked at.
@@ -103,13 +160,15 @@ impl Summit {
         let mut backoff = Backoff::up_to(PATIENCE);
         loop {
             let tables = self.tables.clone();
+            let now = self.clock.now();
             let looks = self
                 .db
                 .query(move |txn| {
                     let looks = tables.looks.iter_prefix(txn, &repository.number())?;
-                    looks
-                        .map(|row| Ok(row?.1))
-                        .collect::<Result<Vec<Look>, moss_db::Error>>()
+                    let looks = looks.map(|row| Ok(row?.1));
+                    let mut looks = looks.collect::<Result<Vec<Look>, moss_db::Error>>()?;
+                    looks.retain(|look| look.is_due(now));
+                    Ok::<_, moss_db::Error>(looks)
                 })
                 .await;
             let mut good = true;
@@ -138,9 +197,22 @@ impl Summit {
 
     /// False when the look has to be repeated.
     async fn look_once(self: &Arc<Self>, look: Look) -> bool {
+        let look = match self.begin(&look).await {
+            Ok(Some(look)) => look,
+            Ok(None) => return true,
+            Err(error) => {
+                tracing::error!(%error, "a look cannot be begun");
+                return false;
+            }
+        };
         match self.look(&look).await {
             Ok(()) => true,
             Err(error) => {
+                let (tables, key) = (self.tables.clone(), look_key(look.repository, &look.target));
+                let ended = self.db.submit(move |txn| tables.end_look(txn, &key));
+                if let Err(error) = ended.await {
+                    tracing::error!(%error, "that a look failed cannot be noted");
+                }
                 tracing::warn!(
                     repository.id = %look.repository,
                     target = %look.target,
@@ -150,6 +222,23 @@ impl Summit {
                 false
             }
         }
+    }
+
+    /// Notes that a look is begun, so that one that ends the process is not begun for ever.
+    async fn begin(&self, look: &Look) -> Result<Option<Look>, moss_db::Error> {
+        if look.unreturned >= Look::MAX_UNRETURNED {
+            tracing::error!(
+                repository.id = %look.repository,
+                target = %look.target,
+                "{} looks in a row did not come back; it is tried again, once an hour",
+                look.unreturned
+            );
+        }
+        let (tables, now) = (self.tables.clone(), self.clock.now());
+        let key = look_key(look.repository, &look.target);
+        self.db
+            .submit(move |txn| tables.begin_look(txn, &key, now))
+            .await
     }
 
     /// Plans what is to be built for a target, and takes the wish away.
@@ -199,7 +288,8 @@ impl Summit {
                     return Ok(None);
                 };
                 let base = planned.filter(|planned| mirror.has(*planned));
-                Ok(Some(find(mirror, &row, &git_ref, base, head)?))
+                let found = find(mirror, &row, &git_ref, base, head, &Reach::BRANCH)?;
+                Ok(Some(found))
             })
             .await?;
         let Some(found) = found else {
@@ -243,63 +333,14 @@ impl Summit {
     ) -> Result<T, Error> {
         let (mirrors, id) = (self.mirrors.clone(), look.repository);
         let url = repository.clone_url.to_string();
-        let work = tokio::task::spawn_blocking(move || work(&mirrors.open(id)?));
+        let waits = StopOnDrop::default();
+        let stop = waits.stop();
+        let work = tokio::task::spawn_blocking(move || work(&mirrors.open(id)?.until(stop)));
         // A server that is silent does not end the thread, but must not end all looks with it.
         match tokio::time::timeout(FETCH_TIMEOUT * 2, work).await {
             Ok(read) => Ok(read.expect("reading a mirror does not panic")?),
             Err(_) => Err(Error::Git(git::Error::TimedOut { url })),
         }
-    }
-
-    async fn plan(
-        self: &Arc<Self>,
-        look: &Look,
-        mut found: Found,
-        base: Option<CommitSha>,
-        pull: PullFacts,
-    ) -> Result<(), Error> {
-        let snapshot = self.channel.snapshot().await?;
-        let released = snapshot.releases();
-        if found.first && look.target.is_published() {
-            found
-                .candidates
-                .retain(|candidate| is_lacking(candidate, &released));
-        }
-        add_provided(&mut found.candidates, &snapshot);
-        let frame = Frame {
-            repository: look.repository,
-            target: look.target.clone(),
-            commit: found.head,
-            source_date_epoch: found.source_date_epoch,
-            now: self.clock.now(),
-            again: Again::No,
-            unapproved: pull.unapproved,
-            conflict: pull.merge.as_ref().and_then(|merge| merge.conflict.clone()),
-        };
-        let tables = self.tables.clone();
-        let look = look.clone();
-        self.db
-            .submit(move |txn| {
-                // Another look may have come first; then this one saw an older state.
-                let key = look_key(look.repository, &look.target);
-                if tables.planned.find(txn, &key)? != base {
-                    return Ok(());
-                }
-                let changes = Changes {
-                    candidates: found.candidates,
-                    removed: found.removed,
-                };
-                commit_plan(&tables, txn, &frame, changes, &released)?;
-                tables.planned.put(txn, &key, &frame.commit)?;
-                if let Some(merge) = &pull.merge {
-                    put_merge(&tables, txn, &look, merge)?;
-                }
-                done(&tables, txn, &look)
-            })
-            .await
-            .map_err(Error::Change)?;
-        self.builds_moved();
-        Ok(())
     }
 
     async fn looked(&self, look: Look) -> Result<(), Error> {
@@ -318,39 +359,49 @@ fn find(
     git_ref: &str,
     base: Option<CommitSha>,
     head: CommitSha,
+    reach: &Reach,
 ) -> Result<Found, git::Error> {
-    let changes = mirror.changed_recipes(base, head)?;
+    let changes = mirror.changed_recipes(base, head, reach.bounds)?;
     mirror.keep(&format!("{}/{head}", git_ref.replace('/', "-")), head)?;
     Ok(Found {
-        candidates: read::candidates(mirror, repository, head, changes.changed)?,
-        removed: changes.removed,
+        what: what(mirror, repository, head, reach, changes)?,
         head,
         source_date_epoch: mirror.author_time(head)?,
         first: base.is_none(),
     })
 }
 
-/// A recipe is expected to provide what its published packages do, also where its folder holds no
-/// manifest of them.
-fn add_provided(candidates: &mut [Candidate], snapshot: &Snapshot) {
-    let published = snapshot.provides();
-    for candidate in candidates {
-        if let Ok(recipe) = &mut candidate.recipe
-            && let Some(provides) = published.get(recipe.name.as_str())
-        {
-            recipe.provides.extend(provides.iter().copied().cloned());
-            recipe.provides.sort();
-            recipe.provides.dedup();
+fn what(
+    mirror: &git::Mirror,
+    repository: &Repository,
+    head: CommitSha,
+    reach: &Reach,
+    changes: Result<git::Changes, git::TooLarge>,
+) -> Result<What, git::Error> {
+    let git::Changes { changed, removed } = match changes {
+        Ok(changes) => changes,
+        Err(too_large) => {
+            let reason = format!("Nothing is planned, because {too_large}.");
+            return Ok(What::TooLarge { reason });
         }
+    };
+    if let Some(author) = reach.unapproved.clone()
+        && !changed.is_empty()
+    {
+        let folders = changed.into_iter().map(|recipe| recipe.folder).collect();
+        return Ok(What::Unapproved { author, folders });
     }
-}
-
-/// True when the channel does not have the recipe's release.
-fn is_lacking(candidate: &Candidate, released: &HashMap<String, u64>) -> bool {
-    match &candidate.recipe {
-        Ok(recipe) => released
-            .get(recipe.name.as_str())
-            .is_none_or(|have| recipe.release > *have),
-        Err(_) => true,
+    if changed.len() > reach.recipes {
+        let reason = format!(
+            "Nothing is planned, because {} recipes differ, and at most {} are planned for a pull \
+             request.",
+            changed.len(),
+            reach.recipes
+        );
+        return Ok(What::TooLarge { reason });
     }
+    Ok(What::Recipes {
+        candidates: read::candidates(mirror, repository, head, changed)?,
+        removed,
+    })
 }

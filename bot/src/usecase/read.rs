@@ -1,13 +1,16 @@
 //! Reading recipes out of a mirror, into what planning needs.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName};
 use moss_format::recipe::{Diagnostic, Recipe};
-use moss_format::{Dependency, Manifest, Provider, dependency};
+use moss_format::{Dependency, Limits, Manifest, Provider, dependency};
 
 use crate::db::Repository;
 use crate::domain::build::Annotation;
 use crate::domain::plan::{Candidate, Described, Unreadable};
-use crate::git::{Error, Mirror, RecipeFiles, RecipeTree};
+use crate::git::{Error, ManifestId, Mirror, Oddity, RecipeFiles, RecipeTree};
 
 /// Packages that splitting makes without being told; see the format's description.
 const TEMPLATES: [&str; 7] = [
@@ -20,6 +23,15 @@ const TEMPLATES: [&str; 7] = [
     "-demos",
 ];
 
+/// What a manifest may come to; the largest real ones stay far below.
+const LIMITS: Limits = Limits {
+    payload: 16 << 20,
+    payloads: 16 << 20,
+    records: 1 << 18,
+    content: 0,
+    window_log: 24,
+};
+
 /// Reads the changed recipes of `head`.
 ///
 /// # Errors
@@ -31,11 +43,18 @@ pub fn candidates(
     changed: Vec<RecipeTree>,
 ) -> Result<Vec<Candidate>, Error> {
     let mut candidates = Vec::with_capacity(changed.len());
-    for RecipeTree { folder, tree } in changed {
-        let Some(files) = mirror.find_recipe(head, &folder)? else {
-            continue;
+    let mut manifests = Manifests::new(mirror);
+    for changed in changed {
+        let RecipeTree { folder, tree, .. } = changed;
+        let fallback = fallback_name(&folder, repository);
+        let recipe = if let Some(oddity) = changed.oddity {
+            Err(odd(&folder, oddity, fallback))
+        } else {
+            let Some(files) = mirror.find_recipe(head, &folder)? else {
+                continue;
+            };
+            describe(&files, &fallback, &manifests.read_all(&files)?)
         };
-        let recipe = describe(&files, &fallback_name(&folder, repository));
         candidates.push(Candidate {
             id: BuildId::new(),
             folder,
@@ -68,7 +87,69 @@ fn fallback_name(folder: &RecipeFolder, repository: &Repository) -> RecipeName {
         .unwrap_or_else(|_| "recipe".parse().expect("a valid name"))
 }
 
-fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unreadable> {
+/// A recipe that lies where nothing can be built.
+fn odd(folder: &RecipeFolder, oddity: Oddity, name: RecipeName) -> Unreadable {
+    Unreadable {
+        name,
+        message: format!("the recipe in the folder called {folder} here is not read: {oddity}"),
+        annotations: Vec::new(),
+    }
+}
+
+/// What the last build of a recipe needed and provided, by a manifest.
+#[derive(Default)]
+struct Past {
+    needs: Vec<Dependency>,
+    provides: Vec<Provider>,
+}
+
+/// The manifests in a repository. One object can lie in many folders; it is read and decoded once.
+struct Manifests<'m> {
+    mirror: &'m Mirror,
+    known: HashMap<ManifestId, Rc<Past>>,
+}
+
+impl<'m> Manifests<'m> {
+    fn new(mirror: &'m Mirror) -> Self {
+        Self {
+            mirror,
+            known: HashMap::new(),
+        }
+    }
+
+    /// The manifests of a recipe's last builds, one for each architecture.
+    fn read_all(&mut self, files: &RecipeFiles) -> Result<Vec<Rc<Past>>, Error> {
+        let manifests = files.manifests.iter();
+        manifests.map(|manifest| self.read(*manifest)).collect()
+    }
+
+    fn read(&mut self, manifest: ManifestId) -> Result<Rc<Past>, Error> {
+        if let Some(known) = self.known.get(&manifest) {
+            return Ok(Rc::clone(known));
+        }
+        let bytes = self.mirror.read_manifest(manifest)?;
+        let mut past = Past::default();
+        match Manifest::decode_within(&bytes, LIMITS) {
+            Ok(read) => {
+                for package in read.packages {
+                    past.needs.extend(package.build_depends);
+                    past.provides.extend(package.provides);
+                }
+            }
+            // It only helps to order; the build itself does not need it.
+            Err(error) => tracing::warn!(%error, "a manifest is passed over"),
+        }
+        let past = Rc::new(past);
+        self.known.insert(manifest, Rc::clone(&past));
+        Ok(past)
+    }
+}
+
+fn describe(
+    files: &RecipeFiles,
+    fallback: &RecipeName,
+    past: &[Rc<Past>],
+) -> Result<Described, Unreadable> {
     let unreadable = |message: String, annotations| Unreadable {
         name: fallback.clone(),
         message,
@@ -118,14 +199,14 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
             unreadable(error.to_string(), vec![annotation])
         })?;
     let needs = needs(&recipe);
-    let manifests = manifests(&name, files);
     Ok(Described {
         name,
         version: recipe.version.as_str().to_owned(),
         release: *recipe.release,
         release_at: (files.path.clone(), recipe.release.span().start.line),
-        hints: hints(&manifests, &needs),
-        provides: provides(&recipe, &manifests),
+        name_line: recipe.name.span().start.line,
+        hints: hints(past, &needs),
+        provides: provides(&recipe, past),
         needs,
         warnings: notes
             .iter()
@@ -147,10 +228,10 @@ fn needs(recipe: &Recipe) -> Vec<Dependency> {
 
 /// What the last builds needed and the recipe does not ask for. It may not need it any longer, or
 /// get it through something else that it asks for.
-fn hints(manifests: &[Manifest], needs: &[Dependency]) -> Vec<Dependency> {
-    let packages = manifests.iter().flat_map(|manifest| &manifest.packages);
-    let mut hints: Vec<Dependency> = packages
-        .flat_map(|package| &package.build_depends)
+fn hints(past: &[Rc<Past>], needs: &[Dependency]) -> Vec<Dependency> {
+    let mut hints: Vec<Dependency> = past
+        .iter()
+        .flat_map(|past| &past.needs)
         .filter(|hint| needs.binary_search(hint).is_err())
         .cloned()
         .collect();
@@ -159,21 +240,8 @@ fn hints(manifests: &[Manifest], needs: &[Dependency]) -> Vec<Dependency> {
     hints
 }
 
-/// The manifests of its last builds, one for each architecture.
-fn manifests(recipe: &RecipeName, files: &RecipeFiles) -> Vec<Manifest> {
-    let mut manifests = Vec::with_capacity(files.manifests.len());
-    for bytes in &files.manifests {
-        match Manifest::decode(bytes) {
-            Ok(manifest) => manifests.push(manifest),
-            // It only helps to order; the build itself does not need it.
-            Err(error) => tracing::warn!(%recipe, %error, "a manifest is passed over"),
-        }
-    }
-    manifests
-}
-
 /// The names of its packages, and what the last builds provided.
-fn provides(recipe: &Recipe, manifests: &[Manifest]) -> Vec<Provider> {
+fn provides(recipe: &Recipe, past: &[Rc<Past>]) -> Vec<Provider> {
     let name = recipe.name.as_str();
     let mut names = vec![name.to_owned()];
     names.extend(TEMPLATES.iter().map(|suffix| format!("{name}{suffix}")));
@@ -187,8 +255,7 @@ fn provides(recipe: &Recipe, manifests: &[Manifest]) -> Vec<Provider> {
         .iter()
         .filter_map(|name| Provider::new(dependency::Kind::PackageName, name).ok())
         .collect();
-    let packages = manifests.iter().flat_map(|manifest| &manifest.packages);
-    provides.extend(packages.flat_map(|package| package.provides.iter().cloned()));
+    provides.extend(past.iter().flat_map(|past| past.provides.iter().cloned()));
     provides.sort();
     provides.dedup();
     provides
@@ -206,5 +273,60 @@ fn annotation(path: &str, found: &Diagnostic) -> Annotation {
         is_error: found.is_error(),
         title: found.code.to_string(),
         message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::{Repository as Git, Signature, Time};
+
+    use super::*;
+    use crate::domain::name::RepositoryId;
+    use crate::git::{Bounds, Mirrors};
+
+    /// A head of three recipes of one tree: the same recipe and manifest in each folder.
+    fn thrice(folder: &std::path::Path, manifest: &[u8]) -> (Mirror, CommitSha) {
+        let mirror = Mirrors::new(folder.to_owned())
+            .open(RepositoryId::new(1))
+            .unwrap();
+        let git = Git::open_bare(folder.join("1.git")).unwrap();
+        let mut recipe = git.treebuilder(None).unwrap();
+        for (name, bytes) in [
+            ("stone.yaml", &b"name: x"[..]),
+            ("manifest.x86_64.bin", manifest),
+        ] {
+            let blob = git.blob(bytes).unwrap();
+            recipe.insert(name, blob, 0o100_644).unwrap();
+        }
+        let recipe = recipe.write().unwrap();
+        let mut top = git.treebuilder(None).unwrap();
+        for name in ["a", "b", "c"] {
+            top.insert(name, recipe, 0o040_000).unwrap();
+        }
+        let top = git.find_tree(top.write().unwrap()).unwrap();
+        let who = Signature::new("A", "a@example.org", &Time::new(1, 0)).unwrap();
+        let head = git.commit(None, &who, &who, "Add", &top, &[]).unwrap();
+        (mirror, head.to_string().parse().unwrap())
+    }
+
+    /// Thousands of folders can name one manifest, which takes its time to be decoded.
+    #[test]
+    fn a_manifest_is_decoded_once_wherever_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mirror, head) = thrice(folder.path(), b"no manifest");
+        let mut manifests = Manifests::new(&mirror);
+        let changes = mirror.changed_recipes(None, head, Bounds::TRUSTED);
+        let read: Vec<Rc<Past>> = changes
+            .unwrap()
+            .unwrap()
+            .changed
+            .iter()
+            .flat_map(|recipe| {
+                let files = mirror.find_recipe(head, &recipe.folder).unwrap().unwrap();
+                manifests.read_all(&files).unwrap()
+            })
+            .collect();
+        assert_eq!(read.len(), 3);
+        assert!(read.iter().all(|past| Rc::ptr_eq(past, &read[0])));
     }
 }

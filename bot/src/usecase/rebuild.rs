@@ -5,6 +5,7 @@ use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
+use super::look::names;
 use crate::db::{ChangeError, Tables, folder_key};
 use crate::domain::build::{Build, By, Event, FailureKind, Hold, Shown, State};
 use crate::domain::name::RepositoryId;
@@ -33,7 +34,10 @@ pub fn one(
     build: &Build,
     now: Timestamp,
 ) -> Result<Option<BuildId>, Error> {
-    if !is_rebuildable(build) || !is_newest(tables, txn, build)? {
+    if !is_rebuildable(build)
+        || !is_newest(tables, txn, build)?
+        || !has_its_name(tables, txn, build)?
+    {
         return Ok(None);
     }
     let id = BuildId::new();
@@ -42,8 +46,8 @@ pub fn one(
         created_at: now,
         cycle: remaining_cycle(tables, txn, build, id)?,
         attempts: 0,
-        logs_removed_at: None,
         losses: Vec::new(),
+        logs_removed_at: None,
         seq: 1,
         state: State::Planned,
         shown: Shown::default(),
@@ -145,6 +149,16 @@ pub fn replace(
                 changed = true;
             }
         }
+        if let State::Held {
+            by: Hold::Suspected { of, .. },
+            ..
+        } = &mut build.state
+        {
+            for suspect in of.iter_mut().filter(|suspect| suspect.build == old) {
+                suspect.build = new;
+                changed = true;
+            }
+        }
         if changed {
             tables.builds.put(txn, &build.id, &build)?;
         }
@@ -171,12 +185,12 @@ fn is_rebuildable(build: &Build) -> bool {
         } => true,
         State::Published { .. } => true,
         State::Held {
-            by: Hold::Needs { .. } | Hold::Scattered { .. },
+            by: Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. },
             ..
         } => true,
         // These go on when what holds them does.
         State::Held {
-            by: Hold::Build { .. } | Hold::Approval { .. },
+            by: Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. },
             ..
         } => false,
         State::Built(_) => !build.target.is_published(),
@@ -187,6 +201,21 @@ fn is_rebuildable(build: &Build) -> bool {
         | State::Publishing { .. }
         | State::Superseded { .. } => false,
     }
+}
+
+/// False for a build that was refused its name as long as another recipe has it.
+fn has_its_name(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
+    let was_refused = matches!(
+        &build.state,
+        State::Failed(failure) if failure.kind == FailureKind::NameTaken
+    );
+    if !was_refused {
+        return Ok(true);
+    }
+    let holder = names::holder(tables, txn, &build.recipe)?;
+    Ok(holder.is_none_or(|holder| {
+        (holder.repository, &holder.folder) == (build.repository, &build.folder)
+    }))
 }
 
 fn is_newest(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {

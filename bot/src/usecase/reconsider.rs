@@ -107,8 +107,8 @@ impl Summit {
 fn find_needs(build: &Build) -> Option<&Hold> {
     match &build.state {
         State::Held { by, .. } => match by {
-            Hold::Needs { .. } | Hold::Scattered { .. } => Some(by),
-            Hold::Build { .. } | Hold::Approval { .. } => None,
+            Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => Some(by),
+            Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. } => None,
         },
         State::Planned
         | State::Waiting { .. }
@@ -126,9 +126,11 @@ fn find_needs(build: &Build) -> Option<&Hold> {
 /// All needs by which a build is held.
 fn all_needs(build: &Build) -> Vec<String> {
     match find_needs(build) {
-        Some(Hold::Needs { missing }) => missing.clone(),
+        Some(Hold::Needs { missing } | Hold::Suspected { missing, .. }) => missing.clone(),
         Some(Hold::Scattered { lacking }) => lacking.values().flatten().cloned().collect(),
-        Some(Hold::Build { .. } | Hold::Approval { .. }) | None => Vec::new(),
+        Some(Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. }) | None => {
+            Vec::new()
+        }
     }
 }
 
@@ -152,12 +154,12 @@ fn is_better(build: &Build, name: &ServiceName, builders: &Builders<'_>) -> bool
     };
     match find_needs(build) {
         // No host had any of these.
-        Some(Hold::Needs { .. }) => lacks.len() < needs.len(),
+        Some(Hold::Needs { .. } | Hold::Suspected { .. }) => lacks.len() < needs.len(),
         // What is named for the other builders, this one has, or it would be named for it too.
         Some(Hold::Scattered { lacking }) => match lacking.get(name) {
             Some(before) => before.iter().any(|need| !lacks.contains(need)),
             None => lacks.is_empty(),
         },
-        Some(Hold::Build { .. } | Hold::Approval { .. }) | None => false,
+        Some(Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. }) | None => false,
     }
 }

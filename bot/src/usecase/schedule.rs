@@ -11,7 +11,7 @@ use super::dispatch::{Dispatch, OutOfReach};
 use super::reconsider::Considered;
 use super::{Backoff, Summit};
 use crate::db::{ChangeError, Tables};
-use crate::domain::build::{Build, Event, State};
+use crate::domain::build::{Build, Event, Hold, State, Suspect};
 use crate::domain::schedule::decide;
 
 /// How soon a build is tried again that no builder took.
@@ -83,7 +83,7 @@ impl Summit {
     }
 }
 
-/// The builds that `build` comes after, and the members of its cycle, as far as they are remembered.
+/// The builds that `build` comes after, those that hold it, and the members of its cycle, as far as they are remembered.
 fn before(
     tables: &Tables,
     txn: &moss_db::RoTxn<'_>,
@@ -92,6 +92,15 @@ fn before(
     let mut before = HashMap::new();
     for id in build.after.iter().chain(&build.behind).chain(&build.cycle) {
         before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
+    }
+    if let State::Held {
+        by: Hold::Suspected { of, .. },
+        ..
+    } = &build.state
+    {
+        for Suspect { build: id, .. } in of {
+            before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
+        }
     }
     Ok(before)
 }

@@ -152,8 +152,8 @@ fn moved_pulls(
     repository: RepositoryId,
     open: &[Pull],
 ) -> Result<Vec<Target>, StorageError> {
-    let mut held = tables.active_builds(txn)?;
-    held.retain(|build| build.repository == repository && build.unapproved.is_some());
+    let mut held = tables.builds_set_aside(txn, repository)?;
+    held.retain(|build| build.unapproved.is_some());
     let mut moved = Vec::new();
     let mut numbers = HashSet::new();
     for pull in open {

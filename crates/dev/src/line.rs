@@ -267,6 +267,7 @@ impl Parts {
                 ..summit::config::Limits::default()
             },
             retention: summit::config::Retention::default(),
+            pulls: summit::config::Pulls::default(),
             telemetry: service::telemetry::Config::default(),
         })
     }

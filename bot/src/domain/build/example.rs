@@ -5,8 +5,8 @@ use api::id::{BuildId, CommitSha, ImportId, Sha256, TreeSha};
 use jiff::Timestamp;
 
 use super::{
-    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, Progress, Shown, State, Success,
-    Target,
+    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, Progress, Scope, Shown, State,
+    Success, Suspect, Target,
 };
 use crate::domain::name::RepositoryId;
 
@@ -42,6 +42,8 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         folder: recipe.parse().unwrap(),
         tree: TreeSha::from_bytes([number; 20]),
         recipe: recipe.parse().unwrap(),
+        check: None,
+        scope: Scope::Recipe,
         version: "1.2".to_owned(),
         release: 3,
         needs: Vec::new(),
@@ -56,8 +58,8 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         conflict: None,
         unapproved: None,
         attempts: 0,
-        logs_removed_at: None,
         losses: Vec::new(),
+        logs_removed_at: None,
         seq: 1,
         state: State::Planned,
         shown: Shown::default(),
@@ -194,6 +196,16 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
             }),
         ),
         (
+            "held by suspects",
+            held(Hold::Suspected {
+                missing: vec!["pkgconfig(x)".to_owned()],
+                of: vec![Suspect {
+                    build: id(77),
+                    recipe: "libx".to_owned(),
+                }],
+            }),
+        ),
+        (
             "held by scattered needs",
             held(Hold::Scattered {
                 lacking: [
@@ -207,10 +219,22 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
             }),
         ),
         (
+            "held, too large",
+            held(Hold::TooLarge {
+                reason:
+                    "The pull request changes 700 recipes, and at most 500 are planned at once."
+                        .to_owned(),
+            }),
+        ),
+        (
             "held by approval",
             held(Hold::Approval {
                 author: "stranger".to_owned(),
             }),
+        ),
+        (
+            "failed, name taken",
+            State::Failed(failure(FailureKind::NameTaken, None)),
         ),
         (
             "failed, recipe",

@@ -1,6 +1,6 @@
 //! Every state that is not final can say why it is not moving.
 
-use super::{Build, By, Hold, Progress, State};
+use super::{Build, By, Hold, Progress, Scope, State};
 
 /// How many things a sentence names before it counts the rest.
 const MAX_NAMED: usize = 20;
@@ -44,7 +44,10 @@ impl Build {
             State::Built(built) => format!("Built on {}.", built.builder),
             State::Publishing { import, .. } => format!("Being published by import {import}."),
             State::Published { history, .. } => format!("Published in history {history}."),
-            State::Held { by, .. } => by.explain(),
+            State::Held { by, .. } => match self.scope.describe() {
+                Some(recipes) => format!("{} {recipes}", by.explain()),
+                None => by.explain(),
+            },
             State::Failed(failure) => failure.message.clone(),
             State::Cancelled { by, .. } => by.explain(),
             State::Superseded { by: Some(_), .. } => {
@@ -57,12 +60,52 @@ impl Build {
     }
 }
 
+impl Scope {
+    /// The recipes that a build stands for, in a sentence; none for one of a recipe, and when they
+    /// are not known.
+    fn describe(&self) -> Option<String> {
+        match self {
+            Self::Recipe | Self::All { count: 0, .. } => None,
+            Self::All { count, named } => {
+                let folders: Vec<String> = named.iter().map(ToString::to_string).collect();
+                let folders = match count.saturating_sub(folders.len()) {
+                    0 => folders.join(", "),
+                    more => format!("{} and {more} more", folders.join(", ")),
+                };
+                let recipes = counted(*count);
+                let verb = if *count == 1 { "waits" } else { "wait" };
+                Some(format!("{recipes} {verb} for approval: {folders}."))
+            }
+        }
+    }
+}
+
+/// So many recipes.
+pub(crate) fn counted(count: usize) -> String {
+    match count {
+        1 => "1 recipe".to_owned(),
+        n => format!("{n} recipes"),
+    }
+}
+
 impl Hold {
     /// The hold in a sentence or two.
     pub(crate) fn explain(&self) -> String {
         match self {
             Self::Build { recipe, .. } => {
                 format!("It needs {recipe}, whose build did not succeed.")
+            }
+            Self::Suspected { missing, of } => {
+                let recipes: Vec<String> = of.iter().map(|one| one.recipe.clone()).collect();
+                let (came, builds) = match of.len() {
+                    1 => ("It may come with", "whose build"),
+                    _ => ("It may come with one of", "whose builds"),
+                };
+                format!(
+                    "Nothing provides {}. {came} {}, {builds} did not succeed.",
+                    named(missing),
+                    named(&recipes)
+                )
             }
             Self::Needs { missing } => format!(
                 "Nothing provides {}: neither the channel, nor a builder's host, nor a build \
@@ -74,6 +117,7 @@ impl Hold {
                  provides: {}.",
                 self.describe()
             ),
+            Self::TooLarge { reason } => reason.clone(),
             Self::Approval { author } => format!(
                 "{author} has no write access to the repository, so nothing of this pull request \
                  is run."
@@ -87,12 +131,15 @@ impl Hold {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Build { recipe, .. } => format!("the build of {recipe} did not succeed"),
-            Self::Needs { missing } => format!("nothing provides {} yet", named(missing)),
+            Self::Needs { missing } | Self::Suspected { missing, .. } => {
+                format!("nothing provides {} yet", named(missing))
+            }
             Self::Scattered { lacking } => {
                 let each = lacking.iter();
                 let each = each.map(|(name, lacks)| format!("{name} lacks {}", named(lacks)));
                 each.collect::<Vec<_>>().join("; ")
             }
+            Self::TooLarge { reason } => reason.trim_end_matches('.').to_owned(),
             Self::Approval { author } => format!("{author} has no write access"),
         }
     }

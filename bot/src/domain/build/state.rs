@@ -169,16 +169,37 @@ pub enum Hold {
         /// Which, as text.
         missing: Vec<String>,
     },
+    /// Nothing meets these needs, and builds did not succeed that may bring some of it.
+    Suspected {
+        /// Which needs, as text.
+        missing: Vec<String>,
+        /// Which builds.
+        of: Vec<Suspect>,
+    },
     /// Each need is met by some builder's host, but none meets all.
     Scattered {
         /// What each lacks, as text.
         lacking: BTreeMap<ServiceName, Vec<String>>,
+    },
+    /// More differs than is planned at once.
+    TooLarge {
+        /// What, in a sentence.
+        reason: String,
     },
     /// The author of a pull request may not write, so nothing of it runs.
     Approval {
         /// The author's login, for people.
         author: String,
     },
+}
+
+/// A build that may have brought what another one lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspect {
+    /// Which.
+    pub build: BuildId,
+    /// What it builds, for people.
+    pub recipe: String,
 }
 
 /// Who or what gave a build up.
@@ -220,6 +241,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// The recipe cannot be read or breaks a rule.
     Recipe,
+    /// Another recipe has its name.
+    NameTaken,
     /// The attempt failed.
     Attempt,
     /// Attempt after attempt was lost.

@@ -11,7 +11,6 @@ fn frame() -> Frame {
         source_date_epoch: 1_600_000_000,
         now: at(0),
         again: Again::No,
-        unapproved: None,
         conflict: None,
     }
 }
@@ -28,6 +27,7 @@ fn recipe(number: u8, name: &str, needs: &[&str], provides: &[&str]) -> Candidat
             version: "1.0".to_owned(),
             release: 2,
             release_at: (format!("recipes/{name}/stone.yaml"), 5),
+            name_line: 1,
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
             hints: Vec::new(),
             provides: provided,
@@ -178,30 +178,60 @@ fn an_unreadable_recipe_fails_at_once_with_its_annotations() {
 }
 
 #[test]
-fn a_name_is_taken_by_the_first_folder() {
-    let mut second = recipe(2, "nano", &[], &[]);
-    second.folder = "z/nano".parse().unwrap();
-    let builds = plan(
-        vec![recipe(1, "nano", &[], &[]), second],
-        &frame(),
-        &Others::default(),
-        &HashMap::new(),
-    );
-    assert_eq!(builds[0].state, State::Planned);
-    let State::Failed(failure) = &builds[1].state else {
-        panic!("{:?}", builds[1].state);
+fn a_recipe_whose_name_is_taken_fails_on_its_name() {
+    let others = Others {
+        taken: [("recipes/nano".parse().unwrap(), "n/nano".to_owned())].into(),
+        ..Others::default()
     };
+    let builds = plan_among(vec![recipe(1, "nano", &[], &[])], &others);
+    let State::Failed(failure) = &builds["nano"].state else {
+        panic!("{:?}", builds["nano"].state);
+    };
+    assert_eq!(failure.kind, FailureKind::NameTaken);
     assert_eq!(
         failure.message,
-        "the name nano is taken by the recipe in recipes/nano"
+        "the name nano is taken by the recipe in n/nano"
     );
     assert_eq!(
         (
             failure.annotations[0].line,
             failure.annotations[0].title.as_str()
         ),
-        (5, "name-taken")
+        (1, "name-taken")
     );
+    assert_eq!(builds["nano"].check.as_deref(), Some("build recipes/nano"));
+}
+
+/// Parts keep together what needs each other, and go behind what they need.
+#[test]
+fn many_recipes_are_planned_in_parts() {
+    let chain = (0..100_u8).rev().map(|number| {
+        let before = format!("r{}", number.saturating_sub(1));
+        let needs = if number == 0 {
+            Vec::new()
+        } else {
+            vec![before.as_str()]
+        };
+        recipe(number, &format!("r{number}"), &needs, &[])
+    });
+    let ring = [("a", "c"), ("b", "a"), ("c", "b")];
+    let ring = (200..)
+        .zip(ring)
+        .map(|(number, (name, on))| recipe(number, name, &[on], &[]));
+    let parts = batches(chain.chain(ring).collect(), 10);
+    assert!(parts.len() > 5);
+    let mut seen = HashSet::new();
+    for part in &parts {
+        assert!(part.len() <= 12);
+        seen.extend(part.iter().map(|candidate| candidate.folder.to_string()));
+        for candidate in part {
+            for need in &candidate.recipe.as_ref().unwrap().needs {
+                let folder = format!("recipes/{need}");
+                assert!(seen.contains(&folder), "{folder} comes too late");
+            }
+        }
+    }
+    assert_eq!(seen.len(), 103);
 }
 
 #[test]
@@ -254,31 +284,25 @@ fn the_channels_release_decides_on_a_branch() {
 }
 
 #[test]
-fn nothing_of_an_unapproved_author_is_run() {
+fn one_build_stands_for_all_of_an_unapproved_author() {
     let frame = Frame {
         target: pull(),
-        unapproved: Some("stranger".to_owned()),
         ..frame()
     };
-    let candidates = vec![recipe(1, "nano", &[], &[]), unreadable(2, "broken")];
-    let builds = by_name(plan(
-        candidates,
-        &frame,
-        &Others::default(),
-        &HashMap::new(),
-    ));
-    assert_eq!(
-        builds["nano"].state,
-        State::Held {
-            by: Hold::Approval {
-                author: "stranger".to_owned()
-            },
-            since: at(0)
-        }
+    let folders: Vec<RecipeFolder> = (0..600)
+        .map(|n| format!("r/{n}").parse().unwrap())
+        .collect();
+    let build = unapproved(&frame, "stranger".to_owned(), &folders);
+    assert_eq!(build.unapproved.as_deref(), Some("stranger"));
+    assert!(build.waits_for_person());
+    let said = build.explain();
+    assert!(said.contains("stranger has no write access"), "{said}");
+    assert!(
+        said.contains("600 recipes wait for approval: r/0, r/1,"),
+        "{said}"
     );
-    assert_eq!(builds["nano"].unapproved.as_deref(), Some("stranger"));
-    // Reading runs nothing, so that the mistake can be shown.
-    assert!(matches!(builds["broken"].state, State::Failed(_)));
+    assert!(said.ends_with("r/49 and 550 more."), "{said}");
+    assert!(too_large(&frame, "Too much.".to_owned()).waits_for_person());
 }
 
 #[test]
@@ -337,7 +361,7 @@ fn waiting(on: &[u8]) -> State {
 fn among(builds: Vec<Build>) -> Others {
     Others {
         builds,
-        replaced: HashMap::new(),
+        ..Others::default()
     }
 }
 
@@ -412,6 +436,7 @@ fn a_broken_successor_takes_the_place() {
     let others = Others {
         builds: vec![app],
         replaced: HashMap::from([(id(3), old)]),
+        ..Others::default()
     };
     let builds = plan_among(vec![unreadable(3, "lib")], &others);
     assert_eq!(builds["app"].after, ids(&[3]));

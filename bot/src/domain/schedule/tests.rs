@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::*;
+use crate::domain::build::Suspect;
 use crate::domain::build::example::{at, build, every_state, id, main, pull, success};
 
 fn decide_among(build: &Build, others: &[Build]) -> Option<Event> {
@@ -252,4 +253,31 @@ fn hints_delay_and_do_not_hold() {
         }
     }
     insta::assert_snapshot!(waits.join("\n"));
+}
+
+/// Held by builds that may have brought what it lacks, a build goes on when one of them has.
+#[test]
+fn suspects_let_go_when_one_succeeds() {
+    let suspect = |number, recipe: &str| Suspect {
+        build: id(number),
+        recipe: recipe.to_owned(),
+    };
+    let mut cane = build(3, "cane");
+    let mut flute = build(1, "flute");
+    flute.state = State::Held {
+        by: Hold::Suspected {
+            missing: vec!["pkgconfig(reed)".to_owned()],
+            of: vec![suspect(2, "reed"), suspect(3, "cane")],
+        },
+        since: at(0),
+    };
+    assert_eq!(decide_among(&flute, std::slice::from_ref(&cane)), None);
+    cane.state = State::Published {
+        history: "2024-01-01-abc".parse().unwrap(),
+        at: at(1),
+    };
+    assert_eq!(
+        decide_among(&flute, std::slice::from_ref(&cane)),
+        Some(Event::Ready)
+    );
 }

@@ -1,38 +1,25 @@
 //! Committing a plan: the new builds, and what becomes of those under way.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use api::id::{BuildId, RecipeFolder};
 use moss_db::{RoTxn, RwTxn};
 
+use super::names::{self, Standings};
 use crate::db::{ChangeError, Look, Tables, folder_key, look_key};
-use crate::domain::build::{Build, By, Event, State, Target};
-use crate::domain::name::RepositoryId;
+use crate::domain::build::{Build, By, Event, Scope, State};
+use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
 
 /// Takes the wish away, unless a newer one came in meanwhile.
 pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<(), ChangeError> {
     let key = look_key(look.repository, &look.target);
-    if tables
-        .looks
-        .find(txn, &key)?
-        .is_some_and(|now| now.count == look.count)
-    {
-        tables.looks.delete(txn, &key)?;
+    match tables.looks.find(txn, &key)? {
+        Some(now) if now.count == look.count => drop(tables.looks.delete(txn, &key)?),
+        Some(_) | None => tables.end_look(txn, &key)?,
     }
     Ok(())
-}
-
-/// The builds of a target that are under way.
-pub(super) fn of_target(
-    tables: &Tables,
-    txn: &RoTxn<'_>,
-    repository: RepositoryId,
-    target: &Target,
-) -> Result<Vec<Build>, moss_db::Error> {
-    let mut builds = tables.active_builds(txn)?;
-    builds.retain(|build| build.repository == repository && build.target == *target);
-    Ok(builds)
 }
 
 /// Ends a build that the database says is under way; one that is being published goes on.
@@ -51,10 +38,15 @@ pub(super) fn give_up(
 
 /// What a plan is made of.
 pub(super) struct Changes {
-    /// The recipes that changed.
+    /// Recipes that changed.
     pub(super) candidates: Vec<Candidate>,
     /// The folders of recipes that are no more.
-    pub(super) removed: Vec<RecipeFolder>,
+    pub(super) removed: BTreeSet<RecipeFolder>,
+    /// What all recipes are called that changed, also those that are not to be built or are planned
+    /// in another part.
+    pub(super) names: Arc<Names>,
+    /// The branch that a pull request goes to.
+    pub(super) branch: Option<String>,
 }
 
 /// Writes the builds of a plan, and lets them take the place of older ones.
@@ -62,20 +54,28 @@ pub(super) fn commit_plan(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
     frame: &Frame,
-    changes: Changes,
+    mut changes: Changes,
     released: &HashMap<String, u64>,
 ) -> Result<(), ChangeError> {
+    if frame.target.is_published() {
+        leave_out_planned(tables, txn, frame, &mut changes.candidates)?;
+    }
+    let (names, branch) = (&changes.names, changes.branch.as_deref());
+    let standings = names::settle(tables, txn, frame, branch, names, &changes.removed)?;
+    let taken = name(tables, txn, &mut changes.candidates, frame, &standings)?;
+    let released = with_published(tables, txn, frame, &changes.candidates, released)?;
+    names::revive(tables, txn, frame, standings.freed, names, &released)?;
     let mut places: HashMap<RecipeFolder, Option<BuildId>> = HashMap::new();
     places.extend(changes.removed.into_iter().map(|folder| (folder, None)));
     let candidates = changes.candidates.iter();
     places.extend(candidates.map(|new| (new.folder.clone(), Some(new.id))));
-    let others = if frame.target.is_published() {
+    let mut others = if frame.target.is_published() {
         others(tables, txn, frame, &places)?
     } else {
         Others::default()
     };
-    let before = of_target(tables, txn, frame.repository, &frame.target)?;
-    let released = with_published(tables, txn, frame, &changes.candidates, released)?;
+    others.taken = taken;
+    let before = tables.builds_of(txn, frame.repository, &frame.target)?;
     let builds = plan::plan(changes.candidates, frame, &others, &released);
     tracing::info!(
         repository.id = %frame.repository,
@@ -92,7 +92,7 @@ pub(super) fn commit_plan(
             Some(by) => *by,
             // A pull request is planned whole from its base each time; a branch goes on from what
             // was.
-            None if frame.target.is_published() => continue,
+            None if frame.target.is_published() && build.scope == Scope::Recipe => continue,
             None => None,
         };
         // A new build that ends at once, as one of the same release does, takes no place.
@@ -107,6 +107,106 @@ pub(super) fn commit_plan(
         }
         give_up(tables, txn, &build, Event::Superseded { by }, frame.now)?;
     }
+    Ok(())
+}
+
+/// Leaves out what an earlier part of the same plan wrote before it was cut short.
+fn leave_out_planned(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    frame: &Frame,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), moss_db::Error> {
+    let mut left = Vec::with_capacity(candidates.len());
+    for candidate in candidates.drain(..) {
+        let key = folder_key(frame.repository, &frame.target, &candidate.folder);
+        let newest = names::newest(tables, txn, &key)?;
+        let is_planned = newest.is_some_and(|build| {
+            build.commit == frame.commit
+                && build.tree == candidate.tree
+                && build.scope == Scope::Recipe
+                && !matches!(build.state, State::Superseded { .. })
+        });
+        if !is_planned {
+            left.push(candidate);
+        }
+    }
+    *candidates = left;
+    Ok(())
+}
+
+/// Gives recipes that cannot be read the names that they had, and says in whose way the others are:
+/// by folder, where the recipe lies that has the name.
+fn name(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    candidates: &mut [Candidate],
+    frame: &Frame,
+    standings: &Standings,
+) -> Result<HashMap<RecipeFolder, String>, moss_db::Error> {
+    let mut taken = HashMap::new();
+    for candidate in candidates {
+        let folder = &candidate.folder;
+        let mut holder = standings.taken.get(folder).cloned();
+        if let Err(unreadable) = &mut candidate.recipe {
+            match standings.known.get(folder) {
+                Some(name) => unreadable.name = name.clone(),
+                // Its check run must not be taken for that of a recipe that is called so.
+                None => {
+                    holder = names::holder(tables, txn, &unreadable.name)?.map(Holder::from);
+                    holder.take_if(|holder| {
+                        (holder.repository, &holder.folder) == (frame.repository, folder)
+                    });
+                }
+            }
+        }
+        if let Some(holder) = holder {
+            let place = place_of(tables, txn, frame, &holder)?;
+            taken.insert(folder.clone(), place);
+        }
+    }
+    Ok(taken)
+}
+
+/// Where a recipe lies, as seen from the repository that is planned.
+fn place_of(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    frame: &Frame,
+    holder: &Holder,
+) -> Result<String, moss_db::Error> {
+    let folder = holder.folder.to_string();
+    if holder.repository == frame.repository {
+        return Ok(folder);
+    }
+    let repository = tables.repositories.find(txn, &holder.repository.number())?;
+    Ok(match repository {
+        Some(repository) => format!("{folder} of {}", repository.name),
+        None => format!("{folder} of another repository"),
+    })
+}
+
+/// Writes the one build that stands for all recipes of a head. What was planned of a pull request
+/// before has no place in it.
+pub(super) fn commit_whole(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    frame: &Frame,
+    whole: &Build,
+) -> Result<(), ChangeError> {
+    tracing::info!(
+        repository.id = %frame.repository,
+        target = %frame.target,
+        commit = %frame.commit,
+        "{}", whole.explain()
+    );
+    for build in tables.builds_of(txn, frame.repository, &frame.target)? {
+        if !frame.target.is_published() || build.scope != Scope::Recipe {
+            let by = Event::Superseded { by: None };
+            give_up(tables, txn, &build, by, frame.now)?;
+        }
+    }
+    tables.builds.put(txn, &whole.id, whole)?;
     Ok(())
 }
 
@@ -188,7 +288,11 @@ fn others(
             None => {}
         }
     }
-    Ok(Others { builds, replaced })
+    Ok(Others {
+        builds,
+        replaced,
+        taken: HashMap::new(),
+    })
 }
 
 /// True for a build that ended without success and whose place no other took.

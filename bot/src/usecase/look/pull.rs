@@ -10,12 +10,12 @@ use std::sync::Arc;
 use api::id::CommitSha;
 use moss_db::RwTxn;
 
-use super::commit::{done, give_up, of_target};
-use super::{Error, PullFacts, Summit, find};
+use super::commit::{done, give_up};
+use super::{Error, PullFacts, Reach, Summit, find};
 use crate::db::{Look, Merge, Repository, Tables, look_key};
 use crate::domain::build::{Build, By, Conflict, Event, State, Target};
 use crate::domain::name::RepositoryId;
-use crate::git;
+use crate::git::{self, Bounds};
 use crate::github::Pull;
 
 /// What a look at a pull request came to.
@@ -51,18 +51,19 @@ impl Summit {
         let refs = vec![git_ref.clone(), base_ref.clone()];
         self.fetch(look, repository, refs).await?;
         let (branch, row) = (pull.base.branch, repository.clone());
+        let reach = self.reach(unapproved);
         let seen = self
             .read(look, repository, move |mirror| {
                 let head = mirror.find_ref(&git_ref)?;
                 let (Some(head), Some(tip)) = (head, mirror.find_ref(&base_ref)?) else {
                     return Ok(Seen::Nothing);
                 };
-                let merge = merge(mirror, head, branch, tip)?;
+                let merge = merge(mirror, head, branch, tip, reach.bounds)?;
                 let is_same = before.is_some_and(|before| before.base == merge.base);
                 if planned == Some(head) && is_same && !released {
                     return Ok(Seen::Same(merge));
                 }
-                let mut found = find(mirror, &row, &git_ref, merge.base, head)?;
+                let mut found = find(mirror, &row, &git_ref, merge.base, head, &reach)?;
                 found.first = false;
                 Ok(Seen::New(found, merge))
             })
@@ -71,10 +72,7 @@ impl Summit {
             Seen::Nothing => self.looked(look.clone()).await,
             Seen::Same(merge) => self.note_merge(look, merge).await,
             Seen::New(found, merge) => {
-                let facts = PullFacts {
-                    unapproved,
-                    merge: Some(merge),
-                };
+                let facts = PullFacts { merge: Some(merge) };
                 self.plan(look, found, planned, facts).await
             }
         }
@@ -105,6 +103,7 @@ impl Summit {
     ) -> Result<(), Error> {
         let merges = self.merges_into(repository, branch).await?;
         let (mirrors, base_ref) = (self.mirrors.clone(), format!("refs/heads/{branch}"));
+        let bounds = self.reach(None).bounds;
         let compare = move || {
             let mirror = mirrors.open(repository)?;
             let Some(tip) = mirror.find_ref(&base_ref)? else {
@@ -112,7 +111,7 @@ impl Summit {
             };
             let moved = merges.into_iter().filter(|(_, before)| before.tip != tip);
             let compared = moved.map(|(number, before)| {
-                let now = merge(&mirror, before.head, before.branch.clone(), tip);
+                let now = merge(&mirror, before.head, before.branch.clone(), tip, bounds);
                 // A head that is missing here is fetched by the look.
                 let is_same =
                     |now: &Merge| (&now.base, &now.conflict) == (&before.base, &before.conflict);
@@ -194,13 +193,26 @@ impl Summit {
         Ok((!may).then(|| author.login.clone()))
     }
 
+    /// How far a look at a pull request goes.
+    fn reach(&self, unapproved: Option<String>) -> Reach {
+        let pulls = &self.config.pulls;
+        Reach {
+            bounds: Bounds {
+                entries: pulls.entries,
+                bytes: pulls.bytes,
+            },
+            recipes: pulls.recipes,
+            unapproved,
+        }
+    }
+
     /// True when builds of the target wait for their author to be given write access.
     async fn is_held_for_approval(&self, look: &Look) -> Result<bool, moss_db::Error> {
         let tables = self.tables.clone();
         let look = look.clone();
         self.db
             .query(move |txn| {
-                let builds = of_target(&tables, txn, look.repository, &look.target)?;
+                let builds = tables.builds_of(txn, look.repository, &look.target)?;
                 Ok(builds.iter().any(|build| build.unapproved.is_some()))
             })
             .await
@@ -213,7 +225,7 @@ impl Summit {
         let look = look.clone();
         self.db
             .submit(move |txn| {
-                for build in of_target(&tables, txn, look.repository, &look.target)? {
+                for build in tables.builds_of(txn, look.repository, &look.target)? {
                     give_up(&tables, txn, &build, Event::Cancelled(By::PullClosed), now)?;
                 }
                 tables
@@ -237,8 +249,16 @@ fn merge(
     head: CommitSha,
     branch: String,
     tip: CommitSha,
+    bounds: Bounds,
 ) -> Result<Merge, git::Error> {
-    let conflict = mirror.find_conflicts(tip, head)?.map(|found| Conflict {
+    let found = match mirror.find_conflicts(tip, head, bounds)? {
+        Ok(found) => found,
+        Err(too_large) => {
+            tracing::warn!(%head, branch, "whether it can be merged is not known: {too_large}");
+            None
+        }
+    };
+    let conflict = found.map(|found| Conflict {
         branch: branch.clone(),
         paths: found.paths,
         count: found.count,

@@ -2,8 +2,10 @@ use api::id::{CommitSha, ServiceName, TreeSha};
 
 use super::*;
 use crate::db::tests::{Store, store};
+use crate::domain::build::Target;
 use crate::domain::build::example::{at, failure, id, main, pull, success};
 use crate::domain::build::{Effect, FailureKind, Overtaken, Progress};
+use crate::domain::name::RepositoryId;
 use crate::domain::plan::{Again, Described, Unreadable};
 
 fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
@@ -16,6 +18,7 @@ fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
             version: "1".to_owned(),
             release: 1,
             release_at: (format!("{name}/stone.yaml"), 3),
+            name_line: 1,
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
             hints: Vec::new(),
             provides: vec![name.parse().unwrap()],
@@ -32,8 +35,26 @@ fn frame(target: Target, head: u8) -> Frame {
         source_date_epoch: 1,
         now: at(i64::from(head)),
         again: Again::No,
-        unapproved: None,
         conflict: None,
+    }
+}
+
+pub(in crate::usecase::look) fn changes(
+    candidates: Vec<Candidate>,
+    removed: BTreeSet<RecipeFolder>,
+) -> Changes {
+    let names = candidates.iter().map(|candidate| {
+        let name = candidate.recipe.as_ref().ok();
+        (
+            candidate.folder.clone(),
+            name.map(|recipe| recipe.name.clone()),
+        )
+    });
+    Changes {
+        names: Arc::new(names.collect()),
+        candidates,
+        removed,
+        branch: Some("main".to_owned()),
     }
 }
 
@@ -42,10 +63,7 @@ fn plan(store: &Store, frame: &Frame, candidates: Vec<Candidate>, removed: &[&st
         .iter()
         .map(|folder| folder.parse().unwrap())
         .collect();
-    let changes = Changes {
-        candidates,
-        removed,
-    };
+    let changes = changes(candidates, removed);
     store
         .env
         .write(|txn| commit_plan(&store.tables, txn, frame, changes, &HashMap::new()))
@@ -324,5 +342,35 @@ fn a_pull_request_is_planned_whole() {
     assert_eq!(store.find(id(3)).state, superseded(Some(4), 3));
     assert_eq!(store.find(id(4)).after, []);
     assert_eq!(store.find(id(1)).state, State::Planned);
+    assert_eq!(store.active().len(), 2);
+}
+
+/// A plan in parts that was cut short is gone on with; nothing is planned twice.
+#[test]
+fn a_plan_that_was_cut_short_goes_on() {
+    let store = store();
+    let all = |first: u8| {
+        vec![
+            recipe(first, "lib", &[]),
+            recipe(first + 1, "app", &["lib"]),
+        ]
+    };
+    let mut candidates = all(1);
+    let part = changes(vec![candidates.remove(0)], BTreeSet::new());
+    let frame = frame(main(), 1);
+    let commit = |changes| {
+        store
+            .env
+            .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &HashMap::new()))
+            .unwrap();
+    };
+    commit(part);
+    set(&store, 1, building());
+    // The same head is looked at again: its trees are the same, its builds would have new ids.
+    let mut again = all(3);
+    again[0].tree = TreeSha::from_bytes([1; 20]);
+    commit(changes(again, BTreeSet::new()));
+    assert_eq!(store.find(id(1)).state, building());
+    assert_eq!(store.find(id(4)).after, [id(1)]);
     assert_eq!(store.active().len(), 2);
 }

@@ -9,6 +9,8 @@ fn look() -> Look {
         repository: RepositoryId::new(1),
         target: pull(),
         count: 1,
+        unreturned: 0,
+        begun_at: None,
     }
 }
 

@@ -1,0 +1,52 @@
+//! One build in the place of many: where nothing of a head is planned, one row and one check run
+//! say so, and not one for each recipe that a stranger can think of.
+
+use api::id::{BuildId, RecipeFolder, TreeSha};
+
+use super::{Candidate, Frame, Unreadable, begin};
+use crate::domain::build::{Build, Hold, Scope, State};
+
+/// How many folders are named.
+const NAMED: usize = 50;
+
+/// The build that stands for all recipes of a pull request whose author may not write.
+pub fn unapproved(frame: &Frame, author: String, folders: &[RecipeFolder]) -> Build {
+    let scope = Scope::All {
+        count: folders.len(),
+        named: folders.iter().take(NAMED).cloned().collect(),
+    };
+    Build {
+        unapproved: Some(author.clone()),
+        ..whole(frame, scope, Hold::Approval { author })
+    }
+}
+
+/// The build that stands for a head of which too much differs to be planned. `reason` is a sentence.
+pub fn too_large(frame: &Frame, reason: String) -> Build {
+    let scope = Scope::All {
+        count: 0,
+        named: Vec::new(),
+    };
+    whole(frame, scope, Hold::TooLarge { reason })
+}
+
+fn whole(frame: &Frame, scope: Scope, by: Hold) -> Build {
+    let candidate = Candidate {
+        id: BuildId::new(),
+        folder: ".".parse().expect("the top is a folder"),
+        tree: TreeSha::from_bytes([0; 20]),
+        recipe: Err(Unreadable {
+            name: "recipes".parse().expect("a valid name"),
+            message: String::new(),
+            annotations: Vec::new(),
+        }),
+    };
+    Build {
+        scope,
+        state: State::Held {
+            by,
+            since: frame.now,
+        },
+        ..begin(&candidate, frame)
+    }
+}

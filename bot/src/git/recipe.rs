@@ -1,0 +1,189 @@
+//! The files of one recipe.
+
+use api::id::{CommitSha, RecipeFolder};
+use git2::{ObjectType, Oid, Tree, TreeEntry};
+
+use super::bounds::TooLarge;
+use super::mirror::{Error, Mirror};
+use super::tree::Cut;
+
+/// The names of a recipe's file, the better one first.
+const RECIPES: [&str; 2] = ["stone.yaml", "stone.yml"];
+
+/// The largest recipe that is read, in bytes.
+const MAX_RECIPE: usize = 1 << 20;
+
+/// The largest manifest that is read, in bytes.
+const MAX_MANIFEST: usize = 4 << 20;
+
+/// How many manifests of a recipe are read: one for each architecture.
+const MAX_MANIFESTS: usize = 16;
+
+/// What is read of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipeFiles {
+    /// The recipe's path from the top of the repository.
+    pub path: String,
+    /// The recipe; not yet known to be UTF-8.
+    pub recipe: Result<Vec<u8>, Unfit>,
+    /// The manifests of its last builds.
+    pub manifests: Vec<ManifestId>,
+}
+
+/// The object of a manifest: the same for the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ManifestId(Oid);
+
+/// Why something called like a recipe is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Too many bytes.
+    #[error("it has {size} bytes, and at most {MAX_RECIPE} are read")]
+    TooLarge {
+        /// How many.
+        size: usize,
+    },
+    /// It would lead out of the tree that identifies the build.
+    #[error("it is a symbolic link, and a recipe is a plain file")]
+    Link,
+    /// Its content is elsewhere.
+    #[error("it is a submodule, and a recipe is a plain file")]
+    Submodule,
+    /// A folder.
+    #[error("it is a folder, and a recipe is a plain file")]
+    Folder,
+}
+
+impl Mirror {
+    /// The files of the recipe in `folder` at `commit`; none when there is none.
+    ///
+    /// # Errors
+    /// When an object is missing.
+    pub fn find_recipe(
+        &self,
+        commit: CommitSha,
+        folder: &RecipeFolder,
+    ) -> Result<Option<RecipeFiles>, Error> {
+        self.go_on()?;
+        let top = self.tree_of(commit).map_err(|cut| within(cut, folder))?;
+        let tree = match folder.as_str() {
+            "." => Some(top),
+            path => {
+                let entry = top.get_path(std::path::Path::new(path)).ok();
+                let entry = entry.filter(|entry| entry.kind() == Some(ObjectType::Tree));
+                let tree = entry.map(|entry| self.tree(entry.id()));
+                tree.transpose().map_err(|cut| within(cut, folder))?
+            }
+        };
+        let Some(tree) = tree else {
+            return Ok(None);
+        };
+        let Some((name, entry)) = recipe_entry(&tree) else {
+            return Ok(None);
+        };
+        let path = match folder.as_str() {
+            "." => name.to_owned(),
+            folder => format!("{folder}/{name}"),
+        };
+        Ok(Some(RecipeFiles {
+            path,
+            recipe: self.read_recipe(&entry)?,
+            manifests: self.manifests(&tree, folder)?,
+        }))
+    }
+
+    /// The bytes of a manifest.
+    ///
+    /// # Errors
+    /// When the object is missing.
+    pub fn read_manifest(&self, manifest: ManifestId) -> Result<Vec<u8>, Error> {
+        self.go_on()?;
+        self.content(manifest.0)
+    }
+
+    fn read_recipe(&self, entry: &TreeEntry<'_>) -> Result<Result<Vec<u8>, Unfit>, Error> {
+        if let Err(unfit) = fits(entry) {
+            return Ok(Err(unfit));
+        }
+        match self.size(entry.id())? {
+            size if size > MAX_RECIPE => Ok(Err(Unfit::TooLarge { size })),
+            _ => Ok(Ok(self.content(entry.id())?)),
+        }
+    }
+
+    /// The manifests in a recipe's folder. They only help to order, so that a recipe can do
+    /// without.
+    fn manifests(&self, tree: &Tree<'_>, folder: &RecipeFolder) -> Result<Vec<ManifestId>, Error> {
+        let mut manifests = Vec::new();
+        for entry in tree {
+            let name = entry.name_bytes();
+            let is_manifest = name.starts_with(b"manifest.") && name.ends_with(b".bin");
+            if !is_manifest || fits(&entry).is_err() {
+                continue;
+            }
+            if manifests.len() == MAX_MANIFESTS {
+                tracing::warn!(%folder, "only {MAX_MANIFESTS} manifests are read");
+                break;
+            }
+            let size = self.size(entry.id())?;
+            if size > MAX_MANIFEST {
+                let name = String::from_utf8_lossy(name);
+                tracing::warn!(%folder, %name, size, "a manifest is passed over");
+                continue;
+            }
+            manifests.push(ManifestId(entry.id()));
+        }
+        Ok(manifests)
+    }
+
+    fn content(&self, id: Oid) -> Result<Vec<u8>, Error> {
+        match self.git.find_blob(id) {
+            Ok(blob) => Ok(blob.content().to_vec()),
+            Err(source) => Err(Error::Read {
+                what: id.to_string(),
+                source,
+            }),
+        }
+    }
+}
+
+/// True when something in a folder is called like a recipe.
+pub(super) fn has_recipe(tree: &Tree<'_>) -> bool {
+    recipe_entry(tree).is_some()
+}
+
+/// The recipe of a folder: better one that can be read.
+fn recipe_entry<'t>(tree: &'t Tree<'_>) -> Option<(&'static str, TreeEntry<'t>)> {
+    let found = || {
+        let entries = RECIPES.into_iter();
+        entries.filter_map(|name| Some((name, tree.get_name(name)?)))
+    };
+    found()
+        .find(|(_, entry)| fits(entry).is_ok())
+        .or_else(|| found().next())
+}
+
+fn fits(entry: &TreeEntry<'_>) -> Result<(), Unfit> {
+    match entry.kind() {
+        Some(ObjectType::Blob) if entry.filemode() == 0o120_000 => Err(Unfit::Link),
+        Some(ObjectType::Blob) => Ok(()),
+        Some(ObjectType::Tree) => Err(Unfit::Folder),
+        // A commit of another repository; git knows nothing else in a tree.
+        _ => Err(Unfit::Submodule),
+    }
+}
+
+/// The look that found the recipe read these folders before.
+fn within(cut: Cut, folder: &RecipeFolder) -> Error {
+    match cut {
+        Cut::Failed(error) => error,
+        Cut::TooLarge(too_large) => too_large_at(too_large, folder),
+    }
+}
+
+fn too_large_at(too_large: TooLarge, folder: &RecipeFolder) -> Error {
+    Error::Read {
+        what: folder.to_string(),
+        source: git2::Error::from_str(&too_large.to_string()),
+    }
+}

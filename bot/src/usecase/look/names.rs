@@ -1,0 +1,201 @@
+//! Keeping who has which name, and letting a recipe go on that gets its name.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use api::id::{BuildId, RecipeFolder, RecipeName};
+use moss_db::{Error, RoTxn, RwTxn};
+
+use crate::db::{Tables, folder_key};
+use crate::domain::build::{Build, FailureKind, State, Target};
+use crate::domain::claim::{self, Claim, Holder, Names};
+use crate::domain::name::RepositoryId;
+use crate::domain::plan::{self, Frame};
+
+/// Who has the names that a plan is about.
+#[derive(Debug, Default)]
+pub(super) struct Standings {
+    /// The recipes whose name another one has.
+    pub(super) taken: BTreeMap<RecipeFolder, Holder>,
+    /// The names of recipes that had one before they could not be read any more.
+    pub(super) known: HashMap<RecipeFolder, RecipeName>,
+    /// The claims that count now and did not before.
+    pub(super) freed: Vec<Claim>,
+}
+
+/// Brings the claims of a branch to where its head is, and compares what a target brings with all
+/// claims. `branch` is what a pull request is to be merged into.
+pub(super) fn settle(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    frame: &Frame,
+    branch: Option<&str>,
+    names: &Names,
+    removed: &BTreeSet<RecipeFolder>,
+) -> Result<Standings, Error> {
+    match &frame.target {
+        Target::Branch { name } => {
+            settle_branch(tables, txn, frame.repository, name, names, removed)
+        }
+        Target::Pull { .. } => {
+            let wanted: BTreeSet<&RecipeName> = names.values().flatten().collect();
+            let mut claims = Vec::new();
+            for name in wanted {
+                claims.extend(standing(tables, txn, name)?);
+            }
+            // Another branch of the repository has recipes of its own.
+            let is_ours = |claim: &Claim| claim.repository == frame.repository;
+            claims.retain(|claim| !is_ours(claim) || Some(claim.branch.as_str()) == branch);
+            Ok(Standings {
+                taken: claim::taken_in_pull(frame.repository, names, removed, claims),
+                ..Standings::default()
+            })
+        }
+    }
+}
+
+fn settle_branch(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    repository: RepositoryId,
+    branch: &str,
+    names: &Names,
+    removed: &BTreeSet<RecipeFolder>,
+) -> Result<Standings, Error> {
+    let target = Target::Branch {
+        name: branch.to_owned(),
+    };
+    let mut standings = Standings::default();
+    let mut given_up: BTreeSet<RecipeName> = BTreeSet::new();
+    let rows = tables.claims.iter_prefix(txn, &repository.number())?;
+    let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+    let mut kept = BTreeSet::new();
+    for (key, claim) in rows {
+        let stays = match names.get(&claim.folder) {
+            _ if claim.branch != branch => false,
+            Some(Some(name)) => *name == claim.name,
+            Some(None) => {
+                // What cannot be read now is expected to come back.
+                standings
+                    .known
+                    .insert(claim.folder.clone(), claim.name.clone());
+                true
+            }
+            None => !removed.contains(&claim.folder),
+        };
+        if stays {
+            kept.insert(claim.folder);
+        } else {
+            tables.claims.delete(txn, &key)?;
+            given_up.insert(claim.name);
+        }
+    }
+    for (folder, name) in names {
+        if let Some(name) = name
+            && !kept.contains(folder)
+        {
+            let claim = Claim {
+                repository,
+                branch: branch.to_owned(),
+                folder: folder.clone(),
+                name: name.clone(),
+                since: tables.claimed.next(txn)?,
+            };
+            let key = folder_key(repository, &target, folder);
+            tables.claims.put(txn, &key, &claim)?;
+        }
+    }
+    for (folder, name) in names {
+        let known = standings.known.get(folder);
+        if let Some(name) = name.as_ref().or(known)
+            && let Some(holder) = holder(tables, txn, name)?
+            && (holder.repository, &holder.folder) != (repository, folder)
+        {
+            standings.taken.insert(folder.clone(), holder.into());
+        }
+    }
+    for name in given_up {
+        standings.freed.extend(holder(tables, txn, &name)?);
+    }
+    Ok(standings)
+}
+
+/// The claims on a name that count: of branches that are published still.
+fn standing(tables: &Tables, txn: &RoTxn<'_>, name: &RecipeName) -> Result<Vec<Claim>, Error> {
+    let rows = tables
+        .claims
+        .find_by(txn, &tables.claims_by_name, &name.to_string())?;
+    let mut claims = Vec::new();
+    for row in rows {
+        let (_, claim) = row?;
+        let repository = tables.repositories.find(txn, &claim.repository.number())?;
+        if repository.is_some_and(|repository| repository.default_branch == claim.branch) {
+            claims.push(claim);
+        }
+    }
+    Ok(claims)
+}
+
+/// The recipe that has a name.
+///
+/// # Errors
+/// When the database fails.
+pub(in crate::usecase) fn holder(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    name: &RecipeName,
+) -> Result<Option<Claim>, Error> {
+    Ok(claim::first(standing(tables, txn, name)?))
+}
+
+/// New builds of the recipes that have their name now and were refused before, of this repository
+/// or another. They are written, to be ordered with the rest.
+pub(super) fn revive(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    frame: &Frame,
+    freed: Vec<Claim>,
+    names: &Names,
+    released: &HashMap<String, u64>,
+) -> Result<Vec<BuildId>, Error> {
+    let mut revived = Vec::new();
+    for claim in freed {
+        let is_planned = claim.repository == frame.repository && names.contains_key(&claim.folder);
+        if is_planned {
+            continue;
+        }
+        let target = Target::Branch { name: claim.branch };
+        let key = folder_key(claim.repository, &target, &claim.folder);
+        let Some(refused) = newest(tables, txn, &key)? else {
+            continue;
+        };
+        let is_refused = matches!(
+            &refused.state,
+            State::Failed(failure) if failure.kind == FailureKind::NameTaken
+        );
+        if is_refused {
+            let build = plan::again(&refused, BuildId::new(), frame.now, released);
+            tables.builds.put(txn, &build.id, &build)?;
+            revived.push(build.id);
+        }
+    }
+    Ok(revived)
+}
+
+/// The newest build of a folder.
+pub(super) fn newest(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    key: &(u64, [u8; 32]),
+) -> Result<Option<Build>, Error> {
+    let mut newest = None;
+    for id in tables.builds_by_folder.keys(txn, key)? {
+        newest = newest.max(Some(id?));
+    }
+    match newest {
+        Some(id) => tables.builds.find(txn, &id),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;
