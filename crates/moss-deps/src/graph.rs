@@ -5,9 +5,11 @@
 //! channel or the host. That includes what only the recipe itself provides, as a compiler that
 //! needs a compiler: its last published self has to serve.
 //!
-//! What is needed and provided is kept once, as a [symbol](symbols), and edges are not kept at all:
-//! a recipe knows its symbols, and a symbol the recipes that provide and need it. So a recipe that
-//! changes touches nothing but itself and its symbols, and the rest of the graph stays.
+//! What is needed and provided is named by a [symbol](symbols), and edges are not kept at all: a
+//! recipe knows its symbols, and a symbol the recipes that provide and need it. So a recipe that
+//! changes touches nothing but itself and its symbols, and the rest of the graph stays. The names
+//! themselves stay in the nodes, where they came from: moving millions of them takes longer than
+//! ordering the recipes.
 
 mod components;
 mod cycle;
@@ -22,6 +24,8 @@ use std::collections::BTreeMap;
 use moss_format::Dependency;
 
 use symbols::{Symbol, Symbols};
+
+use crate::node::Node;
 
 pub use cycle::Stuck;
 
@@ -38,10 +42,10 @@ pub struct Graph<Id> {
 
 #[derive(Debug, Clone)]
 struct Recipe<Id> {
-    id: Id,
-    /// Each once.
+    node: Node<Id>,
+    /// Of each of the node's needs.
     needs: Box<[Symbol]>,
-    /// Each once.
+    /// Of each of what it provides.
     provides: Box<[Symbol]>,
 }
 
@@ -134,22 +138,33 @@ impl<Id: Ord + Clone> Graph<Id> {
             }
         }
         let mut edges: Vec<_> = edges.into_iter().collect();
-        edges.sort_by(|(left, _), (right, _)| self.recipe(*left).id.cmp(&self.recipe(*right).id));
+        edges.sort_by(|(left, _), (right, _)| {
+            self.recipe(*left).node.id.cmp(&self.recipe(*right).node.id)
+        });
         edges
     }
 
     fn edge(&self, on: u32, needs: &[Symbol]) -> Edge<'_, Id> {
         Edge {
-            on: &self.recipe(on).id,
+            on: &self.recipe(on).node.id,
             needs: self.texts(needs.iter().copied()),
         }
     }
 
-    /// What symbols stand for, sorted.
-    fn texts(&self, symbols: impl Iterator<Item = Symbol>) -> Vec<&Dependency> {
-        let mut texts: Vec<_> = symbols.map(|symbol| self.symbols.text(symbol)).collect();
+    /// What needs stand for, sorted, each once.
+    fn texts(&self, needs: impl Iterator<Item = Symbol>) -> Vec<&Dependency> {
+        let mut texts: Vec<_> = needs.map(|need| self.text(need)).collect();
         texts.sort();
+        texts.dedup();
         texts
+    }
+
+    /// What a need stands for, in the words of the first recipe that has it.
+    fn text(&self, need: Symbol) -> &Dependency {
+        let place = self.symbols.needed_by(need).as_slice()[0];
+        let recipe = self.recipe(place);
+        let position = recipe.needs.iter().position(|other| *other == need);
+        &recipe.node.needs[position.expect("a need is one of those of who needs it")]
     }
 }
 

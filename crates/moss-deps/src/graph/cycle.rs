@@ -54,7 +54,7 @@ impl<Id: Ord + Clone> Graph<Id> {
             .iter()
             .filter_map(|member| self.places.get(member).copied())
             .collect();
-        places.sort_by(|left, right| self.recipe(*left).id.cmp(&self.recipe(*right).id));
+        places.sort_by(|left, right| self.recipe(*left).node.id.cmp(&self.recipe(*right).node.id));
         places.dedup();
         // By the member's position among the sorted ones.
         let position: HashMap<u32, usize> = places.iter().copied().zip(0..).collect();
@@ -71,7 +71,7 @@ impl<Id: Ord + Clone> Graph<Id> {
         while let Some(next) = ready.pop_first() {
             lacking.remove(&next);
             let built = self.recipe(places[next]);
-            order.push(built.id.clone());
+            order.push(built.node.id.clone());
             for &provided in built.provides.iter() {
                 for dependent in self.symbols.needed_by(provided).as_slice() {
                     let Some(dependent) = position.get(dependent) else {
@@ -91,7 +91,7 @@ impl<Id: Ord + Clone> Graph<Id> {
         }
         let missing = lacking.into_iter().map(|(member, needs)| {
             let needs = self.texts(needs.into_iter()).into_iter().cloned();
-            (self.recipe(places[member]).id.clone(), needs.collect())
+            (self.recipe(places[member]).node.id.clone(), needs.collect())
         });
         Err(Stuck {
             missing: missing.collect(),
@@ -109,6 +109,6 @@ impl<Id: Ord + Clone> Graph<Id> {
         let mut providers = self.providers(member, need).peekable();
         providers.peek().is_some()
             && providers.all(|provider| members.contains_key(&provider))
-            && !met_elsewhere(&self.recipe(member).id, self.symbols.text(need))
+            && !met_elsewhere(&self.recipe(member).node.id, self.text(need))
     }
 }

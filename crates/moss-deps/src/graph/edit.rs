@@ -1,8 +1,6 @@
 //! Making a graph, and changing one.
 
-use std::collections::BTreeMap;
-
-use super::symbols::{Symbol, Symbols};
+use super::symbols::{Role, Symbol, Symbols};
 use super::{Graph, Recipe};
 use crate::node::Node;
 
@@ -13,16 +11,29 @@ impl<Id: Ord + Clone> Graph<Id> {
     /// sorting the recipes.
     pub fn new(nodes: impl IntoIterator<Item = Node<Id>>) -> Self {
         let nodes = merge(nodes);
-        let provided = nodes.iter().map(|node| node.provides.len()).sum();
-        let mut symbols = Symbols::with_capacity(provided);
-        let mut recipes = Vec::with_capacity(nodes.len());
-        for (place, node) in (0..).zip(nodes) {
-            recipes.push(Some(link(&mut symbols, place, node)));
-        }
-        let ids = recipes.iter().flatten().map(|recipe| recipe.id.clone());
+        let count = |names: fn(&Node<Id>) -> usize| nodes.iter().map(names).sum::<usize>();
+        let needed = count(|node| node.needs.len());
+        let provided = count(|node| node.provides.len());
+        let places = || (0_u32..).zip(&nodes);
+        let mut symbols = Symbols::for_names(needed.max(provided));
+        let names =
+            places().flat_map(|(place, node)| node.provides.iter().map(move |name| (place, name)));
+        let provides = symbols.add_all(Role::Provides, provided, names);
+        let names =
+            places().flat_map(|(place, node)| node.needs.iter().map(move |name| (place, name)));
+        let needs = symbols.add_all(Role::Needs, needed, names);
+        let (mut needs, mut provides) = (needs.as_slice(), provides.as_slice());
+        let places = nodes.iter().map(|node| node.id.clone()).zip(0..).collect();
+        let recipes = nodes.into_iter().map(|node| {
+            Some(Recipe {
+                needs: take(&mut needs, node.needs.len()),
+                provides: take(&mut provides, node.provides.len()),
+                node,
+            })
+        });
         Self {
-            places: ids.zip(0..).collect::<BTreeMap<_, _>>(),
-            recipes,
+            places,
+            recipes: recipes.collect(),
             empty: Vec::new(),
             symbols,
         }
@@ -52,11 +63,11 @@ impl<Id: Ord + Clone> Graph<Id> {
         let recipe = self.recipes[place as usize]
             .take()
             .expect("places name no place that is empty");
-        for need in recipe.needs {
-            self.symbols.need_no_more(place, need);
+        for need in &recipe.node.needs {
+            self.symbols.remove(Role::Needs, place, need);
         }
-        for provided in recipe.provides {
-            self.symbols.provide_no_more(place, provided);
+        for provided in &recipe.node.provides {
+            self.symbols.remove(Role::Provides, place, provided);
         }
         self.empty.push(place);
         true
@@ -79,23 +90,24 @@ fn merge<Id: Ord>(nodes: impl IntoIterator<Item = Node<Id>>) -> Vec<Node<Id>> {
 }
 
 fn link<Id>(symbols: &mut Symbols, place: u32, node: Node<Id>) -> Recipe<Id> {
-    let needs = node.needs.into_iter();
-    let needs = compact(needs.map(|need| symbols.need(place, need)));
-    let provides = node.provides.into_iter();
-    let provides = compact(provides.map(|provider| symbols.provide(place, provider)));
+    let needs = node.needs.iter();
+    let needs = needs
+        .map(|need| symbols.add(Role::Needs, place, need))
+        .collect();
+    let provides = node.provides.iter();
+    let provides = provides
+        .map(|provided| symbols.add(Role::Provides, place, provided))
+        .collect();
     Recipe {
-        id: node.id,
+        node,
         needs,
         provides,
     }
 }
 
-/// Each symbol once, in memory of its own: collected in place they would keep that of the texts,
-/// which is eight times as large, and walks over all recipes would have further to go.
-fn compact(symbols: impl ExactSizeIterator<Item = Symbol>) -> Box<[Symbol]> {
-    let mut all = Vec::with_capacity(symbols.len());
-    all.extend(symbols);
-    all.sort_unstable();
-    all.dedup();
-    all.into_boxed_slice()
+/// The first of the symbols, which are then no longer among them.
+fn take(symbols: &mut &[Symbol], count: usize) -> Box<[Symbol]> {
+    let (first, rest) = symbols.split_at(count);
+    *symbols = rest;
+    first.into()
 }

@@ -42,7 +42,7 @@ impl<Id: Ord + Clone> Graph<Id> {
             .max()
             .map_or(0, |deepest| *deepest as usize + 1);
         let mut batches: Vec<Vec<Step<Id>>> = (0..depth).map(|_| Vec::new()).collect();
-        let id = |rank: u32| self.recipe(ranked.places[rank as usize]).id.clone();
+        let id = |rank: u32| self.recipe(ranked.places[rank as usize]).node.id.clone();
         // Taken by their first members, steps come sorted.
         for (rank, &number) in (0..).zip(&component_of) {
             let step = match components.of(number) {

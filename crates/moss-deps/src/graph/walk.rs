@@ -74,7 +74,7 @@ impl<Id: Ord + Clone> Graph<Id> {
         let mut found = BTreeSet::new();
         while let Some(place) = pending.pop() {
             if !std::mem::replace(&mut is_found[place as usize], true) {
-                found.insert(&self.recipe(place).id);
+                found.insert(&self.recipe(place).node.id);
                 pending.extend(self.needing_recipe(place));
             }
         }
