@@ -57,7 +57,7 @@ impl Intake {
     async fn collect(&self, mut body: Body) -> Result<Bytes, ApiError> {
         let claimed = axum::body::HttpBody::size_hint(&body).lower();
         if claimed > self.most as u64 {
-            return Err(self.too_large());
+            return Err(self.refuse_large(body, 0).await);
         }
         let mut read = BytesMut::new();
         let mut held: Option<SemaphorePermit<'_>> = None;
@@ -70,7 +70,8 @@ impl Intake {
                 continue;
             };
             if data.len() > self.most - read.len() {
-                return Err(self.too_large());
+                drop((read, held));
+                return Err(self.refuse_large(body, data.len()).await);
             }
             // Paid for by what has come, not by what is claimed, so that claims block nobody.
             let before = kib(read.len());
@@ -87,7 +88,16 @@ impl Intake {
         Ok(read.freeze())
     }
 
-    fn too_large(&self) -> ApiError {
+    /// The refusal of a body that is too long, of which `seen` bytes count as seen. As much again as
+    /// is allowed is read and thrown away, because a sender that is cut off while it sends mostly
+    /// learns only that the connection broke.
+    async fn refuse_large(&self, mut body: Body, mut seen: usize) -> ApiError {
+        while seen <= self.most.saturating_mul(2) {
+            match body.frame().await {
+                Some(Ok(frame)) => seen += frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => break,
+            }
+        }
         ApiError::new(
             Code::TooLarge,
             format!("a body has at most {} bytes", self.most),
