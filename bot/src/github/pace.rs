@@ -3,9 +3,9 @@
 //! GitHub takes about 80 writes that make content in a minute and 500 in an hour, and asks for a
 //! second between writes. Every write here takes a [`Turn`] first, and the more important it is,
 //! the more of minute and hour it may use. Conclusions and the first sign of a build are what
-//! people wait for: they go out at once. Whatever else is written has a second for each write, and
-//! so makes up for bursts of those; a few may come before their second, so that one push to a quiet
-//! organisation is shown as it goes.
+//! people wait for: they go out at once. Comments and reactions, of which GitHub notifies people,
+//! keep a second's distance from each other. Progress has a second for each write too, but a few may
+//! come before theirs, so that one push to a quiet organisation is shown as it goes.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How far paced writes may be ahead of their seconds.
+/// How far progress may be ahead of its seconds.
 const AHEAD: Duration = Duration::from_secs(7);
 
 /// What a write is for, the more important first.
@@ -45,11 +45,11 @@ impl Class {
         }
     }
 
-    /// True when each of these needs a second of its own.
-    fn is_paced(self) -> bool {
+    /// How far these may be ahead of their seconds.
+    fn ahead(self) -> Duration {
         match self {
-            Self::Conclusion | Self::Beginning => false,
-            Self::Answer | Self::Progress => true,
+            Self::Conclusion | Self::Beginning | Self::Answer => Duration::ZERO,
+            Self::Progress => AHEAD,
         }
     }
 }
@@ -67,8 +67,10 @@ pub(super) struct Pace(Mutex<Written>);
 struct Written {
     /// When, in the last hour.
     times: VecDeque<Instant>,
-    /// When the seconds of all paced ones so far are over.
-    paced: Option<Instant>,
+    /// When the seconds of all answers so far are over.
+    answers: Option<Instant>,
+    /// When the seconds of all progress so far are over.
+    progress: Option<Instant>,
 }
 
 impl Pace {
@@ -80,9 +82,8 @@ impl Pace {
             return Err(pause);
         }
         written.times.push_back(now);
-        if class.is_paced() {
-            let from = written.paced.map_or(now, |end| end.max(now));
-            written.paced = Some(from + SECOND);
+        if let Some(end) = written.end(class) {
+            *end = Some(end.map_or(now, |end| end.max(now)) + SECOND);
         }
         Ok(Turn(()))
     }
@@ -100,15 +101,22 @@ impl Written {
             let then = self.times.get(first)?;
             Some((*then + length).saturating_duration_since(now))
         };
+        let windows = window(minute, MINUTE).max(window(hour, HOUR));
+        let ahead = class.ahead();
         let distance = self
-            .paced
-            .filter(|_| class.is_paced())
-            .map(|end| end.saturating_duration_since(now).saturating_sub(AHEAD));
-        [window(minute, MINUTE), window(hour, HOUR), distance]
-            .into_iter()
-            .flatten()
-            .max()
-            .unwrap_or_default()
+            .end(class)
+            .and_then(|end| *end)
+            .map(|end| end.saturating_duration_since(now).saturating_sub(ahead));
+        windows.max(distance).unwrap_or_default()
+    }
+
+    /// When the seconds of all writes of a class are over, where these need any.
+    fn end(&mut self, class: Class) -> Option<&mut Option<Instant>> {
+        match class {
+            Class::Conclusion | Class::Beginning => None,
+            Class::Answer => Some(&mut self.answers),
+            Class::Progress => Some(&mut self.progress),
+        }
     }
 }
 
@@ -145,21 +153,28 @@ mod tests {
         assert_eq!(burst(&pace, begin + HOUR, Class::Conclusion), 80);
     }
 
-    /// Reactions, comments, progress and appended annotations share one line.
     #[test]
-    fn writes_that_can_wait_have_a_second_each_but_for_a_few() {
+    fn a_second_lies_between_answers() {
         let begin = Instant::now();
         let pace = Pace::default();
-        assert_eq!(burst(&pace, begin, Class::Answer), 8);
+        assert_eq!(burst(&pace, begin, Class::Answer), 1);
         let soon = begin + Duration::from_millis(300);
-        let pause = pace.take(soon, Class::Progress).unwrap_err();
+        let pause = pace.take(soon, Class::Answer).unwrap_err();
         assert_eq!(pause, Duration::from_millis(700));
         // Neither held up by them nor holding them up.
         assert!(pace.take(soon, Class::Conclusion).is_ok());
-        assert!(pace.take(soon + pause, Class::Progress).is_ok());
-        assert!(pace.take(soon + pause, Class::Answer).is_err());
+        assert!(pace.take(soon, Class::Progress).is_ok());
+        assert!(pace.take(soon + pause, Class::Answer).is_ok());
+    }
+
+    #[test]
+    fn progress_has_a_second_each_but_for_a_few() {
+        let begin = Instant::now();
+        let pace = Pace::default();
+        assert_eq!(burst(&pace, begin, Class::Progress), 8);
+        assert_eq!(burst(&pace, begin + SECOND, Class::Progress), 1);
         // A quiet time gives no more than the few.
-        assert_eq!(burst(&pace, begin + MINUTE, Class::Answer), 8);
+        assert_eq!(burst(&pace, begin + MINUTE, Class::Progress), 8);
     }
 
     #[test]
@@ -170,7 +185,7 @@ mod tests {
         let taken: usize = seconds.map(|at| burst(&pace, at, Class::Progress)).sum();
         assert_eq!(taken, 20);
         let end = begin + SECOND * 59;
-        assert_eq!(burst(&pace, end, Class::Answer), 8);
-        assert_eq!(burst(&pace, end, Class::Beginning), 60 - 28);
+        assert_eq!(burst(&pace, end, Class::Answer), 1);
+        assert_eq!(burst(&pace, end, Class::Beginning), 60 - 21);
     }
 }
