@@ -1,6 +1,6 @@
 //! Making a graph, and changing one.
 
-use super::symbols::{Role, Symbol, Symbols};
+use super::symbols::{Role, Symbols};
 use super::{Graph, Recipe};
 use crate::node::Node;
 
@@ -11,23 +11,12 @@ impl<Id: Ord + Clone> Graph<Id> {
     /// sorting the recipes.
     pub fn new(nodes: impl IntoIterator<Item = Node<Id>>) -> Self {
         let nodes = merge(nodes);
-        let count = |names: fn(&Node<Id>) -> usize| nodes.iter().map(names).sum::<usize>();
-        let needed = count(|node| node.needs.len());
-        let provided = count(|node| node.provides.len());
-        let places = || (0_u32..).zip(&nodes);
-        let mut symbols = Symbols::for_names(needed.max(provided));
-        let names =
-            places().flat_map(|(place, node)| node.provides.iter().map(move |name| (place, name)));
-        let provides = symbols.add_all(Role::Provides, provided, names);
-        let names =
-            places().flat_map(|(place, node)| node.needs.iter().map(move |name| (place, name)));
-        let needs = symbols.add_all(Role::Needs, needed, names);
-        let (mut needs, mut provides) = (needs.as_slice(), provides.as_slice());
+        let (symbols, mut needs, mut provides) = Symbols::of(&nodes);
         let places = nodes.iter().map(|node| node.id.clone()).zip(0..).collect();
         let recipes = nodes.into_iter().map(|node| {
             Some(Recipe {
-                needs: take(&mut needs, node.needs.len()),
-                provides: take(&mut provides, node.provides.len()),
+                needs: needs.take(node.needs.len()),
+                provides: provides.take(node.provides.len()),
                 node,
             })
         });
@@ -103,11 +92,4 @@ fn link<Id>(symbols: &mut Symbols, place: u32, node: Node<Id>) -> Recipe<Id> {
         needs,
         provides,
     }
-}
-
-/// The first of the symbols, which are then no longer among them.
-fn take(symbols: &mut &[Symbol], count: usize) -> Box<[Symbol]> {
-    let (first, rest) = symbols.split_at(count);
-    *symbols = rest;
-    first.into()
 }

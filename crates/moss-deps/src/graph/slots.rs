@@ -1,12 +1,18 @@
 //! A sorted list of recipes, mostly of one: most things are provided by one recipe.
 
 /// Places of recipes, sorted, each once.
+///
+/// Most hold one at most, and there are millions: they are to be small.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "a list would make each of them half as large again"
+)]
 pub(super) enum Slots {
     #[default]
     None,
     One(u32),
-    Many(Vec<u32>),
+    Many(Box<Vec<u32>>),
 }
 
 impl Slots {
@@ -23,7 +29,7 @@ impl Slots {
             Self::None => *self = Self::One(place),
             Self::One(other) if *other == place => {}
             Self::One(other) => {
-                *self = Self::Many(vec![place.min(*other), place.max(*other)]);
+                *self = Self::Many(Box::new(vec![place.min(*other), place.max(*other)]));
             }
             Self::Many(places) => {
                 // Recipes that are added in their order come last.
@@ -44,7 +50,7 @@ impl Slots {
                 if let Ok(position) = places.binary_search(&place) {
                     places.remove(position);
                 }
-                if let [only] = **places {
+                if let [only] = places[..] {
                     *self = Self::One(only);
                 }
             }

@@ -2,15 +2,19 @@
 //!
 //! Names are told apart by keyed hashes of 128 bits, so that none has to be looked at twice, and
 //! those of many recipes are numbered one shard of the hashes after the other: a shard's table fits
-//! into the processor's cache, where one table of millions of names would not.
+//! into the processor's cache, where one table of millions of names would not. All else goes through
+//! memory from its beginning to its end: names are dealt out to the shards in the order of the
+//! recipes, and their numbers are taken back in the same order.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::vec;
 
 use hashbrown::HashTable;
 use moss_format::dependency::Kind;
 use moss_format::{Dependency, Provider};
 
 use super::slots::Slots;
+use crate::node::Node;
 
 /// About how many names a shard is to hold at first.
 const SHARD: usize = 16 * 1024;
@@ -76,25 +80,71 @@ pub(super) enum Role {
     Provides,
 }
 
-/// A name of a recipe that is to be numbered.
+/// Names of many recipes that are to be numbered.
+struct Mentions {
+    /// Of each name, in the order of the recipes.
+    shards: Vec<u32>,
+    /// The names of each shard, in the same order.
+    by_shard: Vec<Vec<Mention>>,
+}
+
 struct Mention {
     key: Key,
     place: u32,
-    /// Among all that are numbered together.
-    position: u32,
+}
+
+/// The symbols of the names of many recipes, which come one after the other.
+pub(super) struct Numbers {
+    shards: vec::IntoIter<u32>,
+    by_shard: Vec<vec::IntoIter<Symbol>>,
+}
+
+impl Numbers {
+    fn new(shards: Vec<u32>, by_shard: Vec<Vec<Symbol>>) -> Self {
+        Self {
+            shards: shards.into_iter(),
+            by_shard: by_shard.into_iter().map(Vec::into_iter).collect(),
+        }
+    }
+
+    /// Those of the next `count` names.
+    pub(super) fn take(&mut self, count: usize) -> Box<[Symbol]> {
+        let mut symbols = Vec::with_capacity(count);
+        for shard in self.shards.by_ref().take(count) {
+            symbols.extend(self.by_shard[shard as usize].next());
+        }
+        symbols.into_boxed_slice()
+    }
 }
 
 impl Symbols {
-    /// With shards for so many names.
-    pub(super) fn for_names(count: usize) -> Self {
-        let shards = count.div_ceil(SHARD).next_power_of_two();
-        Self {
+    /// All names of these recipes, of which each is at its position. Returns the symbols of their
+    /// needs, and of what they provide.
+    pub(super) fn of<Id>(nodes: &[Node<Id>]) -> (Self, Numbers, Numbers) {
+        let needed: usize = nodes.iter().map(|node| node.needs.len()).sum();
+        let provided: usize = nodes.iter().map(|node| node.provides.len()).sum();
+        let shards = (needed + provided).div_ceil(SHARD).next_power_of_two();
+        let mut symbols = Self {
             hasher: RandomState::new(),
             shards: vec![HashTable::new(); shards],
-            providers: Vec::new(),
-            needed_by: Vec::new(),
+            providers: Vec::with_capacity(provided),
+            needed_by: Vec::with_capacity(provided),
             unused: Vec::new(),
+        };
+        let lists = nodes.iter().map(|node| node.needs.as_slice());
+        let needing = symbols.mentions(needed, lists);
+        let lists = nodes.iter().map(|node| node.provides.as_slice());
+        let providing = symbols.mentions(provided, lists);
+        let (mut needs, mut provides) = (Vec::new(), Vec::new());
+        let mentions = needing.by_shard.into_iter().zip(providing.by_shard);
+        for (shard, (needing, providing)) in mentions.enumerate() {
+            symbols.shards[shard].reserve(providing.len(), |(key, _)| key.hash);
+            provides.push(symbols.note_all(Role::Provides, providing));
+            needs.push(symbols.note_all(Role::Needs, needing));
         }
+        let needs = Numbers::new(needing.shards, needs);
+        let provides = Numbers::new(providing.shards, provides);
+        (symbols, needs, provides)
     }
 
     pub(super) fn providers(&self, symbol: Symbol) -> &Slots {
@@ -116,34 +166,6 @@ impl Symbols {
         self.note(role, place, self.key(name))
     }
 
-    /// [`Self::add`] for `count` names of many recipes. The symbols come in the order of the names.
-    pub(super) fn add_all<'a, N: Named + 'a>(
-        &mut self,
-        role: Role,
-        count: usize,
-        names: impl Iterator<Item = (u32, &'a N)>,
-    ) -> Vec<Symbol> {
-        // A little more than the mean, so that hardly a shard has to grow.
-        let usual = count / self.shards.len();
-        let room = usual + usual / 16;
-        let mut mentions: Vec<Vec<Mention>> = Vec::new();
-        mentions.resize_with(self.shards.len(), || Vec::with_capacity(room));
-        for (position, (place, name)) in (0..).zip(names) {
-            let key = self.key(name);
-            mentions[self.shard(key)].push(Mention {
-                key,
-                place,
-                position,
-            });
-        }
-        let mut symbols = vec![Symbol(0); count];
-        for mention in mentions.into_iter().flatten() {
-            let symbol = self.note(role, mention.place, mention.key);
-            symbols[mention.position as usize] = symbol;
-        }
-        symbols
-    }
-
     /// Undoes [`Self::add`].
     pub(super) fn remove(&mut self, role: Role, place: u32, name: &impl Named) {
         let key = self.key(name);
@@ -162,6 +184,38 @@ impl Symbols {
             entry.remove();
             self.unused.push(symbol);
         }
+    }
+
+    /// The `count` names of the recipes.
+    fn mentions<'a, N: Named + 'a>(
+        &self,
+        count: usize,
+        recipes: impl Iterator<Item = &'a [N]>,
+    ) -> Mentions {
+        // A little more than the mean, so that hardly a shard has to grow.
+        let mean = count / self.shards.len();
+        let mut by_shard = Vec::new();
+        by_shard.resize_with(self.shards.len(), || Vec::with_capacity(mean + mean / 16));
+        let mut shards = Vec::with_capacity(count);
+        for (place, names) in (0..).zip(recipes) {
+            for name in names {
+                let key = self.key(name);
+                let shard = self.shard(key);
+                shards.push(u32::try_from(shard).expect("there are fewer shards than names"));
+                by_shard[shard].push(Mention { key, place });
+            }
+        }
+        Mentions { shards, by_shard }
+    }
+
+    /// Notes the names of one shard, whose table stays in the cache meanwhile. Gives back the memory
+    /// of the mentions, which is in the cache, too, for the next table.
+    fn note_all(&mut self, role: Role, mentions: Vec<Mention>) -> Vec<Symbol> {
+        let mut symbols = Vec::with_capacity(mentions.len());
+        for Mention { key, place } in mentions {
+            symbols.push(self.note(role, place, key));
+        }
+        symbols
     }
 
     fn key(&self, name: &impl Named) -> Key {
