@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use api::attempt::Phase;
 use forge::{Pause, Point, Sha};
+use harness::hook::Hook;
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, Setup, Stage};
 use summit::domain::build::{Progress, State};
@@ -48,6 +49,28 @@ async fn once(stage: &Stage, head: &Sha) -> Result<()> {
     let histories = stage.histories().await?;
     ensure!(histories.len() == 1, "one publication: {histories:?}");
     Ok(())
+}
+
+/// An answer is a promise: what it was given for is on the disk by then, not a little later.
+#[test]
+fn summit_killed_at_the_moment_of_its_answer() {
+    Stage::play(Setup::default(), async |stage| {
+        let secret = stage.webhook_secret()?;
+        for round in 0..10 {
+            let guid = format!("72d3162e-cc78-11e3-81ab-4c9367dc{round:04}");
+            let hook = Hook::unsigned(&guid, "push", "{}").signed(&secret);
+            let answer = stage.send(hook).await?;
+            stage.summit.kill().await?;
+            ensure!(answer.status == 200, "{answer:?}");
+            let inbox = stage.inbox()?;
+            ensure!(
+                inbox.iter().any(|(known, _)| *known == guid),
+                "{guid} was answered and is lost"
+            );
+            stage.summit.start().await?;
+        }
+        Ok(())
+    });
 }
 
 #[test]
