@@ -140,12 +140,16 @@ impl Sandbox {
         match pumped {
             Pumped::End => {}
             Pumped::Stopped | Pumped::Full | Pumped::Exceeded(_) | Pumped::Failed(_) => {
-                // ESRCH, when it has just ended by itself, is as good.
-                let _ = child.start_kill();
-                if tokio::time::timeout(DYING, drain(&mut output))
-                    .await
-                    .is_err()
-                {
+                // The outer stage then kills all that it has started, and exits as the last of them:
+                // killed itself, it would leave them to die at some time after this returns.
+                drop(child.stdin.take());
+                let gone = async {
+                    drain(&mut output).await;
+                    child.wait().await
+                };
+                if tokio::time::timeout(DYING, gone).await.is_err() {
+                    // ESRCH, when it has just ended by itself, is as good.
+                    let _ = child.start_kill();
                     tracing::warn!(
                         seconds = DYING.as_secs(),
                         "a killed sandbox does not go away"
