@@ -89,6 +89,15 @@ fn a_closed_pull_request_is_given_up() {
             .await?;
         stage.forge.close_pull(REPOSITORY, number, WRITER).await?;
         stage.concluded(&head, &[("reed", Cancelled)]).await?;
+
+        // Nobody would ever end what is begun now.
+        let asked = stage
+            .forge
+            .comment_on_pull(REPOSITORY, number, WRITER, "/rebuild")?;
+        ensure!(stage.reaction(asked).await? == Content::Confused);
+        let answer = stage.read_comment(&Subject::Pull(number)).await?;
+        ensure!(answer.contains("open pull request"), "{answer}");
+        ensure!(stage.created_runs() == 3, "drum's and two of reed");
         Ok(())
     });
 }

@@ -66,6 +66,13 @@ impl Store {
             .unwrap();
     }
 
+    /// The target of `build` was looked at: a pull request is open.
+    pub(crate) fn open(&self, build: &Build) {
+        let key = look_key(build.repository, &build.target);
+        let open = |txn: &mut RwTxn<'_>| self.tables.planned.put(txn, &key, &build.commit);
+        self.env.write(open).unwrap();
+    }
+
     pub(crate) fn find(&self, id: BuildId) -> Build {
         let found = self.env.read(|txn| self.tables.builds.find(txn, &id));
         found.unwrap().unwrap()

@@ -140,13 +140,15 @@ impl Mirror {
         };
         let mut callbacks = RemoteCallbacks::new();
         let mut asked = false;
-        callbacks.credentials(move |_, _, _| match token {
+        callbacks.credentials(move |asking, _, _| match token {
             // Asked a second time, the token was refused: the same again would loop.
-            Some(token) if !asked => {
+            Some(token) if !asked && is_same_origin(asking, url) => {
                 asked = true;
                 Cred::userpass_plaintext("x-access-token", token.expose_secret())
             }
-            _ => Err(git2::Error::from_str("the repository refuses our token")),
+            _ => Err(git2::Error::from_str(
+                "the repository refuses our token, or is elsewhere now",
+            )),
         });
         let begun = Instant::now();
         let stop = self.stop.clone();
@@ -246,4 +248,8 @@ pub(super) fn commit_sha(oid: Oid) -> CommitSha {
     let mut bytes = [0; 20];
     bytes.copy_from_slice(oid.as_bytes());
     CommitSha::from_bytes(bytes)
+}
+/// A redirect may lead to another server, which the token is not for.
+fn is_same_origin(asking: &str, url: &Url) -> bool {
+    Url::parse(asking).is_ok_and(|asking| asking.origin() == url.origin())
 }

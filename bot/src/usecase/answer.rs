@@ -170,7 +170,8 @@ impl Summit {
             Some(CommandOutcome::Nothing) => (
                 "confused",
                 Some(
-                    "There is nothing to build again: no build of this head is done and newest."
+                    "There is nothing to build again: no build of this head is done, newest, and of \
+                     a branch or an open pull request."
                         .to_owned(),
                 ),
             ),

@@ -96,6 +96,7 @@ impl Channel {
             config.channel, config.architecture
         ))?;
         let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(60))
             .redirect(reqwest::redirect::Policy::none())
             .build()

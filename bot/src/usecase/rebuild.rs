@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
 use super::look::names;
-use crate::db::{ChangeError, Tables, folder_key};
+use crate::db::{ChangeError, Tables, folder_key, look_key};
 use crate::domain::build::{Build, By, Event, FailureKind, Hold, Shown, State};
 use crate::domain::name::RepositoryId;
 
@@ -37,6 +37,7 @@ pub fn one(
     if !is_rebuildable(build)
         || !is_newest(tables, txn, build)?
         || !has_its_name(tables, txn, build)?
+        || is_closed(tables, txn, build)?
     {
         return Ok(None);
     }
@@ -201,6 +202,15 @@ fn is_rebuildable(build: &Build) -> bool {
         | State::Publishing { .. }
         | State::Superseded { .. } => false,
     }
+}
+
+/// True for a build of a pull request that is closed: nobody would give up what it leaves.
+fn is_closed(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
+    if build.target.is_published() {
+        return Ok(false);
+    }
+    let key = look_key(build.repository, &build.target);
+    Ok(!tables.planned.contains(txn, &key)?)
 }
 
 /// False for a build that was refused its name as long as another recipe has it.

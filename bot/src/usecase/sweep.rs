@@ -103,7 +103,13 @@ impl Summit {
             if !known {
                 tracing::info!(delivery.id = failed.guid, "asking for a delivery again");
                 let turn = self.app.turn(Class::Progress).await?;
-                self.app.redeliver(turn, &failed).await?;
+                match self.app.redeliver(turn, &failed).await {
+                    // One that GitHub will not send again must not keep the others back.
+                    Err(error @ github::Error::Refused { .. }) => {
+                        tracing::warn!(delivery.id = failed.guid, error = %Chain(&error), "not delivered again");
+                    }
+                    asked => asked?,
+                }
             }
         }
         Ok(())

@@ -135,6 +135,8 @@ fn only_what_ended_is_built_again() {
     let mut pulled = in_state(1, "nano", State::Built(success()));
     pulled.target = pull();
     store.put(&[&pulled]);
+    assert_eq!(again(&store, &pulled), None, "the pull request is closed");
+    store.open(&pulled);
     assert!(again(&store, &pulled).is_some());
 }
 

@@ -234,6 +234,7 @@ fn a_pull_request_is_compared_and_claims_nothing() {
     };
     let refused = "build a/nano: the name nano is taken by the recipe in n/nano";
     assert_eq!(pull.commit(&store), [refused, "build pico: planned"]);
+    store.open(&store.find(id(2)));
     let again = |number| {
         let build = store.find(id(number));
         let rebuilt = store
