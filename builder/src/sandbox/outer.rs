@@ -6,12 +6,17 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use hakoniwa::{Container, Namespace, Stdio};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, wait};
 
 use super::spec::{Network, Report, Spec};
+use super::watch;
 use crate::helper;
+
+/// How often the stage looks for what outlived its parent.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Runs the stage; the exit status says only whether a report was written.
 pub(crate) fn run() -> ExitCode {
@@ -61,6 +66,14 @@ fn stage() -> Result<Option<Report>, String> {
     helper::hold_lifeline(move || {
         // What it has started follows it, by parent-death signals.
         let _ = first.map(|first| kill_process(first, Signal::KILL));
+        // But for what it was just starting, which had not asked for that signal yet. This thread
+        // ends with the process, once nothing is left.
+        loop {
+            std::thread::sleep(AGAIN);
+            for id in watch::descendants(std::process::id()) {
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
     });
 
     let status = child.wait().map_err(|error| error.to_string());

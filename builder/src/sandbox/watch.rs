@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::Pid;
+
 use super::limits::{Excess, Limits, Resource};
 
 /// How long between two looks.
@@ -60,7 +62,7 @@ impl Watch {
     }
 
     fn look(&self) -> Option<Excess> {
-        let processes = descendants(self.helper);
+        let processes = processes_below(self.helper);
         let excess = |resource, used, most| {
             Some(Excess {
                 resource,
@@ -96,8 +98,13 @@ struct Process {
     resident_pages: u64,
 }
 
-/// The processes that `ancestor` and its descendants have started and that still run.
-fn descendants(ancestor: u32) -> Vec<Process> {
+/// The ids of the processes that `ancestor` and its descendants have started and that still run.
+pub(super) fn descendants(ancestor: u32) -> impl Iterator<Item = Pid> {
+    let processes = processes_below(ancestor).into_iter();
+    processes.filter_map(|process| Pid::from_raw(i32::try_from(process.id).ok()?))
+}
+
+fn processes_below(ancestor: u32) -> Vec<Process> {
     let mut children: HashMap<u32, Vec<Process>> = HashMap::new();
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -180,7 +187,7 @@ mod tests {
             .arg("60")
             .spawn()
             .unwrap();
-        let found = descendants(std::process::id());
+        let found = processes_below(std::process::id());
         let process = found.iter().find(|process| process.id == child.id());
         assert_eq!(process.map(|process| process.threads), Some(1), "{found:?}");
         assert!(proportional(std::process::id()).is_some_and(|bytes| bytes > 100_000));
