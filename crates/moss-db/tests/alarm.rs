@@ -1,0 +1,82 @@
+//! The warning before a map is full. A binary of its own: what is logged is watched for one thread,
+//! and other tests that log the same at the same time would hide it.
+#![cfg(test)]
+
+use moss_db::{Environment, Migration, Opener, Options, Schema, Table};
+
+struct Plain {
+    rows: Table<u64, String>,
+}
+
+impl Schema for Plain {
+    const NAME: &'static str = "plain";
+    const MIGRATIONS: &'static [Migration] = &[];
+
+    fn declare(opener: &mut Opener) -> Self {
+        Self {
+            rows: opener.table("rows"),
+        }
+    }
+}
+
+#[test]
+fn a_map_that_fills_is_told_of_once_and_at_every_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        map_size: 1 << 20,
+        ..Options::default()
+    };
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let (environment, tables) = Environment::open::<Plain>(folder.path(), &options).unwrap();
+        for key in 0.. {
+            let was_high = environment.usage().is_high();
+            assert_eq!(log.warnings(), usize::from(was_high));
+            let row = "x".repeat(10_000);
+            if environment
+                .write(|txn| tables.rows.put(txn, &key, &row))
+                .is_err()
+            {
+                break;
+            }
+        }
+        assert_eq!(log.warnings(), 1, "{:?}", environment.usage());
+        drop(environment);
+        drop(Environment::open::<Plain>(folder.path(), &options).unwrap());
+        assert_eq!(log.warnings(), 2);
+    });
+}
+
+/// What was logged.
+#[derive(Debug, Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn warnings(&self) -> usize {
+        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        log.matches("WARN moss_db::environment::room: the database is nearly full")
+            .count()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
