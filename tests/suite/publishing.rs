@@ -21,8 +21,10 @@ fn flute() -> Recipe {
 #[test]
 fn a_push_builds_and_publishes_in_dependency_order() {
     Stage::play(Setup::default(), async |stage| {
+        // What is over before it was shown is shown as over: each takes long enough to be seen.
+        let slowly = |recipe: Recipe| recipe.build("sleep 2").file();
         // The program comes first by name and in the tree, and must wait all the same.
-        let head = stage.push(&[flute().file(), reed().file()]).await?;
+        let head = stage.push(&[slowly(flute()), slowly(reed())]).await?;
         let runs = stage.succeeded(&head, &["flute", "reed"]).await?;
 
         for run in runs.values() {
