@@ -257,25 +257,13 @@ impl Build {
     /// True for a build that only a person can move. There can be many of them, so that they are
     /// kept apart from those under way.
     pub fn waits_for_person(&self) -> bool {
-        match &self.state {
-            State::Held { by, .. } => match by {
-                Hold::Approval { .. } | Hold::TooLarge { .. } => true,
-                Hold::Build { .. }
-                | Hold::Needs { .. }
-                | Hold::Suspected { .. }
-                | Hold::Scattered { .. } => false,
-            },
-            State::Planned
-            | State::Waiting { .. }
-            | State::Queued { .. }
-            | State::Building { .. }
-            | State::Built(_)
-            | State::Publishing { .. }
-            | State::Published { .. }
-            | State::Failed(_)
-            | State::Cancelled { .. }
-            | State::Superseded { .. } => false,
-        }
+        self.state.find_hold().is_some_and(|hold| match hold {
+            Hold::Approval { .. } | Hold::TooLarge { .. } => true,
+            Hold::Build { .. }
+            | Hold::Needs { .. }
+            | Hold::Suspected { .. }
+            | Hold::Scattered { .. } => false,
+        })
     }
 
     /// True while a builder keeps assets for the build.

@@ -300,25 +300,16 @@ fn summary(build: &Build, base: &Url) -> String {
 
 /// The builds that hold another one.
 fn waits_for(build: &Build) -> Vec<BuildId> {
-    match &build.state {
-        State::Held { by, .. } => match by {
-            Hold::Build { build, .. } => vec![*build],
-            Hold::Suspected { of, .. } => of.iter().map(|suspect| suspect.build).collect(),
+    match build.state.find_hold() {
+        Some(Hold::Build { build, .. }) => vec![*build],
+        Some(Hold::Suspected { of, .. }) => of.iter().map(|suspect| suspect.build).collect(),
+        Some(
             Hold::Needs { .. }
             | Hold::Scattered { .. }
             | Hold::Approval { .. }
-            | Hold::TooLarge { .. } => Vec::new(),
-        },
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Publishing { .. }
-        | State::Published { .. }
-        | State::Failed(_)
-        | State::Cancelled { .. }
-        | State::Superseded { .. } => Vec::new(),
+            | Hold::TooLarge { .. },
+        )
+        | None => Vec::new(),
     }
 }
 

@@ -172,20 +172,7 @@ fn blocked(build: &Build, on: Vec<BuildId>) -> Option<Event> {
 
 /// As [`blocked`].
 fn held(build: &Build, hold: Hold) -> Option<Event> {
-    let there = match &build.state {
-        State::Held { by, .. } => *by == hold,
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Publishing { .. }
-        | State::Published { .. }
-        | State::Failed(_)
-        | State::Cancelled { .. }
-        | State::Superseded { .. } => false,
-    };
-    (!there).then_some(Event::Held(hold))
+    (build.state.find_hold() != Some(&hold)).then_some(Event::Held(hold))
 }
 
 #[cfg(test)]

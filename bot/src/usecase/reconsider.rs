@@ -10,7 +10,7 @@ use super::Summit;
 use super::channel::Snapshot;
 use super::dispatch::Builders;
 use crate::db::ChangeError;
-use crate::domain::build::{Build, Event, Hold, State};
+use crate::domain::build::{Build, Event, Hold};
 
 /// What was looked at last. It is not kept over a restart: then all is looked at once more.
 #[derive(Debug, Default)]
@@ -105,22 +105,10 @@ impl Summit {
 
 /// What holds a build that is held by its needs.
 fn find_needs(build: &Build) -> Option<&Hold> {
-    match &build.state {
-        State::Held { by, .. } => match by {
-            Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => Some(by),
-            Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. } => None,
-        },
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Publishing { .. }
-        | State::Published { .. }
-        | State::Failed(_)
-        | State::Cancelled { .. }
-        | State::Superseded { .. } => None,
-    }
+    build.state.find_hold().filter(|hold| match hold {
+        Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => true,
+        Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. } => false,
+    })
 }
 
 /// All needs by which a build is held.

@@ -95,6 +95,23 @@ impl State {
             | Self::Superseded { .. } => true,
         }
     }
+
+    /// What holds the build, while something does.
+    pub fn find_hold(&self) -> Option<&Hold> {
+        match self {
+            Self::Held { by, .. } => Some(by),
+            Self::Planned
+            | Self::Waiting { .. }
+            | Self::Queued { .. }
+            | Self::Building { .. }
+            | Self::Built(_)
+            | Self::Publishing { .. }
+            | Self::Published { .. }
+            | Self::Failed(_)
+            | Self::Cancelled { .. }
+            | Self::Superseded { .. } => None,
+        }
+    }
 }
 
 /// How far an attempt is.
