@@ -10,10 +10,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::limits::{Excess, Resource};
+use crate::sandbox::limits::{self, Excess, Resource};
 
-/// How long between two looks at the free space of the file system.
-const INTERVAL: Duration = Duration::from_millis(250);
 /// The folder is measured anew when so long has passed, …
 const MEASURE: Duration = Duration::from_secs(2);
 /// … and so many times what the last measurement took, so that large trees cost little.
@@ -47,19 +45,7 @@ impl Disk {
 
     /// Ends when the folder takes too much, and else never.
     pub(super) async fn excess(mut self) -> Excess {
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            let looked = tokio::task::spawn_blocking(move || {
-                let excess = self.look();
-                (self, excess)
-            });
-            match looked.await {
-                Ok((_, Some(excess))) => return excess,
-                Ok((disk, None)) => self = disk,
-                // Only while the runtime ends, and the attempt with it.
-                Err(_) => return std::future::pending().await,
-            }
-        }
+        limits::measure(move || self.look()).await
     }
 
     fn look(&mut self) -> Option<Excess> {

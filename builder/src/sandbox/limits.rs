@@ -1,6 +1,7 @@
 //! What a sandbox may use, and what is said when it wants more.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,26 @@ pub struct Excess {
     pub used: Option<u64>,
     /// How much may be used.
     pub most: u64,
+}
+
+/// How long between two looks at what is measured.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Looks at intervals, off the async threads, until there is an excess; else it never ends.
+pub(crate) async fn measure(mut look: impl FnMut() -> Option<Excess> + Send + 'static) -> Excess {
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        let looked = tokio::task::spawn_blocking(move || {
+            let excess = look();
+            (look, excess)
+        });
+        match looked.await {
+            Ok((_, Some(excess))) => return excess,
+            Ok((again, None)) => look = again,
+            // Only while the runtime ends, and what is measured with it.
+            Err(_) => return std::future::pending().await,
+        }
+    }
 }
 
 impl Limits {

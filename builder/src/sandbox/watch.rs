@@ -8,14 +8,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::time::Duration;
 
 use rustix::process::Pid;
 
-use super::limits::{Excess, Limits, Resource};
+use super::limits::{self, Excess, Limits, Resource};
 
-/// How long between two looks.
-const INTERVAL: Duration = Duration::from_millis(250);
 /// What is measured.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -45,20 +42,8 @@ impl Watch {
     }
 
     /// Ends when a limit is exceeded, and else never.
-    pub(super) async fn excess(mut self) -> Excess {
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            let looked = tokio::task::spawn_blocking(move || {
-                let excess = self.look();
-                (self, excess)
-            });
-            match looked.await {
-                Ok((_, Some(excess))) => return excess,
-                Ok((watch, None)) => self = watch,
-                // Only while the runtime ends, and the sandbox with it.
-                Err(_) => return std::future::pending().await,
-            }
-        }
+    pub(super) async fn excess(self) -> Excess {
+        limits::measure(move || self.look()).await
     }
 
     fn look(&self) -> Option<Excess> {
