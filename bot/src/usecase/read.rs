@@ -30,6 +30,7 @@ const LIMITS: Limits = Limits {
     records: 1 << 18,
     content: 0,
     window_log: 24,
+    ..Limits::DEFAULT
 };
 
 /// Reads the changed recipes of `head`.

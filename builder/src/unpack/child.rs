@@ -5,11 +5,15 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use moss_format::Limits;
 use moss_format::package::Package;
 use moss_format::unpack::Options;
 use service::error::Chain;
 
 use super::{Job, Unpacked, archive};
+
+/// The most bytes that the stones of one attempt may come to together.
+const MAX_BYTES: u64 = Limits::DEFAULT.unpacked;
 
 /// Does a job.
 pub(crate) fn run(job: Job) -> Result<Unpacked, String> {
@@ -23,11 +27,13 @@ pub(crate) fn run(job: Job) -> Result<Unpacked, String> {
             let name = source.file_name().unwrap_or(source.as_os_str());
             format!("cannot unpack {}: {error}", name.display())
         }),
-        Job::Stones { sources, target } => stones(&sources, &target),
+        Job::Stones { sources, target } => stones(&sources, &target, MAX_BYTES),
     }
 }
 
-fn stones(sources: &[PathBuf], target: &Path) -> Result<Unpacked, String> {
+/// Lays stones over each other that come to this many bytes at most. A file counts for each of its
+/// paths: one stone can name a small content many times.
+fn stones(sources: &[PathBuf], target: &Path, most: u64) -> Result<Unpacked, String> {
     let mut done = Unpacked::default();
     let mut provides = BTreeSet::new();
     for source in sources {
@@ -36,17 +42,81 @@ fn stones(sources: &[PathBuf], target: &Path) -> Result<Unpacked, String> {
             format!("cannot unpack the stone {name}: {}", Chain(error))
         };
         let file = File::open(source).map_err(|error| failed(&error))?;
-        let mut package = Package::open(BufReader::new(file)).map_err(|error| failed(&error))?;
+        let limits = Limits {
+            unpacked: most.saturating_sub(done.bytes),
+            ..Limits::default()
+        };
+        let mut package =
+            Package::open_within(BufReader::new(file), limits).map_err(|error| failed(&error))?;
         done.entries += package.layout().len() as u64;
-        done.bytes += package
-            .slices()
-            .iter()
-            .map(|slice| slice.end.saturating_sub(slice.start))
-            .sum::<u64>();
+        done.bytes = done
+            .bytes
+            .saturating_add(package.unpacked_size(package.layout()));
         provides.extend(package.meta().provides.iter().map(ToString::to_string));
         moss_format::unpack::unpack(&mut package, target, &Options::default())
             .map_err(|error| failed(&error))?;
     }
     done.provides = provides.into_iter().collect();
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor, Read};
+    use std::path::PathBuf;
+
+    use moss_format::layout::{Entry, Kind};
+    use moss_format::package::{self, Contents};
+    use moss_format::payload::Encoding;
+    use moss_format::{Digest, Meta};
+
+    use super::stones;
+
+    /// Ten bytes for every path.
+    struct Ten;
+
+    impl Contents for Ten {
+        fn size(&mut self, _: &Entry) -> io::Result<u64> {
+            Ok(10)
+        }
+
+        fn open(&mut self, _: &Entry) -> io::Result<Box<dyn Read + '_>> {
+            Ok(Box::new(&b"0123456789"[..]))
+        }
+    }
+
+    /// A stone with one content at three paths.
+    fn stone(folder: &tempfile::TempDir, name: &str) -> PathBuf {
+        let meta = Meta {
+            name: name.to_owned(),
+            ..Meta::default()
+        };
+        let layout: Vec<Entry> = (0..3)
+            .map(|number| Entry {
+                uid: 0,
+                gid: 0,
+                mode: 0o100_644,
+                kind: Kind::Regular(Digest::of(b"0123456789")),
+                target: format!("share/{name}/{number}"),
+            })
+            .collect();
+        let out = Cursor::new(Vec::new());
+        let written = package::write(out, &meta, &layout, &mut Ten, &Encoding::default());
+        let path = folder.path().join(name);
+        std::fs::write(&path, written.unwrap().into_inner()).unwrap();
+        path
+    }
+
+    #[test]
+    fn stones_share_a_limit_and_count_every_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = ["a", "b"].map(|name| stone(&folder, name));
+        let root = |name: &str| folder.path().join(name);
+        let done = stones(&sources, &root("all"), 60).unwrap();
+        assert_eq!((done.entries, done.bytes), (6, 60));
+        let refused = stones(&sources, &root("some"), 59).unwrap_err();
+        assert!(refused.contains("the stone b"), "{refused}");
+        assert!(root("some/usr/share/a/2").exists());
+        assert!(!root("some/usr/share/b").exists());
+    }
 }

@@ -13,11 +13,8 @@ use crate::payload::{self, Decoder, Encoded, Encoding};
 use crate::stone::{self, FileType, MAX_PAYLOADS, View};
 use crate::{Limits, Meta};
 
-pub use entry::{Entry, Key, entries, write};
+pub use entry::{Entry, Key, entries, entries_within, write};
 pub use validate::Invalid;
-
-/// Largest file that [`Index::read`] takes into memory, in bytes.
-const MAX_SIZE: u64 = 1 << 30;
 
 /// The packages of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,7 +116,16 @@ impl Index {
     ///
     /// As [`Index::decode`], and when reading fails.
     pub fn read(source: impl Read) -> Result<Self, stone::Error> {
-        Self::decode(&stone::read_whole(source, MAX_SIZE)?)
+        Self::read_within(source, Limits::default())
+    }
+
+    /// As [`Index::read`], within these limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Index::read`].
+    pub fn read_within(source: impl Read, limits: Limits) -> Result<Self, stone::Error> {
+        Self::decode_within(&stone::read_whole(source, &limits)?, limits)
     }
 
     /// Checks that every package can stand in an index, and beside the others.

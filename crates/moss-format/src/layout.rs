@@ -7,7 +7,7 @@ mod record;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::{Digest, Limits};
 
 pub use record::{EncodeError, Error, decode, encode};
 
@@ -54,32 +54,56 @@ pub enum Kind {
     },
 }
 
-/// Longest target in bytes that [`Entry::path`] accepts: what the system can
-/// open, with room for the folder it lies in.
-pub const MAX_PATH: usize = 3072;
-
-/// A target that does not name a place below `/usr`, or is too long for one.
+/// A target that cannot be the place of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the path {target:?} does not name a place below /usr, or has more than {MAX_PATH} bytes")]
-pub struct UnsafePath {
-    /// The target.
-    pub target: String,
+pub enum UnsafePath {
+    /// It has an empty component, `.`, `..` or a NUL.
+    #[error("the path {target:?} does not name a place below /usr")]
+    Elsewhere {
+        /// The target.
+        target: String,
+    },
+    /// It is longer than the [limit](Limits::path).
+    #[error("the path {target:?} has {length} bytes, more than the limit of {limit}")]
+    TooLong {
+        /// The target.
+        target: String,
+        /// Its bytes.
+        length: usize,
+        /// The limit.
+        limit: usize,
+    },
 }
 
 impl Entry {
-    /// The components of the target.
+    /// The components of the target, within the default limits.
     ///
     /// # Errors
     ///
     /// When there are none, one is empty, `.`, `..` or holds a NUL, or the
-    /// target is longer than [`MAX_PATH`].
+    /// target is too long.
     pub fn path(&self) -> Result<Vec<&str>, UnsafePath> {
+        self.path_within(&Limits::DEFAULT)
+    }
+
+    /// As [`Entry::path`], within these limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::path`].
+    pub fn path_within(&self, limits: &Limits) -> Result<Vec<&str>, UnsafePath> {
+        let target = || self.target.clone();
+        if self.target.len() > limits.path {
+            return Err(UnsafePath::TooLong {
+                target: target(),
+                length: self.target.len(),
+                limit: limits.path,
+            });
+        }
         let components: Vec<&str> = self.target.split('/').collect();
         let odd = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
-        if self.target.len() > MAX_PATH || components.iter().any(odd) {
-            return Err(UnsafePath {
-                target: self.target.clone(),
-            });
+        if components.iter().any(odd) {
+            return Err(UnsafePath::Elsewhere { target: target() });
         }
         Ok(components)
     }

@@ -4,6 +4,9 @@
 /// machine. A file beyond a limit is answered with an error that names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Largest file in bytes that is read into memory as a whole, as manifests
+    /// and indexes are. 1 GiB by default.
+    pub file: u64,
     /// Largest size in bytes, stored and plain, of one payload that is held in
     /// memory: every kind but content. 128 MiB by default.
     pub payload: u64,
@@ -12,23 +15,39 @@ pub struct Limits {
     pub payloads: u64,
     /// Most records of one payload. 4,194,304 by default.
     pub records: u32,
+    /// Longest path in bytes, below `/usr`, that is accepted as a place for a
+    /// file. 3,072 by default: what the system can open, with room for the
+    /// folder that the path lies in.
+    pub path: usize,
     /// Largest plain size in bytes of a package's content, which is streamed.
     /// 64 GiB by default.
     pub content: u64,
+    /// Most bytes that the files of one package have once they are unpacked.
+    /// A file counts for every path that it is unpacked to, so this is not the
+    /// size of the content. 64 GiB by default.
+    pub unpacked: u64,
     /// Largest zstd window of content, as a power of two. 31 by default: writers
     /// make the window as large as the content, or larger. Address space is
     /// reserved for a window, memory is used only for what is decompressed.
     pub window_log: u32,
 }
 
+impl Limits {
+    /// The defaults, for limits that are constants.
+    pub const DEFAULT: Self = Self {
+        file: 1 << 30,
+        payload: 128 << 20,
+        payloads: 1 << 30,
+        records: 1 << 22,
+        path: 3072,
+        content: 64 << 30,
+        unpacked: 64 << 30,
+        window_log: 31,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            payload: 128 << 20,
-            payloads: 1 << 30,
-            records: 1 << 22,
-            content: 64 << 30,
-            window_log: 31,
-        }
+        Self::DEFAULT
     }
 }

@@ -93,8 +93,16 @@ impl Manifest {
     ///
     /// As [`Manifest::decode`], and when reading fails.
     pub fn read(source: impl Read) -> Result<Self, stone::Error> {
-        let limits = Limits::default();
-        Self::decode_within(&stone::read_whole(source, limits.payload)?, limits)
+        Self::read_within(source, Limits::default())
+    }
+
+    /// As [`Manifest::read`], within these limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::read`].
+    pub fn read_within(source: impl Read, limits: Limits) -> Result<Self, stone::Error> {
+        Self::decode_within(&stone::read_whole(source, &limits)?, limits)
     }
 
     /// The bytes of the `.bin` manifest: the packages in the order they stand

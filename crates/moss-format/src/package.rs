@@ -9,6 +9,7 @@ mod folder;
 mod survey;
 mod write;
 
+use std::collections::HashMap;
 use std::io::{self, Read, Seek, Write};
 
 use crate::content::{self, Slice, Visit};
@@ -174,6 +175,24 @@ impl<R: Read + Seek> Package<R> {
         &self.slices
     }
 
+    /// The limits it was opened with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.reader.limits()
+    }
+
+    /// Bytes that the files among these entries have once they are unpacked: a
+    /// file counts for each of its paths. What the content index lacks counts
+    /// as nothing.
+    #[must_use]
+    pub fn unpacked_size<'a>(&self, entries: impl IntoIterator<Item = &'a Entry>) -> u64 {
+        let sizes = self.slices.iter().map(|slice| (slice.digest, slice.size()));
+        let sizes: HashMap<Digest, u64> = sizes.collect();
+        let files = entries.into_iter().filter_map(Entry::digest);
+        let each = files.map(|digest| sizes.get(&digest).copied().unwrap_or_default());
+        each.fold(0, u64::saturating_add)
+    }
+
     /// The container, for payloads that this library does not know.
     pub fn reader(&mut self) -> &mut Reader<R> {
         &mut self.reader
@@ -186,7 +205,7 @@ impl<R: Read + Seek> Package<R> {
     ///
     /// The first contradiction found.
     pub fn check(&self) -> Result<(), Inconsistent> {
-        check::layout(&self.layout)?;
+        check::layout(&self.layout, self.reader.limits())?;
         check::files(&self.layout, &self.slices, self.content.as_ref())
     }
 
@@ -199,8 +218,7 @@ impl<R: Read + Seek> Package<R> {
     pub fn verify(&mut self) -> Result<(), ReadError> {
         self.check()?;
         for at in &self.other {
-            let encoded = self.reader.read(at)?;
-            encoded.verify().map_err(stone::Error::Payload)?;
+            self.reader.verify(at)?;
         }
         self.walk(|_, _| Ok::<_, ReadError>(Visit::Continue))
     }

@@ -131,6 +131,19 @@ impl Header {
         bytes
     }
 
+    /// Compares the checksum of the stored bytes of the payload at `offset`
+    /// with the one here.
+    pub(crate) fn require(&self, found: u64, offset: u64) -> Result<(), Error> {
+        if found == self.checksum {
+            return Ok(());
+        }
+        Err(Error::Checksum {
+            offset,
+            expected: self.checksum,
+            found,
+        })
+    }
+
     pub(crate) fn read(input: &mut Input<'_>) -> Result<Self, Short> {
         let bytes: [u8; 32] = input.array()?;
         let mut input = Input::new(&bytes);
@@ -191,6 +204,14 @@ pub enum Error {
         expected: u64,
         /// The size found; one byte more than expected stands for any excess.
         found: u64,
+    },
+    /// Content has no records, and its header counts some.
+    #[error("the content in the payload at byte {offset} has {records} records instead of none")]
+    Records {
+        /// Where the payload's header begins.
+        offset: u64,
+        /// How many the header claims.
+        records: u32,
     },
     /// The compression is unknown.
     #[error("the payload at byte {offset} has the unknown compression {compression}")]

@@ -9,7 +9,7 @@ mod view;
 mod write;
 
 use crate::bytes::Input;
-use crate::{Short, content, layout, meta, payload};
+use crate::{Limits, Short, content, layout, meta, payload};
 
 pub use read::{Located, Reader};
 pub use view::View;
@@ -139,10 +139,10 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// The file is larger than what is read into memory.
-    #[error("the file is larger than the limit of {limit} bytes")]
+    /// The file is larger than what is [read into memory](crate::Limits::file).
+    #[error("the file goes on at byte {limit}, where the limit of a file in memory is")]
     TooLarge {
-        /// The limit.
+        /// The limit, and so the offset of the first byte beyond it.
         limit: u64,
     },
     /// The file ends early.
@@ -244,8 +244,9 @@ pub(crate) fn decode_meta(
     })
 }
 
-/// Reads a file of at most this size into memory.
-pub(crate) fn read_whole(source: impl std::io::Read, limit: u64) -> Result<Vec<u8>, Error> {
+/// Reads a whole file into memory.
+pub(crate) fn read_whole(source: impl std::io::Read, limits: &Limits) -> Result<Vec<u8>, Error> {
+    let limit = limits.file;
     let mut bytes = Vec::new();
     let mut source = source.take(limit.saturating_add(1));
     std::io::Read::read_to_end(&mut source, &mut bytes).map_err(|source| Error::Io {

@@ -2,7 +2,10 @@
 //!
 //! Nothing is ever written outside the folder, whatever the package or the
 //! folder holds: every path is walked one component at a time, symbolic links
-//! are made but never followed, and nothing that exists is replaced.
+//! are made but never followed, and nothing that exists is replaced. What a
+//! package comes to is known before anything is written, and compared with
+//! [`Limits::unpacked`](crate::Limits::unpacked): a layout may name one content
+//! at thousands of paths.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -73,6 +76,14 @@ pub enum Error {
         /// The path.
         target: String,
     },
+    /// The files come to more than the [limit](crate::Limits::unpacked).
+    #[error("the files of the package come to {size} bytes, more than the limit of {limit}")]
+    Limit {
+        /// The bytes of all files that are wanted, each counted for every path.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// Writing failed.
     #[error("unpacking the path {target:?} failed")]
     Io {
@@ -95,7 +106,7 @@ impl Error {
             | Self::Exists { .. }
             | Self::NotThrough { .. }
             | Self::Io { .. } => true,
-            Self::Unsupported { .. } => false,
+            Self::Unsupported { .. } | Self::Limit { .. } => false,
         }
     }
 }
@@ -126,8 +137,10 @@ impl From<Inconsistent> for Error {
 ///
 /// # Errors
 ///
-/// When the package is malformed or damaged, a path exists, or writing fails.
-/// The folder then holds a part of the package.
+/// When the package is malformed or damaged, holds what cannot be unpacked or
+/// more than the limit, a path exists, or writing fails. When content is
+/// damaged, a path exists or writing fails, the folder then holds a part of the
+/// package; else nothing was written.
 pub fn unpack<R: Read + Seek>(
     package: &mut Package<R>,
     folder: &Path,
@@ -149,6 +162,9 @@ pub fn unpack_some<R: Read + Seek>(
     mut wanted: impl FnMut(&Entry) -> bool,
 ) -> Result<(), Error> {
     package.check()?;
+    let mut layout = package.layout().to_vec();
+    layout.retain(|entry| wanted(entry));
+    admit(package, &layout)?;
     let folder_error = |source| Error::Folder {
         folder: folder.to_owned(),
         source,
@@ -158,8 +174,6 @@ pub fn unpack_some<R: Read + Seek>(
         below: Below::open(folder).map_err(folder_error)?,
         options: *options,
     };
-    let mut layout = package.layout().to_vec();
-    layout.retain(|entry| wanted(entry));
     target
         .below
         .make_folder(&[USR])
@@ -171,6 +185,33 @@ pub fn unpack_some<R: Read + Seek>(
         Ok::<_, Error>(Visit::Continue)
     })?;
     target.set_folder_modes(&layout)
+}
+
+/// Fails unless all of this can be unpacked.
+fn admit<R: Read + Seek>(package: &Package<R>, layout: &[Entry]) -> Result<(), Error> {
+    if let Some(entry) = layout.iter().find(|entry| !is_supported(&entry.kind)) {
+        return Err(unsupported(entry));
+    }
+    let (size, limit) = (package.unpacked_size(layout), package.limits().unpacked);
+    if size > limit {
+        return Err(Error::Limit { size, limit });
+    }
+    Ok(())
+}
+
+fn is_supported(kind: &Kind) -> bool {
+    match kind {
+        Kind::Regular(_) | Kind::Symlink(_) | Kind::Directory => true,
+        Kind::CharDevice | Kind::BlockDevice | Kind::Fifo | Kind::Socket | Kind::Other { .. } => {
+            false
+        }
+    }
+}
+
+fn unsupported(entry: &Entry) -> Error {
+    Error::Unsupported {
+        target: entry.target.clone(),
+    }
 }
 
 struct Target {
@@ -191,17 +232,13 @@ impl Target {
                     files.entry(*digest).or_default().push(entry);
                     Ok(())
                 }
-                Kind::Symlink(text) => self.below.make_symlink(&path(entry)?, text),
-                Kind::Directory => self.below.make_folder(&path(entry)?).map(drop),
+                Kind::Symlink(text) => self.below.make_symlink(&path(entry), text),
+                Kind::Directory => self.below.make_folder(&path(entry)).map(drop),
                 Kind::CharDevice
                 | Kind::BlockDevice
                 | Kind::Fifo
                 | Kind::Socket
-                | Kind::Other { .. } => {
-                    return Err(Error::Unsupported {
-                        target: entry.target.clone(),
-                    });
-                }
+                | Kind::Other { .. } => return Err(unsupported(entry)),
             };
             made.map_err(|source| fault(&entry.target, source))?;
         }
@@ -223,7 +260,7 @@ impl Target {
     }
 
     fn make_file(&self, entry: &Entry, content: &mut dyn Read) -> Result<File, Error> {
-        let path = path(entry)?;
+        let path = path(entry);
         let mut write = || {
             let mut file = self.below.make_file(&path)?;
             io::copy(content, &mut file)?;
@@ -243,7 +280,7 @@ impl Target {
         folders.sort_by(|a, b| b.target.cmp(&a.target));
         for entry in folders {
             self.below
-                .folder(&path(entry)?)
+                .folder(&path(entry))
                 .and_then(|folder| Ok(rustix::fs::fchmod(folder, self.mode(entry))?))
                 .map_err(|source| fault(&entry.target, source))?;
         }
@@ -259,11 +296,12 @@ impl Target {
     }
 }
 
-/// The components of an entry's path in the folder.
-fn path(entry: &Entry) -> Result<Vec<&str>, Error> {
-    let mut path = entry.path().map_err(Inconsistent::Path)?;
-    path.insert(0, USR);
-    Ok(path)
+/// The components of an entry's path in the folder; [`Package::check`] has seen
+/// that all of them are names.
+fn path(entry: &Entry) -> Vec<&str> {
+    std::iter::once(USR)
+        .chain(entry.target.split('/'))
+        .collect()
 }
 
 fn fault(target: &str, source: io::Error) -> Error {

@@ -2,21 +2,18 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read as _, Seek as _, Write};
+use std::io::{self, BufReader, Seek as _, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use moss_format::package::{self, Package, ReadError, SurveyError};
-use moss_format::stone::{self, FileType, View};
+use moss_format::stone::{self, FileType, Reader};
 use moss_format::{Index, Limits, Manifest, Meta, index};
 
 use crate::cli::Verify;
 use crate::printable::Printable;
 use crate::talk::{IsOfSystem, Talk};
 use crate::{progress, reference};
-
-/// Largest index that is read into memory, in bytes.
-const MAX_SIZE: u64 = 1 << 30;
 
 pub(crate) fn run(arguments: &Verify, talk: &mut Talk, out: &mut dyn Write) -> io::Result<()> {
     let bar = progress::files(arguments.files.len());
@@ -59,8 +56,6 @@ enum Fault {
     Package(#[from] ReadError),
     #[error(transparent)]
     Index(#[from] index::WriteError),
-    #[error("the file has more than {MAX_SIZE} bytes and no package is as large in memory")]
-    TooLarge,
     #[error("the package has {found} bytes, and the index says {expected}")]
     Size { expected: u64, found: u64 },
     #[error("the package hashes to {found}, and the index says {expected}")]
@@ -73,30 +68,24 @@ impl Fault {
             Self::Io(_) => true,
             Self::Stone(error) => error.is_of_system(),
             Self::Package(error) => error.is_of_system(),
-            Self::Index(_) | Self::TooLarge | Self::Size { .. } | Self::Hash { .. } => false,
+            Self::Index(_) | Self::Size { .. } | Self::Hash { .. } => false,
         }
     }
 }
 
 fn verify(path: &Path) -> Result<Verified, Fault> {
-    let mut file = BufReader::new(File::open(path)?);
-    let file_type = stone::Reader::open(&mut file)?.header().file_type;
+    let reader = Reader::open(BufReader::new(File::open(path)?))?;
+    let file_type = reader.header().file_type;
     let mut packages = Vec::new();
     match file_type {
-        FileType::Package => Package::open(file)?.verify()?,
-        FileType::Manifest => {
-            let bytes = whole(file)?;
-            checksums(&bytes)?;
-            Manifest::decode(&bytes)?;
-        }
+        FileType::Package => Package::open(reader.into_inner())?.verify()?,
+        FileType::Manifest => drop(Manifest::read(checked(reader)?)?),
         FileType::Index => {
-            let bytes = whole(file)?;
-            checksums(&bytes)?;
-            let index = Index::decode(&bytes)?;
+            let index = Index::read(checked(reader)?)?;
             index.validate()?;
             packages = index.packages;
         }
-        FileType::Delta => checksums(&whole(file)?)?,
+        FileType::Delta => drop(checked(reader)?),
     }
     Ok(Verified {
         file_type,
@@ -104,22 +93,15 @@ fn verify(path: &Path) -> Result<Verified, Fault> {
     })
 }
 
-fn whole(mut file: BufReader<File>) -> Result<Vec<u8>, Fault> {
+/// Checks the checksum of every payload, also of those that nothing here understands, and gives
+/// the file from its start.
+fn checked(mut reader: Reader<BufReader<File>>) -> Result<BufReader<File>, Fault> {
+    for at in reader.payloads().to_vec() {
+        reader.verify(&at)?;
+    }
+    let mut file = reader.into_inner();
     file.rewind()?;
-    let mut bytes = Vec::new();
-    file.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_SIZE {
-        return Err(Fault::TooLarge);
-    }
-    Ok(bytes)
-}
-
-/// Checks the checksum of every payload, also of those that nothing here understands.
-fn checksums(bytes: &[u8]) -> Result<(), Fault> {
-    for payload in View::new(bytes)?.payloads() {
-        payload?.verify().map_err(stone::Error::Payload)?;
-    }
-    Ok(())
+    Ok(file)
 }
 
 /// Hashes the packages that an index names by relative references. Says whether all are what the

@@ -123,6 +123,12 @@ fn check_header(
             version: header.version,
         });
     }
+    if header.records != 0 {
+        return Err(payload::Error::Records {
+            offset,
+            records: header.records,
+        });
+    }
     if header.plain_size > limits.content {
         return Err(payload::Error::Limit {
             offset,
@@ -255,15 +261,7 @@ impl<R: Read> Plain<R> {
             offset,
             source,
         })?;
-        let found = hashed.hasher.digest();
-        if found != header.checksum {
-            return Err(Error::Payload(payload::Error::Checksum {
-                offset: payload,
-                expected: header.checksum,
-                found,
-            }));
-        }
-        Ok(())
+        Ok(header.require(hashed.hasher.digest(), payload)?)
     }
 }
 

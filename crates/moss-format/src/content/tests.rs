@@ -175,6 +175,25 @@ fn content_beyond_the_limit_is_not_read() {
 }
 
 #[test]
+fn content_that_counts_records_is_refused() {
+    let payload = plain_payload(payload::Kind::Content, 1, b"hello");
+    let error = walk::<Error>(
+        payload.stored(),
+        (100, payload.header()),
+        &slices(&[b"hello"]),
+        &Limits::default(),
+        |_, _| Ok(Visit::Continue),
+    );
+    assert!(matches!(
+        error,
+        Err(Error::Payload(payload::Error::Records {
+            offset: 100,
+            records: 1
+        }))
+    ));
+}
+
+#[test]
 fn a_window_beyond_the_limit_is_refused() {
     // A frame by hand: window of 2^31 bytes, no content size, one empty block.
     let frame = [0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8, 1, 0, 0];

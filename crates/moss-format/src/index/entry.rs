@@ -100,14 +100,24 @@ impl Entry {
 }
 
 /// The entries of an index, with their payloads as they are: none is
-/// compressed again. Payloads that are no metadata are left out.
+/// compressed again. Payloads that are no metadata are left out. Within the
+/// default limits.
 ///
 /// # Errors
 ///
 /// When the bytes are no index, or a package in it cannot stand in one.
 pub fn entries(bytes: &[u8]) -> Result<Vec<Entry>, TakeError> {
+    entries_within(bytes, Limits::default())
+}
+
+/// As [`entries`], within these limits.
+///
+/// # Errors
+///
+/// As [`entries`].
+pub fn entries_within(bytes: &[u8], limits: Limits) -> Result<Vec<Entry>, TakeError> {
     let view = View::of_type(bytes, FileType::Index)?;
-    let mut decoder = Decoder::new(Limits::default());
+    let mut decoder = Decoder::new(limits);
     let mut entries = Vec::new();
     for payload in view.payloads() {
         let payload = payload?;

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{EncodeError, Entry, Error, Kind, decode};
+use super::{EncodeError, Entry, Error, Kind, UnsafePath, decode};
 use crate::payload::Decoder;
 use crate::testing::{FAST, entry, file, symlink};
 use crate::{Digest, Limits, Short};
@@ -135,10 +135,34 @@ fn paths_that_lead_elsewhere_are_refused() {
         let entry = entry(target, 0, Kind::Directory);
         assert!(entry.path().is_err(), "{target:?}");
     }
-    let long = entry(&"x/".repeat(1537), 0, Kind::Directory);
-    assert!(long.path().is_err());
     let good = entry("share/..doc/a b", 0, Kind::Directory);
     assert_eq!(good.path(), Ok(vec!["share", "..doc", "a b"]));
+}
+
+#[test]
+fn a_path_beyond_the_limit_is_refused() {
+    let limit = Limits::default().path;
+    let longest = entry(&"x".repeat(limit), 0, Kind::Directory);
+    assert!(longest.path().is_ok());
+    let longer = entry(&"x".repeat(limit + 1), 0, Kind::Directory);
+    assert!(matches!(
+        longer.path(),
+        Err(UnsafePath::TooLong { length, limit: 3072, .. }) if length == limit + 1
+    ));
+    let limits = Limits {
+        path: 4,
+        ..Limits::default()
+    };
+    assert!(
+        entry("a/bc", 0, Kind::Directory)
+            .path_within(&limits)
+            .is_ok()
+    );
+    assert!(
+        entry("a/bcd", 0, Kind::Directory)
+            .path_within(&limits)
+            .is_err()
+    );
 }
 
 fn any_kind() -> impl Strategy<Value = Kind> {

@@ -1,10 +1,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use crate::Digest;
 use crate::content::Slice;
 use crate::layout::{Entry, Kind, UnsafePath};
 use crate::stone::Located;
+use crate::{Digest, Limits};
 
 /// The parts of a package contradict each other, or a path leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +53,9 @@ pub enum Inconsistent {
 
 /// Checks that every path stays below `/usr`, stands once, and lies below
 /// directories only.
-pub(super) fn layout(entries: &[Entry]) -> Result<(), Inconsistent> {
+pub(super) fn layout(entries: &[Entry], limits: &Limits) -> Result<(), Inconsistent> {
     for entry in entries {
-        entry.path()?;
+        entry.path_within(limits)?;
     }
     let mut sorted: Vec<&Entry> = entries.iter().collect();
     sorted.sort_by(|a, b| order(&a.target, &b.target));

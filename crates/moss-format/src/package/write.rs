@@ -9,7 +9,7 @@ use crate::digest::Hasher;
 use crate::layout::{self, Entry};
 use crate::payload::{self, Compression, EncodeError, Encoding};
 use crate::stone::{self, FileType};
-use crate::{Digest, Meta, meta};
+use crate::{Digest, Limits, Meta, meta};
 
 /// Where the bytes of a package's files come from.
 pub trait Contents {
@@ -88,7 +88,7 @@ pub fn write<W: Write + Seek>(
     contents: &mut dyn Contents,
     encoding: &Encoding,
 ) -> Result<W, WriteError> {
-    check::layout(layout)?;
+    check::layout(layout, &Limits::DEFAULT)?;
     let files = distinct_files(layout, contents)?;
     let slices = lay_end_to_end(&files);
     let count = [

@@ -120,15 +120,7 @@ impl<'a> Encoded<'a> {
     ///
     /// When they differ.
     pub fn verify(&self) -> Result<(), Error> {
-        let found = xxh3_64(&self.stored);
-        if found == self.header.checksum {
-            return Ok(());
-        }
-        Err(Error::Checksum {
-            offset: self.offset,
-            expected: self.header.checksum,
-            found,
-        })
+        self.header.require(xxh3_64(&self.stored), self.offset)
     }
 
     /// The same payload with its own bytes.

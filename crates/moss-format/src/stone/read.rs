@@ -1,10 +1,15 @@
 use std::borrow::Cow;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{Error, FileType, HEADER_SIZE, Header};
 use crate::bytes::Input;
 use crate::payload::{self, Encoded};
 use crate::{Limits, Short};
+
+/// Bytes read and hashed at a time.
+const BUFFER: usize = 64 << 10;
 
 /// A file that is read piece by piece.
 ///
@@ -36,6 +41,11 @@ impl Located {
     #[must_use]
     pub fn header(&self) -> &payload::Header {
         &self.header
+    }
+
+    /// Where its stored bytes begin.
+    fn stored_offset(&self) -> u64 {
+        self.offset.saturating_add(payload::HEADER_SIZE)
     }
 }
 
@@ -112,7 +122,7 @@ impl<R: Read + Seek> Reader<R> {
                 limit: self.limits.payload,
             }));
         }
-        let offset = at.offset.saturating_add(payload::HEADER_SIZE);
+        let offset = at.stored_offset();
         let stored = read_at(&mut self.source, offset, at.header.stored_size)?;
         Ok(Encoded::found(at.header, Cow::Owned(stored), at.offset))
     }
@@ -124,11 +134,45 @@ impl<R: Read + Seek> Reader<R> {
     ///
     /// When seeking fails.
     pub fn stream(&mut self, at: &Located) -> Result<impl Read + use<'_, R>, Error> {
-        let offset = at.offset.saturating_add(payload::HEADER_SIZE);
+        let offset = at.stored_offset();
         self.source
             .seek(SeekFrom::Start(offset))
             .map_err(|source| Error::Io { offset, source })?;
         Ok((&mut self.source).take(at.header.stored_size))
+    }
+
+    /// Checks the stored bytes of a payload against its checksum, a piece at a
+    /// time: also those of a payload that is beyond the limits.
+    ///
+    /// # Errors
+    ///
+    /// When they differ or cannot be read.
+    pub fn verify(&mut self, at: &Located) -> Result<(), Error> {
+        let (start, needed) = (at.stored_offset(), at.header.stored_size);
+        let mut stored = self.stream(at)?;
+        let mut hasher = Xxh3Default::new();
+        let mut buffer = vec![0; BUFFER];
+        let mut left = needed;
+        while left > 0 {
+            let count = match stored.read(&mut buffer) {
+                Ok(0) => {
+                    return Err(Error::Short(Short {
+                        offset: start,
+                        needed,
+                        left: needed.saturating_sub(left),
+                    }));
+                }
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => {
+                    let offset = start.saturating_add(needed.saturating_sub(left));
+                    return Err(Error::Io { offset, source });
+                }
+            };
+            hasher.update(buffer.get(..count).unwrap_or_default());
+            left = left.saturating_sub(count as u64);
+        }
+        Ok(at.header.require(hasher.digest(), at.offset)?)
     }
 
     /// Gives the source back.

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Error, FileType, Header, Reader, View, WriteError, Writer};
 use crate::payload::{self, Compression, Decoder, Encoded, Kind};
 use crate::testing::{FAST, file, meta, package, plain_payload, stone};
-use crate::{Limits, Manifest, Short};
+use crate::{Index, Limits, Manifest, Short};
 
 /// A payload with these stored bytes and claims.
 fn claimed(stored: &[u8], plain_size: u64, compression: Compression) -> Encoded<'static> {
@@ -117,6 +117,49 @@ fn damage_of_stored_bytes_is_named() {
     *bytes.last_mut().unwrap() ^= 1;
     assert!(matches!(
         Manifest::decode(&bytes),
+        Err(Error::Payload(payload::Error::Checksum { offset: 32, .. }))
+    ));
+}
+
+#[test]
+fn a_whole_file_is_read_up_to_the_limit() {
+    let bytes = stone(FileType::Manifest, &[meta("test").encode(&FAST).unwrap()]);
+    let within = |file| Limits {
+        file,
+        ..Limits::default()
+    };
+    let size = bytes.len() as u64;
+    assert!(Manifest::read_within(&bytes[..], within(size)).is_ok());
+    let limit = size - 1;
+    assert!(matches!(
+        Manifest::read_within(&bytes[..], within(limit)),
+        Err(Error::TooLarge { limit: at }) if at == limit
+    ));
+    let bytes = stone(FileType::Index, &[]);
+    assert!(matches!(
+        Index::read_within(&bytes[..], within(31)),
+        Err(Error::TooLarge { limit: 31 })
+    ));
+}
+
+#[test]
+fn a_payload_beyond_the_limit_is_verified_all_the_same() {
+    let payload = plain_payload(Kind::Other(77), 1, &[5; 100_000]);
+    let mut bytes = stone(FileType::Delta, std::slice::from_ref(&payload));
+    let limits = Limits {
+        payload: 10,
+        ..Limits::default()
+    };
+    let verify = |bytes: &[u8]| {
+        let mut reader = Reader::with_limits(Cursor::new(bytes), limits).unwrap();
+        let at = reader.payloads()[0];
+        assert!(reader.read(&at).is_err());
+        reader.verify(&at)
+    };
+    assert!(verify(&bytes).is_ok());
+    *bytes.last_mut().unwrap() ^= 1;
+    assert!(matches!(
+        verify(&bytes),
         Err(Error::Payload(payload::Error::Checksum { offset: 32, .. }))
     ));
 }

@@ -10,7 +10,7 @@ use crate::content::Slice;
 use crate::layout::{Entry, Kind};
 use crate::package::{Inconsistent, Package, ReadError};
 use crate::testing::{entry, file, package, raw_package, symlink};
-use crate::{Digest, content};
+use crate::{Digest, Limits, content};
 
 fn unpack_bytes(bytes: &[u8], folder: &Path, options: &Options) -> Result<(), Error> {
     unpack(&mut Package::open(Cursor::new(bytes))?, folder, options)
@@ -165,10 +165,53 @@ fn links_in_the_folder_are_not_followed() -> Result<()> {
 #[test]
 fn devices_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let device = entry("dev/sda", 0o060_600, Kind::BlockDevice);
-    let bytes = package(&[device], &[]);
+    let layout = [
+        file("dev/file", 0o644, b"file"),
+        entry("dev/sda", 0o060_600, Kind::BlockDevice),
+    ];
+    let bytes = package(&layout, &[b"file"]);
     let result = unpack_bytes(&bytes, folder.path(), &Options::default());
     assert!(matches!(result, Err(Error::Unsupported { target }) if target == "dev/sda"));
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+    Ok(())
+}
+
+/// A hundred paths with one content of a mebibyte.
+fn repeated() -> Vec<u8> {
+    let content = vec![7; 1 << 20];
+    let path = |number| file(&format!("share/copy-{number}"), 0o644, &content);
+    let layout: Vec<Entry> = (0..100).map(path).collect();
+    package(&layout, &[&content])
+}
+
+#[test]
+fn one_content_at_many_paths_is_cut_at_the_limit() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().join("root");
+    let bytes = repeated();
+    let within = |unpacked| Limits {
+        content: 2 << 20,
+        unpacked,
+        ..Limits::default()
+    };
+    let open = |limits| Package::open_within(Cursor::new(&bytes), limits);
+    let mut package = open(within(10 << 20))?;
+    package.verify()?;
+    let all = 100 << 20;
+    assert_eq!(package.unpacked_size(package.layout()), all);
+    let refused = unpack(&mut package, &root, &Options::default());
+    assert!(
+        matches!(refused, Err(Error::Limit { size, limit: 0xa0_0000 }) if size == all),
+        "{refused:?}"
+    );
+    assert!(!root.exists(), "nothing was written");
+    // What is not wanted does not count.
+    let ten = |entry: &Entry| entry.target.starts_with("share/copy-9") && entry.target.len() > 12;
+    unpack_some(&mut package, &root, &Options::default(), ten)?;
+    assert_eq!(fs::read_dir(root.join("usr/share"))?.count(), 10);
+    let other = folder.path().join("other");
+    unpack(&mut open(within(all))?, &other, &Options::default())?;
+    assert_eq!(fs::read_dir(other.join("usr/share"))?.count(), 100);
     Ok(())
 }
 
