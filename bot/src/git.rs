@@ -6,6 +6,7 @@ mod merge;
 mod mirror;
 mod odd;
 mod recipe;
+mod repack;
 mod tree;
 
 pub use bounds::{Bounds, Stop, StopOnDrop, TooLarge};

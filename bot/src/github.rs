@@ -10,11 +10,12 @@ mod pace;
 pub mod payload;
 mod permission;
 mod repository;
+mod watch;
 
 pub use app::{App, OpenError};
 pub use call::Error;
 pub use check_run::Sent;
 pub use delivery::FailedDelivery;
 pub use pace::{Class, Turn};
-pub use permission::{Person, Role};
+pub use permission::{Authorised, Person, Role};
 pub use repository::{Pull, RepositoryInfo};

@@ -106,15 +106,17 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         address: listener.address(),
         public_key: *key.public(),
     };
+    let clock = Clock::system();
+    let index = config.data.join("channel.index");
     let summit = Arc::new(Summit {
-        clock: Clock::system(),
         db,
         tables,
         app,
         mirrors: Mirrors::new(config.data.join("mirrors")),
         builders,
         vessel: client(&config.vessel.name, &config.vessel.url),
-        channel: Channel::new(&config.vessel)?,
+        channel: Channel::new(&config.vessel, clock.clone(), index)?,
+        clock,
         public_url,
         logs,
         wakes: Wakes::default(),

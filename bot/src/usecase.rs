@@ -96,6 +96,8 @@ pub struct Wakes {
     pub commands: Wake,
     /// Buttons were pressed.
     pub presses: Wake,
+    /// What the App can see may have changed.
+    pub sweep: Wake,
 }
 
 /// Wakes one worker.

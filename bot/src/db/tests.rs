@@ -1,9 +1,12 @@
 use api::id::Sha256;
+use moss_db::{Error, RwTxn};
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::build::example::{at, build, every_state, id, main, pull};
-use crate::domain::build::{By, Progress};
+use crate::domain::build::example::{at, build, every_state, failure, id, main, pull};
+use crate::domain::build::{By, Event, FailureKind, Progress, State, Target};
+use crate::domain::claim::Claim;
+use crate::domain::name::RepositoryId;
 
 pub(crate) struct Store {
     pub(crate) env: Environment,
@@ -52,6 +55,96 @@ fn a_look_that_never_comes_back_is_set_aside() {
     store.env.write(|txn| tables.end_look(txn, &key)).unwrap();
     assert!(looks().unwrap().is_due(at(3604)));
     assert_eq!(looks().unwrap().count, 2);
+}
+
+/// A look that failed waits longer each time, and for no wish.
+#[test]
+fn a_look_that_failed_says_why_and_is_repeated() {
+    let store = store();
+    let tables = &store.tables;
+    let repository = RepositoryId::new(1);
+    let key = look_key(repository, &pull());
+    let find = || {
+        let found = store.env.read(|txn| tables.looks.find(txn, &key));
+        found.unwrap().unwrap()
+    };
+    let wish = || {
+        let wished = store.env.write(|txn| tables.wish(txn, repository, &pull()));
+        wished.unwrap();
+    };
+    let fail = |look: &Look, second| {
+        let reason = "vessel is away".to_owned();
+        let failed = store
+            .env
+            .write(|txn| tables.fail_look(txn, look, reason, at(second)));
+        failed.unwrap();
+    };
+    wish();
+    let pauses = (0..12).map(|_| {
+        fail(&find(), 10);
+        find().due_at().duration_since(at(10)).as_millis()
+    });
+    let pauses: Vec<i128> = pauses.collect();
+    assert_eq!(pauses[..4], [250, 500, 1000, 2000]);
+    assert_eq!(pauses[9..], [120_000; 3]);
+    assert_eq!(find().failure.unwrap().times, 12);
+    assert!(!find().is_due(at(129)) && find().is_due(at(130)));
+    let begun = find();
+    wish();
+    assert!(find().is_due(at(10)));
+    // The wish came while the look went on that fails now.
+    fail(&begun, 10);
+    assert!(find().is_due(at(10)));
+}
+
+/// A branch that is renamed is not planned anew, and what is under way goes on.
+#[test]
+fn a_published_branch_that_moves_takes_along_what_it_has() {
+    let store = store();
+    let tables = &store.tables;
+    let mut under_way = build(1, "nano");
+    under_way.state = State::Waiting { on: vec![id(9)] };
+    let mut done = build(2, "lib");
+    done.state = State::Failed(failure(FailureKind::Attempt, None));
+    store.put(&[&under_way, &done]);
+    store.open(&under_way);
+    let claim = Claim {
+        repository: under_way.repository,
+        branch: "main".to_owned(),
+        folder: under_way.folder.clone(),
+        name: under_way.recipe.clone(),
+        since: 1,
+    };
+    let trunk = Target::Branch {
+        name: "trunk".to_owned(),
+    };
+    let moved = store.env.write(|txn| {
+        let key = folder_key(claim.repository, &main(), &claim.folder);
+        tables.claims.put(txn, &key, &claim)?;
+        let (from, to) = ("main".to_owned(), "trunk".to_owned());
+        tables.move_branch(txn, claim.repository, from, to)?;
+        let key = folder_key(claim.repository, &trunk, &claim.folder);
+        let look = look_key(claim.repository, &trunk);
+        Ok::<_, Error>((
+            tables.planned.find(txn, &look)?,
+            tables.planned.iter(txn)?.count(),
+            tables.claims.find(txn, &key)?,
+            tables.claims.iter(txn)?.count(),
+            tables.looks.contains(txn, &look)?,
+        ))
+    });
+    let (planned, targets, claimed, claims, is_wished) = moved.unwrap();
+    assert_eq!((planned, targets), (Some(under_way.commit), 1));
+    assert_eq!((claimed.unwrap().branch.as_str(), claims), ("trunk", 1));
+    assert!(is_wished);
+    assert_eq!(store.find(id(1)).target, trunk);
+    assert_eq!(
+        store.find(id(2)).target,
+        main(),
+        "what ended stays as it was"
+    );
+    let check = store.env.read(|txn| tables.builds.check(txn));
+    assert_eq!(check.unwrap(), []);
 }
 
 impl Store {

@@ -8,6 +8,7 @@
 //! Waiting for the members of its cycle that come before. Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
 //! `Built`; instead of being given up, their assets are released there. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
 
+mod again;
 #[cfg(test)]
 pub(crate) mod example;
 mod explain;
@@ -21,12 +22,14 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{CheckRunId, RepositoryId};
 
+pub use again::NotAgain;
 pub(crate) use explain::{counted, named};
 pub use refused::Refused;
 pub use state::{
-    Annotation, By, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success, Suspect,
+    Annotation, By, Cause, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success,
+    Suspect,
 };
-pub use transition::{Effect, Event, IllegalTransition, MAX_ATTEMPTS};
+pub use transition::{Effect, Event, IllegalTransition, MAX_LOST, MAX_OUTAGE, pause_after};
 
 /// A build and all that is remembered of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +87,10 @@ pub struct Build {
     /// write. It stays with the build whatever becomes of it.
     #[serde(default)]
     pub unapproved: Option<String>,
+    /// What was answered to the last wish to have it again that began nothing, as long as nothing
+    /// else became of it.
+    #[serde(default)]
+    pub answer: Option<Answer>,
     /// How many attempts were begun.
     pub attempts: u32,
     /// The attempts that were lost, or whose assets were.
@@ -98,6 +105,25 @@ pub struct Build {
     pub state: State,
     /// What GitHub shows of it.
     pub shown: Shown,
+}
+
+/// The answer to a person who pressed a button in vain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The person's login, for people.
+    pub login: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why nothing was begun.
+    pub reason: NotAgain,
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let at = self.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+        let reason = self.reason.explain();
+        write!(f, "{} asked for it again at {at}. {reason}", self.login)
+    }
 }
 
 /// What a build is of.
@@ -221,20 +247,22 @@ impl Build {
         }
     }
 
-    /// True when a build in the queue may be handed to a builder: at once, and again at once after
-    /// one lost attempt; then after 15 seconds and twice as long each time, so that a broken builder
-    /// does not use up all attempts before anyone can mend it.
+    /// True when a build in the queue may be handed to a builder; see [`pause_after`].
     pub fn is_due(&self, now: Timestamp) -> bool {
         let State::Queued { since, .. } = &self.state else {
             return false;
         };
-        if self.unapproved.is_some() {
+        self.unapproved.is_none() && now.duration_since(*since) >= pause_after(self.attempts)
+    }
+
+    /// True when the last attempt was lost because something that it needs is out of reach, and none
+    /// followed it.
+    pub fn waits_for_sources(&self) -> bool {
+        let State::Queued { since, .. } = &self.state else {
             return false;
-        }
-        match self.attempts.checked_sub(2) {
-            None => true,
-            Some(exponent) => now.duration_since(*since).as_secs() >= 15 << exponent.min(8),
-        }
+        };
+        let last = self.losses.last();
+        last.is_some_and(|loss| loss.cause == Cause::Outage && loss.at == *since)
     }
 
     /// True when what waits for this build can go on: published, or for a pull request built.

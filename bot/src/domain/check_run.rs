@@ -21,6 +21,9 @@ const MAX_EXPLANATION: usize = 4_000;
 /// How many stones a summary names.
 const MAX_STONES: usize = 64;
 
+/// How many lost attempts a summary tells of, the latest ones.
+const MAX_LOSSES: usize = 10;
+
 /// How many annotations a check run gets: more help nobody, and each fifty cost a request.
 const MAX_ANNOTATIONS: usize = 100;
 
@@ -166,7 +169,7 @@ fn status(build: &Build) -> Status {
             ..
         } => Status::Completed(Conclusion::Neutral),
         State::Cancelled {
-            by: By::PullClosed | By::Person { .. },
+            by: By::PullClosed | By::RepositoryGone | By::Person { .. },
             ..
         } => Status::Completed(Conclusion::Cancelled),
         // What it stood for has check runs of its own now, or is no more.
@@ -193,6 +196,7 @@ fn standing(build: &Build) -> String {
             1 => "Waiting for 1 build".to_owned(),
             n => format!("Waiting for {n} builds"),
         },
+        State::Queued { .. } if build.waits_for_sources() => "Waiting for its sources".to_owned(),
         State::Queued { .. } => "Waiting for a builder".to_owned(),
         State::Building { progress, .. } => match progress {
             Progress::Ordered | Progress::Accepted { .. } => "Waiting for a builder".to_owned(),
@@ -238,6 +242,10 @@ fn summary(build: &Build, base: &Url) -> String {
     if let Some(conflict) = &build.conflict {
         let conflict = escape(&clip(&conflict.to_string(), MAX_EXPLANATION));
         let _ = write!(out, "\n\n**Merge conflict.** {conflict}");
+    }
+    if let Some(answer) = &build.answer {
+        let answer = escape(&clip(&answer.to_string(), MAX_EXPLANATION));
+        let _ = write!(out, "\n\n**Not built again.** {answer}");
     }
     let page = page(build, base);
     out.push_str("\n\n| | |\n|---|---|\n");
@@ -286,7 +294,11 @@ fn summary(build: &Build, base: &Url) -> String {
     if !waits_for.is_empty() {
         row("Waits for", waits_for.join("<br>"));
     }
-    for loss in &build.losses {
+    let older = build.losses.len().saturating_sub(MAX_LOSSES);
+    if older > 0 {
+        row("Before", format!("{older} attempts that were lost"));
+    }
+    for loss in &build.losses[older..] {
         let what = format!("lost on {}: {}", loss.builder, loss.reason);
         row(&format!("Attempt {}", loss.attempt), cell(&what));
     }

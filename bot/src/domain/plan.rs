@@ -1,22 +1,27 @@
 //! From changed recipes to builds: which are built, and after which others.
 
 mod batch;
+mod first;
+mod order;
 mod whole;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
 use jiff::Timestamp;
-use moss_deps::{Graph, Node, Step};
 use moss_format::{Dependency, Provider};
 
 use super::build::{
-    Annotation, Build, By, Conflict, Failure, FailureKind, Scope, Shown, State, Target,
+    Annotation, Build, Conflict, Failure, FailureKind, Scope, Shown, State, Target,
 };
 use super::check_run::name::{Standing, of_recipe};
 use super::name::RepositoryId;
 
+use first::{first_state, twice};
+use order::{Place, is_ordered, order};
+
 pub use batch::batches;
+pub use first::again;
 pub use whole::{too_large, unapproved};
 
 /// A recipe that changed.
@@ -166,116 +171,6 @@ pub fn plan(
     builds.into_values().collect()
 }
 
-/// True when a build can still be told what to come after. One that is on its way to a builder or
-/// further waits for nothing any more, unless its cycle has to be complete before it is imported.
-fn is_ordered(build: &Build) -> bool {
-    match &build.state {
-        State::Planned | State::Waiting { .. } | State::Held { .. } => true,
-        State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Failed(_)
-        | State::Cancelled { .. }
-        | State::Superseded { .. } => !build.cycle.is_empty(),
-        State::Publishing { .. } | State::Published { .. } => false,
-    }
-}
-
-/// What puts a build into the order.
-struct Place {
-    needs: Vec<Dependency>,
-    hints: Vec<Dependency>,
-    provides: Vec<Provider>,
-}
-
-impl Place {
-    fn of(build: &Build) -> Self {
-        Self {
-            needs: parsed(&build.needs),
-            hints: parsed(&build.hints),
-            provides: parsed(&build.provides),
-        }
-    }
-
-    /// A node that needs only what the recipe asks for.
-    fn firm(&self, id: BuildId) -> Node<BuildId> {
-        Node::new(id)
-            .needs(self.needs.iter().cloned())
-            .provides(self.provides.iter().cloned())
-    }
-
-    /// A node that needs also what the last build did.
-    fn hinted(&self, id: BuildId) -> Node<BuildId> {
-        self.firm(id).needs(self.hints.iter().cloned())
-    }
-}
-
-/// What was written down when it was parsed.
-fn parsed<T: std::str::FromStr>(texts: &[String]) -> Vec<T> {
-    texts.iter().filter_map(|text| text.parse().ok()).collect()
-}
-
-/// Writes down which build comes after which, and which make a cycle.
-///
-/// A cycle that only hints make is none: they tell of the build before, and what the recipes ask
-/// for now goes first. Its members follow the recipes, and those hints that do not lead backwards.
-fn order(places: &BTreeMap<BuildId, Place>, builds: &mut BTreeMap<BuildId, Build>) {
-    let graph = Graph::new(places.iter().map(|(id, place)| place.hinted(*id)));
-    let mut earlier: HashSet<BuildId> = HashSet::new();
-    for step in graph.order() {
-        let steps = match step {
-            Step::One(_) => vec![step],
-            Step::Cycle(members) => {
-                let firm = members.iter().map(|member| places[member].firm(*member));
-                Graph::new(firm).order()
-            }
-        };
-        for step in steps {
-            arrange(&step, &graph, places, &earlier, builds);
-            earlier.extend(step.members());
-        }
-    }
-}
-
-/// Writes down what the builds of one step come after: some of the `earlier` ones, and each other.
-fn arrange(
-    step: &Step<BuildId>,
-    graph: &Graph<BuildId>,
-    places: &BTreeMap<BuildId, Place>,
-    earlier: &HashSet<BuildId>,
-    builds: &mut BTreeMap<BuildId, Build>,
-) {
-    let members = step.members();
-    for (position, member) in members.iter().enumerate() {
-        let Some(build) = builds.get_mut(member) else {
-            continue;
-        };
-        build.after.clear();
-        build.behind.clear();
-        let needs: HashSet<&Dependency> = places[member].needs.iter().collect();
-        for edge in graph.dependencies_of(member) {
-            if !earlier.contains(edge.on) {
-                continue;
-            }
-            if edge.needs.iter().any(|need| needs.contains(need)) {
-                build.after.push(*edge.on);
-            } else {
-                build.behind.push(*edge.on);
-            }
-        }
-        match step {
-            Step::One(_) => build.cycle.clear(),
-            Step::Cycle(_) => {
-                // Members go one at a time; each sees the stones of those before it.
-                build
-                    .after
-                    .extend(position.checked_sub(1).map(|before| members[before]));
-                build.cycle = members.to_vec();
-            }
-        }
-    }
-}
-
 fn begin(candidate: &Candidate, frame: &Frame) -> Build {
     let (name, version, release, state) = match &candidate.recipe {
         Ok(recipe) => (
@@ -325,6 +220,7 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
         conflict: frame.conflict.clone(),
         unapproved: None,
+        answer: None,
         attempts: 0,
         losses: Vec::new(),
         logs_removed_at: None,
@@ -332,97 +228,6 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         state,
         shown: Shown::default(),
     }
-}
-
-/// Where a readable recipe begins.
-fn first_state(recipe: &Described, frame: &Frame, released: &HashMap<String, u64>) -> State {
-    let Some(&channel) = released.get(recipe.name.as_str()) else {
-        return State::Planned;
-    };
-    if !frame.target.is_published() {
-        return State::Planned;
-    }
-    match recipe.release.cmp(&channel) {
-        std::cmp::Ordering::Greater => State::Planned,
-        std::cmp::Ordering::Equal => match frame.again {
-            Again::Yes => State::Planned,
-            Again::No => State::Cancelled {
-                by: By::AlreadyPublished { release: channel },
-                at: frame.now,
-            },
-        },
-        std::cmp::Ordering::Less => {
-            let message = lower(recipe.release, channel);
-            let (path, line) = recipe.release_at.clone();
-            let annotation = Annotation {
-                path,
-                line,
-                is_error: true,
-                title: "release-lower".to_owned(),
-                message: message.clone(),
-            };
-            broken(message, Some(annotation), frame.now)
-        }
-    }
-}
-
-/// The build of a recipe that was refused its name, now that it has it. Its content did not change.
-pub fn again(
-    refused: &Build,
-    id: BuildId,
-    now: Timestamp,
-    released: &HashMap<String, u64>,
-) -> Build {
-    let state = match released.get(refused.recipe.as_str()) {
-        Some(&channel) if refused.release == channel => State::Cancelled {
-            by: By::AlreadyPublished { release: channel },
-            at: now,
-        },
-        Some(&channel) if refused.release < channel => {
-            broken(lower(refused.release, channel), None, now)
-        }
-        Some(_) | None => State::Planned,
-    };
-    Build {
-        id,
-        created_at: now,
-        seq: 1,
-        state,
-        shown: Shown::default(),
-        ..refused.clone()
-    }
-}
-
-fn lower(release: u64, channel: u64) -> String {
-    format!("release {release} is lower than {channel}, which is published already")
-}
-
-/// A recipe whose name another one has.
-fn twice(recipe: &Described, other: &str, at: Timestamp) -> State {
-    let message = format!("the name {} is taken by the recipe in {other}", recipe.name);
-    State::Failed(Failure {
-        kind: FailureKind::NameTaken,
-        phase: None,
-        annotations: vec![Annotation {
-            path: recipe.release_at.0.clone(),
-            line: recipe.name_line,
-            is_error: true,
-            title: "name-taken".to_owned(),
-            message: message.clone(),
-        }],
-        message,
-        at,
-    })
-}
-
-fn broken(message: String, annotation: Option<Annotation>, at: Timestamp) -> State {
-    State::Failed(Failure {
-        kind: FailureKind::Recipe,
-        phase: None,
-        annotations: annotation.into_iter().collect(),
-        message,
-        at,
-    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ fn standing(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Standing {
         },
         State::Failed(_)
         | State::Cancelled {
-            by: By::PullClosed | By::Person { .. },
+            by: By::PullClosed | By::RepositoryGone | By::Person { .. },
             ..
         } => Standing::Dead,
         State::Planned

@@ -79,7 +79,7 @@ impl Mirrors {
         let git = Repository::open_bare(&path)
             .or_else(|error| {
                 if error.code() == ErrorCode::NotFound {
-                    Repository::init_bare(&path)
+                    init(&path)
                 } else {
                     Err(error)
                 }
@@ -98,6 +98,13 @@ impl Mirrors {
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Makes an empty mirror. What it is given is synced, since what was planned is never fetched again.
+fn init(path: &Path) -> Result<Repository, git2::Error> {
+    let git = Repository::init_bare(path)?;
+    git.config()?.set_bool("core.fsyncObjectFiles", true)?;
+    Ok(git)
 }
 
 /// One open mirror.

@@ -19,8 +19,9 @@ use serde_json::json;
 use service::Clock;
 use tokio::time::Instant;
 
-use super::call::{Answer, Error, Pause, call};
+use super::call::{Answer, Caller, Error, Pause};
 use super::pace::{Class, Pace, Turn};
+use super::watch::Watched;
 use crate::config;
 use crate::domain::name::{InstallationId, RepositoryId};
 
@@ -50,6 +51,7 @@ pub struct App {
     installations: Mutex<HashMap<InstallationId, Arc<Octocrab>>>,
     pause: Pause,
     pace: Pace,
+    watched: Watched,
     clock: Clock,
 }
 
@@ -82,6 +84,7 @@ impl App {
             installations: Mutex::default(),
             pause: Pause::default(),
             pace: Pace::default(),
+            watched: Watched::default(),
             clock: Clock::system(),
         })
     }
@@ -113,21 +116,27 @@ impl App {
         }
     }
 
-    /// The installation in `organisation`.
+    /// The installation in `organisation`; none where the App is not installed.
     ///
     /// # Errors
     /// When GitHub does not say.
-    pub async fn installation(&self, organisation: &str) -> Result<InstallationId, Error> {
+    pub async fn find_installation(
+        &self,
+        organisation: &str,
+    ) -> Result<Option<InstallationId>, Error> {
         #[derive(Deserialize)]
         struct Installation {
             id: InstallationId,
         }
         let path = format!("/orgs/{organisation}/installation");
-        Ok(self
+        let answer = self
             .as_app::<Installation>(Method::GET, &path, None::<&()>)
-            .await?
-            .body
-            .id)
+            .await;
+        match answer {
+            Ok(answer) => Ok(Some(answer.body.id)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// A token that reads the contents of one repository, for an hour.
@@ -158,7 +167,7 @@ impl App {
         path: &str,
         body: Option<&(impl Serialize + ?Sized)>,
     ) -> Result<Answer<T>, Error> {
-        call(&self.crab, &self.pause, &self.clock, method, path, body).await
+        self.caller(&self.crab).call(method, path, body).await
     }
 
     pub(super) async fn as_installation<T: DeserializeOwned>(
@@ -169,7 +178,45 @@ impl App {
         body: Option<&(impl Serialize + ?Sized)>,
     ) -> Result<Answer<T>, Error> {
         let crab = self.client(installation, &method, path)?;
-        let answer = call(&crab, &self.pause, &self.clock, method, path, body).await;
+        let answer = self.caller(&crab).call(method, path, body).await;
+        self.heed_token(installation, &crab, &answer);
+        answer
+    }
+
+    /// Gets what is asked for again and again: GitHub counts no request whose answer is as it was.
+    pub(super) async fn watch<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+        &self,
+        installation: InstallationId,
+        path: &str,
+    ) -> Result<Answer<T>, Error> {
+        let crab = self.client(installation, &Method::GET, path)?;
+        let known = self.watched.find::<Answer<T>>(path);
+        let tag = known.as_ref().map(|(tag, _)| tag.as_str());
+        let answer = self.caller(&crab).get_changed::<T>(path, tag).await;
+        self.heed_token(installation, &crab, &answer);
+        let Some((answer, tag)) = answer? else {
+            let (_, answer) = known.expect("only a request with a tag has no answer");
+            return Ok(answer);
+        };
+        self.watched.keep(path, tag, answer.clone());
+        Ok(answer)
+    }
+
+    fn caller<'app>(&'app self, crab: &'app Octocrab) -> Caller<'app> {
+        Caller {
+            crab,
+            pause: &self.pause,
+            clock: &self.clock,
+        }
+    }
+
+    /// Forgets the client whose token GitHub does not take.
+    fn heed_token<T>(
+        &self,
+        installation: InstallationId,
+        crab: &Arc<Octocrab>,
+        answer: &Result<T, Error>,
+    ) {
         if let Err(Error::Refused { status, .. }) = &answer
             && *status == StatusCode::UNAUTHORIZED
         {
@@ -177,12 +224,11 @@ impl App {
             // Another may have made a new one meanwhile.
             if clients
                 .get(&installation)
-                .is_some_and(|known| Arc::ptr_eq(known, &crab))
+                .is_some_and(|known| Arc::ptr_eq(known, crab))
             {
                 clients.remove(&installation);
             }
         }
-        answer
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<InstallationId, Arc<Octocrab>>> {

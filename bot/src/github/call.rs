@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use octocrab::Octocrab;
@@ -129,60 +130,114 @@ impl Pause {
 }
 
 /// An answer's body and the headers that matter beside it.
+#[derive(Clone)]
 pub(super) struct Answer<T> {
     pub(super) body: T,
     pub(super) next_page: Option<String>,
 }
 
-/// Sends one request as `crab`. Never repeats it: the caller knows whether that is safe.
-pub(super) async fn call<T: DeserializeOwned>(
-    crab: &Octocrab,
-    pause: &Pause,
-    clock: &Clock,
-    method: Method,
-    path: &str,
-    body: Option<&(impl Serialize + ?Sized)>,
-) -> Result<Answer<T>, Error> {
-    pause.check(clock.now())?;
-    let transport = |source| Error::Transport {
-        method: method.clone(),
-        path: path.to_owned(),
-        source: Box::new(source),
-    };
-    let request = http::request::Builder::new()
-        .method(method.clone())
-        .uri(path);
-    let request = crab.build_request(request, body).map_err(transport)?;
-    let answer = crab.execute(request).await.map_err(transport)?;
-    let status = answer.status();
-    let headers = answer.headers().clone();
-    let text = crab.body_to_string(answer).await.map_err(transport)?;
-    pause.heed(status, &headers, &text, clock.now())?;
-    if !status.is_success() {
-        let message = serde_json::from_str::<Value>(&text)
-            .ok()
-            .and_then(|body| Some(body.get("message")?.as_str()?.to_owned()))
-            .unwrap_or_default();
-        return Err(Error::Refused {
-            status,
-            method,
-            path: path.to_owned(),
-            message,
-        });
+/// An answer as it came, of a request that GitHub did as it was asked.
+struct Raw {
+    headers: HeaderMap,
+    text: String,
+}
+
+/// Who asks, and what GitHub told before.
+pub(super) struct Caller<'app> {
+    pub(super) crab: &'app Octocrab,
+    pub(super) pause: &'app Pause,
+    pub(super) clock: &'app Clock,
+}
+
+impl Caller<'_> {
+    /// Sends one request. Never repeats it: who asks knows whether that is safe.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + ?Sized)>,
+    ) -> Result<Answer<T>, Error> {
+        let raw = self.send(&method, path, body, None).await?;
+        read(
+            &method,
+            path,
+            &raw.expect("only a request with a tag has no answer"),
+        )
     }
-    let text = if text.is_empty() {
+
+    /// Gets what may be as it was when it had this `tag`; none when it is. Returns the answer's tag
+    /// with it.
+    pub(super) async fn get_changed<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        tag: Option<&str>,
+    ) -> Result<Option<(Answer<T>, Option<String>)>, Error> {
+        let Some(raw) = self.send(&Method::GET, path, None::<&()>, tag).await? else {
+            return Ok(None);
+        };
+        let tag = raw.headers.get(ETAG).and_then(|tag| tag.to_str().ok());
+        let tag = tag.map(str::to_owned);
+        Ok(Some((read(&Method::GET, path, &raw)?, tag)))
+    }
+
+    async fn send(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&(impl Serialize + ?Sized)>,
+        tag: Option<&str>,
+    ) -> Result<Option<Raw>, Error> {
+        self.pause.check(self.clock.now())?;
+        let transport = |source| Error::Transport {
+            method: method.clone(),
+            path: path.to_owned(),
+            source: Box::new(source),
+        };
+        let mut request = http::request::Builder::new()
+            .method(method.clone())
+            .uri(path);
+        if let Some(tag) = tag {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
+        let request = self.crab.build_request(request, body).map_err(transport)?;
+        let answer = self.crab.execute(request).await.map_err(transport)?;
+        let status = answer.status();
+        let headers = answer.headers().clone();
+        let text = self.crab.body_to_string(answer).await.map_err(transport)?;
+        self.pause.heed(status, &headers, &text, self.clock.now())?;
+        if status == StatusCode::NOT_MODIFIED && tag.is_some() {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            let message = serde_json::from_str::<Value>(&text)
+                .ok()
+                .and_then(|body| Some(body.get("message")?.as_str()?.to_owned()))
+                .unwrap_or_default();
+            return Err(Error::Refused {
+                status,
+                method: method.clone(),
+                path: path.to_owned(),
+                message,
+            });
+        }
+        Ok(Some(Raw { headers, text }))
+    }
+}
+
+fn read<T: DeserializeOwned>(method: &Method, path: &str, raw: &Raw) -> Result<Answer<T>, Error> {
+    let text = if raw.text.is_empty() {
         "null"
     } else {
-        text.as_str()
+        raw.text.as_str()
     };
     let body = serde_json::from_str(text).map_err(|source| Error::Unreadable {
-        method,
+        method: method.clone(),
         path: path.to_owned(),
         source,
     })?;
     Ok(Answer {
         body,
-        next_page: next_page(&headers),
+        next_page: next_page(&raw.headers),
     })
 }
 

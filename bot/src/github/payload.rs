@@ -59,6 +59,8 @@ pub enum Payload {
         /// The commit.
         commit: CommitSha,
     },
+    /// The App may see other repositories than before, or one is called otherwise.
+    Repositories,
     /// Nothing that summit acts on.
     Nothing {
         /// Why, for people.
@@ -113,8 +115,15 @@ pub fn is_known(event: &str) -> bool {
             | "check_run"
             | "check_suite"
             | "ping"
-            | "installation"
-            | "installation_repositories"
+    ) || is_about_repositories(event)
+}
+
+/// True for the events after which the App may see other repositories than before, or one that is
+/// called otherwise.
+pub fn is_about_repositories(event: &str) -> bool {
+    matches!(
+        event,
+        "installation" | "installation_repositories" | "repository"
     )
 }
 
@@ -128,7 +137,7 @@ impl Payload {
             | Self::CommitComment { source, .. }
             | Self::Rerun { source, .. }
             | Self::RerunAll { source, .. } => Some(source),
-            Self::Nothing { .. } => None,
+            Self::Repositories | Self::Nothing { .. } => None,
         }
     }
 
@@ -144,6 +153,7 @@ impl Payload {
             "commit_comment" => commit_comment(serde_json::from_str(body)?),
             "check_run" => check_run(serde_json::from_str(body)?),
             "check_suite" => check_suite(serde_json::from_str(body)?),
+            _ if is_about_repositories(event) => Self::Repositories,
             _ => Self::Nothing {
                 reason: "the event needs nothing done",
             },

@@ -24,7 +24,37 @@ pub struct Role {
     writes: bool,
 }
 
+/// Proof that who asks for something may write in the repository that it is about.
+#[derive(Debug)]
+pub struct Authorised<T>(T);
+
+impl<T> Authorised<T> {
+    /// What is asked for.
+    pub fn asked(&self) -> &T {
+        &self.0
+    }
+
+    /// The same proof for what that comes to, in the same repository.
+    pub fn comes_to<U>(&self, what: U) -> Authorised<U> {
+        Authorised(what)
+    }
+}
+
 impl Role {
+    /// What is `asked` for, if the person may push.
+    pub fn authorise<T>(&self, asked: T) -> Option<Authorised<T>> {
+        self.writes.then_some(Authorised(asked))
+    }
+
+    /// The role of one who may push.
+    #[cfg(test)]
+    pub(crate) fn writer() -> Self {
+        Self {
+            name: "write".to_owned(),
+            writes: true,
+        }
+    }
+
     /// True when the person may push.
     pub fn may_write(&self) -> bool {
         self.writes

@@ -31,6 +31,7 @@ impl RepositoryInfo {
             default_branch: self.default_branch,
             clone_url: self.clone_url,
             installation,
+            gone_at: None,
         }
     }
 }
@@ -99,7 +100,7 @@ impl App {
         &self,
         installation: InstallationId,
     ) -> Result<Vec<RepositoryInfo>, Error> {
-        #[derive(Deserialize)]
+        #[derive(Clone, Deserialize)]
         struct Page {
             repositories: Vec<RepositoryInfo>,
         }
@@ -107,9 +108,7 @@ impl App {
         let mut query = Some("per_page=100".to_owned());
         while let Some(page) = query {
             let path = format!("/installation/repositories?{page}");
-            let answer = self
-                .as_installation::<Page>(installation, Method::GET, &path, None::<&()>)
-                .await?;
+            let answer = self.watch::<Page>(installation, &path).await?;
             all.extend(answer.body.repositories);
             query = answer.next_page;
         }
@@ -125,20 +124,18 @@ impl App {
         repository: &Repository,
         branch: &str,
     ) -> Result<Option<CommitSha>, Error> {
-        #[derive(Deserialize)]
+        #[derive(Clone, Deserialize)]
         struct Branch {
             commit: Head,
         }
-        #[derive(Deserialize)]
+        #[derive(Clone, Deserialize)]
         struct Head {
             sha: CommitSha,
         }
         let branch =
             percent_encoding::utf8_percent_encode(branch, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/repos/{}/branches/{branch}", repository.name);
-        let answer = self
-            .as_installation::<Branch>(repository.installation, Method::GET, &path, None::<&()>)
-            .await;
+        let answer = self.watch::<Branch>(repository.installation, &path).await;
         match answer {
             Ok(answer) => Ok(Some(answer.body.commit.sha)),
             Err(error) if error.is_missing() => Ok(None),
@@ -156,12 +153,7 @@ impl App {
         while let Some(page) = query {
             let path = format!("/repos/{}/pulls?{page}", repository.name);
             let answer = self
-                .as_installation::<Vec<Pull>>(
-                    repository.installation,
-                    Method::GET,
-                    &path,
-                    None::<&()>,
-                )
+                .watch::<Vec<Pull>>(repository.installation, &path)
                 .await?;
             all.extend(answer.body);
             query = answer.next_page;

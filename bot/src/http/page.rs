@@ -10,12 +10,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use moss_db::Error as StorageError;
 use service::ApiError;
 
+mod overview;
+
+pub(super) use overview::overview;
+
 use super::Handlers;
 use crate::db::Repository;
-use crate::domain::build::{Annotation, Build, Hold, State as BuildState};
+use crate::domain::build::{Annotation, Build, Hold, State as BuildState, Target};
 use crate::domain::check_run::{self, Conclusion, Status};
 
-/// How many builds the overview shows.
+/// How many builds the overview and lists show.
 const SHOWN: usize = 200;
 
 /// How many builds a list has at most.
@@ -80,47 +84,6 @@ pub(super) async fn builds_json(
     Ok(Json(builds))
 }
 
-/// The newest builds.
-pub(super) async fn overview(State(handlers): State<Handlers>) -> Result<Response, ApiError> {
-    let tables = handlers.summit.tables.clone();
-    let rows = handlers
-        .summit
-        .db
-        .query(move |txn| {
-            let mut rows = Vec::new();
-            for row in tables.builds.iter_rev(txn)?.take(SHOWN) {
-                let (_, build) = row?;
-                let repository = tables.repositories.find(txn, &build.repository.number())?;
-                rows.push((build, repository));
-            }
-            Ok::<_, StorageError>(rows)
-        })
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
-    let busy = rows.iter().any(|(build, _)| !build.is_settled());
-    let body = html! {
-        h1 { "Builds" }
-        @if rows.is_empty() {
-            p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }
-        } @else {
-            table {
-                thead { tr { th { "Recipe" } th { "For" } th { "State" } th { "Planned" } } }
-                tbody {
-                    @for (build, repository) in &rows {
-                        tr {
-                            td { a href=(format!("/builds/{}", build.id)) { (label(build)) } }
-                            td { (target(build, repository.as_ref())) }
-                            td { (badge(build)) " " span.quiet { (build.explain()) } }
-                            td.quiet { (time(build.created_at)) }
-                        }
-                    }
-                }
-            }
-        }
-    };
-    Ok(page("Builds", busy, &body))
-}
-
 /// One build: where it stands, why, and how its log ends.
 pub(super) async fn build(
     State(handlers): State<Handlers>,
@@ -149,6 +112,7 @@ pub(super) async fn build(
         h1 { (label(&build)) " " (badge(&build)) }
         p { (build.explain()) }
         @if let Some(conflict) = &build.conflict { p { (conflict) } }
+        @if let Some(answer) = &build.answer { p { (answer) } }
         (facts(&build, repository.as_ref()))
         @if !before.is_empty() {
             h2 { "Comes after" }
@@ -171,7 +135,7 @@ pub(super) async fn build(
 fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
     html! {
         dl {
-            dt { "For" } dd { (target(build, repository)) }
+            dt { "For" } dd { (target(&build.target, repository)) }
             dt { "Commit" } dd { code { (build.commit) } }
             dt { "Folder" } dd { code { (build.folder) } }
             dt { "Planned" } dd { (time(build.created_at)) }
@@ -255,10 +219,10 @@ fn label(build: &Build) -> String {
     }
 }
 
-fn target(build: &Build, repository: Option<&Repository>) -> String {
+fn target(target: &Target, repository: Option<&Repository>) -> String {
     match repository {
-        Some(repository) => format!("{} {}", repository.name, build.target),
-        None => build.target.to_string(),
+        Some(repository) => format!("{} {target}", repository.name),
+        None => target.to_string(),
     }
 }
 

@@ -7,12 +7,16 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use service::ApiError;
 
 use super::Handlers;
 use crate::github::payload;
-use crate::usecase::receive::{Receipt, Webhook};
+use crate::usecase::receive::{Receipt, Verified, Webhook};
+
+/// What is hashed and read at once; of larger bodies, other threads take care.
+const SMALL: usize = 256 << 10;
 
 pub(super) async fn take(
     State(handlers): State<Handlers>,
@@ -24,7 +28,11 @@ pub(super) async fn take(
         header(name)
             .filter(|value| !value.is_empty() && value.len() <= 128)
             .ok_or_else(|| {
-                tracing::warn!(header = name, "a webhook lacks a header");
+                tracing::warn!(
+                    delivery.id = header("x-github-delivery"),
+                    header = name,
+                    "a webhook lacks a header"
+                );
                 ApiError::new(Code::Malformed, format!("the header {name} is missing"))
             })
     };
@@ -45,21 +53,9 @@ pub(super) async fn take(
     let webhook = Webhook {
         guid: guid.clone(),
         event: event.clone(),
-        body: body.clone(),
+        body,
     };
-    let verified = webhook
-        .verify(signature, &handlers.secret)
-        .map_err(|error| {
-            tracing::warn!(delivery.id = guid, "a webhook was refused: {error}");
-            ApiError::new(Code::Unauthenticated, error.to_string())
-        })?;
-    if let Err(error) = serde_json::from_slice::<IgnoredAny>(&body) {
-        tracing::warn!(delivery.id = guid, %error, "a webhook is no JSON");
-        return Err(ApiError::new(
-            Code::Malformed,
-            format!("the body is no JSON: {error}"),
-        ));
-    }
+    let verified = check(webhook, signature, &handlers.secret).await?;
     if !payload::is_known(&event) {
         tracing::info!(delivery.id = guid, event, "a webhook of an unknown event");
         return Ok((StatusCode::ACCEPTED, "the event is not known here\n").into_response());
@@ -69,4 +65,33 @@ pub(super) async fn take(
         Ok(Receipt::Known) => Ok((StatusCode::OK, "known\n").into_response()),
         Err(error) => Err(ApiError::internal(&error)),
     }
+}
+
+/// Proof that GitHub sent it, and that it is JSON.
+async fn check(
+    webhook: Webhook,
+    signature: Option<&str>,
+    secret: &SecretString,
+) -> Result<Verified<Webhook>, ApiError> {
+    let (signature, secret) = (signature.map(str::to_owned), secret.clone());
+    let size = webhook.body.len();
+    let check = move || {
+        let (guid, body) = (webhook.guid.clone(), webhook.body.clone());
+        let verified = webhook
+            .verify(signature.as_deref(), &secret)
+            .map_err(|error| {
+                tracing::warn!(delivery.id = guid, "a webhook was refused: {error}");
+                ApiError::new(Code::Unauthenticated, error.to_string())
+            })?;
+        serde_json::from_slice::<IgnoredAny>(&body).map_err(|error| {
+            tracing::warn!(delivery.id = guid, %error, "a webhook is no JSON");
+            ApiError::new(Code::Malformed, format!("the body is no JSON: {error}"))
+        })?;
+        Ok(verified)
+    };
+    if size <= SMALL {
+        return check();
+    }
+    let checked = tokio::task::spawn_blocking(check).await;
+    checked.expect("hashing and reading do not panic")
 }

@@ -5,19 +5,21 @@
 
 use std::sync::Arc;
 
-use moss_db::Error as StorageError;
+use api::id::CommitSha;
+use jiff::Timestamp;
+use moss_db::{Error as StorageError, RwTxn};
 use service::error::Chain;
+
+mod text;
+
+use text::answer;
 
 use super::rebuild::{self, Rebuilt};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
-use crate::db::{Command, CommandOutcome, Place, Repository};
+use crate::db::{Command, CommandOutcome, Place, Repository, Tables};
 use crate::domain::command::{self, Command as Asked};
-use crate::domain::tail::{code, escape};
-use crate::github::{self, Class};
-
-/// Proof that the author may command.
-struct Authorised<T>(T);
+use crate::github::{self, Authorised, Class};
 
 pub(super) async fn work(summit: Arc<Summit>) {
     worker::run(&summit.wakes.commands, "commands", || summit.run_commands()).await;
@@ -90,15 +92,18 @@ impl Summit {
                     .conclude(row, CommandOutcome::Misunderstood { reason })
                     .await;
             }
-            None => return self.conclude(row, CommandOutcome::Nothing).await,
+            None => {
+                let reasons = Vec::new();
+                return self
+                    .conclude(row, CommandOutcome::Nothing { reasons })
+                    .await;
+            }
         };
         let role = self.app.find_role(repository, row.author).await?;
-        let authorised = match role {
-            Some((_, role)) if role.may_write() => Authorised(asked),
-            other => {
-                let role = other.map_or_else(|| "none".to_owned(), |(_, r)| r.name().to_owned());
-                return self.conclude(row, CommandOutcome::Refused { role }).await;
-            }
+        let authorised = role.as_ref().and_then(|(_, role)| role.authorise(asked));
+        let Some(authorised) = authorised else {
+            let role = role.map_or_else(|| "none".to_owned(), |(_, role)| role.name().to_owned());
+            return self.conclude(row, CommandOutcome::Refused { role }).await;
         };
         let head = match &row.place {
             Place::Commit { commit } => Some(*commit),
@@ -111,7 +116,6 @@ impl Summit {
         let tables = self.tables.clone();
         let now = self.clock.now();
         let key = (row.repository.number(), row.comment.number());
-        let Authorised(Asked::Rebuild) = authorised;
         let row = self
             .db
             .submit(move |txn| {
@@ -124,12 +128,17 @@ impl Summit {
                     return Ok::<_, StorageError>(known);
                 }
                 let rebuilt = match head {
-                    Some(head) => rebuild::head(&tables, txn, row.repository, head, now)?,
-                    None => Rebuilt::Nothing,
+                    Some(head) => rebuild(&tables, txn, &row, &authorised, head, now)?,
+                    None => Rebuilt::Nothing(Vec::new()),
                 };
                 row.outcome = Some(match rebuilt {
                     Rebuilt::Builds(builds) => CommandOutcome::Rebuilding { builds },
-                    Rebuilt::Nothing => CommandOutcome::Nothing,
+                    Rebuilt::Nothing(reasons) => {
+                        let mut reasons: Vec<_> = reasons.into_iter().map(|(_, why)| why).collect();
+                        reasons.sort();
+                        reasons.dedup();
+                        CommandOutcome::Nothing { reasons }
+                    }
                     Rebuilt::Unapproved { author } => CommandOutcome::Unapproved { author },
                 });
                 tables.commands.put(txn, &key, &row)?;
@@ -165,35 +174,11 @@ impl Summit {
 
     /// A reaction always; a comment where a reaction does not say enough.
     async fn answer(&self, row: &Command, repository: &Repository) -> Result<(), github::Error> {
-        let (reaction, text) = match &row.outcome {
-            Some(CommandOutcome::Rebuilding { .. }) => ("rocket", None),
-            Some(CommandOutcome::Nothing) => (
-                "confused",
-                Some(
-                    "There is nothing to build again: no build of this head is done, newest, and of \
-                     a branch or an open pull request."
-                        .to_owned(),
-                ),
-            ),
-            Some(CommandOutcome::Unapproved { author }) => (
-                "confused",
-                Some(format!(
-                    "Nothing is built: {} has no write access to this repository, so nothing of \
-                     this pull request is run.",
-                    escape(author)
-                )),
-            ),
-            Some(CommandOutcome::Refused { role }) => (
-                "-1",
-                Some(format!(
-                    "{}, `/rebuild` takes write access to this repository; your role here is {}.",
-                    escape(&row.login),
-                    code(role)
-                )),
-            ),
-            Some(CommandOutcome::Misunderstood { reason }) => ("confused", Some(escape(reason))),
-            None => return Ok(()),
+        let Some(outcome) = &row.outcome else {
+            return Ok(());
         };
+        let said = answer(outcome, &row.login);
+        let (reaction, text) = (said.reaction, said.text);
         let turn = self.app.turn(Class::Answer).await?;
         self.app
             .react(turn, repository, &row.place, row.comment, reaction)
@@ -214,5 +199,25 @@ impl Summit {
             }
         }
         Ok(())
+    }
+}
+
+/// Does what an author who may write asked for, at a head.
+fn rebuild(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    row: &Command,
+    authorised: &Authorised<Asked>,
+    commit: CommitSha,
+    now: Timestamp,
+) -> Result<Rebuilt, StorageError> {
+    match authorised.asked() {
+        Asked::Rebuild => {
+            let head = rebuild::Head {
+                repository: row.repository,
+                commit,
+            };
+            rebuild::head(tables, txn, &authorised.comes_to(head), now)
+        }
     }
 }

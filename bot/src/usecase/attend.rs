@@ -18,9 +18,10 @@ use service::client::{CallError, Client};
 use service::error::Chain;
 use tokio::time::Instant;
 
-use super::{Backoff, Summit, keyed};
+use super::keyed::{self, Wanted};
+use super::{Backoff, Summit};
 use crate::db::ChangeError;
-use crate::domain::build::{Build, Event, State};
+use crate::domain::build::{Build, Cause, Event, State};
 
 /// How long the end of a log is waited for once the attempt is over.
 const LOG_GRACE: Duration = Duration::from_secs(30);
@@ -36,7 +37,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 
 impl Summit {
     /// The attempts that builders have, with their builds.
-    async fn building(&self) -> Result<Vec<(AttemptId, (Build, ServiceName))>, moss_db::Error> {
+    async fn building(&self) -> Result<Wanted<AttemptId, (Build, ServiceName)>, moss_db::Error> {
         let tables = self.tables.clone();
         self.db
             .query(move |txn| {
@@ -48,18 +49,15 @@ impl Summit {
                     let builder = builder.clone();
                     Some((AttemptId::new(build.id, build.attempts), (build, builder)))
                 });
-                Ok(building.collect())
+                Ok(building.collect::<Vec<_>>().into())
             })
             .await
     }
 
     async fn attend(self: &Arc<Self>, build: Build, attempt: AttemptId, builder: ServiceName) {
         let Some(client) = self.find_builder(&builder) else {
-            self.lost(
-                attempt,
-                format!("the builder {builder} is no longer configured"),
-            )
-            .await;
+            let reason = format!("the builder {builder} is no longer configured");
+            self.lost(attempt, Cause::Builder, reason).await;
             return;
         };
         let mut log = std::pin::pin!(self.copy_log(client, attempt));
@@ -81,7 +79,7 @@ impl Summit {
                     tracing::debug!(attempt.id = %attempt, error = %Chain(&error), "not stopped");
                 }
             }
-            End::Lost(reason) => self.lost(attempt, reason).await,
+            End::Lost(cause, reason) => self.lost(attempt, cause, reason).await,
             End::Final(state) => {
                 // The copy ends by itself when the builder says that nothing follows.
                 if !copied && tokio::time::timeout(LOG_GRACE, log).await.is_err() {
@@ -108,9 +106,13 @@ impl Summit {
                     Sent::Later(reason) => {
                         tracing::warn!(attempt.id = %attempt, reason, "the order cannot be sent");
                         if heard.elapsed() > lease * 2 {
-                            return End::Lost(format!("the order cannot be sent: {reason}"));
+                            let reason = format!("the order cannot be sent: {reason}");
+                            return End::Lost(Cause::Outage, reason);
                         }
                         backoff.wait().await;
+                        if self.has_moved(build.id, attempt).await {
+                            return End::Moved;
+                        }
                         continue;
                     }
                 };
@@ -139,14 +141,12 @@ impl Summit {
                 Err(error @ CallError::Refused { status, .. })
                     if status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 429) =>
                 {
-                    return End::Lost(error.to_string());
+                    return End::Lost(Cause::Builder, error.to_string());
                 }
                 Err(error) => {
                     if heard.elapsed() > lease * 2 {
-                        return End::Lost(format!(
-                            "{client_name} is gone",
-                            client_name = client.service()
-                        ));
+                        let reason = format!("{} is gone", client.service());
+                        return End::Lost(Cause::Builder, reason);
                     }
                     tracing::warn!(attempt.id = %attempt, error = %Chain(&error), "no answer");
                     backoff.wait().await;
@@ -180,7 +180,13 @@ impl Summit {
             .await
         {
             Ok(token) => order.credentials = Some(Credentials { token }),
-            Err(error) => return Sent::Later(Chain(&error).to_string()),
+            Err(error) => {
+                // The repository may be gone, or not ours any more.
+                if error.is_permanent() {
+                    self.wakes.sweep.wake();
+                }
+                return Sent::Later(Chain(&error).to_string());
+            }
         }
         tracing::info!(attempt.id = %attempt, builder = %client.service(), "sending the order");
         let path = format!("/api/v1/attempts/{attempt}");
@@ -202,10 +208,14 @@ impl Summit {
         }
     }
 
-    async fn lost(&self, attempt: AttemptId, reason: String) {
+    async fn lost(&self, attempt: AttemptId, cause: Cause, reason: String) {
         tracing::warn!(attempt.id = %attempt, reason, "an attempt is lost");
-        self.settle(attempt, Event::AttemptLost { attempt, reason })
-            .await;
+        let event = Event::AttemptLost {
+            attempt,
+            cause,
+            reason,
+        };
+        self.settle(attempt, event).await;
     }
 
     async fn finish(&self, build: Build, attempt: AttemptId, state: AttemptState) {
@@ -240,7 +250,7 @@ enum End {
     /// The build has moved on without it.
     Moved,
     /// The builder does not have it any more.
-    Lost(String),
+    Lost(Cause, String),
     /// It is over.
     Final(AttemptState),
 }

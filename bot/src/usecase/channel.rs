@@ -1,16 +1,27 @@
 //! What is published: the index that users read, read the same way.
+//!
+//! The last index is kept in a file, so that pushes can be planned while vessel is away, also after
+//! a restart. Nothing is published meanwhile but what summit itself had published before.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::id::Sha256;
+use bytes::Bytes;
+use jiff::Timestamp;
 use moss_format::{Index, Meta, Provider};
 use reqwest::StatusCode;
 use reqwest::header::{ETAG, IF_NONE_MATCH};
+use service::Clock;
+use service::error::Chain;
 use url::Url;
 
 use crate::config;
+
+/// How long vessel may take to say what is published before what it said last serves a plan.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A channel that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +33,12 @@ pub enum Error {
         url: Url,
         /// Why.
         source: reqwest::Error,
+    },
+    /// vessel takes too long to answer.
+    #[error("the index {url} does not come in time")]
+    Slow {
+        /// Which index.
+        url: Url,
     },
     /// The answer is no index.
     #[error("the index {url} cannot be read")]
@@ -38,7 +55,26 @@ pub enum Error {
 pub struct Channel {
     http: reqwest::Client,
     url: Url,
-    last: Mutex<Option<(Option<String>, Arc<Snapshot>)>>,
+    clock: Clock,
+    /// The index as it was read last.
+    file: PathBuf,
+    last: Mutex<Option<Last>>,
+}
+
+/// What was read last.
+#[derive(Debug, Clone)]
+struct Last {
+    tag: Option<String>,
+    known: Known,
+}
+
+/// The channel as it was at a time.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What it had.
+    pub snapshot: Arc<Snapshot>,
+    /// Before this moment.
+    pub read_at: Timestamp,
 }
 
 /// The channel's packages at one moment.
@@ -84,11 +120,16 @@ impl Snapshot {
 }
 
 impl Channel {
-    /// The channel that `config` names.
+    /// The channel that `config` names, as `clock` tells the time. What is read of it is kept in
+    /// `file`.
     ///
     /// # Errors
     /// When the public URL cannot take a path.
-    pub fn new(config: &config::Vessel) -> Result<Self, url::ParseError> {
+    pub fn new(
+        config: &config::Vessel,
+        clock: Clock,
+        file: PathBuf,
+    ) -> Result<Self, url::ParseError> {
         service::install_tls_provider();
         let base = config.public_url.as_str().trim_end_matches('/');
         let url = Url::parse(&format!(
@@ -104,6 +145,8 @@ impl Channel {
         Ok(Self {
             http,
             url,
+            clock,
+            file,
             last: Mutex::default(),
         })
     }
@@ -129,30 +172,64 @@ impl Channel {
         Ok(bytes)
     }
 
-    /// The channel as it is now. An index that did not change is not read again.
+    /// The channel as it is now, or as it was when it was last read, should vessel not say in time.
+    ///
+    /// # Errors
+    /// When vessel does not answer and never did.
+    pub async fn latest(&self) -> Result<Known, Error> {
+        let error = match tokio::time::timeout(PATIENCE, self.read()).await {
+            Ok(Ok(known)) => return Ok(known),
+            Ok(Err(error)) => error,
+            Err(_) => Error::Slow {
+                url: self.url.clone(),
+            },
+        };
+        let last = match self.last().map(|last| last.known) {
+            Some(known) => Some(known),
+            None => self.restore().await,
+        };
+        let Some(known) = last else {
+            return Err(error);
+        };
+        tracing::warn!(
+            error = %Chain(&error),
+            read_at = %known.read_at,
+            "the channel is out of reach; it is taken to be as it was"
+        );
+        Ok(known)
+    }
+
+    /// The channel as it is now.
     ///
     /// # Errors
     /// When vessel does not answer, or with no index.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
-        let last = self
-            .last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        Ok(self.read().await?.snapshot)
+    }
+
+    /// Reads the channel. An index that did not change is not read again.
+    async fn read(&self) -> Result<Known, Error> {
+        let last = self.last();
+        let read_at = self.clock.now();
         let failed = |source| Error::Fetch {
             url: self.url.clone(),
             source,
         };
         let mut request = self.http.get(self.url.clone());
-        if let Some((Some(tag), _)) = &last {
+        if let Some(Last { tag: Some(tag), .. }) = &last {
             request = request.header(IF_NONE_MATCH, tag);
         }
         let answer = request.send().await.map_err(failed)?;
-        if let (StatusCode::NOT_MODIFIED, Some((_, snapshot))) = (answer.status(), last) {
-            return Ok(snapshot);
+        if let (StatusCode::NOT_MODIFIED, Some(last)) = (answer.status(), last) {
+            let known = Known {
+                read_at,
+                ..last.known
+            };
+            return Ok(self.remember(last.tag, known));
         }
         if answer.status() == StatusCode::NOT_FOUND {
-            return Ok(Arc::default());
+            let snapshot = Arc::default();
+            return Ok(self.remember(None, Known { snapshot, read_at }));
         }
         let answer = answer.error_for_status().map_err(failed)?;
         let tag = answer
@@ -161,22 +238,90 @@ impl Channel {
             .and_then(|tag| tag.to_str().ok())
             .map(str::to_owned);
         let body = answer.bytes().await.map_err(failed)?;
-        let url = self.url.clone();
-        let decoded = tokio::task::spawn_blocking(move || {
-            let digest = Sha256::of(&body);
-            let index = Index::decode(&body).map_err(|source| Error::Decode {
-                url: url.clone(),
-                source: Box::new(source),
-            })?;
-            Ok(Snapshot {
-                packages: index.packages,
-                url: Some(url),
-                digest: Some(digest),
-            })
-        });
-        let snapshot = Arc::new(decoded.await.expect("decoding does not panic")?);
+        let snapshot = Arc::new(decode(self.url.clone(), body.clone()).await?);
+        self.store(body).await;
+        Ok(self.remember(tag, Known { snapshot, read_at }))
+    }
+
+    fn last(&self) -> Option<Last> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
+    fn remember(&self, tag: Option<String>, known: Known) -> Known {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some((tag, Arc::clone(&snapshot)));
-        Ok(snapshot)
+        // What was asked for later is not set back by an answer that came late.
+        let newer = last
+            .take()
+            .filter(|last| last.known.read_at > known.read_at);
+        *last = newer.or(Some(Last {
+            tag,
+            known: known.clone(),
+        }));
+        known
+    }
+
+    /// Keeps the index for the next start. Without it a plan waits for vessel, so a failure is no
+    /// more than a pity.
+    async fn store(&self, body: Bytes) {
+        let file = self.file.clone();
+        let stored = tokio::task::spawn_blocking(move || {
+            let folder = file.parent().unwrap_or(std::path::Path::new("."));
+            let mut new = tempfile::NamedTempFile::new_in(folder)?;
+            std::io::Write::write_all(&mut new, &body)?;
+            new.persist(&file)?;
+            Ok::<_, std::io::Error>(())
+        });
+        if let Err(error) = stored.await.expect("writing does not panic") {
+            tracing::warn!(%error, "the channel's index cannot be kept");
+        }
+    }
+
+    /// The index that an earlier process kept, if it is whole.
+    async fn restore(&self) -> Option<Known> {
+        let file = self.file.clone();
+        let kept = tokio::task::spawn_blocking(move || {
+            let read_at = Timestamp::try_from(std::fs::metadata(&file)?.modified()?);
+            let body = std::fs::read(&file)?;
+            Ok::<_, std::io::Error>((read_at, body))
+        });
+        let (read_at, body) = match kept.await.expect("reading does not panic") {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::debug!(%error, "no index of the channel is kept");
+                return None;
+            }
+        };
+        let snapshot = match decode(self.url.clone(), body.into()).await {
+            Ok(snapshot) => Arc::new(snapshot),
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "the kept index of the channel is no use");
+                return None;
+            }
+        };
+        let known = Known {
+            snapshot,
+            read_at: read_at.unwrap_or(Timestamp::MIN),
+        };
+        Some(self.remember(None, known))
     }
 }
+
+async fn decode(url: Url, body: Bytes) -> Result<Snapshot, Error> {
+    let decoded = tokio::task::spawn_blocking(move || {
+        let digest = Sha256::of(&body);
+        let index = Index::decode(&body).map_err(|source| Error::Decode {
+            url: url.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(Snapshot {
+            packages: index.packages,
+            url: Some(url),
+            digest: Some(digest),
+        })
+    });
+    decoded.await.expect("decoding does not panic")
+}
+
+#[cfg(test)]
+mod tests;

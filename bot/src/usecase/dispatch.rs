@@ -15,9 +15,10 @@ use jiff::Timestamp;
 use moss_deps::Universe;
 use moss_format::Dependency;
 use service::client::Client;
+use service::error::Chain;
 
 use super::Summit;
-use super::channel::{self, Snapshot};
+use super::channel::Snapshot;
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, Hold, State};
 use crate::domain::choose::{Choice, choose, why_waiting};
@@ -30,9 +31,6 @@ pub use closure::Unavailable;
 /// A build that cannot be dispatched now.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// vessel did not answer.
-    #[error(transparent)]
-    Channel(#[from] channel::Error),
     /// The database failed, or the build has moved on.
     #[error(transparent)]
     Change(#[from] ChangeError),
@@ -98,16 +96,31 @@ impl Summit {
             return Dispatch::Waiting;
         }
         let mut builders = self.ask_builders(&active).await;
+        // All builds of a round see the same channel, and vessel is asked only if that can help.
+        let snapshot = match builders.is_one_free() {
+            true => match self.channel.snapshot().await {
+                Ok(snapshot) => Some(snapshot),
+                Err(error) => {
+                    let reason = Chain(&error).to_string();
+                    self.delay_all(&ready, reason).await;
+                    return Dispatch::Waiting;
+                }
+            },
+            false => None,
+        };
         let mut dispatch = Dispatch::Waiting;
         let mut lacking: HashMap<BuildId, Hold> = HashMap::new();
         let mut unavailable: HashMap<AttemptId, Unavailable> = HashMap::new();
         for build in ready {
-            match self.dispatch(build, &mut builders).await {
+            match self
+                .dispatch(build, &mut builders, snapshot.as_deref())
+                .await
+            {
                 Ok(Dispatched::Ordered) => dispatch = Dispatch::Moved,
                 Ok(Dispatched::Waits(reason)) => self.delay(build, reason).await,
                 Ok(Dispatched::Lacks(hold)) => drop(lacking.insert(build.id, hold)),
                 Err(error) => {
-                    let reason = service::error::Chain(&error).to_string();
+                    let reason = Chain(&error).to_string();
                     tracing::warn!(build.id = %build.id, error = reason, "cannot dispatch");
                     self.delay(build, reason).await;
                     if let Error::Unavailable(what) = error {
@@ -226,6 +239,14 @@ impl Summit {
         moved
     }
 
+    /// Nothing can be dispatched for this `reason`.
+    async fn delay_all(&self, ready: &[&Build], reason: String) {
+        tracing::warn!(error = reason, "cannot dispatch");
+        for build in ready {
+            self.delay(build, reason.clone()).await;
+        }
+    }
+
     async fn delay(&self, build: &Build, reason: String) {
         let known = matches!(&build.state, State::Queued { reason: Some(r), .. } if *r == reason);
         if known {
@@ -248,19 +269,19 @@ impl Summit {
         &self,
         build: &Build,
         builders: &mut Builders<'_>,
+        snapshot: Option<&Snapshot>,
     ) -> Result<Dispatched, Error> {
         let architecture = &self.config.vessel.architecture;
-        if !builders.is_one_free() {
+        let Some(snapshot) = snapshot.filter(|_| builders.is_one_free()) else {
             let seen = builders.seen(architecture, &[]);
             return Ok(Dispatched::Waits(why_waiting(build, &seen)));
-        }
-        let snapshot = self.channel.snapshot().await?;
-        let (closure, unmet) = self.closure(build, &snapshot).await?;
+        };
+        let (closure, unmet) = self.closure(build, snapshot).await?;
         builders.look_up(&unmet).await;
         let choice = choose(build, &builders.seen(architecture, &unmet));
         match choice {
             Choice::Builder(name) => {
-                let order = self.order(build, &snapshot, closure, unmet).await?;
+                let order = self.order(build, snapshot, closure, unmet).await?;
                 self.hand_over(build, name.clone(), order).await?;
                 builders.take(&name);
                 Ok(Dispatched::Ordered)

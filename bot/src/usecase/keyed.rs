@@ -6,11 +6,29 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
+use std::time::Duration;
 
 use service::error::Chain;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::Wake;
+use super::{IDLE, Wake};
+
+/// What is under way.
+pub(super) struct Wanted<K, J> {
+    /// The things, each with what its task needs to know.
+    pub(super) things: Vec<(K, J)>,
+    /// When to look again, though nothing wakes.
+    pub(super) again: Option<Duration>,
+}
+
+impl<K, J> From<Vec<(K, J)>> for Wanted<K, J> {
+    fn from(things: Vec<(K, J)>) -> Self {
+        Self {
+            things,
+            again: None,
+        }
+    }
+}
 
 /// Keeps a task for every key that `wanted` names. `what` names the things where they cannot be
 /// read.
@@ -22,16 +40,18 @@ pub(super) async fn run<K, J, E, W, F>(
 ) where
     K: Copy + Eq + Hash,
     E: std::error::Error + 'static,
-    W: Future<Output = Result<Vec<(K, J)>, E>>,
+    W: Future<Output = Result<Wanted<K, J>, E>>,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut begun: HashMap<K, AbortHandle> = HashMap::new();
     let mut tasks: JoinSet<()> = JoinSet::new();
     loop {
+        let mut pause = IDLE;
         match wanted().await {
             Ok(wanted) => {
+                pause = wanted.again.map_or(IDLE, |again| again.min(IDLE));
                 begun.retain(|_, task| !task.is_finished());
-                for (key, job) in wanted {
+                for (key, job) in wanted.things {
                     if let Entry::Vacant(place) = begun.entry(key) {
                         place.insert(tasks.spawn(begin(key, job)));
                     }
@@ -40,7 +60,7 @@ pub(super) async fn run<K, J, E, W, F>(
             Err(error) => tracing::error!(error = %Chain(&error), "{what} cannot be read"),
         }
         tokio::select! {
-            () = wake.wait() => {}
+            () = wake.wait_at_most(pause) => {}
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => pass_panic(ended),
         }
     }
@@ -77,8 +97,8 @@ mod tests {
         async fn keep(self: Arc<Self>) {
             let wanted = || {
                 let under_way = self.under_way.lock().unwrap().clone();
-                let wanted = under_way.into_iter().map(|key| (key, ())).collect();
-                std::future::ready(Ok::<_, Infallible>(wanted))
+                let wanted: Vec<_> = under_way.into_iter().map(|key| (key, ())).collect();
+                std::future::ready(Ok::<_, Infallible>(wanted.into()))
             };
             run(&self.wake, "things", wanted, |key, ()| {
                 let things = Arc::clone(&self);
@@ -118,10 +138,34 @@ mod tests {
         }
     }
 
+    /// Nothing wakes, and a worker looks by itself only after `IDLE`.
+    #[tokio::test]
+    async fn a_thing_that_is_to_come_is_looked_for_in_time() {
+        let begun_at = tokio::time::Instant::now();
+        let mut looks = 0;
+        let wanted = || {
+            looks += 1;
+            let things = if looks > 1 { vec![(1, ())] } else { Vec::new() };
+            let again = Some(Duration::from_millis(1));
+            std::future::ready(Ok::<_, Infallible>(Wanted { things, again }))
+        };
+        let (begun, mut is_begun) = tokio::sync::mpsc::channel(1);
+        let begin = |_, ()| {
+            let begun = begun.clone();
+            async move { begun.send(()).await.unwrap() }
+        };
+        let wake = Wake::default();
+        tokio::select! {
+            () = run(&wake, "things", wanted, begin) => {}
+            Some(()) = is_begun.recv() => {}
+        }
+        assert!(begun_at.elapsed() < IDLE);
+    }
+
     #[tokio::test]
     #[should_panic(expected = "as the test wants")]
     async fn a_panic_goes_on() {
-        let wanted = || std::future::ready(Ok::<_, Infallible>(vec![(1, ())]));
+        let wanted = || std::future::ready(Ok::<_, Infallible>(vec![(1, ())].into()));
         let begin = |_, ()| async { panic!("as the test wants") };
         run(&Wake::default(), "things", wanted, begin).await;
     }

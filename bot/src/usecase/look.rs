@@ -4,6 +4,7 @@
 //! the difference between what was planned and what is there is planned.
 
 mod commit;
+mod gone;
 pub(super) mod names;
 mod plan;
 mod pull;
@@ -17,7 +18,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::channel;
-use super::{Backoff, Summit, keyed, read};
+use super::keyed::{self, Wanted};
+use super::{Summit, read};
 use crate::db::{ChangeError, Look, Merge, Repository, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
@@ -29,8 +31,7 @@ use commit::done;
 /// How many repositories are looked at side by side.
 const PARALLEL: usize = 4;
 
-/// The longest pause before a look that failed is repeated; the repository's other targets wait
-/// for it too.
+/// The pause after the database failed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A look that has to be repeated.
@@ -120,19 +121,24 @@ struct PullFacts {
 
 impl Summit {
     /// The repositories with targets to be looked at.
-    async fn wanted(&self) -> Result<Vec<(RepositoryId, ())>, moss_db::Error> {
+    async fn wanted(&self) -> Result<Wanted<RepositoryId, ()>, moss_db::Error> {
         let tables = self.tables.clone();
         let now = self.clock.now();
         self.db
             .query(move |txn| {
-                let looks = tables.looks.iter(txn)?;
-                let mut wanted = looks
-                    .map(|row| Ok(row?.1))
-                    .collect::<Result<Vec<Look>, moss_db::Error>>()?;
-                wanted.retain(|look| look.is_due(now));
-                let mut wanted: Vec<_> = wanted.iter().map(|look| (look.repository, ())).collect();
-                wanted.dedup();
-                Ok(wanted)
+                let mut things = Vec::new();
+                let mut again = None;
+                for row in tables.looks.iter(txn)? {
+                    let (_, look) = row?;
+                    if look.is_due(now) {
+                        things.push((look.repository, ()));
+                    } else {
+                        let pause = look.due_at().duration_since(now).unsigned_abs();
+                        again = Some(again.map_or(pause, |again: Duration| again.min(pause)));
+                    }
+                }
+                things.dedup();
+                Ok(Wanted { things, again })
             })
             .await
     }
@@ -155,72 +161,69 @@ impl Summit {
         }
     }
 
-    /// Looks at the targets of a repository until none is left to be looked at.
+    /// Looks at the targets of a repository until none is to be looked at now.
     async fn look_at_repository(self: &Arc<Self>, repository: RepositoryId, places: &Semaphore) {
-        let mut backoff = Backoff::up_to(PATIENCE);
         loop {
-            let tables = self.tables.clone();
-            let now = self.clock.now();
-            let looks = self
-                .db
-                .query(move |txn| {
-                    let looks = tables.looks.iter_prefix(txn, &repository.number())?;
-                    let looks = looks.map(|row| Ok(row?.1));
-                    let mut looks = looks.collect::<Result<Vec<Look>, moss_db::Error>>()?;
-                    looks.retain(|look| look.is_due(now));
-                    Ok::<_, moss_db::Error>(looks)
-                })
-                .await;
-            let mut good = true;
-            match looks {
+            match self.due_looks(repository).await {
                 Ok(looks) if looks.is_empty() => return,
                 Ok(looks) => {
                     let Ok(_place) = places.acquire().await else {
                         return;
                     };
                     for look in looks {
-                        good &= self.look_once(look).await;
+                        self.look_once(look).await;
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the wishes for looks cannot be read");
-                    good = false;
+                    tokio::time::sleep(PATIENCE).await;
                 }
-            }
-            if good {
-                backoff.reset();
-            } else {
-                backoff.wait().await;
             }
         }
     }
 
-    /// False when the look has to be repeated.
-    async fn look_once(self: &Arc<Self>, look: Look) -> bool {
+    /// The looks at the targets of a repository that are due.
+    async fn due_looks(&self, repository: RepositoryId) -> Result<Vec<Look>, moss_db::Error> {
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        self.db
+            .query(move |txn| {
+                let looks = tables.looks.iter_prefix(txn, &repository.number())?;
+                let looks = looks.map(|row| Ok(row?.1));
+                let mut looks = looks.collect::<Result<Vec<Look>, moss_db::Error>>()?;
+                looks.retain(|look| look.is_due(now));
+                Ok(looks)
+            })
+            .await
+    }
+
+    /// Looks at a target; one that fails is wished for still, and says why.
+    async fn look_once(self: &Arc<Self>, look: Look) {
         let look = match self.begin(&look).await {
             Ok(Some(look)) => look,
-            Ok(None) => return true,
+            Ok(None) => return,
             Err(error) => {
                 tracing::error!(%error, "a look cannot be begun");
-                return false;
+                return tokio::time::sleep(PATIENCE).await;
             }
         };
-        match self.look(&look).await {
-            Ok(()) => true,
-            Err(error) => {
-                let (tables, key) = (self.tables.clone(), look_key(look.repository, &look.target));
-                let ended = self.db.submit(move |txn| tables.end_look(txn, &key));
-                if let Err(error) = ended.await {
-                    tracing::error!(%error, "that a look failed cannot be noted");
-                }
-                tracing::warn!(
-                    repository.id = %look.repository,
-                    target = %look.target,
-                    error = %service::error::Chain(&error),
-                    "a look failed and is repeated"
-                );
-                false
-            }
+        let Err(error) = self.look(&look).await else {
+            return;
+        };
+        let reason = service::error::Chain(&error).to_string();
+        tracing::warn!(
+            repository.id = %look.repository,
+            target = %look.target,
+            error = reason,
+            "a look failed and is repeated"
+        );
+        let (tables, now) = (self.tables.clone(), self.clock.now());
+        let noted = self
+            .db
+            .submit(move |txn| tables.fail_look(txn, &look, reason, now));
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "that a look failed cannot be noted");
+            tokio::time::sleep(PATIENCE).await;
         }
     }
 
@@ -252,7 +255,7 @@ impl Summit {
             .db
             .query(move |txn| tables.repositories.find(txn, &id))
             .await?;
-        let Some(repository) = repository else {
+        let Some(repository) = repository.filter(|repository| repository.gone_at.is_none()) else {
             return self.looked(look.clone()).await;
         };
         match look.target.clone() {
@@ -319,7 +322,11 @@ impl Summit {
             .await?;
         let url = repository.clone_url.clone();
         self.read(look, repository, move |mirror| {
-            mirror.fetch(&url, Some(&token), &refs)
+            mirror.fetch(&url, Some(&token), &refs)?;
+            if let Err(error) = mirror.repack() {
+                tracing::warn!(error = %service::error::Chain(&error), "a mirror is not repacked");
+            }
+            Ok(())
         })
         .await
     }

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use service::client::CallError;
 use service::error::Chain;
 
-use super::{Backoff, Summit, keyed};
+use super::keyed::{self, Wanted};
+use super::{Backoff, Summit};
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, State};
 
@@ -27,7 +28,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    async fn publishing(&self) -> Result<Vec<(ImportId, Vec<Build>)>, moss_db::Error> {
+    async fn publishing(&self) -> Result<Wanted<ImportId, Vec<Build>>, moss_db::Error> {
         let tables = self.tables.clone();
         self.db
             .query(move |txn| {
@@ -37,7 +38,7 @@ impl Summit {
                         imports.entry(*import).or_default().push(build);
                     }
                 }
-                Ok(imports.into_iter().collect())
+                Ok(imports.into_iter().collect::<Vec<_>>().into())
             })
             .await
     }
@@ -61,6 +62,10 @@ impl Summit {
                         self.settle_import(&builds, import.state).await;
                         return;
                     }
+                    self.note_import(&builds, |_| Event::ImportMoved {
+                        state: import.state.clone(),
+                    })
+                    .await;
                     let path = format!("{path}?after={}", import.seq);
                     ordering = false;
                     answer = self.vessel.get::<Import>(Scope::Imports, &path).await;
@@ -72,7 +77,13 @@ impl Summit {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(import.id = %id, error = %Chain(&error), "an import waits");
+                    let reason = Chain(&error).to_string();
+                    tracing::warn!(import.id = %id, error = reason, "an import waits");
+                    self.note_import(&builds, |import| Event::ImportDelayed {
+                        import,
+                        reason: reason.clone(),
+                    })
+                    .await;
                     backoff.wait().await;
                     // vessel lost its memory, or never had it.
                     ordering = error.find_status() == Some(404);
@@ -85,6 +96,20 @@ impl Summit {
                         self.vessel.get::<Import>(Scope::Imports, &path).await
                     };
                 }
+            }
+        }
+    }
+
+    /// Notes where an import stands that is under way. It is only told, so that a failure is no more
+    /// than logged.
+    async fn note_import(&self, builds: &[Build], event: impl Fn(ImportId) -> Event) {
+        for build in builds {
+            let State::Publishing { import, .. } = &build.state else {
+                continue;
+            };
+            match self.change(build.id, event(*import)).await {
+                Ok(_) | Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => {}
+                Err(error) => tracing::error!(%error, "where an import stands is not kept"),
             }
         }
     }

@@ -199,6 +199,12 @@ fn describe(
             let annotation = at(recipe.name.span().start.line, error.to_string());
             unreadable(error.to_string(), vec![annotation])
         })?;
+    // It is read, and can never be published: releases begin with 1.
+    if *recipe.release == 0 {
+        let found = notes.iter().filter(|note| note.is_error());
+        let annotations = found.map(|note| annotation(&files.path, note)).collect();
+        return Err(unreadable("the release is 0".to_owned(), annotations));
+    }
     let needs = needs(&recipe);
     Ok(Described {
         name,

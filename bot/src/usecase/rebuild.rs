@@ -7,16 +7,18 @@ use moss_db::{Error, RoTxn, RwTxn};
 
 use super::look::names;
 use crate::db::{ChangeError, Tables, folder_key, look_key};
-use crate::domain::build::{Build, By, Event, FailureKind, Hold, Shown, State};
+use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Shown, State};
 use crate::domain::name::RepositoryId;
+use crate::github::Authorised;
 
 /// What building again came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebuilt {
     /// These builds were begun.
     Builds(Vec<BuildId>),
-    /// There was nothing to build again.
-    Nothing,
+    /// There was nothing to build again: of these builds, the newest of each recipe, for these
+    /// reasons.
+    Nothing(Vec<(BuildId, NotAgain)>),
     /// Nothing of the pull request is run, because its author may not write.
     Unapproved {
         /// The author's login.
@@ -24,28 +26,43 @@ pub enum Rebuilt {
     },
 }
 
+/// A head whose builds are asked for again.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The commit.
+    pub commit: CommitSha,
+}
+
 /// Builds one build again, if it is the newest of its recipe and not under way.
 ///
 /// # Errors
 /// When the database fails.
-pub fn one(
+pub fn build(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    asked: &Authorised<Build>,
+    now: Timestamp,
+) -> Result<Result<BuildId, NotAgain>, Error> {
+    one(tables, txn, asked.asked(), now)
+}
+
+fn one(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
     build: &Build,
     now: Timestamp,
-) -> Result<Option<BuildId>, Error> {
-    if !is_rebuildable(build)
-        || !is_newest(tables, txn, build)?
-        || !has_its_name(tables, txn, build)?
-        || is_closed(tables, txn, build)?
-    {
-        return Ok(None);
+) -> Result<Result<BuildId, NotAgain>, Error> {
+    if let Some(reason) = why_not(tables, txn, build)? {
+        return Ok(Err(reason));
     }
     let id = BuildId::new();
     let new = Build {
         id,
         created_at: now,
         cycle: remaining_cycle(tables, txn, build, id)?,
+        answer: None,
         attempts: 0,
         losses: Vec::new(),
         logs_removed_at: None,
@@ -66,7 +83,23 @@ pub fn one(
             Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => {}
         }
     }
-    Ok(Some(new.id))
+    Ok(Ok(new.id))
+}
+
+/// Why a build is not built again, if it is not.
+fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<NotAgain>, Error> {
+    if let Some(reason) = build.why_not_again() {
+        return Ok(Some(reason));
+    }
+    Ok(if !is_newest(tables, txn, build)? {
+        Some(NotAgain::Older)
+    } else if !has_its_name(tables, txn, build)? {
+        Some(NotAgain::NameTaken)
+    } else if is_closed(tables, txn, build)? {
+        Some(NotAgain::PullClosed)
+    } else {
+        None
+    })
 }
 
 /// The cycle of `build` with `new` in its place, as long as members wait to be imported with it.
@@ -99,10 +132,10 @@ fn remaining_cycle(
 pub fn head(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
-    repository: RepositoryId,
-    commit: CommitSha,
+    asked: &Authorised<Head>,
     now: Timestamp,
 ) -> Result<Rebuilt, Error> {
+    let Head { repository, commit } = *asked.asked();
     let all: Vec<Build> = tables
         .builds
         .find_by(txn, &tables.builds_by_head, &(repository.number(), commit))?
@@ -121,14 +154,21 @@ pub fn head(
         unsuccessful
     };
     let mut begun = Vec::new();
+    let mut reasons = Vec::new();
     for build in &chosen {
-        begun.extend(one(tables, txn, build, now)?);
+        match one(tables, txn, build, now)? {
+            Ok(new) => begun.push(new),
+            Err(reason) => reasons.push((build.id, reason)),
+        }
     }
     if !begun.is_empty() {
         return Ok(Rebuilt::Builds(begun));
     }
     let author = chosen.iter().find_map(|build| build.unapproved.clone());
-    Ok(author.map_or(Rebuilt::Nothing, |author| Rebuilt::Unapproved { author }))
+    Ok(match author {
+        Some(author) => Rebuilt::Unapproved { author },
+        None => Rebuilt::Nothing(reasons),
+    })
 }
 
 /// Lets every build that comes after `old`, or shares a cycle with it, do so with `new`.
@@ -165,43 +205,6 @@ pub fn replace(
         }
     }
     Ok(())
-}
-
-/// A build that a person can ask for again.
-fn is_rebuildable(build: &Build) -> bool {
-    // Who asks may write, but did not say that this author's commit may be run.
-    if build.unapproved.is_some() {
-        return false;
-    }
-    match &build.state {
-        // The same commit would be read the same way.
-        State::Failed(failure) => failure.kind != FailureKind::Recipe,
-        State::Cancelled {
-            by: By::Person { .. } | By::PullClosed,
-            ..
-        } => true,
-        State::Cancelled {
-            by: By::AlreadyPublished { .. },
-            ..
-        } => true,
-        State::Published { .. } => true,
-        State::Held {
-            by: Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. },
-            ..
-        } => true,
-        // These go on when what holds them does.
-        State::Held {
-            by: Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. },
-            ..
-        } => false,
-        State::Built(_) => !build.target.is_published(),
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Publishing { .. }
-        | State::Superseded { .. } => false,
-    }
 }
 
 /// True for a build of a pull request that is closed: nobody would give up what it leaves.

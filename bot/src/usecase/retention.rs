@@ -18,12 +18,15 @@ use service::error::Chain;
 
 use super::Summit;
 use crate::config::Retention;
-use crate::db::{Tables, folder_key, look_key};
+use crate::db::{Command, Tables, folder_key, look_key};
 use crate::domain::build::{Build, Hold, State};
 use crate::domain::retention::{Keep, Standing, Verdict, judge};
 
 /// How many builds one transaction looks at.
 const BATCH: usize = 256;
+
+/// How long commands are remembered: as long as deliveries are.
+const COMMANDS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How often is swept.
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -71,6 +74,10 @@ impl Summit {
                 break;
             }
         }
+        let tables = self.tables.clone();
+        self.db
+            .submit(move |txn| forget_commands(&tables, txn, now))
+            .await?;
         self.bound_logs(now).await?;
         self.remove_files().await
     }
@@ -144,6 +151,37 @@ fn sweep(
         swept.last = batch.last().map(|build| build.id);
     }
     Ok(swept)
+}
+
+/// Forgets commands that were answered long ago. Until then one is known by its comment, however
+/// often GitHub tells of it.
+fn forget_commands(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let commands = tables.commands.iter(txn)?;
+    let commands = commands.collect::<Result<Vec<_>, StorageError>>()?;
+    for (key, command) in commands {
+        match command.taken_at {
+            Some(taken_at) if now.duration_since(taken_at) < COMMANDS => {}
+            Some(_) if command.answered => drop(tables.commands.delete(txn, &key)?),
+            Some(_) => {}
+            // Of an older database: its time begins now.
+            None => {
+                let taken_at = Some(now);
+                tables.commands.put(
+                    txn,
+                    &key,
+                    &Command {
+                        taken_at,
+                        ..command
+                    },
+                )?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes down that the logs of a build are gone; the files follow.

@@ -18,13 +18,18 @@ use crate::github::{self, Class, Pull};
 /// How many pages of deliveries a sweep reads: 100 attempts each.
 const DELIVERY_PAGES: usize = 10;
 
+/// How long a sweep is waited with at least, however often it is asked for.
+const LEAST_PAUSE: Duration = Duration::from_secs(1);
+
 pub(super) async fn work(summit: Arc<Summit>) {
     let pause = Duration::from_secs(summit.config.github.sweep_seconds.max(1));
     loop {
         if let Err(error) = summit.sweep().await {
             tracing::warn!(error = %Chain(&error), "a sweep failed; the next one follows");
         }
-        tokio::time::sleep(pause).await;
+        // Anyone may install a public App, which wakes us.
+        tokio::time::sleep(LEAST_PAUSE).await;
+        summit.wakes.sweep.wait_at_most(pause).await;
     }
 }
 
@@ -34,13 +39,27 @@ impl Summit {
     /// # Errors
     /// When GitHub or the database fails; what was found before stays found. A repository that
     /// fails alone is passed over.
-    pub async fn sweep(&self) -> Result<(), look::Error> {
+    pub async fn sweep(self: &Arc<Self>) -> Result<(), look::Error> {
+        // One that is first heard of while GitHub is asked is not gone, though not listed.
+        let seen = self.seen_repositories().await?;
         let installation = self
             .app
-            .installation(&self.config.github.organisation)
+            .find_installation(&self.config.github.organisation)
             .await?;
-        for info in self.app.repositories(installation).await? {
-            let (id, row) = (info.id, info.into_row(installation));
+        let mut found = Vec::new();
+        match installation {
+            Some(installation) => {
+                let infos = self.app.repositories(installation).await?.into_iter();
+                found.extend(infos.map(|info| (info.id, info.into_row(installation))));
+            }
+            None => tracing::error!("the App is not installed in the organisation"),
+        }
+        for gone in seen {
+            if !found.iter().any(|(id, _)| *id == gone) {
+                self.let_go(gone).await?;
+            }
+        }
+        for (id, row) in found {
             let tables = self.tables.clone();
             let kept = row.clone();
             self.db

@@ -57,6 +57,7 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         warnings: Vec::new(),
         conflict: None,
         unapproved: None,
+        answer: None,
         attempts: 0,
         losses: Vec::new(),
         logs_removed_at: None,
@@ -165,6 +166,7 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
                 import,
                 built: success(),
                 overtaken: None,
+                standing: None,
             },
         ),
         (
@@ -173,6 +175,7 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
                 import,
                 built: success(),
                 overtaken: Some(Overtaken { by: Some(id(98)) }),
+                standing: None,
             },
         ),
         (

@@ -1,5 +1,7 @@
 //! Every state that is not final can say why it is not moving.
 
+use api::import;
+
 use super::{Build, By, Hold, Progress, Scope, State};
 
 /// How many things a sentence names before it counts the rest.
@@ -19,9 +21,11 @@ impl Build {
             State::Queued {
                 reason: Some(reason),
                 ..
-            } => {
-                format!("Ready; waiting for a builder: {reason}.")
-            }
+            } if self.waits_for_sources() => format!("To be tried again: {reason}."),
+            State::Queued {
+                reason: Some(reason),
+                ..
+            } => format!("Ready; waiting for a builder: {reason}."),
             State::Building {
                 builder, progress, ..
             } => match progress {
@@ -42,7 +46,16 @@ impl Build {
                 format!("Built on {}; its import is next.", built.builder)
             }
             State::Built(built) => format!("Built on {}.", built.builder),
-            State::Publishing { import, .. } => format!("Being published by import {import}."),
+            State::Publishing {
+                import,
+                standing: None,
+                ..
+            } => format!("Being published by import {import}."),
+            State::Publishing {
+                import,
+                standing: Some(standing),
+                ..
+            } => format!("Being published by import {import}: {standing}."),
             State::Published { history, .. } => format!("Published in history {history}."),
             State::Held { by, .. } => match self.scope.describe() {
                 Some(recipes) => format!("{} {recipes}", by.explain()),
@@ -145,6 +158,26 @@ impl Hold {
     }
 }
 
+/// Where an import that is under way stands, as a part of a sentence; none for one that is over.
+pub(super) fn standing(state: &import::State) -> Option<String> {
+    match state {
+        import::State::Accepted { ahead: 0 } => Some("next at vessel".to_owned()),
+        import::State::Accepted { ahead } => {
+            Some(format!("in vessel's queue behind {ahead} other imports"))
+        }
+        import::State::Fetching { done, total } => {
+            Some(format!("vessel has {done} of {total} stones"))
+        }
+        import::State::Waiting { on, until } => Some(format!(
+            "vessel waits, {}; it tries again at {}",
+            on.trim_end_matches('.'),
+            until.strftime("%H:%M:%S UTC")
+        )),
+        import::State::Publishing => Some("vessel writes the index".to_owned()),
+        import::State::Published { .. } | import::State::Refused { .. } => None,
+    }
+}
+
 /// Some of `names`, and how many there are beside them.
 pub(crate) fn named(names: &[String]) -> String {
     let first = names[..names.len().min(MAX_NAMED)].join(", ");
@@ -161,6 +194,9 @@ impl By {
                 "Release {release} is published already. Raise `release` to publish the change."
             ),
             Self::PullClosed => "The pull request was closed.".to_owned(),
+            Self::RepositoryGone => {
+                "The repository is gone, or the App is not installed in it any more.".to_owned()
+            }
             Self::Person { login } => format!("Cancelled by {login}."),
         }
     }

@@ -45,6 +45,9 @@ pub enum State {
         /// That something newer was planned meanwhile, if it was.
         #[serde(default)]
         overtaken: Option<Overtaken>,
+        /// What vessel does with it or waits for, as last heard, for people.
+        #[serde(default)]
+        standing: Option<String>,
     },
     /// Users can install it.
     Published {
@@ -164,10 +167,24 @@ pub struct Loss {
     pub attempt: u32,
     /// The builder that had it.
     pub builder: ServiceName,
+    /// To what it was lost.
+    #[serde(default)]
+    pub cause: Cause,
     /// How it was lost.
     pub reason: String,
     /// When that was noticed.
     pub at: Timestamp,
+}
+
+/// To what an attempt was lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Its builder, or what that kept of it. The build itself may have brought that about.
+    #[default]
+    Builder,
+    /// Something that it needs is out of reach: the repository, a source, GitHub.
+    Outage,
 }
 
 /// Why a build cannot go on by itself.
@@ -230,6 +247,8 @@ pub enum By {
     },
     /// The pull request was closed.
     PullClosed,
+    /// The repository was deleted, or the App taken out of it.
+    RepositoryGone,
     /// A person.
     Person {
         /// The login, for people.

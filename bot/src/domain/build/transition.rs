@@ -1,18 +1,19 @@
 //! How builds move: `(Build, Event, now) → (Build, effects)`.
 
+mod attempt;
+mod end;
 mod loss;
+mod publish;
 
-use api::attempt;
 use api::id::{AttemptId, BuildId, ImportId, ServiceName};
-use api::import;
+use api::{attempt as wire, import};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{By, Failure, FailureKind, Hold, Overtaken, Progress, State, Success};
+use super::state::{By, Cause, Hold, Progress, State};
 use super::{Annotation, Build};
 
-/// How many attempts a build gets when attempts are lost through no fault of the recipe.
-pub const MAX_ATTEMPTS: u32 = 5;
+pub use loss::{MAX_LOST, MAX_OUTAGE, pause_after};
 
 /// What can happen to a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +42,16 @@ pub enum Event {
         /// Which attempt.
         attempt: AttemptId,
         /// Where it stands.
-        state: attempt::State,
+        state: wire::State,
         /// Places in the recipe that a failure is about.
         annotations: Vec<Annotation>,
     },
-    /// The builder lost the attempt or is gone.
+    /// The builder lost the attempt or is gone, or never got it.
     AttemptLost {
         /// Which attempt.
         attempt: AttemptId,
+        /// To what.
+        cause: Cause,
         /// How it was lost.
         reason: String,
     },
@@ -68,6 +71,13 @@ pub enum Event {
     ImportMoved {
         /// Where it stands.
         state: import::State,
+    },
+    /// vessel does not say where the import stands.
+    ImportDelayed {
+        /// Which import.
+        import: ImportId,
+        /// Why, for people.
+        reason: String,
     },
     /// It is given up.
     Cancelled(By),
@@ -128,6 +138,7 @@ impl Build {
         let (state, effects) = next.step(event, now).ok_or(illegal)?;
         if state != self.state {
             next.state = state;
+            next.answer = None;
             next.seq += 1;
         }
         Ok((next, effects))
@@ -173,9 +184,13 @@ impl Build {
             } => {
                 return self.attempt_moved(attempt, state, annotations, now);
             }
-            Event::AttemptLost { attempt, reason } => {
+            Event::AttemptLost {
+                attempt,
+                cause,
+                reason,
+            } => {
                 let builder = self.current_builder(attempt)?.0.clone();
-                self.lost(builder, reason, now)
+                self.lost(builder, cause, reason, now)
             }
             Event::AssetsGone { attempt, reason } => {
                 return self.assets_gone(attempt, reason, now);
@@ -185,39 +200,17 @@ impl Build {
                     return None;
                 };
                 let built = built.clone();
-                let overtaken = None;
                 self.target.is_published().then_some(State::Publishing {
                     import,
                     built,
-                    overtaken,
+                    overtaken: None,
+                    standing: None,
                 })?
             }
             Event::ImportMoved { state } => return self.import_moved(state, now),
+            Event::ImportDelayed { import, reason } => self.import_delayed(import, reason)?,
             Event::Cancelled(by) => return self.give_up(State::Cancelled { by, at: now }, now),
-            // What is being published may be seen already: it is published to the end. Only if it
-            // cannot be, the newer one counts. The members of a cycle are published as one, so
-            // one of them cannot be left out.
-            Event::Superseded { by } => match &self.state {
-                State::Publishing { import, built, .. } => {
-                    self.cycle.is_empty().then(|| State::Publishing {
-                        import: *import,
-                        built: built.clone(),
-                        overtaken: Some(Overtaken { by }),
-                    })?
-                }
-                State::Planned
-                | State::Waiting { .. }
-                | State::Queued { .. }
-                | State::Building { .. }
-                | State::Built(_)
-                | State::Published { .. }
-                | State::Held { .. }
-                | State::Failed(_)
-                | State::Cancelled { .. }
-                | State::Superseded { .. } => {
-                    return self.give_up(State::Superseded { by, at: now }, now);
-                }
-            },
+            Event::Superseded { by } => return self.superseded(by, now),
         };
         Some((state, Vec::new()))
     }
@@ -238,187 +231,6 @@ impl Build {
         }
         let queued = matches!(self.state, State::Queued { .. });
         (queued || self.unscheduled()).then_some(State::Held { by, since: now })
-    }
-
-    /// The builder of the current attempt, if that is `attempt`.
-    fn current_builder(&self, attempt: AttemptId) -> Option<(&ServiceName, Timestamp)> {
-        let State::Building { builder, since, .. } = &self.state else {
-            return None;
-        };
-        (attempt == AttemptId::new(self.id, self.attempts)).then_some((builder, *since))
-    }
-
-    fn attempt_moved(
-        &mut self,
-        attempt: AttemptId,
-        state: attempt::State,
-        annotations: Vec<Annotation>,
-        now: Timestamp,
-    ) -> Option<(State, Vec<Effect>)> {
-        let (builder, since) = self.current_builder(attempt)?;
-        let builder = builder.clone();
-        let building = |progress| State::Building {
-            builder: builder.clone(),
-            progress,
-            since,
-        };
-        let release = vec![Effect::Release {
-            builder: builder.clone(),
-            attempt,
-        }];
-        Some(match state {
-            attempt::State::Accepted { ahead } => {
-                (building(Progress::Accepted { ahead }), Vec::new())
-            }
-            attempt::State::Running { phase, since } => {
-                (building(Progress::Running { phase, since }), Vec::new())
-            }
-            attempt::State::Succeeded {
-                assets,
-                host,
-                finished_at,
-            } => (
-                State::Built(Success {
-                    builder,
-                    assets,
-                    host,
-                    at: finished_at,
-                    released_at: None,
-                }),
-                Vec::new(),
-            ),
-            attempt::State::Failed { failure, .. }
-                if failure.reason.is_transient() && self.attempts < MAX_ATTEMPTS =>
-            {
-                (self.lost(builder, failure.message, now), release)
-            }
-            attempt::State::Failed {
-                failure,
-                finished_at,
-            } => {
-                let mut message = failure.message;
-                if failure.reason.is_transient() {
-                    message = format!("{message} (the last of {} attempts)", self.attempts);
-                }
-                let failed = Failure {
-                    kind: FailureKind::Attempt,
-                    phase: Some(failure.phase),
-                    message,
-                    annotations,
-                    at: finished_at,
-                };
-                (State::Failed(failed), release)
-            }
-            attempt::State::Cancelled { .. } => (
-                self.lost(builder, "the builder was told to cancel it".to_owned(), now),
-                release,
-            ),
-            attempt::State::Expired { .. } => (
-                self.lost(builder, "its lease ran out".to_owned(), now),
-                release,
-            ),
-        })
-    }
-
-    fn import_moved(
-        &mut self,
-        state: import::State,
-        now: Timestamp,
-    ) -> Option<(State, Vec<Effect>)> {
-        let State::Publishing {
-            built, overtaken, ..
-        } = &self.state
-        else {
-            return None;
-        };
-        let (builder, overtaken) = (built.builder.clone(), *overtaken);
-        let attempt = AttemptId::new(self.id, self.attempts);
-        let release = vec![Effect::Release {
-            builder: built.builder.clone(),
-            attempt,
-        }];
-        Some(match state {
-            import::State::Accepted { .. }
-            | import::State::Fetching { .. }
-            | import::State::Waiting { .. }
-            | import::State::Publishing => (self.state.clone(), Vec::new()),
-            import::State::Published {
-                history,
-                finished_at,
-            } => (
-                State::Published {
-                    history,
-                    at: finished_at,
-                },
-                release,
-            ),
-            // The builder is what failed, not the recipe: another one may build it again.
-            import::State::Refused { refusal, .. }
-                if refusal.reason == import::RefusalReason::AssetGone =>
-            {
-                let lost = self.built_in_vain(builder, refusal.message, now);
-                // To build the older one again would be in vain: the channel takes no lower release.
-                let to =
-                    overtaken.map_or(lost, |Overtaken { by }| State::Superseded { by, at: now });
-                (to, release)
-            }
-            import::State::Refused {
-                refusal,
-                finished_at,
-            } => {
-                let failed = Failure {
-                    kind: FailureKind::Refused,
-                    phase: None,
-                    message: refusal.message,
-                    annotations: Vec::new(),
-                    at: finished_at,
-                };
-                (State::Failed(failed), release)
-            }
-        })
-    }
-
-    fn give_up(&self, to: State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
-        let attempt = AttemptId::new(self.id, self.attempts);
-        match &self.state {
-            State::Planned | State::Waiting { .. } | State::Queued { .. } | State::Held { .. } => {
-                Some((to, Vec::new()))
-            }
-            State::Building { builder, .. } => Some((
-                to,
-                vec![Effect::Cancel {
-                    builder: builder.clone(),
-                    attempt,
-                }],
-            )),
-            // A pull request's build has succeeded; only its assets are not needed any more.
-            State::Built(Success {
-                released_at: Some(_),
-                ..
-            }) => None,
-            State::Built(built) => {
-                let to = if self.target.is_published() {
-                    to
-                } else {
-                    State::Built(Success {
-                        released_at: Some(now),
-                        ..built.clone()
-                    })
-                };
-                Some((
-                    to,
-                    vec![Effect::Release {
-                        builder: built.builder.clone(),
-                        attempt,
-                    }],
-                ))
-            }
-            State::Publishing { .. }
-            | State::Published { .. }
-            | State::Failed(_)
-            | State::Cancelled { .. }
-            | State::Superseded { .. } => None,
-        }
     }
 }
 
@@ -454,6 +266,7 @@ impl Event {
             Self::AssetsGone { .. } => "assets gone",
             Self::ImportBegun { .. } => "import begun",
             Self::ImportMoved { .. } => "import moved",
+            Self::ImportDelayed { .. } => "import delayed",
             Self::Cancelled(_) => "cancelled",
             Self::Superseded { .. } => "superseded",
         }

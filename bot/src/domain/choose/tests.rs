@@ -1,8 +1,8 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::domain::build::Loss;
 use crate::domain::build::example::{at, build};
+use crate::domain::build::{Cause, Loss};
 
 fn seen(name: &str, answer: Answer) -> Seen {
     Seen {
@@ -29,6 +29,7 @@ fn lost_on(builders: &[&str]) -> Build {
     for builder in builders {
         build.attempts += 1;
         build.losses.push(Loss {
+            cause: Cause::Builder,
             attempt: build.attempts,
             builder: builder.parse().unwrap(),
             reason: "the builder is gone".to_owned(),

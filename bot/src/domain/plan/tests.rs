@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::domain::build::By;
 use crate::domain::build::example::{at, id, main, pull};
 
 fn frame() -> Frame {
@@ -292,7 +293,7 @@ fn one_build_stands_for_all_of_an_unapproved_author() {
     let folders: Vec<RecipeFolder> = (0..600)
         .map(|n| format!("r/{n}").parse().unwrap())
         .collect();
-    let build = unapproved(&frame, "stranger".to_owned(), &folders);
+    let build = unapproved(id(1), &frame, "stranger".to_owned(), &folders);
     assert_eq!(build.unapproved.as_deref(), Some("stranger"));
     assert!(build.waits_for_person());
     let said = build.explain();
@@ -302,7 +303,7 @@ fn one_build_stands_for_all_of_an_unapproved_author() {
         "{said}"
     );
     assert!(said.ends_with("r/49 and 550 more."), "{said}");
-    assert!(too_large(&frame, "Too much.".to_owned()).waits_for_person());
+    assert!(too_large(id(1), &frame, "Too much.".to_owned()).waits_for_person());
 }
 
 #[test]

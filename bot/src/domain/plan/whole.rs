@@ -10,29 +10,29 @@ use crate::domain::build::{Build, Hold, Scope, State};
 const NAMED: usize = 50;
 
 /// The build that stands for all recipes of a pull request whose author may not write.
-pub fn unapproved(frame: &Frame, author: String, folders: &[RecipeFolder]) -> Build {
+pub fn unapproved(id: BuildId, frame: &Frame, author: String, folders: &[RecipeFolder]) -> Build {
     let scope = Scope::All {
         count: folders.len(),
         named: folders.iter().take(NAMED).cloned().collect(),
     };
     Build {
         unapproved: Some(author.clone()),
-        ..whole(frame, scope, Hold::Approval { author })
+        ..whole(id, frame, scope, Hold::Approval { author })
     }
 }
 
 /// The build that stands for a head of which too much differs to be planned. `reason` is a sentence.
-pub fn too_large(frame: &Frame, reason: String) -> Build {
+pub fn too_large(id: BuildId, frame: &Frame, reason: String) -> Build {
     let scope = Scope::All {
         count: 0,
         named: Vec::new(),
     };
-    whole(frame, scope, Hold::TooLarge { reason })
+    whole(id, frame, scope, Hold::TooLarge { reason })
 }
 
-fn whole(frame: &Frame, scope: Scope, by: Hold) -> Build {
+fn whole(id: BuildId, frame: &Frame, scope: Scope, by: Hold) -> Build {
     let candidate = Candidate {
-        id: BuildId::new(),
+        id,
         folder: ".".parse().expect("the top is a folder"),
         tree: TreeSha::from_bytes([0; 20]),
         recipe: Err(Unreadable {

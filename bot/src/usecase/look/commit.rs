@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use api::id::{BuildId, RecipeFolder};
+use jiff::SignedDuration;
 use moss_db::{RoTxn, RwTxn};
 
 use super::names::{self, Standings};
@@ -11,6 +12,9 @@ use crate::db::{ChangeError, Look, Tables, folder_key, look_key};
 use crate::domain::build::{Build, By, Event, Scope, State};
 use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
+
+/// How far vessel's clock may be behind ours.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 
 /// Takes the wish away, unless a newer one came in meanwhile.
 pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<(), ChangeError> {
@@ -49,13 +53,22 @@ pub(super) struct Changes {
     pub(super) branch: Option<String>,
 }
 
+/// What the channel had of each source when it was read.
+#[derive(Debug, Default)]
+pub(super) struct Released {
+    /// The highest release of each.
+    pub(super) releases: HashMap<String, u64>,
+    /// When it was read.
+    pub(super) read_at: jiff::Timestamp,
+}
+
 /// Writes the builds of a plan, and lets them take the place of older ones.
 pub(super) fn commit_plan(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
     frame: &Frame,
     mut changes: Changes,
-    released: &HashMap<String, u64>,
+    channel: &Released,
 ) -> Result<(), ChangeError> {
     if frame.target.is_published() {
         leave_out_planned(tables, txn, frame, &mut changes.candidates)?;
@@ -63,8 +76,9 @@ pub(super) fn commit_plan(
     let (names, branch) = (&changes.names, changes.branch.as_deref());
     let standings = names::settle(tables, txn, frame, branch, names, &changes.removed)?;
     let taken = name(tables, txn, &mut changes.candidates, frame, &standings)?;
-    let released = with_published(tables, txn, frame, &changes.candidates, released)?;
-    names::revive(tables, txn, frame, standings.freed, names, &released)?;
+    let released = with_published(tables, txn, frame, &changes.candidates, channel)?;
+    let place = (frame.repository, frame.now);
+    names::revive(tables, txn, place, standings.freed, names, &released)?;
     let mut places: HashMap<RecipeFolder, Option<BuildId>> = HashMap::new();
     places.extend(changes.removed.into_iter().map(|folder| (folder, None)));
     let candidates = changes.candidates.iter();
@@ -217,9 +231,9 @@ fn with_published(
     txn: &RwTxn<'_>,
     frame: &Frame,
     candidates: &[Candidate],
-    released: &HashMap<String, u64>,
+    channel: &Released,
 ) -> Result<HashMap<String, u64>, moss_db::Error> {
-    let mut released = released.clone();
+    let mut released = channel.releases.clone();
     if !frame.target.is_published() {
         return Ok(released);
     }
@@ -227,7 +241,7 @@ fn with_published(
         let key = folder_key(frame.repository, &frame.target, &candidate.folder);
         for row in tables.builds.find_by(txn, &tables.builds_by_folder, &key)? {
             let (_, build) = row?;
-            if is_newer_than_the_channel_read(&build, frame) {
+            if is_newer(&build, channel.read_at) {
                 let release = released.entry(build.recipe.to_string()).or_default();
                 *release = build.release.max(*release);
             }
@@ -236,12 +250,12 @@ fn with_published(
     Ok(released)
 }
 
-/// True for a build that is being published, or was in the last minute: the channel was read less
-/// long ago. What was published before, only the channel knows: it may have been set back.
-fn is_newer_than_the_channel_read(build: &Build, frame: &Frame) -> bool {
+/// True for a build that is being published, or was after the channel was read, as far as two clocks
+/// tell. What was published before, only the channel knows: it may have been set back.
+fn is_newer(build: &Build, read_at: jiff::Timestamp) -> bool {
     match &build.state {
         State::Publishing { .. } => true,
-        State::Published { at, .. } => frame.now.duration_since(*at).as_secs() < 60,
+        State::Published { at, .. } => read_at.duration_since(*at) < CLOCKS,
         State::Planned
         | State::Waiting { .. }
         | State::Queued { .. }
@@ -300,7 +314,7 @@ fn stands_in_the_way(build: &Build) -> bool {
     match &build.state {
         State::Failed(_)
         | State::Cancelled {
-            by: By::PullClosed | By::Person { .. },
+            by: By::PullClosed | By::RepositoryGone | By::Person { .. },
             ..
         } => true,
         State::Cancelled {
@@ -320,4 +334,4 @@ fn stands_in_the_way(build: &Build) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::id::{BuildId, RecipeFolder, RecipeName};
+use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
 use crate::db::{Tables, folder_key};
@@ -119,6 +120,26 @@ fn settle_branch(
     Ok(standings)
 }
 
+/// Takes all claims of a repository away; returns those that count now and did not before.
+pub(super) fn let_go(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    repository: RepositoryId,
+) -> Result<Vec<Claim>, Error> {
+    let rows = tables.claims.iter_prefix(txn, &repository.number())?;
+    let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+    let mut given_up = BTreeSet::new();
+    for (key, claim) in rows {
+        tables.claims.delete(txn, &key)?;
+        given_up.insert(claim.name);
+    }
+    let mut freed = Vec::new();
+    for name in given_up {
+        freed.extend(holder(tables, txn, &name)?);
+    }
+    Ok(freed)
+}
+
 /// The claims on a name that count: of branches that are published still.
 fn standing(tables: &Tables, txn: &RoTxn<'_>, name: &RecipeName) -> Result<Vec<Claim>, Error> {
     let rows = tables
@@ -148,18 +169,19 @@ pub(in crate::usecase) fn holder(
 }
 
 /// New builds of the recipes that have their name now and were refused before, of this repository
-/// or another. They are written, to be ordered with the rest.
+/// or another. They are written, to be ordered with the rest. `names` are those of the repository
+/// that are planned themselves.
 pub(super) fn revive(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
-    frame: &Frame,
+    (repository, now): (RepositoryId, Timestamp),
     freed: Vec<Claim>,
     names: &Names,
     released: &HashMap<String, u64>,
 ) -> Result<Vec<BuildId>, Error> {
     let mut revived = Vec::new();
     for claim in freed {
-        let is_planned = claim.repository == frame.repository && names.contains_key(&claim.folder);
+        let is_planned = claim.repository == repository && names.contains_key(&claim.folder);
         if is_planned {
             continue;
         }
@@ -173,7 +195,7 @@ pub(super) fn revive(
             State::Failed(failure) if failure.kind == FailureKind::NameTaken
         );
         if is_refused {
-            let build = plan::again(&refused, BuildId::new(), frame.now, released);
+            let build = plan::again(&refused, BuildId::new(), now, released);
             tables.builds.put(txn, &build.id, &build)?;
             revived.push(build.id);
         }
@@ -198,4 +220,4 @@ pub(super) fn newest(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

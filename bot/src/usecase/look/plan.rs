@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::id::CommitSha;
+use api::id::{BuildId, CommitSha};
 
-use super::commit::{Changes, commit_plan, commit_whole, done};
+use super::commit::{Changes, Released, commit_plan, commit_whole, done};
 use super::pull::put_merge;
 use super::{Error, Found, PullFacts, Summit, What};
 use crate::db::{Look, look_key};
@@ -43,19 +43,23 @@ impl Summit {
             again: Again::No,
             conflict: pull.merge.as_ref().and_then(|merge| merge.conflict.clone()),
         };
-        let mut released = Arc::default();
+        let mut channel = Arc::default();
         let parts = match found.what {
             What::Recipes {
                 mut candidates,
                 removed,
             } => {
-                let snapshot = self.channel.snapshot().await?;
-                released = Arc::new(snapshot.releases());
+                let known = self.channel.latest().await?;
+                let released = known.snapshot.releases();
                 let names = Arc::new(names_of(&candidates));
                 if found.first && look.target.is_published() {
                     candidates.retain(|candidate| is_lacking(candidate, &released));
                 }
-                add_provided(&mut candidates, &snapshot);
+                add_provided(&mut candidates, &known.snapshot);
+                channel = Arc::new(Released {
+                    releases: released,
+                    read_at: known.read_at,
+                });
                 let size = match look.target.is_published() {
                     true => BATCH,
                     false => usize::MAX,
@@ -72,18 +76,18 @@ impl Summit {
                 parts.collect()
             }
             What::Unapproved { author, folders } => {
-                let whole = plan::unapproved(&frame, author, &folders);
+                let whole = plan::unapproved(BuildId::new(), &frame, author, &folders);
                 vec![Part::Whole(Box::new(whole))]
             }
             What::TooLarge { reason } => {
-                vec![Part::Whole(Box::new(plan::too_large(&frame, reason)))]
+                let whole = plan::too_large(BuildId::new(), &frame, reason);
+                vec![Part::Whole(Box::new(whole))]
             }
         };
         let mut parts = parts.into_iter().peekable();
         while let Some(part) = parts.next() {
             let end = parts.peek().is_none().then_some(&pull);
-            self.commit(look, &frame, base, part, &released, end)
-                .await?;
+            self.commit(look, &frame, base, part, &channel, end).await?;
         }
         self.builds_moved();
         Ok(())
@@ -96,11 +100,11 @@ impl Summit {
         frame: &Frame,
         base: Option<CommitSha>,
         part: Part,
-        released: &Arc<HashMap<String, u64>>,
+        channel: &Arc<Released>,
         end: Option<&PullFacts>,
     ) -> Result<(), Error> {
         let (tables, look, frame) = (self.tables.clone(), look.clone(), frame.clone());
-        let (released, end) = (Arc::clone(released), end.cloned());
+        let (channel, end) = (Arc::clone(channel), end.cloned());
         self.db
             .submit(move |txn| {
                 // Another look may have come first; then this one saw an older state.
@@ -110,7 +114,7 @@ impl Summit {
                 }
                 match part {
                     Part::Recipes(changes) => {
-                        commit_plan(&tables, txn, &frame, changes, &released)?;
+                        commit_plan(&tables, txn, &frame, changes, &channel)?;
                     }
                     Part::Whole(build) => commit_whole(&tables, txn, &frame, &build)?,
                 }

@@ -1,20 +1,26 @@
 use super::*;
 use crate::db::tests::{Store, store};
-use crate::domain::build::Progress;
 use crate::domain::build::example::{at, build, failure, id, main, pull, success};
+use crate::domain::build::{By, Hold, Progress};
+use crate::github::Role;
 
 fn again(store: &Store, build: &Build) -> Option<BuildId> {
     store
         .env
         .write(|txn| one(&store.tables, txn, build, at(100)))
         .unwrap()
+        .ok()
 }
 
 fn head_again(store: &Store) -> Rebuilt {
-    let commit = build(1, "x").commit;
+    let asked = Role::writer().authorise(Head {
+        repository: RepositoryId::new(1),
+        commit: build(1, "x").commit,
+    });
+    let asked = asked.unwrap();
     store
         .env
-        .write(|txn| head(&store.tables, txn, RepositoryId::new(1), commit, at(100)))
+        .write(|txn| head(&store.tables, txn, &asked, at(100)))
         .unwrap()
 }
 
@@ -168,8 +174,8 @@ fn a_head_is_built_again_where_it_did_not_succeed() {
     };
     assert_eq!(begun.len(), 1);
     assert_eq!(store.find(begun[0]).recipe.as_str(), "broken");
-    // It is under way now.
-    assert_eq!(head_again(&store), Rebuilt::Nothing);
+    let reasons = vec![(begun[0], NotAgain::UnderWay)];
+    assert_eq!(head_again(&store), Rebuilt::Nothing(reasons));
 }
 
 /// A failure that was made good since does not count any more.
@@ -216,7 +222,7 @@ fn what_nobody_approved_is_not_built_again() {
 
 #[test]
 fn an_unknown_head_has_nothing() {
-    assert_eq!(head_again(&store()), Rebuilt::Nothing);
+    assert_eq!(head_again(&store()), Rebuilt::Nothing(Vec::new()));
 }
 
 /// The other members of a cycle wait to be imported with the one that is built again.

@@ -2,10 +2,11 @@ use api::id::{AttemptId, CommitSha};
 
 use super::files::{File, gone, list, reduce};
 use super::*;
+use crate::db::Place;
 use crate::db::tests::{Store, store};
 use crate::domain::build::FailureKind;
 use crate::domain::build::example::{at, build, failure, id, pull};
-use crate::domain::name::RepositoryId;
+use crate::domain::name::{CommentId, RepositoryId, UserId};
 
 const DAY: i64 = 24 * 3600;
 
@@ -167,4 +168,46 @@ fn only_logs_are_listed() {
         std::fs::write(folder.path().join(name), "four").unwrap();
     }
     assert_eq!(list(folder.path()).unwrap(), [File { attempt, bytes: 4 }]);
+}
+
+#[test]
+fn commands_are_forgotten_once_answered_long_ago() {
+    let store = store();
+    let command = |comment: u64, answered, taken_at| Command {
+        repository: RepositoryId::new(1),
+        comment: CommentId::new(comment),
+        author: UserId::new(3),
+        login: "ada".to_owned(),
+        text: "/rebuild".to_owned(),
+        place: Place::Pull { number: 7 },
+        outcome: None,
+        answered,
+        taken_at,
+    };
+    let rows = [
+        command(1, true, Some(at(0))),
+        command(2, false, Some(at(0))),
+        command(3, true, None),
+    ];
+    let left = |day: i64| {
+        let left = store.env.write(|txn| {
+            forget_commands(&store.tables, txn, at(day * 24 * 3600))?;
+            let keys = store.tables.commands.iter(txn)?;
+            keys.map(|row| Ok(row?.0.1))
+                .collect::<Result<Vec<u64>, StorageError>>()
+        });
+        left.unwrap()
+    };
+    let put = store.env.write(|txn| {
+        for row in &rows {
+            let key = (row.repository.number(), row.comment.number());
+            store.tables.commands.put(txn, &key, row)?;
+        }
+        Ok::<_, StorageError>(())
+    });
+    put.unwrap();
+    assert_eq!(left(29), [1, 2, 3]);
+    assert_eq!(left(30), [2, 3], "one that is open stays");
+    assert_eq!(left(58), [2, 3]);
+    assert_eq!(left(59), [2], "the one without a time was seen on day 29");
 }

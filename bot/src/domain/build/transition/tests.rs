@@ -4,6 +4,7 @@ use api::attempt::{Phase, Reason, State as AttemptState};
 use api::id::{AttemptId, ImportId, Sha256};
 use api::import::{Refusal, RefusalReason, State as ImportState};
 
+use super::super::state::{FailureKind, Loss, Success};
 use super::*;
 use crate::domain::build::example::{at, build, every_state, id, success};
 
@@ -61,6 +62,7 @@ fn every_event() -> Vec<(&'static str, Event)> {
     };
     let lost = |number| Event::AttemptLost {
         attempt: attempt(number),
+        cause: Cause::Builder,
         reason: "the builder is gone".to_owned(),
     };
     let running = AttemptState::Running {
@@ -130,6 +132,13 @@ fn every_event() -> Vec<(&'static str, Event)> {
             "import fetching",
             Event::ImportMoved {
                 state: ImportState::Fetching { done: 1, total: 2 },
+            },
+        ),
+        (
+            "import delayed",
+            Event::ImportDelayed {
+                import: ImportId::from_bytes([9; 16]),
+                reason: "vessel does not answer".to_owned(),
             },
         ),
         ("import published", Event::ImportMoved { state: published }),
@@ -250,7 +259,8 @@ fn a_lost_attempt_is_tried_again_until_there_were_enough() {
         build.apply(event, at(now)).unwrap().0
     };
     build = apply(&build, Event::Ready);
-    for number in 1..=MAX_ATTEMPTS {
+    let last = u32::try_from(MAX_LOST).unwrap();
+    for number in 1..=last {
         let builder = "avalanche-1".parse().unwrap();
         build = apply(&build, Event::Dispatched { builder });
         assert_eq!(build.find_attempt(), Some(attempt(number)));
@@ -259,16 +269,20 @@ fn a_lost_attempt_is_tried_again_until_there_were_enough() {
             &build,
             Event::AttemptLost {
                 attempt: attempt(number),
+                cause: Cause::Builder,
                 reason,
             },
         );
-        if number < MAX_ATTEMPTS {
-            assert_eq!(
-                build.explain(),
-                format!(
-                    "Ready; waiting for a builder: attempt {number} was lost: the builder is gone."
-                )
+        if number < last {
+            let explained = format!(
+                "Ready; waiting for a builder: attempt {number} was lost: the builder is gone"
             );
+            assert!(
+                build.explain().starts_with(&explained),
+                "{}",
+                build.explain()
+            );
+            assert_eq!(build.explain().contains("; the next begins at"), number > 1);
             assert_eq!(build.find_attempt(), None);
         }
     }
@@ -278,7 +292,7 @@ fn a_lost_attempt_is_tried_again_until_there_were_enough() {
     assert_eq!(failure.kind, FailureKind::Lost);
     assert_eq!(
         failure.message,
-        format!("{MAX_ATTEMPTS} attempts were lost; the last one: the builder is gone")
+        format!("{MAX_LOST} attempts were lost; the last one: the builder is gone")
     );
 }
 
@@ -292,6 +306,7 @@ fn what_a_builder_took_with_it_is_built_again() {
         import,
         built: success(),
         overtaken: None,
+        standing: None,
     };
     let gone = gone_import;
     let (next, effects) = build.apply(gone(), at(1000)).unwrap();
@@ -312,7 +327,7 @@ fn what_a_builder_took_with_it_is_built_again() {
     build.cycle = vec![id(7), id(1), id(8)];
     let (next, _) = build.apply(gone(), at(1000)).unwrap();
     assert_eq!(next.state, State::Waiting { on: vec![id(7)] });
-    build.attempts = MAX_ATTEMPTS;
+    build.losses = losses(Cause::Builder, MAX_LOST - 1);
     let (next, _) = build.apply(gone(), at(1000)).unwrap();
     assert!(
         matches!(&next.state, State::Failed(failure) if failure.kind == FailureKind::Lost),
@@ -330,6 +345,7 @@ fn what_is_overtaken_is_not_built_again() {
         import: ImportId::from_bytes([8; 16]),
         built: success(),
         overtaken: None,
+        standing: None,
     };
     for by in [Some(id(2)), None] {
         let (next, effects) = build.apply(Event::Superseded { by }, at(1)).unwrap();
@@ -418,7 +434,8 @@ fn assets_that_nobody_waits_for_are_not_missed() {
 #[test]
 fn chance_is_given_up_with_its_reason() {
     let mut build = build(1, "nano");
-    build.attempts = MAX_ATTEMPTS;
+    build.attempts = 9;
+    build.losses = losses(Cause::Outage, 8);
     build.state = State::Building {
         builder: "avalanche-1".parse().unwrap(),
         progress: Progress::Ordered,
@@ -426,20 +443,39 @@ fn chance_is_given_up_with_its_reason() {
     };
     let annotations = some_annotations();
     let event = Event::AttemptMoved {
-        attempt: attempt(MAX_ATTEMPTS),
+        attempt: attempt(9),
         state: failed(Reason::FetchFailed {
             url: "https://example.org/nano.tar".to_owned(),
         }),
         annotations: annotations.clone(),
     };
-    let (next, effects) = build.apply(event, at(1)).unwrap();
+    // The outage began with the first loss, at 0.
+    let (next, effects) = build.apply(event.clone(), at(7199)).unwrap();
+    assert_eq!((next.state.name(), effects.len()), ("queued", 1));
+    let (next, effects) = build.apply(event.clone(), at(7200)).unwrap();
     let State::Failed(failure) = next.state else {
         panic!("{:?}", next.state);
     };
     assert_eq!(failure.kind, FailureKind::Attempt);
     assert_eq!(failure.annotations, annotations);
-    assert_eq!(failure.message, "make: error 2 (the last of 5 attempts)");
+    assert_eq!(failure.message, "make: error 2 (the last of 9 attempts)");
     assert_eq!(effects.len(), 1);
+    // Builders that lost some meanwhile ended that row.
+    build.losses.extend(losses(Cause::Builder, 1));
+    let (next, _) = build.apply(event, at(7200)).unwrap();
+    assert_eq!(next.state.name(), "queued");
+}
+
+/// So many attempts, lost at 0.
+fn losses(cause: Cause, count: usize) -> Vec<Loss> {
+    let loss = Loss {
+        attempt: 1,
+        builder: "avalanche-1".parse().unwrap(),
+        cause,
+        reason: "lost".to_owned(),
+        at: at(0),
+    };
+    vec![loss; count]
 }
 
 fn some_annotations() -> Vec<Annotation> {
@@ -464,6 +500,30 @@ fn every_state_explains_itself() {
         since,
     };
     let _ = writeln!(text, "held by many needs: {}", member.explain());
+    for (name, state) in [
+        ("accepted", ImportState::Accepted { ahead: 3 }),
+        ("fetching", ImportState::Fetching { done: 1, total: 2 }),
+        (
+            "waiting",
+            ImportState::Waiting {
+                on: "cannot fetch https://builder.example/nano.stone".to_owned(),
+                until: at(0),
+            },
+        ),
+        ("publishing", ImportState::Publishing),
+    ] {
+        let mut publishing = build(1, "nano");
+        publishing.attempts = 1;
+        publishing.state = State::Publishing {
+            import: ImportId::from_bytes([9; 16]),
+            built: success(),
+            overtaken: None,
+            standing: None,
+        };
+        let event = Event::ImportMoved { state };
+        let (publishing, _) = publishing.apply(event, at(1)).unwrap();
+        let _ = writeln!(text, "import {name}: {}", publishing.explain());
+    }
     insta::assert_snapshot!(text);
 }
 
@@ -475,7 +535,15 @@ fn a_build_that_is_lost_again_and_again_waits_longer_each_time() {
         since: at(100),
         reason: None,
     };
-    for (attempts, wait) in [(0, 0), (1, 0), (2, 15), (3, 30), (4, 60)] {
+    for (attempts, wait) in [
+        (0, 0),
+        (1, 0),
+        (2, 15),
+        (3, 30),
+        (7, 480),
+        (8, 600),
+        (99, 600),
+    ] {
         build.attempts = attempts;
         assert!(build.is_due(at(100 + wait)), "{attempts} attempts");
         assert!(

@@ -58,6 +58,14 @@ pub(in crate::usecase::look) fn changes(
     }
 }
 
+/// A channel that had nothing when it was read.
+pub(in crate::usecase::look) fn nothing(read_at: jiff::Timestamp) -> Released {
+    Released {
+        releases: HashMap::new(),
+        read_at,
+    }
+}
+
 fn plan(store: &Store, frame: &Frame, candidates: Vec<Candidate>, removed: &[&str]) {
     let removed = removed
         .iter()
@@ -66,7 +74,7 @@ fn plan(store: &Store, frame: &Frame, candidates: Vec<Candidate>, removed: &[&st
     let changes = changes(candidates, removed);
     store
         .env
-        .write(|txn| commit_plan(&store.tables, txn, frame, changes, &HashMap::new()))
+        .write(|txn| commit_plan(&store.tables, txn, frame, changes, &nothing(frame.now)))
         .unwrap();
     let inconsistencies = store.env.read(|txn| store.tables.builds.check(txn));
     assert_eq!(inconsistencies.unwrap(), []);
@@ -138,6 +146,7 @@ fn a_build_that_is_being_published_goes_on() {
         import,
         built: success(),
         overtaken,
+        standing: None,
     };
     set(&store, 1, publishing(None));
     plan(&store, &frame(main(), 2), vec![recipe(2, "lib", &[])], &[]);
@@ -361,7 +370,7 @@ fn a_plan_that_was_cut_short_goes_on() {
     let commit = |changes| {
         store
             .env
-            .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &HashMap::new()))
+            .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &nothing(frame.now)))
             .unwrap();
     };
     commit(part);
@@ -373,4 +382,33 @@ fn a_plan_that_was_cut_short_goes_on() {
     assert_eq!(store.find(id(1)).state, building());
     assert_eq!(store.find(id(4)).after, [id(1)]);
     assert_eq!(store.active().len(), 2);
+}
+
+/// vessel is away, and the channel is taken to be as it was: what summit published since counts.
+#[test]
+fn what_was_published_after_the_channel_was_read_is_not_built_again() {
+    let planned = |read_at: i64| {
+        let store = store();
+        plan(&store, &frame(main(), 1), vec![recipe(1, "lib", &[])], &[]);
+        let published = State::Published {
+            history: "h-1".parse().unwrap(),
+            at: at(1000),
+        };
+        set(&store, 1, published);
+        let changes = changes(vec![recipe(2, "lib", &[])], BTreeSet::new());
+        let mut frame = frame(main(), 2);
+        frame.now = at(9000);
+        store
+            .env
+            .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &nothing(at(read_at))))
+            .unwrap();
+        store.find(id(2)).state
+    };
+    let again = State::Cancelled {
+        by: By::AlreadyPublished { release: 1 },
+        at: at(9000),
+    };
+    assert_eq!([planned(900), planned(1059)], [again.clone(), again]);
+    // The channel was read after it, and had nothing any more.
+    assert_eq!(planned(1060), State::Planned);
 }

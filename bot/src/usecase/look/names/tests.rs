@@ -2,18 +2,20 @@ use std::sync::Arc;
 
 use api::id::{CommitSha, TreeSha};
 
+use super::super::commit::tests::nothing;
 use super::super::commit::{Changes, commit_plan};
 use super::*;
 use crate::db::Repository;
 use crate::db::tests::{Store, store};
 use crate::domain::build::example::{at, id, main, pull};
-use crate::domain::build::{Annotation, Failure};
+use crate::domain::build::{Annotation, Failure, NotAgain};
 use crate::domain::name::InstallationId;
 use crate::domain::plan::{Again, Candidate, Described, Unreadable};
+use crate::github::Role;
 use crate::usecase::rebuild;
 
 /// A database that knows two repositories.
-fn known() -> Store {
+pub(in crate::usecase::look) fn known() -> Store {
     let store = store();
     for number in [1, 2] {
         let name = format!("snekbook/recipes-{number}");
@@ -22,6 +24,7 @@ fn known() -> Store {
             name: name.parse().unwrap(),
             default_branch: "main".to_owned(),
             installation: InstallationId::new(1),
+            gone_at: None,
         };
         let row = store
             .env
@@ -60,7 +63,7 @@ fn candidate(number: u8, text: &str) -> Candidate {
     }
 }
 
-struct Push<'a> {
+pub(in crate::usecase::look) struct Push<'a> {
     repository: u64,
     target: Target,
     /// What its builds are numbered from.
@@ -69,7 +72,11 @@ struct Push<'a> {
     removes: &'a [&'a str],
 }
 
-fn push<'a>(first: u8, brings: &'a [&'a str], removes: &'a [&'a str]) -> Push<'a> {
+pub(in crate::usecase::look) fn push<'a>(
+    first: u8,
+    brings: &'a [&'a str],
+    removes: &'a [&'a str],
+) -> Push<'a> {
     Push {
         repository: 1,
         target: main(),
@@ -80,8 +87,13 @@ fn push<'a>(first: u8, brings: &'a [&'a str], removes: &'a [&'a str]) -> Push<'a
 }
 
 impl Push<'_> {
+    /// The same to another repository.
+    pub(in crate::usecase::look) fn of(self, repository: u64) -> Self {
+        Self { repository, ..self }
+    }
+
     /// Commits it, and says of each of its builds where it stands.
-    fn commit(&self, store: &Store) -> Vec<String> {
+    pub(in crate::usecase::look) fn commit(&self, store: &Store) -> Vec<String> {
         let frame = Frame {
             repository: RepositoryId::new(self.repository),
             target: self.target.clone(),
@@ -111,7 +123,7 @@ impl Push<'_> {
         };
         store
             .env
-            .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &HashMap::new()))
+            .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &nothing(frame.now)))
             .unwrap();
         let numbers = (self.first..).take(self.brings.len());
         numbers
@@ -130,7 +142,7 @@ fn said(build: &Build) -> String {
 }
 
 /// The newest build of a folder.
-fn newest_of(store: &Store, repository: u64, folder: &str) -> Build {
+pub(in crate::usecase::look) fn newest_of(store: &Store, repository: u64, folder: &str) -> Build {
     let key = folder_key(
         RepositoryId::new(repository),
         &main(),
@@ -237,16 +249,17 @@ fn a_pull_request_is_compared_and_claims_nothing() {
     store.open(&store.find(id(2)));
     let again = |number| {
         let build = store.find(id(number));
+        let asked = Role::writer().authorise(build).unwrap();
         let rebuilt = store
             .env
-            .write(|txn| rebuild::one(&store.tables, txn, &build, at(9)));
+            .write(|txn| rebuild::build(&store.tables, txn, &asked, at(9)));
         rebuilt.unwrap()
     };
-    assert_eq!(again(2), None);
+    assert_eq!(again(2), Err(NotAgain::NameTaken));
     push(4, &["b/pico: pico"], &["n/nano"]).commit(&store);
     assert_eq!(said(&store.find(id(4))), "build pico: planned");
     // Now a person can ask for it.
-    assert!(again(2).is_some());
+    assert!(again(2).is_ok());
 }
 
 #[test]

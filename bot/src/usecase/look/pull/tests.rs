@@ -11,6 +11,7 @@ fn look() -> Look {
         count: 1,
         unreturned: 0,
         begun_at: None,
+        failure: None,
     }
 }
 

@@ -1,0 +1,109 @@
+//! What people ask for: commands in comments, and buttons.
+
+use api::id::{BuildId, CommitSha};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::build::NotAgain;
+use crate::domain::name::{CommentId, RepositoryId, UserId};
+
+/// A command from a comment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The comment; commands are known by it, so that none runs twice.
+    pub comment: CommentId,
+    /// Who wrote it.
+    pub author: UserId,
+    /// The author's login at that time, for people.
+    pub login: String,
+    /// The text.
+    pub text: String,
+    /// What it was written on.
+    pub place: Place,
+    /// What became of it; none while it is not done.
+    pub outcome: Option<CommandOutcome>,
+    /// Whether the outcome was answered on GitHub.
+    pub answered: bool,
+    /// When it was taken; none for one of an older database.
+    #[serde(default)]
+    pub taken_at: Option<Timestamp>,
+}
+
+/// Where a comment was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "place", rename_all = "kebab-case")]
+pub enum Place {
+    /// On a pull request.
+    Pull {
+        /// Its number.
+        number: u64,
+    },
+    /// On a commit.
+    Commit {
+        /// Which.
+        commit: CommitSha,
+    },
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum CommandOutcome {
+    /// These builds were begun.
+    Rebuilding {
+        /// The new builds.
+        builds: Vec<BuildId>,
+    },
+    /// There was nothing to build again.
+    Nothing {
+        /// Why not, of the builds that there are.
+        #[serde(default)]
+        reasons: Vec<NotAgain>,
+    },
+    /// Nothing of the pull request is run, because its author may not write.
+    Unapproved {
+        /// The author's login.
+        author: String,
+    },
+    /// Who commands may not.
+    Refused {
+        /// The role that the author has.
+        role: String,
+    },
+    /// The command could not be understood.
+    Misunderstood {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// A button of GitHub that a person pressed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// Who pressed it.
+    pub person: UserId,
+    /// That person's login at that time, for people.
+    pub login: String,
+    /// Which button.
+    pub button: Button,
+}
+
+/// What a button asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "button", rename_all = "kebab-case")]
+pub enum Button {
+    /// One build again.
+    Rerun {
+        /// The build that the check run shows.
+        build: BuildId,
+    },
+    /// All of a head again.
+    RerunAll {
+        /// The head.
+        commit: CommitSha,
+    },
+}

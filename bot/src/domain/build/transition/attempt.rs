@@ -1,0 +1,95 @@
+//! What becomes of a build while a builder has it.
+
+use api::attempt;
+use api::id::{AttemptId, ServiceName};
+use jiff::Timestamp;
+
+use super::super::state::{Cause, Failure, FailureKind, Progress, State, Success};
+use super::super::{Annotation, Build};
+use super::Effect;
+use super::loss::cause_of;
+
+impl Build {
+    /// The builder of the current attempt, if that is `attempt`.
+    pub(super) fn current_builder(&self, attempt: AttemptId) -> Option<(&ServiceName, Timestamp)> {
+        let State::Building { builder, since, .. } = &self.state else {
+            return None;
+        };
+        (attempt == AttemptId::new(self.id, self.attempts)).then_some((builder, *since))
+    }
+
+    pub(super) fn attempt_moved(
+        &mut self,
+        attempt: AttemptId,
+        state: attempt::State,
+        annotations: Vec<Annotation>,
+        now: Timestamp,
+    ) -> Option<(State, Vec<Effect>)> {
+        let (builder, since) = self.current_builder(attempt)?;
+        let builder = builder.clone();
+        let building = |progress| State::Building {
+            builder: builder.clone(),
+            progress,
+            since,
+        };
+        let release = vec![Effect::Release {
+            builder: builder.clone(),
+            attempt,
+        }];
+        Some(match state {
+            attempt::State::Accepted { ahead } => {
+                (building(Progress::Accepted { ahead }), Vec::new())
+            }
+            attempt::State::Running { phase, since } => {
+                (building(Progress::Running { phase, since }), Vec::new())
+            }
+            attempt::State::Succeeded {
+                assets,
+                host,
+                finished_at,
+            } => (
+                State::Built(Success {
+                    builder,
+                    assets,
+                    host,
+                    at: finished_at,
+                    released_at: None,
+                }),
+                Vec::new(),
+            ),
+            attempt::State::Failed {
+                failure,
+                finished_at,
+            } => {
+                let mut message = failure.message;
+                if let Some(cause) = cause_of(&failure.reason) {
+                    if self.may_lose(cause, now) {
+                        return Some((self.lost(builder, cause, message, now), release));
+                    }
+                    message = format!("{message} (the last of {} attempts)", self.attempts);
+                }
+                let failed = Failure {
+                    kind: FailureKind::Attempt,
+                    phase: Some(failure.phase),
+                    message,
+                    annotations,
+                    at: finished_at,
+                };
+                (State::Failed(failed), release)
+            }
+            attempt::State::Cancelled { .. } => (
+                self.lost(
+                    builder,
+                    Cause::Builder,
+                    "the builder was told to cancel it".to_owned(),
+                    now,
+                ),
+                release,
+            ),
+            attempt::State::Expired { .. } => (
+                self.lost(builder, Cause::Builder, "its lease ran out".to_owned(), now),
+                release,
+            ),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Giving a build up, on purpose or for a newer one.
+
+use api::id::{AttemptId, BuildId};
+use jiff::Timestamp;
+
+use super::super::Build;
+use super::super::state::{Overtaken, State, Success};
+use super::Effect;
+
+impl Build {
+    /// What is being published may be seen already: it is published to the end. Only if it cannot
+    /// be, the newer one counts. The members of a cycle are published as one, so one of them cannot
+    /// be left out.
+    pub(super) fn superseded(
+        &self,
+        by: Option<BuildId>,
+        now: Timestamp,
+    ) -> Option<(State, Vec<Effect>)> {
+        let State::Publishing {
+            import,
+            built,
+            standing,
+            ..
+        } = &self.state
+        else {
+            return self.give_up(State::Superseded { by, at: now }, now);
+        };
+        let overtaken = self.cycle.is_empty().then(|| State::Publishing {
+            import: *import,
+            built: built.clone(),
+            overtaken: Some(Overtaken { by }),
+            standing: standing.clone(),
+        });
+        Some((overtaken?, Vec::new()))
+    }
+
+    pub(super) fn give_up(&self, to: State, now: Timestamp) -> Option<(State, Vec<Effect>)> {
+        let attempt = AttemptId::new(self.id, self.attempts);
+        match &self.state {
+            State::Planned | State::Waiting { .. } | State::Queued { .. } | State::Held { .. } => {
+                Some((to, Vec::new()))
+            }
+            State::Building { builder, .. } => Some((
+                to,
+                vec![Effect::Cancel {
+                    builder: builder.clone(),
+                    attempt,
+                }],
+            )),
+            // A pull request's build has succeeded; only its assets are not needed any more.
+            State::Built(Success {
+                released_at: Some(_),
+                ..
+            }) => None,
+            State::Built(built) => {
+                let to = if self.target.is_published() {
+                    to
+                } else {
+                    State::Built(Success {
+                        released_at: Some(now),
+                        ..built.clone()
+                    })
+                };
+                Some((
+                    to,
+                    vec![Effect::Release {
+                        builder: built.builder.clone(),
+                        attempt,
+                    }],
+                ))
+            }
+            State::Publishing { .. }
+            | State::Published { .. }
+            | State::Failed(_)
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What becomes of a build while vessel takes it into the channel.
+
+use api::id::{AttemptId, ImportId};
+use api::import;
+use jiff::Timestamp;
+
+use super::super::state::{Failure, FailureKind, Overtaken, State};
+use super::super::{Build, explain};
+use super::Effect;
+
+impl Build {
+    pub(super) fn import_moved(
+        &mut self,
+        state: import::State,
+        now: Timestamp,
+    ) -> Option<(State, Vec<Effect>)> {
+        let State::Publishing {
+            import,
+            built,
+            overtaken,
+            ..
+        } = &self.state
+        else {
+            return None;
+        };
+        let (builder, overtaken) = (built.builder.clone(), *overtaken);
+        let attempt = AttemptId::new(self.id, self.attempts);
+        let release = vec![Effect::Release {
+            builder: built.builder.clone(),
+            attempt,
+        }];
+        Some(match state {
+            import::State::Accepted { .. }
+            | import::State::Fetching { .. }
+            | import::State::Waiting { .. }
+            | import::State::Publishing => {
+                let moved = State::Publishing {
+                    import: *import,
+                    built: built.clone(),
+                    overtaken,
+                    standing: explain::standing(&state),
+                };
+                (moved, Vec::new())
+            }
+            import::State::Published {
+                history,
+                finished_at,
+            } => (
+                State::Published {
+                    history,
+                    at: finished_at,
+                },
+                release,
+            ),
+            // The builder is what failed, not the recipe: another one may build it again.
+            import::State::Refused { refusal, .. }
+                if refusal.reason == import::RefusalReason::AssetGone =>
+            {
+                let lost = self.built_in_vain(builder, refusal.message, now);
+                // To build the older one again would be in vain: the channel takes no lower release.
+                let to =
+                    overtaken.map_or(lost, |Overtaken { by }| State::Superseded { by, at: now });
+                (to, release)
+            }
+            import::State::Refused {
+                refusal,
+                finished_at,
+            } => {
+                let failed = Failure {
+                    kind: FailureKind::Refused,
+                    phase: None,
+                    message: refusal.message,
+                    annotations: Vec::new(),
+                    at: finished_at,
+                };
+                (State::Failed(failed), release)
+            }
+        })
+    }
+
+    /// vessel cannot be asked where the import stands.
+    pub(super) fn import_delayed(&self, asked: ImportId, reason: String) -> Option<State> {
+        let State::Publishing {
+            import,
+            built,
+            overtaken,
+            ..
+        } = &self.state
+        else {
+            return None;
+        };
+        (*import == asked).then(|| State::Publishing {
+            import: *import,
+            built: built.clone(),
+            overtaken: *overtaken,
+            standing: Some(reason),
+        })
+    }
+}

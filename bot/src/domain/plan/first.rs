@@ -1,0 +1,105 @@
+//! Where a build begins: planned, or at its end at once.
+
+use std::collections::HashMap;
+
+use api::id::BuildId;
+use jiff::Timestamp;
+
+use super::{Again, Described, Frame};
+use crate::domain::build::{Annotation, Build, By, Failure, FailureKind, Shown, State};
+
+/// Where a readable recipe begins.
+pub(super) fn first_state(
+    recipe: &Described,
+    frame: &Frame,
+    released: &HashMap<String, u64>,
+) -> State {
+    let Some(&channel) = released.get(recipe.name.as_str()) else {
+        return State::Planned;
+    };
+    if !frame.target.is_published() {
+        return State::Planned;
+    }
+    match recipe.release.cmp(&channel) {
+        std::cmp::Ordering::Greater => State::Planned,
+        std::cmp::Ordering::Equal => match frame.again {
+            Again::Yes => State::Planned,
+            Again::No => State::Cancelled {
+                by: By::AlreadyPublished { release: channel },
+                at: frame.now,
+            },
+        },
+        std::cmp::Ordering::Less => {
+            let message = lower(recipe.release, channel);
+            let (path, line) = recipe.release_at.clone();
+            let annotation = Annotation {
+                path,
+                line,
+                is_error: true,
+                title: "release-lower".to_owned(),
+                message: message.clone(),
+            };
+            broken(message, Some(annotation), frame.now)
+        }
+    }
+}
+
+/// The build of a recipe that was refused its name, now that it has it. Its content did not change.
+pub fn again(
+    refused: &Build,
+    id: BuildId,
+    now: Timestamp,
+    released: &HashMap<String, u64>,
+) -> Build {
+    let state = match released.get(refused.recipe.as_str()) {
+        Some(&channel) if refused.release == channel => State::Cancelled {
+            by: By::AlreadyPublished { release: channel },
+            at: now,
+        },
+        Some(&channel) if refused.release < channel => {
+            broken(lower(refused.release, channel), None, now)
+        }
+        Some(_) | None => State::Planned,
+    };
+    Build {
+        id,
+        created_at: now,
+        answer: None,
+        seq: 1,
+        state,
+        shown: Shown::default(),
+        ..refused.clone()
+    }
+}
+
+fn lower(release: u64, channel: u64) -> String {
+    format!("release {release} is lower than {channel}, which is published already")
+}
+
+/// A recipe whose name another one has.
+pub(super) fn twice(recipe: &Described, other: &str, at: Timestamp) -> State {
+    let message = format!("the name {} is taken by the recipe in {other}", recipe.name);
+    State::Failed(Failure {
+        kind: FailureKind::NameTaken,
+        phase: None,
+        annotations: vec![Annotation {
+            path: recipe.release_at.0.clone(),
+            line: recipe.name_line,
+            is_error: true,
+            title: "name-taken".to_owned(),
+            message: message.clone(),
+        }],
+        message,
+        at,
+    })
+}
+
+fn broken(message: String, annotation: Option<Annotation>, at: Timestamp) -> State {
+    State::Failed(Failure {
+        kind: FailureKind::Recipe,
+        phase: None,
+        annotations: annotation.into_iter().collect(),
+        message,
+        at,
+    })
+}

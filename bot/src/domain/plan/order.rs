@@ -1,0 +1,119 @@
+//! Which build comes after which.
+
+use std::collections::{BTreeMap, HashSet};
+
+use api::id::BuildId;
+use moss_deps::{Graph, Node, Step};
+use moss_format::{Dependency, Provider};
+
+use crate::domain::build::{Build, State};
+
+/// True when a build can still be told what to come after. One that is on its way to a builder or
+/// further waits for nothing any more, unless its cycle has to be complete before it is imported.
+pub(super) fn is_ordered(build: &Build) -> bool {
+    match &build.state {
+        State::Planned | State::Waiting { .. } | State::Held { .. } => true,
+        State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => !build.cycle.is_empty(),
+        State::Publishing { .. } | State::Published { .. } => false,
+    }
+}
+
+/// What puts a build into the order.
+pub(super) struct Place {
+    pub(super) needs: Vec<Dependency>,
+    pub(super) hints: Vec<Dependency>,
+    pub(super) provides: Vec<Provider>,
+}
+
+impl Place {
+    pub(super) fn of(build: &Build) -> Self {
+        Self {
+            needs: parsed(&build.needs),
+            hints: parsed(&build.hints),
+            provides: parsed(&build.provides),
+        }
+    }
+
+    /// A node that needs only what the recipe asks for.
+    fn firm(&self, id: BuildId) -> Node<BuildId> {
+        Node::new(id)
+            .needs(self.needs.iter().cloned())
+            .provides(self.provides.iter().cloned())
+    }
+
+    /// A node that needs also what the last build did.
+    fn hinted(&self, id: BuildId) -> Node<BuildId> {
+        self.firm(id).needs(self.hints.iter().cloned())
+    }
+}
+
+/// What was written down when it was parsed.
+fn parsed<T: std::str::FromStr>(texts: &[String]) -> Vec<T> {
+    texts.iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Writes down which build comes after which, and which make a cycle.
+///
+/// A cycle that only hints make is none: they tell of the build before, and what the recipes ask
+/// for now goes first. Its members follow the recipes, and those hints that do not lead backwards.
+pub(super) fn order(places: &BTreeMap<BuildId, Place>, builds: &mut BTreeMap<BuildId, Build>) {
+    let graph = Graph::new(places.iter().map(|(id, place)| place.hinted(*id)));
+    let mut earlier: HashSet<BuildId> = HashSet::new();
+    for step in graph.order() {
+        let steps = match step {
+            Step::One(_) => vec![step],
+            Step::Cycle(members) => {
+                let firm = members.iter().map(|member| places[member].firm(*member));
+                Graph::new(firm).order()
+            }
+        };
+        for step in steps {
+            arrange(&step, &graph, places, &earlier, builds);
+            earlier.extend(step.members());
+        }
+    }
+}
+
+/// Writes down what the builds of one step come after: some of the `earlier` ones, and each other.
+fn arrange(
+    step: &Step<BuildId>,
+    graph: &Graph<BuildId>,
+    places: &BTreeMap<BuildId, Place>,
+    earlier: &HashSet<BuildId>,
+    builds: &mut BTreeMap<BuildId, Build>,
+) {
+    let members = step.members();
+    for (position, member) in members.iter().enumerate() {
+        let Some(build) = builds.get_mut(member) else {
+            continue;
+        };
+        build.after.clear();
+        build.behind.clear();
+        let needs: HashSet<&Dependency> = places[member].needs.iter().collect();
+        for edge in graph.dependencies_of(member) {
+            if !earlier.contains(edge.on) {
+                continue;
+            }
+            if edge.needs.iter().any(|need| needs.contains(need)) {
+                build.after.push(*edge.on);
+            } else {
+                build.behind.push(*edge.on);
+            }
+        }
+        match step {
+            Step::One(_) => build.cycle.clear(),
+            Step::Cycle(_) => {
+                // Members go one at a time; each sees the stones of those before it.
+                build
+                    .after
+                    .extend(position.checked_sub(1).map(|before| members[before]));
+                build.cycle = members.to_vec();
+            }
+        }
+    }
+}

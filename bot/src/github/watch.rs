@@ -1,0 +1,85 @@
+//! Answers that are asked for again and again, with the tags that GitHub gave them.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many answers are kept. Repositories that are renamed leave some behind.
+const MOST: usize = 4096;
+
+/// The last answer of each path.
+#[derive(Default)]
+pub(super) struct Watched(Mutex<HashMap<String, Kept>>);
+
+struct Kept {
+    tag: String,
+    answer: Box<dyn Any + Send + Sync>,
+}
+
+impl Watched {
+    /// What was answered last, and its tag.
+    pub(super) fn find<A: Clone + 'static>(&self, path: &str) -> Option<(String, A)> {
+        let kept = self.lock();
+        let Kept { tag, answer } = kept.get(path)?;
+        Some((tag.clone(), answer.downcast_ref::<A>()?.clone()))
+    }
+
+    /// Keeps an answer. One without a tag is of no use later.
+    pub(super) fn keep<A: Send + Sync + 'static>(
+        &self,
+        path: &str,
+        tag: Option<String>,
+        answer: A,
+    ) {
+        let mut kept = self.lock();
+        if kept.len() >= MOST {
+            kept.clear();
+        }
+        match tag {
+            Some(tag) => {
+                let answer = Box::new(answer);
+                kept.insert(path.to_owned(), Kept { tag, answer });
+            }
+            None => drop(kept.remove(path)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watched").field(&self.lock().len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_kept_with_its_tag_and_only_with_one() {
+        let watched = Watched::default();
+        assert_eq!(watched.find::<u8>("/a"), None);
+        watched.keep("/a", Some("1".to_owned()), 7_u8);
+        assert_eq!(watched.find("/a"), Some(("1".to_owned(), 7_u8)));
+        assert_eq!(watched.find::<u8>("/b"), None);
+        // Of another kind than what was kept, it is asked for anew.
+        assert_eq!(watched.find::<String>("/a"), None);
+        watched.keep("/a", None, 8_u8);
+        assert_eq!(watched.find::<u8>("/a"), None);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let watched = Watched::default();
+        for number in 0..=MOST {
+            watched.keep(&number.to_string(), Some("1".to_owned()), number);
+        }
+        assert!(watched.lock().len() <= MOST);
+        assert!(watched.find::<usize>(&MOST.to_string()).is_some());
+    }
+}

@@ -1,0 +1,118 @@
+//! Repositories that the App cannot see any more: deleted, moved away, or without the App.
+//!
+//! What is under way for one is given up, its names are free, and nothing is planned of it. When it
+//! is seen again, it is like one that was never planned.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use moss_db::RwTxn;
+
+use super::commit::give_up;
+use super::{Error, Summit, names};
+use crate::db::{ChangeError, Tables};
+use crate::domain::build::{By, Event};
+use crate::domain::claim::Names;
+use crate::domain::name::RepositoryId;
+
+impl Summit {
+    /// The repositories that the App saw when it last looked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(in crate::usecase) async fn seen_repositories(
+        &self,
+    ) -> Result<Vec<RepositoryId>, moss_db::Error> {
+        let tables = self.tables.clone();
+        self.db
+            .query(move |txn| {
+                let mut seen = Vec::new();
+                for row in tables.repositories.iter(txn)? {
+                    let (id, repository) = row?;
+                    if repository.gone_at.is_none() {
+                        seen.push(RepositoryId::new(id));
+                    }
+                }
+                Ok(seen)
+            })
+            .await
+    }
+
+    /// Lets go of a repository that the App cannot see any more.
+    ///
+    /// # Errors
+    /// When the database fails, or it is not known what is published, which tells what becomes of
+    /// those who get a name that is free now.
+    pub(in crate::usecase) async fn let_go(
+        self: &Arc<Self>,
+        repository: RepositoryId,
+    ) -> Result<(), Error> {
+        let released = self.channel.latest().await?.snapshot.releases();
+        let (tables, now) = (self.tables.clone(), self.clock.now());
+        self.db
+            .submit(move |txn| let_go(&tables, txn, repository, now, &released))
+            .await?;
+        tracing::warn!(repository.id = %repository, "the App cannot see the repository any more");
+        self.builds_moved();
+        Ok(())
+    }
+}
+
+fn let_go(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    repository: RepositoryId,
+    now: Timestamp,
+    released: &HashMap<String, u64>,
+) -> Result<(), ChangeError> {
+    let number = repository.number();
+    let Some(mut row) = tables.repositories.find(txn, &number)? else {
+        return Ok(());
+    };
+    row.gone_at = Some(now);
+    tables.repositories.put(txn, &number, &row)?;
+    let mut builds = tables.active_builds(txn)?;
+    builds.retain(|build| build.repository == repository);
+    builds.extend(tables.builds_set_aside(txn, repository)?);
+    for build in &builds {
+        give_up(
+            tables,
+            txn,
+            build,
+            Event::Cancelled(By::RepositoryGone),
+            now,
+        )?;
+    }
+    let planned = keys(tables.planned.iter_prefix(txn, &number)?)?;
+    for key in planned {
+        tables.planned.delete(txn, &key)?;
+    }
+    let looks = keys(tables.looks.iter_prefix(txn, &number)?)?;
+    for key in looks {
+        tables.looks.delete(txn, &key)?;
+    }
+    let merges = keys(tables.merges.iter_prefix(txn, &number)?)?;
+    for key in merges {
+        tables.merges.delete(txn, &key)?;
+    }
+    let freed = names::let_go(tables, txn, repository)?;
+    names::revive(
+        tables,
+        txn,
+        (repository, now),
+        freed,
+        &Names::new(),
+        released,
+    )?;
+    Ok(())
+}
+
+fn keys<K, V>(
+    rows: impl Iterator<Item = Result<(K, V), moss_db::Error>>,
+) -> Result<Vec<K>, moss_db::Error> {
+    rows.map(|row| Ok(row?.0)).collect()
+}
+
+#[cfg(test)]
+mod tests;
