@@ -156,6 +156,7 @@ fn layout_entry(entry: &Entry) -> layout::Entry {
         uid: 0,
         gid: 0,
         mode: entry.mode,
+        tag: 0,
         kind: match &entry.kind {
             Kind::Regular(content) => layout::Kind::Regular(content.digest),
             Kind::Symlink(text) => layout::Kind::Symlink(text.clone()),

@@ -96,6 +96,7 @@ mod tests {
                 uid: 0,
                 gid: 0,
                 mode: 0o100_644,
+                tag: 0,
                 kind: Kind::Regular(Digest::of(b"0123456789")),
                 target: format!("share/{name}/{number}"),
             })

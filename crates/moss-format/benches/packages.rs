@@ -125,6 +125,7 @@ fn make(folder: &Path) -> io::Result<Vec<PathBuf>> {
             uid: 0,
             gid: 0,
             mode: 0o100_644,
+            tag: 0,
             kind: Kind::Regular(Digest::of(bytes)),
             target: format!("share/package-{number}/data/file-{place}.bin"),
         };

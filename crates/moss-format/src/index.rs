@@ -9,11 +9,11 @@ mod validate;
 
 use std::io::{Read, Write};
 
-use crate::payload::{self, Decoder, Encoded, Encoding};
-use crate::stone::{self, FileType, MAX_PAYLOADS, View};
+use crate::payload::{self, Decoder, Encoding};
+use crate::stone::{self, FileType, Kept, MAX_PAYLOADS, View};
 use crate::{Limits, Meta};
 
-pub use entry::{Entry, Key, entries, entries_within, write};
+pub use entry::{Entry, Key, Taken, entries, entries_within, write, write_keeping};
 pub use validate::Invalid;
 
 /// The packages of a repository.
@@ -21,7 +21,7 @@ pub use validate::Invalid;
 pub struct Index {
     /// Their metadata, each with URI, hash and size.
     pub packages: Vec<Meta>,
-    other: Vec<Encoded<'static>>,
+    kept: Vec<Kept>,
 }
 
 /// Why the entries of an index could not be taken over.
@@ -31,8 +31,14 @@ pub enum TakeError {
     #[error(transparent)]
     Stone(#[from] stone::Error),
     /// A package in it cannot stand in an index.
-    #[error(transparent)]
-    Invalid(#[from] WriteError),
+    #[error("the package in the payload at byte {offset} cannot be taken over")]
+    Invalid {
+        /// Where the payload's header begins.
+        offset: u64,
+        /// What is wrong with it.
+        #[source]
+        source: WriteError,
+    },
 }
 
 /// Why an index could not be written.
@@ -74,12 +80,13 @@ impl Index {
     pub fn new(packages: Vec<Meta>) -> Self {
         Self {
             packages,
-            other: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
     /// Reads an index from memory, within the default limits. Payloads that
-    /// are no metadata are kept as they are.
+    /// are no metadata, or of an unknown compression or version, are kept as
+    /// they are.
     ///
     /// # Errors
     ///
@@ -100,11 +107,14 @@ impl Index {
         let mut index = Self::default();
         for payload in view.payloads() {
             let payload = payload?;
-            if payload.header().kind == payload::Kind::Meta {
+            if payload.header().holds(payload::Kind::Meta) {
                 let meta = stone::decode_meta(&mut decoder, &payload)?;
                 index.packages.push(meta);
             } else {
-                index.other.push(payload.into_owned());
+                index.kept.push(Kept {
+                    place: index.packages.len(),
+                    payload: payload.into_owned(),
+                });
             }
         }
         Ok(index)
@@ -147,8 +157,14 @@ impl Index {
         }))
     }
 
-    /// The bytes of the index, sorted by source id and name, then the payloads
-    /// of unknown kind that were read.
+    /// The payloads that were read and not understood.
+    #[must_use]
+    pub fn kept(&self) -> &[Kept] {
+        &self.kept
+    }
+
+    /// The bytes of the index, sorted by source id and name; the payloads that
+    /// were not understood stand after as many packages as before.
     ///
     /// # Errors
     ///
@@ -167,7 +183,7 @@ impl Index {
     pub fn write(&self, out: impl Write, encoding: &Encoding) -> Result<(), WriteError> {
         let entries = self.packages.iter().map(|meta| Entry::new(meta, encoding));
         let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
-        entry::write_all(&entries, &self.other, out)
+        write_keeping(&entries, &self.kept, out)
     }
 }
 

@@ -20,6 +20,9 @@ pub struct Entry {
     pub gid: u32,
     /// The full `st_mode`: file type and permissions.
     pub mode: u32,
+    /// A number that every known writer leaves at 0; it is kept as it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tag: u32,
     /// What stands at the path.
     pub kind: Kind,
     /// The path below `/usr`, without a leading slash.
@@ -122,6 +125,14 @@ impl Entry {
             | Kind::Other { .. } => None,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it asks about by reference"
+)]
+fn is_zero(tag: &u32) -> bool {
+    *tag == 0
 }
 
 #[cfg(test)]

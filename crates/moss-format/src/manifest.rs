@@ -6,8 +6,8 @@ pub mod jsonc;
 
 use std::io::{Read, Write};
 
-use crate::payload::{self, Decoder, Encoded, Encoding};
-use crate::stone::{self, FileType, View, WriteError};
+use crate::payload::{self, Decoder, Encoding};
+use crate::stone::{self, FileType, Kept, Places, View, WriteError};
 use crate::{Dependency, Limits, Meta};
 
 pub use compare::Mismatch;
@@ -17,7 +17,7 @@ pub use compare::Mismatch;
 pub struct Manifest {
     /// One per package, in the order of the file.
     pub packages: Vec<Meta>,
-    other: Vec<Encoded<'static>>,
+    kept: Vec<Kept>,
 }
 
 impl Manifest {
@@ -26,7 +26,7 @@ impl Manifest {
     pub fn new(packages: Vec<Meta>) -> Self {
         Self {
             packages,
-            other: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -58,6 +58,8 @@ impl Manifest {
     }
 
     /// Reads a `.bin` manifest from memory, within the default limits.
+    /// Payloads that are no metadata, or of an unknown compression or version,
+    /// are kept as they are.
     ///
     /// # Errors
     ///
@@ -77,11 +79,14 @@ impl Manifest {
         let mut manifest = Self::default();
         for payload in view.payloads() {
             let payload = payload?;
-            if payload.header().kind == payload::Kind::Meta {
+            if payload.header().holds(payload::Kind::Meta) {
                 let meta = stone::decode_meta(&mut decoder, &payload)?;
                 manifest.packages.push(meta);
             } else {
-                manifest.other.push(payload.into_owned());
+                manifest.kept.push(Kept {
+                    place: manifest.packages.len(),
+                    payload: payload.into_owned(),
+                });
             }
         }
         Ok(manifest)
@@ -105,8 +110,14 @@ impl Manifest {
         Self::decode_within(&stone::read_whole(source, &limits)?, limits)
     }
 
+    /// The payloads that were read and not understood.
+    #[must_use]
+    pub fn kept(&self) -> &[Kept] {
+        &self.kept
+    }
+
     /// The bytes of the `.bin` manifest: the packages in the order they stand
-    /// here, then the payloads of unknown kind that were read.
+    /// here, and the payloads that were not understood in their places.
     ///
     /// # Errors
     ///
@@ -123,14 +134,14 @@ impl Manifest {
     ///
     /// As [`Manifest::encode`], and when writing fails.
     pub fn write(&self, out: impl Write, encoding: &Encoding) -> Result<(), WriteError> {
-        let count = self.packages.len().saturating_add(self.other.len());
+        let count = self.packages.len().saturating_add(self.kept.len());
         let mut writer = stone::Writer::new(out, FileType::Manifest, count)?;
+        let mut kept = Places::of(&self.kept);
         for meta in &self.packages {
+            kept.before_next(&mut writer)?;
             writer.payload(&meta.encode(encoding)?)?;
         }
-        for payload in &self.other {
-            writer.payload(payload)?;
-        }
+        kept.rest(&mut writer)?;
         writer.finish()?;
         Ok(())
     }

@@ -15,13 +15,13 @@ use std::io::{self, Read, Seek, Write};
 use crate::content::{self, Slice, Visit};
 use crate::layout::{self, Entry};
 use crate::payload::{self, Decoder};
-use crate::stone::{self, FileType, Located, Reader};
+use crate::stone::{self, FileType, Kept, Located, Reader};
 use crate::{Digest, Limits, Meta};
 
 pub use check::Inconsistent;
 pub use folder::{Folder, ScanError};
 pub use survey::{SurveyError, Surveyor, survey};
-pub use write::{Contents, WriteError, write};
+pub use write::{Contents, WriteError, write, write_keeping};
 
 /// A package that is being read.
 ///
@@ -34,7 +34,8 @@ pub struct Package<R> {
     layout: Vec<Entry>,
     slices: Vec<Slice>,
     content: Option<Located>,
-    other: Vec<Located>,
+    /// What is not understood, and how many of the others stand before it.
+    other: Vec<(usize, Located)>,
 }
 
 /// Why a package could not be read.
@@ -120,7 +121,12 @@ impl<R: Read + Seek> Package<R> {
         let mut decoder = Decoder::new(limits);
         let (mut meta, mut layout, mut slices) = (None, None, None);
         let (mut content, mut other) = (None, Vec::new());
+        let mut known = 0;
         for at in reader.payloads().to_vec() {
+            if !at.header().is_known() {
+                other.push((known, at));
+                continue;
+            }
             let first = match at.header().kind {
                 payload::Kind::Meta => {
                     let encoded = reader.read(&at)?;
@@ -135,10 +141,11 @@ impl<R: Read + Seek> Package<R> {
                     .is_none(),
                 payload::Kind::Content => content.replace(at).is_none(),
                 payload::Kind::Attributes | payload::Kind::Other(_) => {
-                    other.push(at);
-                    true
+                    other.push((known, at));
+                    continue;
                 }
             };
+            known += 1;
             if !first {
                 return Err(ReadError::Twice {
                     offset: at.offset(),
@@ -193,6 +200,35 @@ impl<R: Read + Seek> Package<R> {
         each.fold(0, u64::saturating_add)
     }
 
+    /// The payloads that are not understood, for [`write_keeping()`], which must
+    /// not come to more than the [limit](Limits::payloads) of a file's payloads
+    /// in memory.
+    ///
+    /// # Errors
+    ///
+    /// When they are beyond a limit or cannot be read.
+    pub fn kept(&mut self) -> Result<Vec<Kept>, stone::Error> {
+        let limit = self.reader.limits().payloads;
+        let mut size = 0_u64;
+        let mut kept = Vec::new();
+        for (place, at) in &self.other {
+            size = size.saturating_add(at.header().stored_size);
+            if size > limit {
+                return Err(stone::Error::Payload(payload::Error::Limit {
+                    offset: at.offset(),
+                    what: "stored bytes with those before it",
+                    size,
+                    limit,
+                }));
+            }
+            kept.push(Kept {
+                place: *place,
+                payload: self.reader.read(at)?,
+            });
+        }
+        Ok(kept)
+    }
+
     /// The container, for payloads that this library does not know.
     pub fn reader(&mut self) -> &mut Reader<R> {
         &mut self.reader
@@ -217,7 +253,7 @@ impl<R: Read + Seek> Package<R> {
     /// The first fault found.
     pub fn verify(&mut self) -> Result<(), ReadError> {
         self.check()?;
-        for at in &self.other {
+        for (_, at) in &self.other {
             self.reader.verify(at)?;
         }
         self.walk(|_, _| Ok::<_, ReadError>(Visit::Continue))

@@ -131,6 +131,20 @@ impl Header {
         bytes
     }
 
+    /// Whether this library understands the payload. One of an unknown kind,
+    /// compression or version is passed over and kept as it is.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.version == VERSION
+            && !matches!(self.kind, Kind::Other(_))
+            && !matches!(self.compression, Compression::Other(_))
+    }
+
+    /// Whether it [is known](Self::is_known) and of this kind.
+    pub(crate) fn holds(&self, kind: Kind) -> bool {
+        self.is_known() && self.kind == kind
+    }
+
     /// Compares the checksum of the stored bytes of the payload at `offset`
     /// with the one here.
     pub(crate) fn require(&self, found: u64, offset: u64) -> Result<(), Error> {

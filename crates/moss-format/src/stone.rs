@@ -4,6 +4,7 @@
 //! Integers are big-endian. The payloads fill the file to its last byte; bytes
 //! beyond the last one are an error.
 
+mod kept;
 mod read;
 mod view;
 mod write;
@@ -11,6 +12,8 @@ mod write;
 use crate::bytes::Input;
 use crate::{Limits, Short, content, layout, meta, payload};
 
+pub use kept::Kept;
+pub(crate) use kept::Places;
 pub use read::{Located, Reader};
 pub use view::View;
 pub use write::{WriteError, Writer};

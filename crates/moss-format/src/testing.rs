@@ -41,6 +41,7 @@ pub(crate) fn entry(target: &str, mode: u32, kind: Kind) -> Entry {
         uid: 0,
         gid: 0,
         mode,
+        tag: 0,
         kind,
         target: target.to_owned(),
     }
@@ -110,6 +111,24 @@ pub(crate) fn plain_payload(kind: payload::Kind, records: u32, plain: &[u8]) -> 
         compression: Compression::None,
     };
     Encoded::found(header, Cow::Owned(plain.to_vec()), 0)
+}
+
+/// Payloads of later versions: one of another kind, and metadata of another
+/// compression and of another version.
+pub(crate) fn unknown_payloads() -> [Encoded<'static>; 3] {
+    let of = |kind, change: fn(&mut payload::Header)| {
+        let known = plain_payload(kind, 7, b"from the future");
+        let mut header = *known.header();
+        change(&mut header);
+        Encoded::found(header, Cow::Owned(known.stored().to_vec()), 0)
+    };
+    [
+        of(payload::Kind::Other(42), |_| {}),
+        of(payload::Kind::Meta, |header| {
+            header.compression = Compression::Other(9);
+        }),
+        of(payload::Kind::Meta, |header| header.version = 2),
+    ]
 }
 
 /// A file of these payloads.

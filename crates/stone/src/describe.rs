@@ -36,6 +36,9 @@ pub(crate) struct Description {
 pub(crate) struct Payload {
     pub(crate) kind: String,
     pub(crate) compression: String,
+    /// Left out where it is the known one.
+    #[serde(skip_serializing_if = "is_known_version")]
+    pub(crate) version: u16,
     pub(crate) offset: u64,
     pub(crate) stored_size: u64,
     pub(crate) plain_size: u64,
@@ -104,10 +107,7 @@ impl Description {
         entries: &mut Vec<Entry>,
     ) -> Result<(), stone::Error> {
         let header = at.header();
-        if matches!(
-            header.kind,
-            payload::Kind::Content | payload::Kind::Other(_)
-        ) {
+        if !header.is_known() || header.kind == payload::Kind::Content {
             return Ok(());
         }
         let encoded = reader.read(at)?;
@@ -161,12 +161,17 @@ fn payload_line(at: &Located) -> Payload {
             Compression::Zstd => "zstd".to_owned(),
             Compression::Other(number) => format!("unknown-{number}"),
         },
+        version: header.version,
         offset: at.offset(),
         stored_size: header.stored_size,
         plain_size: header.plain_size,
         records: header.records,
         checksum: format!("{:016x}", header.checksum),
     }
+}
+
+fn is_known_version(version: &u16) -> bool {
+    *version == payload::VERSION
 }
 
 fn line(entry: &Entry, sizes: &BTreeMap<moss_format::Digest, u64>) -> Line {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use moss_format::Meta;
+use moss_format::payload::VERSION;
 use moss_format::stone::FileType;
 
 use crate::cli::Inspect;
@@ -78,7 +79,7 @@ fn table(payloads: &[Payload], out: &mut dyn Write) -> io::Result<()> {
         "Payload", "Offset", "Stored", "Plain", "Ratio", "Records",
     )?;
     for payload in payloads {
-        writeln!(
+        write!(
             out,
             "{:<12} {:>12} {:>14} {:>14} {:>7} {:>9}  {}",
             payload.kind,
@@ -89,6 +90,10 @@ fn table(payloads: &[Payload], out: &mut dyn Write) -> io::Result<()> {
             grouped(payload.records.into()),
             payload.compression,
         )?;
+        if payload.version != VERSION {
+            write!(out, ", version {}", payload.version)?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

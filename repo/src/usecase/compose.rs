@@ -104,9 +104,9 @@ impl Repository {
             .map_err(|error| error.to_string())
             .and_then(|bytes| index::entries(&bytes).map_err(|error| Chain(&error).to_string()));
         match read {
-            Ok(entries) => {
+            Ok(index) => {
                 let by_hash = |entry: Entry| Some((entry.key().hash.parse().ok()?, entry));
-                Some(entries.into_iter().filter_map(by_hash).collect())
+                Some(index.entries.into_iter().filter_map(by_hash).collect())
             }
             Err(error) => {
                 tracing::debug!(path = %path.display(), %error, "reading the pool instead");

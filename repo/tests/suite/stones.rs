@@ -41,6 +41,7 @@ pub(crate) fn stone(meta: &Meta, text: &str) -> Vec<u8> {
         uid: 0,
         gid: 0,
         mode: 0o100_644,
+        tag: 0,
         kind: Kind::Regular(Digest::of(text.as_bytes())),
         target: format!("share/{}/text", meta.name),
     };

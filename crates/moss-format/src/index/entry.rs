@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::{TakeError, WriteError, validate};
 use crate::payload::{self, Decoder, Encoded, Encoding};
-use crate::stone::{self, FileType, MAX_PAYLOADS, View};
+use crate::stone::{self, FileType, Kept, MAX_PAYLOADS, Places, View};
 use crate::{Limits, Meta};
 
 /// A package of an index, valid and already encoded.
@@ -99,14 +99,23 @@ impl Entry {
     }
 }
 
+/// What an index holds, to be written again by [`write_keeping`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The packages, in the order of the file.
+    pub entries: Vec<Entry>,
+    /// The payloads that are not understood, each after how many packages it
+    /// stands.
+    pub kept: Vec<Kept>,
+}
+
 /// The entries of an index, with their payloads as they are: none is
-/// compressed again. Payloads that are no metadata are left out. Within the
-/// default limits.
+/// compressed again. Within the default limits.
 ///
 /// # Errors
 ///
 /// When the bytes are no index, or a package in it cannot stand in one.
-pub fn entries(bytes: &[u8]) -> Result<Vec<Entry>, TakeError> {
+pub fn entries(bytes: &[u8]) -> Result<Taken, TakeError> {
     entries_within(bytes, Limits::default())
 }
 
@@ -115,18 +124,26 @@ pub fn entries(bytes: &[u8]) -> Result<Vec<Entry>, TakeError> {
 /// # Errors
 ///
 /// As [`entries`].
-pub fn entries_within(bytes: &[u8], limits: Limits) -> Result<Vec<Entry>, TakeError> {
+pub fn entries_within(bytes: &[u8], limits: Limits) -> Result<Taken, TakeError> {
     let view = View::of_type(bytes, FileType::Index)?;
     let mut decoder = Decoder::new(limits);
-    let mut entries = Vec::new();
+    let mut taken = Taken::default();
     for payload in view.payloads() {
         let payload = payload?;
-        if payload.header().kind == payload::Kind::Meta {
+        let offset = payload.offset();
+        if payload.header().holds(payload::Kind::Meta) {
             let meta = stone::decode_meta(&mut decoder, &payload)?;
-            entries.push(Entry::valid(&meta, payload.into_owned())?);
+            let entry = Entry::valid(&meta, payload.into_owned())
+                .map_err(|source| TakeError::Invalid { offset, source })?;
+            taken.entries.push(entry);
+        } else {
+            taken.kept.push(Kept {
+                place: taken.entries.len(),
+                payload: payload.into_owned(),
+            });
         }
     }
-    Ok(entries)
+    Ok(taken)
 }
 
 /// Writes an index of these packages, sorted by source id, then name, then
@@ -140,27 +157,32 @@ pub fn write<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
     out: impl Write,
 ) -> Result<(), WriteError> {
-    write_all(entries, &[], out)
+    write_keeping(entries, &[], out)
 }
 
-/// As [`write`], with other payloads behind the packages.
-pub(super) fn write_all<'a>(
+/// As [`write`], with payloads that are not understood between the packages,
+/// each after as many of them as it says.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_keeping<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
-    other: &[Encoded<'static>],
+    kept: &[Kept],
     out: impl Write,
 ) -> Result<(), WriteError> {
     let mut entries: Vec<&Entry> = entries.into_iter().collect();
     let hash_and_name = |entry: &&'a Entry| (entry.key.hash.as_str(), entry.key.name.as_str());
     check_set(entries.iter().map(hash_and_name))?;
     entries.sort_by(|a, b| a.key.order(&b.key));
-    let count = entries.len().saturating_add(other.len());
+    let count = entries.len().saturating_add(kept.len());
     let mut writer = stone::Writer::new(out, FileType::Index, count)?;
+    let mut kept = Places::of(kept);
     for entry in entries {
+        kept.before_next(&mut writer)?;
         writer.payload(&entry.payload)?;
     }
-    for payload in other {
-        writer.payload(payload)?;
-    }
+    kept.rest(&mut writer)?;
     writer.finish()?;
     Ok(())
 }

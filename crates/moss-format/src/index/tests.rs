@@ -1,9 +1,9 @@
-use super::{Entry, Index, Invalid, TakeError, WriteError, entries, write};
+use super::{Entry, Index, Invalid, TakeError, Taken, WriteError, entries, write, write_keeping};
 use crate::Meta;
 use crate::meta::Tag;
-use crate::payload::{self, Encoding};
+use crate::payload::Encoding;
 use crate::stone::FileType;
-use crate::testing::{FAST, meta, plain_payload, stone};
+use crate::testing::{FAST, meta, stone, unknown_payloads};
 
 fn published(source: &str, name: &str, hash: u8) -> Meta {
     Meta {
@@ -47,24 +47,41 @@ fn an_index_reads_back_sorted() {
 }
 
 #[test]
-fn payloads_of_unknown_kind_survive() {
-    let unknown = plain_payload(payload::Kind::Other(42), 3, b"from a later version");
-    let mut payloads: Vec<_> = [published("a", "a", 1)]
-        .iter()
-        .map(|meta| meta.encode(&FAST).unwrap())
-        .collect();
-    payloads.push(unknown);
+fn payloads_that_are_not_understood_keep_their_places() {
+    let [kind, compression, version] = unknown_payloads();
+    let encode = |name, hash| published("a", name, hash).encode(&FAST).unwrap();
+    let payloads = [
+        encode("a", 1),
+        kind,
+        compression,
+        encode("b", 2),
+        version,
+        encode("c", 3),
+    ];
     let bytes = stone(FileType::Index, &payloads);
     let index = Index::decode(&bytes).unwrap();
-    assert_eq!(index.packages, [published("a", "a", 1)]);
+    assert_eq!(index.packages.len(), 3);
     assert_eq!(index.encode(&FAST).unwrap(), bytes);
+    let Taken { mut entries, kept } = entries(&bytes).unwrap();
+    assert_eq!(index.kept(), kept);
+    let rewritten = |entries: &[Entry]| {
+        let mut out = Vec::new();
+        write_keeping(entries, &kept, &mut out).unwrap();
+        out
+    };
+    assert_eq!(rewritten(&entries), bytes);
+    let changed = published("a", "b", 4);
+    entries[1] = Entry::new(&changed, &FAST).unwrap();
+    let mut payloads = payloads;
+    payloads[3] = encode("b", 4);
+    assert_eq!(rewritten(&entries), stone(FileType::Index, &payloads));
 }
 
 #[test]
 fn entries_are_taken_from_an_index_as_they_are() {
     let level = |level| Encoding { level, workers: 0 };
     let bytes = some().encode(&level(19)).unwrap();
-    let mut entries = entries(&bytes).unwrap();
+    let mut entries = entries(&bytes).unwrap().entries;
     let mut same = Vec::new();
     write(&entries, &mut same).unwrap();
     assert_eq!(same, bytes);
@@ -91,12 +108,15 @@ fn entries_of_an_index_that_clients_refuse_are_not_taken() {
     let bytes = stone(FileType::Index, &[nameless.encode(&FAST).unwrap()]);
     assert!(matches!(
         entries(&bytes),
-        Err(TakeError::Invalid(WriteError::Invalid {
-            invalid: Invalid::Missing {
-                tag: Tag::PackageUri
-            },
-            ..
-        }))
+        Err(TakeError::Invalid {
+            offset: 32,
+            source: WriteError::Invalid {
+                invalid: Invalid::Missing {
+                    tag: Tag::PackageUri
+                },
+                ..
+            }
+        })
     ));
     assert!(matches!(entries(b"x"), Err(TakeError::Stone(_))));
 }

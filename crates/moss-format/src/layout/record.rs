@@ -21,14 +21,6 @@ pub enum Error {
         /// How many bytes follow.
         count: u64,
     },
-    /// The record has a tag, which no known writer gives.
-    #[error("the record at plain byte {offset} has the unknown tag {tag}")]
-    UnknownTag {
-        /// Where the record begins.
-        offset: u64,
-        /// The tag.
-        tag: u32,
-    },
     /// The record's source is not as long as its type wants.
     #[error(
         "the record at plain byte {offset} has a source of {length} bytes instead of {expected}"
@@ -120,9 +112,6 @@ fn read(input: &mut Input<'_>) -> Result<Entry, Error> {
     let gid = input.u32()?;
     let mode = input.u32()?;
     let tag = input.u32()?;
-    if tag != 0 {
-        return Err(Error::UnknownTag { offset, tag });
-    }
     let source = input.u16()?;
     let target = input.u16()?;
     let kind = input.u8()?;
@@ -138,6 +127,7 @@ fn read(input: &mut Input<'_>) -> Result<Entry, Error> {
         uid,
         gid,
         mode,
+        tag,
         kind: read_kind(kind, source, offset)?,
         target: target.to_owned(),
     })
@@ -214,7 +204,7 @@ fn write(entry: &Entry, plain: &mut Vec<u8>) -> Result<(), EncodeError> {
     };
     let source_length = u16::try_from(source.len()).map_err(|_| too_long())?;
     let target_length = u16::try_from(entry.target.len()).map_err(|_| too_long())?;
-    for number in [entry.uid, entry.gid, entry.mode, 0] {
+    for number in [entry.uid, entry.gid, entry.mode, entry.tag] {
         plain.extend_from_slice(&number.to_be_bytes());
     }
     plain.extend_from_slice(&source_length.to_be_bytes());

@@ -3,7 +3,7 @@ use super::jsonc::{self, Package, Source};
 use crate::meta::Tag;
 use crate::payload::Kind;
 use crate::stone::FileType;
-use crate::testing::{FAST, file, meta, plain_payload, stone, symlink};
+use crate::testing::{FAST, file, meta, plain_payload, stone, symlink, unknown_payloads};
 use crate::{Meta, manifest::Mismatch};
 
 fn built() -> Vec<Meta> {
@@ -40,18 +40,28 @@ fn a_build_is_sorted_and_stripped_of_what_a_manifest_lacks() {
 }
 
 #[test]
-fn a_manifest_reads_back_with_payloads_it_does_not_know() {
+fn payloads_that_are_not_understood_keep_their_places() {
+    let [kind, compression, version] = unknown_payloads();
+    let attributes = plain_payload(Kind::Attributes, 1, b"key and value");
     let payloads = [
-        plain_payload(Kind::Other(99), 7, b"from the future"),
-        meta("test").encode(&FAST).unwrap(),
-        plain_payload(Kind::Attributes, 1, b"key and value"),
+        kind,
+        meta("b").encode(&FAST).unwrap(),
+        compression,
+        version,
+        meta("a").encode(&FAST).unwrap(),
+        attributes,
     ];
     let bytes = stone(FileType::Manifest, &payloads);
-    let manifest = Manifest::decode(&bytes).unwrap();
-    assert_eq!(manifest.packages, [meta("test")]);
-    let again = Manifest::read(&manifest.encode(&FAST).unwrap()[..]).unwrap();
-    assert_eq!(again, manifest);
-    assert_eq!(again.other.len(), 2);
+    let mut manifest = Manifest::decode(&bytes).unwrap();
+    assert_eq!(manifest.packages, [meta("b"), meta("a")]);
+    let places: Vec<usize> = manifest.kept().iter().map(|kept| kept.place).collect();
+    assert_eq!(places, [0, 1, 1, 2]);
+    assert_eq!(manifest.encode(&FAST).unwrap(), bytes);
+    // Those behind the last package stay there.
+    manifest.packages.clear();
+    let left = [0, 2, 3, 5].map(|at: usize| payloads[at].clone());
+    let expected = stone(FileType::Manifest, &left);
+    assert_eq!(manifest.encode(&FAST).unwrap(), expected);
 }
 
 #[test]

@@ -196,6 +196,7 @@ fn root_owned(target: String, mode: u32, kind: Kind) -> Entry {
         uid: 0,
         gid: 0,
         mode,
+        tag: 0,
         kind,
         target,
     }

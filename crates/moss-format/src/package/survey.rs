@@ -83,7 +83,7 @@ impl Surveyor {
         for _ in 0..header.payloads {
             let at = pass.offset;
             let found = payload_header(&mut pass)?;
-            if found.kind != payload::Kind::Meta {
+            if !found.holds(payload::Kind::Meta) {
                 pass.skip(found.stored_size)?;
                 continue;
             }

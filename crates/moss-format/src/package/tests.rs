@@ -4,15 +4,16 @@ use std::os::unix::fs::{PermissionsExt, symlink as make_symlink};
 
 use proptest::prelude::*;
 
-use super::{Folder, Inconsistent, Package, ReadError, WriteError, write};
+use super::{Folder, Inconsistent, Package, ReadError, Surveyor, WriteError, write, write_keeping};
 use crate::content::Slice;
 use crate::layout::{Entry, Kind};
-use crate::payload::{Encoding, Kind as PayloadKind};
-use crate::stone::FileType;
+use crate::payload::{self, Encoding, Kind as PayloadKind};
+use crate::stone::{self, FileType, View};
 use crate::testing::{
     FAST, Memory, entry, file, meta, package, plain_payload, raw_package, stone, symlink,
+    unknown_payloads,
 };
-use crate::{Digest, Meta};
+use crate::{Digest, Limits, Meta};
 
 fn open(bytes: &[u8]) -> Result<Package<Cursor<&[u8]>>, ReadError> {
     Package::open(Cursor::new(bytes))
@@ -225,6 +226,59 @@ fn unknown_payloads_are_passed_over_but_verified() {
     open(&bytes).unwrap().verify().unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     assert!(open(&bytes).unwrap().verify().is_err());
+}
+
+/// The payloads of a package, with others put in between.
+fn with_others(bytes: &[u8]) -> Vec<u8> {
+    let payloads: Result<Vec<_>, _> = View::new(bytes).unwrap().payloads().collect();
+    let [meta, layout, index, content] = payloads.unwrap().try_into().unwrap();
+    let [kind, compression, version] = unknown_payloads();
+    let attributes = plain_payload(PayloadKind::Attributes, 1, b"key and value");
+    let all = [
+        compression,
+        meta,
+        kind.clone(),
+        attributes,
+        layout,
+        version,
+        index,
+        content,
+        kind,
+    ];
+    stone(FileType::Package, &all)
+}
+
+#[test]
+fn payloads_that_are_not_understood_keep_their_places() {
+    let bytes = with_others(&package(&sample(), &SAMPLE_FILES));
+    let mut package = open(&bytes).unwrap();
+    package.verify().unwrap();
+    let kept = package.kept().unwrap();
+    let places: Vec<usize> = kept.iter().map(|kept| kept.place).collect();
+    assert_eq!(places, [0, 1, 1, 2, 4]);
+    let surveyed = Surveyor::default().read(&bytes[..]).unwrap();
+    assert_eq!(surveyed.name, package.meta().name);
+    let out = Cursor::new(Vec::new());
+    let (meta, layout) = (package.meta(), package.layout());
+    let mut contents = Memory::of(&SAMPLE_FILES);
+    let again = write_keeping(out, meta, layout, &mut contents, &FAST, &kept).unwrap();
+    assert_eq!(again.into_inner(), bytes);
+    let limits = Limits {
+        payload: 16 << 10,
+        payloads: 1000,
+        ..Limits::default()
+    };
+    let large = plain_payload(PayloadKind::Other(9), 1, &[0; 999]);
+    let known = self::meta("test").encode(&FAST).unwrap();
+    let bytes = stone(FileType::Package, &[known, large.clone(), large]);
+    let mut package = Package::open_within(Cursor::new(&bytes), limits).unwrap();
+    assert!(matches!(
+        package.kept(),
+        Err(stone::Error::Payload(payload::Error::Limit {
+            size: 1998,
+            ..
+        }))
+    ));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::content::{self, Slice};
 use crate::digest::Hasher;
 use crate::layout::{self, Entry};
 use crate::payload::{self, Compression, EncodeError, Encoding};
-use crate::stone::{self, FileType};
+use crate::stone::{self, FileType, Kept, Places};
 use crate::{Digest, Limits, Meta, meta};
 
 /// Where the bytes of a package's files come from.
@@ -88,6 +88,24 @@ pub fn write<W: Write + Seek>(
     contents: &mut dyn Contents,
     encoding: &Encoding,
 ) -> Result<W, WriteError> {
+    write_keeping(out, meta, layout, contents, encoding, &[])
+}
+
+/// As [`write()`], with payloads that are not understood among metadata, layout,
+/// content index and content, each after as many of these as it says. So a
+/// package that was read can be written again with all that it had.
+///
+/// # Errors
+///
+/// As [`write()`].
+pub fn write_keeping<W: Write + Seek>(
+    out: W,
+    meta: &Meta,
+    layout: &[Entry],
+    contents: &mut dyn Contents,
+    encoding: &Encoding,
+    kept: &[Kept],
+) -> Result<W, WriteError> {
     check::layout(layout, &Limits::DEFAULT)?;
     let files = distinct_files(layout, contents)?;
     let slices = lay_end_to_end(&files);
@@ -98,6 +116,8 @@ pub fn write<W: Write + Seek>(
         !files.is_empty(),
     ];
     let count = count.into_iter().filter(|there| *there).count();
+    let count = count.saturating_add(kept.len());
+    let mut kept = Places::of(kept);
     let mut stone = stone::Writer::new(out, FileType::Package, count)?;
     let meta = Meta {
         uri: None,
@@ -106,15 +126,20 @@ pub fn write<W: Write + Seek>(
         build_depends: Vec::new(),
         ..meta.clone()
     };
+    kept.before_next(&mut stone)?;
     stone.payload(&meta.encode(encoding)?)?;
     if !layout.is_empty() {
+        kept.before_next(&mut stone)?;
         stone.payload(&layout::encode(layout, encoding)?)?;
     }
     if !files.is_empty() {
         let index = content::encode_index(&slices, encoding).map_err(WriteError::Index)?;
+        kept.before_next(&mut stone)?;
         stone.payload(&index)?;
+        kept.before_next(&mut stone)?;
         stone.streamed(|out| write_content(out, &files, contents, encoding))?;
     }
+    kept.rest(&mut stone)?;
     Ok(stone.finish()?)
 }
 

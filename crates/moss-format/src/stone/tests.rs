@@ -275,6 +275,24 @@ fn payloads_are_counted_when_written() {
 }
 
 #[test]
+fn a_copied_payload_is_as_long_as_it_says() {
+    let payload = plain_payload(Kind::Content, 0, b"abc");
+    let copy = |stored: &[u8]| {
+        let mut writer = Writer::new(Vec::new(), FileType::Package, 1).unwrap();
+        writer.copy(payload.header(), stored)?;
+        writer.finish()
+    };
+    let expected = stone(FileType::Package, std::slice::from_ref(&payload));
+    assert_eq!(copy(b"abc").unwrap(), expected);
+    for (stored, long) in [(&b"ab"[..], 2), (b"abcd", 4), (b"", 0)] {
+        assert!(matches!(
+            copy(stored),
+            Err(WriteError::StoredSize { expected: 3, found }) if found == long
+        ));
+    }
+}
+
+#[test]
 fn a_payload_without_records_is_not_made() {
     assert!(matches!(
         Encoded::encode(Kind::Layout, 0, b"", &FAST),
@@ -327,7 +345,13 @@ proptest! {
         for (at, payload) in reader.payloads().to_vec().iter().zip(&payloads) {
             prop_assert_eq!(&reader.read(at).unwrap(), payload);
         }
-        prop_assert_eq!(stone(FileType::Delta, &read), bytes);
+        prop_assert_eq!(&stone(FileType::Delta, &read), &bytes);
+        let located = reader.payloads().to_vec();
+        let mut writer = Writer::new(Vec::new(), FileType::Delta, located.len()).unwrap();
+        for at in &located {
+            writer.copy(at.header(), reader.stream(at).unwrap()).unwrap();
+        }
+        prop_assert_eq!(writer.finish().unwrap(), bytes);
     }
 
     #[test]

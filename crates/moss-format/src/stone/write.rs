@@ -1,8 +1,11 @@
-use std::io::Write;
+use std::io::{self, Read, Write};
 
 use super::{FileType, Header, MAX_PAYLOADS};
 use crate::meta;
-use crate::payload::{EncodeError, Encoded};
+use crate::payload::{self, EncodeError, Encoded};
+
+/// Bytes copied at a time.
+const BUFFER: usize = 64 << 10;
 
 /// Writes a container, payload by payload.
 #[derive(Debug)]
@@ -32,6 +35,23 @@ pub enum WriteError {
     /// A package's metadata could not be encoded.
     #[error(transparent)]
     Meta(#[from] meta::EncodeError),
+    /// A payload that is copied could not be read.
+    #[error("reading the payload to copy failed at its stored byte {offset}")]
+    Copy {
+        /// How many stored bytes were copied.
+        offset: u64,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A payload that is copied is not as long as its header says.
+    #[error("the payload to copy should have {expected} stored bytes and has {found}")]
+    StoredSize {
+        /// The size in the header.
+        expected: u64,
+        /// The size found; more than expected stands for any excess.
+        found: u64,
+    },
     /// Writing failed.
     #[error("writing a {file_type} failed")]
     Io {
@@ -39,7 +59,7 @@ pub enum WriteError {
         file_type: FileType,
         /// What the system says.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -74,14 +94,54 @@ impl<W: Write> Writer<W> {
     /// When all announced payloads were written, or writing fails.
     pub fn payload(&mut self, payload: &Encoded<'_>) -> Result<(), WriteError> {
         self.left = self.left.checked_sub(1).ok_or(WriteError::Count)?;
-        let header = payload.header().to_bytes();
+        self.write(&payload.header().to_bytes())?;
+        self.write(payload.stored())
+    }
+
+    /// Copies one payload with these stored bytes, a piece at a time, so that it
+    /// may be larger than memory. They are not checked against the checksum in
+    /// the header: [`Reader::verify`](super::Reader::verify) does that.
+    ///
+    /// # Errors
+    ///
+    /// When all announced payloads were written, `stored` has fewer or more
+    /// bytes than the header says, or reading or writing fails.
+    pub fn copy(&mut self, header: &payload::Header, stored: impl Read) -> Result<(), WriteError> {
+        self.left = self.left.checked_sub(1).ok_or(WriteError::Count)?;
+        let expected = header.stored_size;
+        let mut stored = stored.take(expected.saturating_add(1));
+        self.write(&header.to_bytes())?;
+        let mut buffer = vec![0; BUFFER];
+        let mut found = 0_u64;
+        loop {
+            let count = match stored.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => {
+                    return Err(WriteError::Copy {
+                        offset: found,
+                        source,
+                    });
+                }
+            };
+            found = found.saturating_add(count as u64);
+            if found > expected {
+                break;
+            }
+            self.write(buffer.get(..count).unwrap_or_default())?;
+        }
+        if found != expected {
+            return Err(WriteError::StoredSize { expected, found });
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let file_type = self.file_type;
         self.out
-            .write_all(&header)
-            .and_then(|()| self.out.write_all(payload.stored()))
-            .map_err(|source| WriteError::Io {
-                file_type: self.file_type,
-                source,
-            })
+            .write_all(bytes)
+            .map_err(|source| WriteError::Io { file_type, source })
     }
 
     /// Lets `write` write one payload, header and all.

@@ -151,6 +151,7 @@ fn the_form_for_people_is_that_of_the_real_tool() -> Result<()> {
             uid: 0,
             gid: 0,
             mode: 0o100_644,
+            tag: 0,
             kind: Kind::Regular(Digest::EMPTY),
             target: target.to_owned(),
         })

@@ -89,6 +89,36 @@ fn what_is_not_understood_is_shown_as_such() {
 }
 
 #[test]
+fn metadata_of_a_later_version_is_passed_over() {
+    let encode = |name: &str| meta(name).encode(&Encoding::default()).unwrap();
+    let mut writer = Writer::new(Vec::new(), FileType::Manifest, 3).unwrap();
+    for name in ["first", "second", "third"] {
+        writer.payload(&encode(name)).unwrap();
+    }
+    let mut bytes = writer.finish().unwrap();
+    let offsets: Vec<usize> = View::new(&bytes)
+        .unwrap()
+        .payloads()
+        .map(|payload| usize::try_from(payload.unwrap().offset()).unwrap())
+        .collect();
+    bytes[offsets[0] + 31] = 9;
+    bytes[offsets[1] + 29] = 2;
+    let place = Place::new();
+    place.write("manifest.x86_64.bin", &bytes);
+    insta::assert_snapshot!(place.stone(&["inspect", "manifest.x86_64.bin"]).text());
+    let json = place
+        .stone(&["inspect", "--json", "manifest.x86_64.bin"])
+        .out;
+    let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(read["payloads"][1]["version"], 2);
+    assert_eq!(read["payloads"][2]["version"], serde_json::Value::Null);
+    assert_eq!(
+        place.stone(&["verify", "manifest.x86_64.bin"]).code,
+        Some(0)
+    );
+}
+
+#[test]
 fn nothing_in_a_package_steers_the_terminal() {
     let hostile = "\u{1b}]0;title\u{7}\u{9b}31m\u{202e}x\rmore";
     let meta = Meta {
