@@ -6,6 +6,7 @@
 
 mod check;
 mod folder;
+mod parts;
 mod survey;
 mod write;
 
@@ -13,12 +14,14 @@ use std::collections::HashMap;
 use std::io::{self, Read, Seek, Write};
 
 use crate::content::{self, Slice, Visit};
-use crate::layout::{self, Entry};
-use crate::payload::{self, Decoder};
-use crate::stone::{self, FileType, Kept, Located, Reader};
+use crate::layout::Entry;
+use crate::payload;
+use crate::stone::{self, FileType, Kept, Reader};
 use crate::{Digest, Limits, Meta};
 
-pub use check::Inconsistent;
+use parts::Parts;
+
+pub use check::{Contradiction, Inconsistent, Place};
 pub use folder::{Folder, ScanError};
 pub use survey::{SurveyError, Surveyor, survey};
 pub use write::{Contents, WriteError, write, write_keeping};
@@ -30,12 +33,7 @@ pub use write::{Contents, WriteError, write, write_keeping};
 #[derive(Debug)]
 pub struct Package<R> {
     reader: Reader<R>,
-    meta: Meta,
-    layout: Vec<Entry>,
-    slices: Vec<Slice>,
-    content: Option<Located>,
-    /// What is not understood, and how many of the others stand before it.
-    other: Vec<(usize, Located)>,
+    parts: Parts,
 }
 
 /// Why a package could not be read.
@@ -59,10 +57,12 @@ pub enum ReadError {
         kind: payload::Kind,
     },
     /// Every package has metadata.
-    #[error("the package has no metadata in its {payloads} payloads")]
+    #[error("the package has no metadata in its {payloads} payloads, which end at byte {end}")]
     NoMeta {
         /// How many payloads it has.
         payloads: usize,
+        /// Where the last of them ends.
+        end: u64,
     },
     /// No file of the package has this digest.
     #[error("the package has no file with the digest {digest}")]
@@ -118,68 +118,26 @@ impl<R: Read + Seek> Package<R> {
     pub fn open_within(source: R, limits: Limits) -> Result<Self, ReadError> {
         let mut reader = Reader::with_limits(source, limits)?;
         reader.require(FileType::Package)?;
-        let mut decoder = Decoder::new(limits);
-        let (mut meta, mut layout, mut slices) = (None, None, None);
-        let (mut content, mut other) = (None, Vec::new());
-        let mut known = 0;
-        for at in reader.payloads().to_vec() {
-            if !at.header().is_known() {
-                other.push((known, at));
-                continue;
-            }
-            let first = match at.header().kind {
-                payload::Kind::Meta => {
-                    let encoded = reader.read(&at)?;
-                    meta.replace(stone::decode_meta(&mut decoder, &encoded)?)
-                        .is_none()
-                }
-                payload::Kind::Layout => layout
-                    .replace(read_layout(&mut reader, &mut decoder, &at)?)
-                    .is_none(),
-                payload::Kind::Index => slices
-                    .replace(read_index(&mut reader, &mut decoder, &at)?)
-                    .is_none(),
-                payload::Kind::Content => content.replace(at).is_none(),
-                payload::Kind::Attributes | payload::Kind::Other(_) => {
-                    other.push((known, at));
-                    continue;
-                }
-            };
-            known += 1;
-            if !first {
-                return Err(ReadError::Twice {
-                    offset: at.offset(),
-                    kind: at.header().kind,
-                });
-            }
-        }
-        let payloads = reader.payloads().len();
-        Ok(Self {
-            meta: meta.ok_or(ReadError::NoMeta { payloads })?,
-            layout: layout.unwrap_or_default(),
-            slices: slices.unwrap_or_default(),
-            reader,
-            content,
-            other,
-        })
+        let parts = Parts::read(&mut reader)?;
+        Ok(Self { reader, parts })
     }
 
     /// What it says about itself.
     #[must_use]
     pub fn meta(&self) -> &Meta {
-        &self.meta
+        &self.parts.meta
     }
 
     /// What it installs, in the order of the file.
     #[must_use]
     pub fn layout(&self) -> &[Entry] {
-        &self.layout
+        &self.parts.layout.records
     }
 
     /// Where its files lie in the content, in the order of the file.
     #[must_use]
     pub fn slices(&self) -> &[Slice] {
-        &self.slices
+        &self.parts.slices.records
     }
 
     /// The limits it was opened with.
@@ -193,7 +151,10 @@ impl<R: Read + Seek> Package<R> {
     /// as nothing.
     #[must_use]
     pub fn unpacked_size<'a>(&self, entries: impl IntoIterator<Item = &'a Entry>) -> u64 {
-        let sizes = self.slices.iter().map(|slice| (slice.digest, slice.size()));
+        let sizes = self
+            .slices()
+            .iter()
+            .map(|slice| (slice.digest, slice.size()));
         let sizes: HashMap<Digest, u64> = sizes.collect();
         let files = entries.into_iter().filter_map(Entry::digest);
         let each = files.map(|digest| sizes.get(&digest).copied().unwrap_or_default());
@@ -211,7 +172,7 @@ impl<R: Read + Seek> Package<R> {
         let limit = self.reader.limits().payloads;
         let mut size = 0_u64;
         let mut kept = Vec::new();
-        for (place, at) in &self.other {
+        for (place, at) in &self.parts.other {
             size = size.saturating_add(at.header().stored_size);
             if size > limit {
                 return Err(stone::Error::Payload(payload::Error::Limit {
@@ -241,8 +202,7 @@ impl<R: Read + Seek> Package<R> {
     ///
     /// The first contradiction found.
     pub fn check(&self) -> Result<(), Inconsistent> {
-        check::layout(&self.layout, self.reader.limits())?;
-        check::files(&self.layout, &self.slices, self.content.as_ref())
+        self.parts.check(self.reader.limits())
     }
 
     /// Checks everything: the parts against each other, every file against its
@@ -253,7 +213,7 @@ impl<R: Read + Seek> Package<R> {
     /// The first fault found.
     pub fn verify(&mut self) -> Result<(), ReadError> {
         self.check()?;
-        for (_, at) in &self.other {
+        for (_, at) in &self.parts.other {
             self.reader.verify(at)?;
         }
         self.walk(|_, _| Ok::<_, ReadError>(Visit::Continue))
@@ -290,7 +250,7 @@ impl<R: Read + Seek> Package<R> {
         &mut self,
         visit: impl FnMut(&Slice, &mut dyn Read) -> Result<Visit, E>,
     ) -> Result<(), E> {
-        let Some(at) = self.content else {
+        let Some(at) = self.parts.content else {
             return Ok(());
         };
         let limits = *self.reader.limits();
@@ -298,37 +258,11 @@ impl<R: Read + Seek> Package<R> {
         content::walk(
             stored,
             (at.offset(), at.header()),
-            &self.slices,
+            &self.parts.slices.records,
             &limits,
             visit,
         )
     }
-}
-
-fn read_layout(
-    reader: &mut Reader<impl Read + Seek>,
-    decoder: &mut Decoder,
-    at: &Located,
-) -> Result<Vec<Entry>, stone::Error> {
-    let encoded = reader.read(at)?;
-    let plain = decoder.plain(&encoded)?;
-    layout::decode(&plain, at.header().records).map_err(|source| stone::Error::Layout {
-        payload: at.offset(),
-        source,
-    })
-}
-
-fn read_index(
-    reader: &mut Reader<impl Read + Seek>,
-    decoder: &mut Decoder,
-    at: &Located,
-) -> Result<Vec<Slice>, stone::Error> {
-    let encoded = reader.read(at)?;
-    let plain = decoder.plain(&encoded)?;
-    content::decode_index(&plain, at.header().records).map_err(|source| stone::Error::Index {
-        payload: at.offset(),
-        source,
-    })
 }
 
 #[cfg(test)]

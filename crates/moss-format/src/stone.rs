@@ -21,6 +21,9 @@ pub use write::{WriteError, Writer};
 /// Bytes of a container header.
 pub const HEADER_SIZE: u64 = 32;
 
+/// Where the header has the type of the file.
+const FILE_TYPE_AT: u64 = 27;
+
 /// Most payloads of one file, and so most packages of one index.
 pub const MAX_PAYLOADS: usize = u16::MAX as usize;
 
@@ -180,8 +183,10 @@ pub enum Error {
         version: u32,
     },
     /// The file is of another type than was asked for.
-    #[error("the file is a {found}, not a {expected}")]
+    #[error("the file is a {found} by the type at byte {offset}, not a {expected}")]
     WrongFileType {
+        /// Where the type stands.
+        offset: u64,
         /// What was asked for.
         expected: FileType,
         /// What it is.

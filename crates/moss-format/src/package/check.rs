@@ -1,14 +1,44 @@
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
 
+use super::Parts;
 use crate::content::Slice;
 use crate::layout::{Entry, Kind, UnsafePath};
-use crate::stone::Located;
-use crate::{Digest, Limits};
+use crate::{Digest, Limits, payload};
 
 /// The parts of a package contradict each other, or a path leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Inconsistent {
+#[error("{what} ({place})")]
+pub struct Inconsistent {
+    /// Where that shows.
+    pub place: Place,
+    /// What is wrong.
+    pub what: Contradiction,
+}
+
+/// A payload of a file, or a record in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where the payload's header begins in the file.
+    pub payload: u64,
+    /// The number of the record, from 0; none when the payload as a whole is at
+    /// fault.
+    pub record: Option<u32>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(record) = self.record {
+            write!(f, "record {record} of ")?;
+        }
+        write!(f, "the payload at byte {}", self.payload)
+    }
+}
+
+/// What is wrong with a package whose parts are each well-formed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
     /// A path does not stay below `/usr`.
     #[error(transparent)]
     Path(#[from] UnsafePath),
@@ -49,31 +79,43 @@ pub enum Inconsistent {
     /// There is a content index but no content, or the reverse.
     #[error("the package has a content index or a content, but not both")]
     Halved,
+    /// A part is there, but of a later version or compression only: the package
+    /// holds more than is understood.
+    #[error("the package has its {part:?} payload in an unknown version or compression only")]
+    NotUnderstood {
+        /// The kind of the payload.
+        part: payload::Kind,
+    },
 }
+
+/// A contradiction and the number of the record that shows it.
+pub(super) type AtRecord = (usize, Contradiction);
 
 /// Checks that every path stays below `/usr`, stands once, and lies below
 /// directories only.
-pub(super) fn layout(entries: &[Entry], limits: &Limits) -> Result<(), Inconsistent> {
-    for entry in entries {
-        entry.path_within(limits)?;
+pub(super) fn layout(entries: &[Entry], limits: &Limits) -> Result<(), AtRecord> {
+    for (record, entry) in entries.iter().enumerate() {
+        if let Err(error) = entry.path_within(limits) {
+            return Err((record, error.into()));
+        }
     }
-    let mut sorted: Vec<&Entry> = entries.iter().collect();
-    sorted.sort_by(|a, b| order(&a.target, &b.target));
+    let mut sorted: Vec<(usize, &Entry)> = entries.iter().enumerate().collect();
+    sorted.sort_by(|(_, a), (_, b)| order(&a.target, &b.target));
     // What lies below a path follows it directly in this order.
-    for (entry, next) in sorted.iter().zip(sorted.iter().skip(1)) {
+    for ((_, entry), (record, next)) in sorted.iter().zip(sorted.iter().skip(1)) {
         let Some(rest) = next.target.strip_prefix(&entry.target) else {
             continue;
         };
         if rest.is_empty() {
-            return Err(Inconsistent::PathTwice {
-                target: next.target.clone(),
-            });
+            let target = next.target.clone();
+            return Err((*record, Contradiction::PathTwice { target }));
         }
         if rest.starts_with('/') && entry.kind != Kind::Directory {
-            return Err(Inconsistent::BelowFile {
+            let below = Contradiction::BelowFile {
                 target: next.target.clone(),
                 parent: entry.target.clone(),
-            });
+            };
+            return Err((*record, below));
         }
     }
     Ok(())
@@ -87,35 +129,59 @@ fn order(a: &str, b: &str) -> Ordering {
 }
 
 /// Checks that layout, index and content name the same files.
-pub(super) fn files(
-    entries: &[Entry],
-    slices: &[Slice],
-    content: Option<&Located>,
-) -> Result<(), Inconsistent> {
-    if slices.is_empty() != content.is_none() {
-        return Err(Inconsistent::Halved);
-    }
+pub(super) fn files(parts: &Parts) -> Result<(), Inconsistent> {
+    check_whole(parts)?;
+    let Parts { layout, slices, .. } = parts;
     let mut indexed = BTreeSet::new();
-    for Slice { digest, .. } in slices {
+    for (record, Slice { digest, .. }) in slices.records.iter().enumerate() {
         if !indexed.insert(*digest) {
-            return Err(Inconsistent::FileTwice { digest: *digest });
+            return Err(slices.at((record, Contradiction::FileTwice { digest: *digest })));
         }
     }
-    let mut unused = indexed.clone();
-    for entry in entries {
+    let mut used: HashSet<Digest> = HashSet::new();
+    for (record, entry) in layout.records.iter().enumerate() {
         let Some(digest) = entry.digest() else {
             continue;
         };
         if !indexed.contains(&digest) {
-            return Err(Inconsistent::NoContent {
-                target: entry.target.clone(),
-                digest,
-            });
+            let target = entry.target.clone();
+            return Err(layout.at((record, Contradiction::NoContent { target, digest })));
         }
-        unused.remove(&digest);
+        used.insert(digest);
     }
-    match unused.first() {
-        None => Ok(()),
-        Some(digest) => Err(Inconsistent::Unused { digest: *digest }),
+    for (record, Slice { digest, .. }) in slices.records.iter().enumerate() {
+        if !used.contains(digest) {
+            return Err(slices.at((record, Contradiction::Unused { digest: *digest })));
+        }
     }
+    Ok(())
+}
+
+/// Checks that no part is missing.
+fn check_whole(parts: &Parts) -> Result<(), Inconsistent> {
+    for (_, at) in &parts.other {
+        let part = at.header().kind;
+        let missing = match part {
+            payload::Kind::Layout => !parts.layout.is_there(),
+            payload::Kind::Index => !parts.slices.is_there(),
+            payload::Kind::Content => parts.content.is_none(),
+            payload::Kind::Meta | payload::Kind::Attributes | payload::Kind::Other(_) => false,
+        };
+        if missing {
+            return Err(whole(at.offset(), Contradiction::NotUnderstood { part }));
+        }
+    }
+    match (parts.slices.records.is_empty(), &parts.content) {
+        (false, Some(_)) | (true, None) => Ok(()),
+        (false, None) => Err(whole(parts.slices.payload, Contradiction::Halved)),
+        (true, Some(content)) => Err(whole(content.offset(), Contradiction::Halved)),
+    }
+}
+
+fn whole(payload: u64, what: Contradiction) -> Inconsistent {
+    let place = Place {
+        payload,
+        record: None,
+    };
+    Inconsistent { place, what }
 }

@@ -105,6 +105,7 @@ impl Surveyor {
         }
         let meta = meta.ok_or(ReadError::NoMeta {
             payloads: header.payloads.into(),
+            end: offset,
         })?;
         Ok(Meta {
             size: Some(pass.offset),

@@ -4,7 +4,10 @@ use std::os::unix::fs::{PermissionsExt, symlink as make_symlink};
 
 use proptest::prelude::*;
 
-use super::{Folder, Inconsistent, Package, ReadError, Surveyor, WriteError, write, write_keeping};
+use super::{
+    Contradiction, Folder, Inconsistent, Package, Place, ReadError, Surveyor, WriteError, write,
+    write_keeping,
+};
 use crate::content::Slice;
 use crate::layout::{Entry, Kind};
 use crate::payload::{self, Encoding, Kind as PayloadKind};
@@ -140,23 +143,39 @@ fn a_file_that_changed_is_not_packaged() {
     }
 }
 
+/// Where the payload of this kind begins.
+fn payload_at(bytes: &[u8], kind: PayloadKind) -> u64 {
+    let mut payloads = View::new(bytes).unwrap().payloads().map(Result::unwrap);
+    let found = payloads.find(|payload| payload.header().kind == kind);
+    found.unwrap().offset()
+}
+
 #[test]
 fn paths_that_contradict_each_other_are_found() {
     let folder = |target| entry(target, 0o040_755, Kind::Directory);
-    let check = |layout: &[Entry]| inconsistent(&raw_package(layout, &[], b""));
-    assert!(matches!(check(&[folder("../x")]), Inconsistent::Path(_)));
+    let check = |layout: &[Entry]| {
+        let bytes = raw_package(layout, &[], b"");
+        let Inconsistent { place, what } = inconsistent(&bytes);
+        assert_eq!(place.payload, payload_at(&bytes, PayloadKind::Layout));
+        (place.record, what)
+    };
     assert!(matches!(
-        check(&[folder("a"), symlink("a", "b")]),
-        Inconsistent::PathTwice { target } if target == "a"
+        check(&[folder("x"), folder("../x")]),
+        (Some(1), Contradiction::Path(_))
+    ));
+    assert!(matches!(
+        check(&[folder("a"), folder("b"), symlink("a", "b")]),
+        (Some(2), Contradiction::PathTwice { target }) if target == "a"
     ));
     assert!(matches!(
         check(&[symlink("a/b/c", "x"), symlink("a", "/")]),
-        Inconsistent::BelowFile { target, parent } if target == "a/b/c" && parent == "a"
+        (Some(0), Contradiction::BelowFile { target, parent })
+            if target == "a/b/c" && parent == "a"
     ));
     // Names that sort between a path and what lies below it.
     assert!(matches!(
         check(&[symlink("a", "x"), folder("a!b"), folder("a b"), folder("a/b")]),
-        Inconsistent::BelowFile { target, .. } if target == "a/b"
+        (Some(3), Contradiction::BelowFile { target, .. }) if target == "a/b"
     ));
     let fine = [
         folder("a"),
@@ -177,7 +196,7 @@ fn paths_that_contradict_each_other_are_found() {
     );
     assert!(matches!(
         written,
-        Err(WriteError::Inconsistent(Inconsistent::Path(_)))
+        Err(WriteError::Inconsistent(Contradiction::Path(_)))
     ));
 }
 
@@ -185,21 +204,74 @@ fn paths_that_contradict_each_other_are_found() {
 fn layout_and_index_must_name_the_same_files() {
     let a = file("a", 0o644, b"a");
     let link = symlink("link", "a");
-    let check = |layout: &[Entry], slices: &[Slice], content: &[u8]| {
-        inconsistent(&raw_package(layout, slices, content))
+    let check = |layout: &[Entry], slices: &[Slice], content: &[u8], kind, number| {
+        let bytes = raw_package(layout, slices, content);
+        let Inconsistent { place, what } = inconsistent(&bytes);
+        let payload = payload_at(&bytes, kind);
+        let record = Some(number);
+        assert_eq!(place, Place { payload, record });
+        what
     };
+    let (in_layout, in_index) = (PayloadKind::Layout, PayloadKind::Index);
     assert!(matches!(
-        check(std::slice::from_ref(&a), &[], b""),
-        Inconsistent::NoContent { .. }
+        check(&[link.clone(), a.clone()], &[], b"", in_layout, 1),
+        Contradiction::NoContent { .. }
     ));
     assert!(matches!(
-        check(&[link], &[slice(0, b"a")], b"a"),
-        Inconsistent::Unused { .. }
+        check(&[link], &[slice(0, b"a")], b"a", in_index, 0),
+        Contradiction::Unused { .. }
     ));
     assert!(matches!(
-        check(&[a], &[slice(0, b"a"), slice(1, b"a")], b"aa"),
-        Inconsistent::FileTwice { .. }
+        check(&[a], &[slice(0, b"a"), slice(1, b"a")], b"aa", in_index, 1),
+        Contradiction::FileTwice { .. }
     ));
+}
+
+#[test]
+fn half_of_the_files_is_named_by_its_payload() {
+    let whole = package(&sample(), &SAMPLE_FILES);
+    let without = |kind: PayloadKind, other: PayloadKind| {
+        let payloads = View::new(&whole).unwrap().payloads().map(Result::unwrap);
+        let kept: Vec<_> = payloads
+            .filter(|payload| payload.header().kind != kind)
+            .collect();
+        let bytes = stone(FileType::Package, &kept);
+        let found = inconsistent(&bytes);
+        let payload = payload_at(&bytes, other);
+        let record = None;
+        assert_eq!(found.place, Place { payload, record });
+        assert_eq!(found.what, Contradiction::Halved);
+        found.to_string()
+    };
+    without(PayloadKind::Content, PayloadKind::Index);
+    let text = without(PayloadKind::Index, PayloadKind::Content);
+    assert!(text.contains("(the payload at byte "), "{text}");
+}
+
+#[test]
+fn a_part_of_a_later_version_only_is_named() {
+    let whole = package(&sample(), &SAMPLE_FILES);
+    for part in [
+        PayloadKind::Layout,
+        PayloadKind::Index,
+        PayloadKind::Content,
+    ] {
+        let payload = payload_at(&whole, part);
+        let header = usize::try_from(payload).unwrap();
+        for (at, byte) in [(header + 29, 2), (header + 31, 9)] {
+            let mut bytes = whole.clone();
+            bytes[at] = byte;
+            let found = inconsistent(&bytes);
+            assert_eq!(found.what, Contradiction::NotUnderstood { part });
+            assert_eq!(found.place.payload, payload);
+        }
+    }
+    let mut bytes = whole;
+    bytes[32 + 31] = 9;
+    assert!(
+        matches!(open(&bytes), Err(ReadError::NoMeta { payloads: 4, end })
+        if end == bytes.len() as u64)
+    );
 }
 
 #[test]
@@ -214,7 +286,10 @@ fn a_second_payload_of_a_kind_is_refused() {
     let bytes = stone(FileType::Package, &[]);
     assert!(matches!(
         open(&bytes),
-        Err(ReadError::NoMeta { payloads: 0 })
+        Err(ReadError::NoMeta {
+            payloads: 0,
+            end: 32
+        })
     ));
 }
 
@@ -351,7 +426,7 @@ impl std::io::Seek for Failing<'_> {
 #[test]
 fn a_failing_disk_is_told_from_a_bad_package() {
     let bytes = package(&sample(), &SAMPLE_FILES);
-    let content = open(&bytes).unwrap().content.unwrap().offset() + 32;
+    let content = payload_at(&bytes, PayloadKind::Content) + 32;
     for good in [0, 40, content] {
         let failing = Failing {
             bytes: Cursor::new(&bytes),

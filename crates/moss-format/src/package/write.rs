@@ -3,7 +3,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::check::{self, Inconsistent};
+use super::check::{self, Contradiction};
 use crate::content::{self, Slice};
 use crate::digest::Hasher;
 use crate::layout::{self, Entry};
@@ -33,7 +33,7 @@ pub trait Contents {
 pub enum WriteError {
     /// A path leads elsewhere or stands twice.
     #[error(transparent)]
-    Inconsistent(#[from] Inconsistent),
+    Inconsistent(#[from] Contradiction),
     /// The metadata could not be encoded.
     #[error(transparent)]
     Meta(#[from] meta::EncodeError),
@@ -106,7 +106,7 @@ pub fn write_keeping<W: Write + Seek>(
     encoding: &Encoding,
     kept: &[Kept],
 ) -> Result<W, WriteError> {
-    check::layout(layout, &Limits::DEFAULT)?;
+    check::layout(layout, &Limits::DEFAULT).map_err(|(_, what)| what)?;
     let files = distinct_files(layout, contents)?;
     let slices = lay_end_to_end(&files);
     let count = [

@@ -86,6 +86,13 @@ impl<R: Read + Seek> Reader<R> {
         &self.header
     }
 
+    /// Where the last payload ends, and with it the file.
+    pub(crate) fn end(&self) -> u64 {
+        self.payloads.last().map_or(HEADER_SIZE, |at| {
+            at.stored_offset().saturating_add(at.header.stored_size)
+        })
+    }
+
     /// The limits it was opened with.
     #[must_use]
     pub fn limits(&self) -> &Limits {

@@ -95,6 +95,7 @@ fn another_type_of_file_is_refused() {
     assert!(matches!(
         Manifest::decode(&bytes),
         Err(Error::WrongFileType {
+            offset: 27,
             expected: FileType::Manifest,
             found: FileType::Index
         })

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::{Error, FileType, Header};
+use super::{Error, FILE_TYPE_AT, FileType, Header};
 use crate::bytes::Input;
 use crate::payload::{self, Encoded};
 
@@ -59,6 +59,7 @@ impl FileType {
             return Ok(());
         }
         Err(Error::WrongFileType {
+            offset: FILE_TYPE_AT,
             expected,
             found: self,
         })

@@ -8,7 +8,8 @@ use anyhow::Result;
 use super::{Error, Options, SetId, unpack, unpack_some};
 use crate::content::Slice;
 use crate::layout::{Entry, Kind};
-use crate::package::{Inconsistent, Package, ReadError};
+use crate::package::{Package, ReadError};
+use crate::stone::View;
 use crate::testing::{entry, file, package, raw_package, symlink};
 use crate::{Digest, Limits, content};
 
@@ -236,12 +237,16 @@ fn damaged_content_is_found() -> Result<()> {
 }
 
 #[test]
-fn an_unsafe_path_is_named() {
-    let error = Error::from(Inconsistent::PathTwice {
-        target: "a".to_owned(),
-    });
+fn a_contradiction_is_named_with_its_place() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let bytes = raw_package(&[symlink("a", "x"), symlink("a", "y")], &[], b"");
+    let error = unpack_bytes(&bytes, folder.path(), &Options::default()).unwrap_err();
+    let layout = View::new(&bytes)?.payloads().nth(1).unwrap()?.offset();
     assert_eq!(
         error.to_string(),
-        "the path \"a\" stands twice in the layout"
+        format!(
+            "the path \"a\" stands twice in the layout (record 1 of the payload at byte {layout})"
+        )
     );
+    Ok(())
 }
