@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode, Throughput};
 use moss_format::layout::{Entry, Kind};
 use moss_format::package::{self, Contents};
-use moss_format::payload::Encoding;
+use moss_format::payload::{Encoding, Level};
 use moss_format::{Digest, Limits, Meta};
 use sha2::{Digest as _, Sha256};
 use testbed::Ratio;
@@ -113,7 +113,7 @@ fn hashed(paths: &[PathBuf], threads: NonZeroUsize) -> Duration {
 
 fn make(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let encoding = Encoding {
-        level: 1,
+        level: Level::FASTEST,
         workers: 0,
     };
     let mut paths = Vec::new();

@@ -2,11 +2,13 @@
 
 mod codec;
 mod encoded;
+mod level;
 
 use crate::bytes::{Input, Short};
 
 pub use codec::{Decoder, Encoding};
 pub use encoded::{EncodeError, Encoded};
+pub use level::{Level, LevelError};
 
 /// Bytes of a payload header.
 pub const HEADER_SIZE: u64 = 32;

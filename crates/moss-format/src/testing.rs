@@ -9,12 +9,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::content::{self, Slice};
 use crate::layout::{self, Entry, Kind};
 use crate::package::{self, Contents};
-use crate::payload::{self, Compression, Encoded, Encoding};
+use crate::payload::{self, Compression, Encoded, Encoding, Level};
 use crate::stone::{FileType, Writer};
 use crate::{Digest, Meta};
 
 pub(crate) const FAST: Encoding = Encoding {
-    level: 1,
+    level: Level::FASTEST,
     workers: 0,
 };
 

@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use moss_format::layout::{Entry, Kind};
 use moss_format::package::Contents;
-use moss_format::payload::Encoding;
+use moss_format::payload::{Encoding, Level};
 use moss_format::{Digest, Meta};
 use service::Supervisor;
 use service::listen::{Config, Listener};
@@ -52,7 +52,7 @@ pub(crate) fn stone(meta: &Meta, text: &str) -> Vec<u8> {
         &[entry],
         &mut Text(text.as_bytes()),
         &Encoding {
-            level: 3,
+            level: Level::FASTEST,
             ..Encoding::default()
         },
     );

@@ -1,7 +1,7 @@
 use super::{Entry, Index, Invalid, TakeError, Taken, WriteError, entries, write, write_keeping};
 use crate::Meta;
 use crate::meta::Tag;
-use crate::payload::Encoding;
+use crate::payload::{Encoding, Level};
 use crate::stone::FileType;
 use crate::testing::{FAST, meta, stone, unknown_payloads};
 
@@ -79,7 +79,10 @@ fn payloads_that_are_not_understood_keep_their_places() {
 
 #[test]
 fn entries_are_taken_from_an_index_as_they_are() {
-    let level = |level| Encoding { level, workers: 0 };
+    let level = |number| Encoding {
+        level: Level::new(number).unwrap(),
+        workers: 0,
+    };
     let bytes = some().encode(&level(19)).unwrap();
     let mut entries = entries(&bytes).unwrap().entries;
     let mut same = Vec::new();

@@ -242,7 +242,7 @@ fn encoder<W: Write>(
     encoding: &Encoding,
     plain_size: u64,
 ) -> io::Result<zstd::stream::write::Encoder<'static, W>> {
-    let mut encoder = zstd::stream::write::Encoder::new(out, encoding.level)?;
+    let mut encoder = zstd::stream::write::Encoder::new(out, encoding.level.number())?;
     encoder.set_pledged_src_size(Some(plain_size))?;
     if encoding.workers > 0 {
         encoder.multithread(encoding.workers)?;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use zstd::zstd_safe::zstd_sys::ZSTD_ErrorCode;
 use zstd::zstd_safe::{DCtx, get_error_name};
 
-use super::{Compression, Encoded, Error, VERSION};
+use super::{Compression, Encoded, Error, Level, VERSION};
 use crate::Limits;
 
 /// Plain bytes for which there is room from the start.
@@ -19,22 +19,13 @@ const TOO_SMALL: usize = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).
 ///
 /// Output is the same for the same input and settings, whatever the number of
 /// workers, as long as it is not changed between zero and more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Encoding {
-    /// The zstd level, 1 to 22. 16 by default.
-    pub level: i32,
+    /// How hard zstd compresses; 16 by default.
+    pub level: Level,
     /// Threads that compress content beside the caller's; 0, the default,
     /// compresses on the caller's thread.
     pub workers: u32,
-}
-
-impl Default for Encoding {
-    fn default() -> Self {
-        Self {
-            level: 16,
-            workers: 0,
-        }
-    }
 }
 
 /// Decodes payloads of one file, within its limits.

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Compression, Encoding, Error, Header, Kind, VERSION};
+use super::{Compression, Encoding, Error, Header, Kind, Level, VERSION};
 
 /// A payload as it lies in a file: header and stored bytes.
 ///
@@ -32,7 +32,7 @@ pub enum EncodeError {
     #[error("compressing the payload at level {level} failed")]
     Compress {
         /// The level.
-        level: i32,
+        level: Level,
         /// What zstd says.
         #[source]
         source: std::io::Error,
@@ -64,7 +64,7 @@ impl<'a> Encoded<'a> {
         }
         let count =
             u32::try_from(records).map_err(|_| EncodeError::TooManyRecords { count: records })?;
-        let stored = zstd::bulk::compress(plain, encoding.level).map_err(|source| {
+        let stored = zstd::bulk::compress(plain, encoding.level.number()).map_err(|source| {
             EncodeError::Compress {
                 level: encoding.level,
                 source,

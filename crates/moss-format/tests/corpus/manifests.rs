@@ -5,14 +5,14 @@ use anyhow::{Context, Result};
 use moss_format::layout::{Entry, Kind};
 use moss_format::manifest::jsonc::{self, Package, Source};
 use moss_format::meta::{RawRecord, Records};
-use moss_format::payload::{Decoder, Encoding};
+use moss_format::payload::{Decoder, Encoding, Level};
 use moss_format::stone::View;
 use moss_format::{Digest, Limits, Manifest};
 
 use super::{bundle, history};
 
 const FAST: Encoding = Encoding {
-    level: 1,
+    level: Level::FASTEST,
     workers: 0,
 };
 

@@ -7,12 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use moss_format::layout::{Entry, Kind};
 use moss_format::package::{self, Folder, Package};
-use moss_format::payload::{self, Decoder, Encoding};
+use moss_format::payload::{self, Decoder, Encoding, Level};
 use moss_format::stone::View;
 use moss_format::{Limits, layout, meta, unpack};
 
 const FAST: Encoding = Encoding {
-    level: 1,
+    level: Level::FASTEST,
     workers: 0,
 };
 

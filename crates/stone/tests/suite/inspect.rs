@@ -2,7 +2,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
-use moss_format::payload::{self, Compression, Encoded, Encoding};
+use moss_format::payload::{self, Compression, Encoded, Encoding, Level};
 use moss_format::stone::{FileType, View, Writer};
 use moss_format::{Index, Manifest, Meta};
 
@@ -158,7 +158,7 @@ fn a_reader_that_goes_away_is_no_error() {
     });
     let index = Index::new(metas.collect());
     let fast = Encoding {
-        level: 1,
+        level: Level::FASTEST,
         workers: 0,
     };
     place.write("stone.index", index.encode(&fast).unwrap());
