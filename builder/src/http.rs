@@ -1,6 +1,7 @@
 //! The control port: what `docs/protocol.md` shows, and the assets for anyone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::claims::Scope;
 use api::host::{Lookup, LookupAnswer, Status};
@@ -15,13 +16,17 @@ use service::auth::{Guard, Verifier};
 use tower_http::services::ServeDir;
 
 use crate::attempt::Engine;
-use crate::host::{Host, LookError};
+use crate::host::{Host, Snapshot};
 
 mod attempts;
 mod logs;
 
 /// The most dependencies that one lookup may ask for.
 const MAX_LOOKUP: usize = 4096;
+
+/// How long a request waits for the first look at the host. Mostly that is done within it, and a
+/// builder that was just started need not send anybody away; it is less than summit's patience.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 
 /// The version of the rules by which a recipe becomes stones; a part of a build's identity. It
 /// changes when the same input would come out otherwise.
@@ -72,11 +77,7 @@ async fn health() -> &'static str {
 }
 
 async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
-    let snapshot = app
-        .host
-        .look()
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    let snapshot = seen(&app.host, FIRST_LOOK).await?;
     let architecture: Architecture = std::env::consts::ARCH
         .parse()
         .map_err(|error| ApiError::internal(&error))?;
@@ -88,6 +89,7 @@ async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
         slots: app.slots,
         attempts: app.engine.attempts(),
         host: snapshot.fingerprint(),
+        looked_at: Some(snapshot.begun_at()),
         networking: app.engine.networking(),
         limits: app.engine.limits(),
         free_bytes: app.engine.free_bytes(),
@@ -103,16 +105,54 @@ async fn lookup(
         let message = format!("a lookup asks for at most {MAX_LOOKUP} dependencies");
         return Err(ApiError::new(Code::Invalid, message));
     }
-    let snapshot = app
-        .host
-        .look()
-        .await
-        .map_err(|error: LookError| ApiError::internal(&error))?;
+    let snapshot = seen(&app.host, FIRST_LOOK).await?;
     Ok(Json(snapshot.answer(&lookup.dependencies)))
+}
+
+/// What was last seen of the host. Only the first look is waited for, and that not longer than
+/// `patience`.
+async fn seen(host: &Host, patience: Duration) -> Result<Arc<Snapshot>, ApiError> {
+    let latest = tokio::time::timeout(patience, host.latest());
+    latest.await.map_err(|_| {
+        ApiError::new(
+            Code::Unavailable,
+            "the builder was just started and is still looking at its host; ask again",
+        )
+    })
 }
 
 /// A body that does not have the form of the endpoint.
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn malformed(rejection: JsonRejection) -> ApiError {
     ApiError::new(Code::Malformed, rejection.body_text())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use service::{Clock, Supervisor};
+
+    use super::*;
+    use crate::host::Pace;
+
+    #[tokio::test]
+    async fn who_asks_before_the_first_look_is_told_so_and_later_nobody_waits() {
+        let host = Host::new(Vec::new(), &BTreeMap::new(), Clock::system()).unwrap();
+        let host = Arc::new(host);
+        let refusal = seen(&host, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(refusal.code(), Code::Unavailable);
+        assert_eq!(
+            refusal.message(),
+            "the builder was just started and is still looking at its host; ask again"
+        );
+        let supervisor = Supervisor::new();
+        let looking = Arc::clone(&host);
+        supervisor.spawn_until_shutdown("look", async move {
+            looking.watch(Pace::default()).await;
+        });
+        let latest = host.latest().await;
+        let snapshot = seen(&host, Duration::ZERO).await.unwrap();
+        assert_eq!(snapshot.fingerprint(), latest.fingerprint());
+    }
 }

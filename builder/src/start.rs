@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::attempt::{Cache, Engine, Fetchers, Floor, Parts, RecoverError, Tables};
 use crate::config::{Config, Invalid};
-use crate::host::{Host, InvalidSupply};
+use crate::host::{Host, InvalidSupply, Pace};
 use crate::http::{self, App};
 use crate::report::Reporter;
 use crate::sandbox;
@@ -126,6 +126,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let host = Arc::new(Host::new(
         config.sandbox.paths.clone(),
         &config.host.packages,
+        Clock::system(),
     )?);
     let listener = Listener::bind(&config.listen).await?;
     let address = listener.address();
@@ -188,8 +189,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         slots: u32::from(config.slots.get()),
     };
     supervisor.spawn_until_shutdown("look at the host", async move {
-        // So that the first who asks need not wait.
-        let _ = host.look().await;
+        host.watch(Pace::default()).await;
     });
     listener.serve(supervisor, "avalanche", http::router(app, &verifier));
     tracing::info!(%address, %public_key, url = %public_url, "avalanche is up");

@@ -98,13 +98,12 @@ impl Run<'_> {
     }
 
     async fn look_at_host(&self, order: &Order) -> Result<Arc<Snapshot>, Halt> {
-        let look = self.parts.host.look();
+        let look = self.parts.host.latest();
         let snapshot = self
             .stop()
             .run_until_cancelled(look)
             .await
-            .ok_or(Halt::Stopped)?
-            .map_err(|error| Halt::internal("look at the host", &error))?;
+            .ok_or(Halt::Stopped)?;
         let missing = snapshot.lacks(order.host_needs.iter().map(String::as_str));
         if missing.is_empty() {
             return Ok(snapshot);
@@ -115,7 +114,7 @@ impl Run<'_> {
 
     /// What the recipe's scripts can reach, if this builder gives what it asks for.
     fn network(&self, recipe: &Recipe) -> Result<Network, Halt> {
-        match (recipe.options.networking, self.parts.networking) {
+        match (*recipe.options.networking, self.parts.networking) {
             (false, _) => Ok(Network::Loopback),
             (true, Networking::Host) => Ok(Network::Host),
             (true, Networking::Refuse) => Err(Halt::new(

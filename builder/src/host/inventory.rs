@@ -11,6 +11,11 @@ use moss_format::dependency::Kind;
 /// The folders of `PATH` in scripts.
 const PROGRAMS: &[&str] = &["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 
+/// The folders of modules and packages beside those of the library folders.
+const SHARED_MODULES: &str = "/usr/share/pkgconfig";
+const MODULES_32: &str = "/usr/lib32/pkgconfig";
+const SHARED_CMAKE: &str = "/usr/share/cmake";
+
 /// What the host has.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
@@ -41,15 +46,26 @@ impl Inventory {
         }
         inventory
             .modules
-            .extend(stems(Path::new("/usr/share/pkgconfig"), ".pc"));
+            .extend(stems(Path::new(SHARED_MODULES), ".pc"));
         inventory
             .modules32
-            .extend(stems(Path::new("/usr/lib32/pkgconfig"), ".pc"));
+            .extend(stems(Path::new(MODULES_32), ".pc"));
         inventory
             .cmake
-            .extend(cmake_packages(Path::new("/usr/share/cmake")));
+            .extend(cmake_packages(Path::new(SHARED_CMAKE)));
         inventory.python.extend(python_projects());
         inventory
+    }
+
+    /// The folders in which something appears when it is installed.
+    pub(super) fn folders() -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = PROGRAMS.iter().map(PathBuf::from).collect();
+        for folder in library_folders() {
+            folders.extend([folder.join("pkgconfig"), folder.join("cmake"), folder]);
+        }
+        folders.extend([SHARED_MODULES, MODULES_32, SHARED_CMAKE].map(PathBuf::from));
+        folders.extend(python_folders());
+        folders
     }
 
     /// Whether the host has what `dependency` asks for. Package names it never has by itself.
@@ -151,22 +167,29 @@ fn cmake_packages(folder: &Path) -> Vec<String> {
 /// Projects by the folders of their metadata, `name-1.0.dist-info`.
 fn python_projects() -> Vec<String> {
     let mut found = Vec::new();
-    for python in names(Path::new("/usr/lib")).filter(|name| name.starts_with("python3")) {
-        for site in ["site-packages", "dist-packages"] {
-            let folder = Path::new("/usr/lib").join(&python).join(site);
-            for name in names(&folder) {
-                let Some(project) = name
-                    .strip_suffix(".dist-info")
-                    .or_else(|| name.strip_suffix(".egg-info"))
-                else {
-                    continue;
-                };
-                let name = project.split_once('-').map_or(project, |(name, _)| name);
-                found.push(normalised(name));
-            }
-        }
+    for name in python_folders().iter().flat_map(|folder| names(folder)) {
+        let Some(project) = name
+            .strip_suffix(".dist-info")
+            .or_else(|| name.strip_suffix(".egg-info"))
+        else {
+            continue;
+        };
+        let name = project.split_once('-').map_or(project, |(name, _)| name);
+        found.push(normalised(name));
     }
     found
+}
+
+/// Where Python looks for what is installed.
+fn python_folders() -> Vec<PathBuf> {
+    let library = Path::new("/usr/lib");
+    names(library)
+        .filter(|name| name.starts_with("python3"))
+        .flat_map(|python| {
+            let sites = ["site-packages", "dist-packages"];
+            sites.map(|site| library.join(&python).join(site))
+        })
+        .collect()
 }
 
 /// The spelling of PEP 503.

@@ -109,6 +109,14 @@ impl Packages {
         })
     }
 
+    /// The files that stand for packages.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.values().filter_map(|supply| match supply {
+            Supply::Dependency(_) => None,
+            Supply::File(path) => Some(path.as_path()),
+        })
+    }
+
     /// Whether the host supplies the package that `dependency` names.
     pub(super) fn supplied(&self, dependency: &Dependency, inventory: &Inventory) -> bool {
         if dependency.kind() != Kind::PackageName {

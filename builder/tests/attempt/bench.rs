@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use api::attempt::{Attempt, Limits, Order, State};
 use api::claims::Scope;
+use api::host::Status;
 use api::id::{AttemptId, BuildId, Sha256};
+use api::problem::Code;
 use avalanche::{Config, Running};
 use axum::Router;
 use axum::body::Bytes;
@@ -175,6 +177,20 @@ impl Bench {
             attempt = self.read(id, attempt.seq).await;
         }
         attempt
+    }
+
+    /// The builder's status, once it has looked at its host.
+    pub(crate) async fn status(&self) -> Status {
+        let start = Instant::now();
+        loop {
+            match self.client.get(Scope::Status, "api/v1/status").await {
+                Ok(status) => return status,
+                Err(CallError::Refused { problem, .. }) if problem.code == Code::Unavailable => {
+                    assert!(start.elapsed() < LIMIT, "still: {problem}");
+                }
+                Err(error) => panic!("no status: {error}"),
+            }
+        }
     }
 
     /// Gives the order and waits for its end.

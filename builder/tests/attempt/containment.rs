@@ -229,11 +229,7 @@ async fn a_full_disk_begins_no_attempt_and_blames_no_recipe() {
         "{}",
         failure.message
     );
-    let status: api::host::Status = bench
-        .client
-        .get(api::claims::Scope::Status, "api/v1/status")
-        .await
-        .unwrap();
+    let status = bench.status().await;
     assert!((1..9_000_000_000_000_000_000).contains(&status.free_bytes));
     bench.end().await;
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use api::attempt::{Phase, Reason, State};
 use api::claims::Scope;
-use api::host::Status;
 use api::id::Sha256;
 
 use crate::bench::{Bench, fetch, path};
@@ -23,11 +22,7 @@ async fn one_slot_makes_others_wait_and_cancelling_makes_room() {
             matches!(state, State::Accepted { ahead: 1 })
         })
         .await;
-    let status: Status = bench
-        .client
-        .get(Scope::Status, "api/v1/status")
-        .await
-        .unwrap();
+    let status = bench.status().await;
     assert_eq!((status.slots, status.attempts), (1, vec![first, second]));
     let unfinished = format!("{}/release", path(first));
     let refused = bench

@@ -1,8 +1,7 @@
 //! Recipes that want more than a build may have, and what the builder says of its limits.
 
 use api::attempt::{Phase, Reason};
-use api::claims::Scope;
-use api::host::{Holder, Networking, Status};
+use api::host::{Holder, Networking};
 
 use crate::bench::{Bench, archive};
 use crate::{failure, recipe};
@@ -77,11 +76,7 @@ async fn an_archive_that_unpacks_to_too_much_fails_before_any_script() {
 #[tokio::test]
 async fn the_status_tells_the_limits_and_what_holds_them() {
     let bench = Bench::with(LIMITS).await;
-    let status: Status = bench
-        .client
-        .get(Scope::Status, "api/v1/status")
-        .await
-        .unwrap();
+    let status = bench.status().await;
     assert_eq!(status.networking, Networking::Refuse);
     let limits: Vec<(&str, u64)> = status
         .limits

@@ -93,6 +93,8 @@ async fn what_is_no_request_is_answered_and_nothing_happens() {
         .join("assets/..%2fdatabase%2fdata.mdb")
         .unwrap();
     assert_eq!(fetch(&above).await.0, StatusCode::NOT_FOUND);
+    let status = bench.status().await;
+    assert!(status.looked_at.is_some());
     let lookup = Lookup {
         dependencies: vec!["make".to_owned(), "absent".to_owned()],
     };
@@ -102,6 +104,7 @@ async fn what_is_no_request_is_answered_and_nothing_happens() {
         .await
         .unwrap();
     assert_eq!(answer.missing, ["absent"]);
+    assert_eq!(answer.host, status.host);
     bench.end().await;
 }
 

@@ -1,9 +1,12 @@
 //! What a builder's host is and supplies.
 //!
-//! `GET /api/v1/status` → [`Status`]; `POST /api/v1/host/lookup` [`Lookup`] → [`LookupAnswer`].
+//! `GET /api/v1/status` → [`Status`]; `POST /api/v1/host/lookup` [`Lookup`] → [`LookupAnswer`]. Both
+//! are answered from the builder's last look at its host. Before the first one is done the answer is
+//! [`Code::Unavailable`](crate::problem::Code::Unavailable), with a message that says so.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Architecture, AttemptId, ServiceName, Sha256};
@@ -23,8 +26,11 @@ pub struct Status {
     pub slots: u32,
     /// The attempts that it runs or that wait for a slot, oldest first.
     pub attempts: Vec<AttemptId>,
-    /// The digest over everything that the host supplies to a build.
+    /// The digest over everything that the host supplies to a build, as it was last looked at.
     pub host: Sha256,
+    /// When that look began. None only from a builder that is older than this field.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
     /// What recipes that ask for the network get.
     #[serde(default)]
     pub networking: Networking,

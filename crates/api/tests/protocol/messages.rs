@@ -206,6 +206,7 @@ fn status() -> Status {
         slots: 1,
         attempts: vec![AttemptId::new(build(), 1)],
         host: Sha256::of(b"host"),
+        looked_at: Some(at("2026-11-22T21:56:12.25Z")),
         networking: Networking::Refuse,
         limits: [
             ("disk_bytes", 68_719_476_736, Holder::Measured),
