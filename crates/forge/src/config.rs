@@ -121,6 +121,7 @@ impl App {
             "issue_comment",
             "pull_request",
             "push",
+            "repository",
         ]
         .map(str::to_owned)
         .to_vec()

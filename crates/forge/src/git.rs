@@ -71,6 +71,13 @@ pub(crate) fn init(path: &Path, default_branch: &Branch) -> Result<(), GitError>
     Ok(())
 }
 
+/// Removes a bare repository from the disk.
+pub(crate) fn remove(path: &Path) -> Result<(), GitError> {
+    std::fs::remove_dir_all(path)
+        .map_err(|error| git2::Error::from_str(&error.to_string()))
+        .context("remove a repository", path)
+}
+
 /// Copies a repository into a new one of its own.
 pub(crate) fn fork(from: &Path, into: &Path, default_branch: &Branch) -> Result<(), GitError> {
     init(into, default_branch)?;

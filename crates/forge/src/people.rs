@@ -1,6 +1,7 @@
 //! What people do, as methods of [`Forge`].
 
 mod pulls;
+mod repositories;
 mod setup;
 mod talk;
 mod testing;

@@ -17,7 +17,7 @@ use self::account::{Account, Kind};
 use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
 use self::pull::PullRequest;
-use self::repository::{Repository, Role};
+use self::repository::{Repository, Role, Standing};
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
 };
@@ -102,9 +102,16 @@ impl State {
 
     pub(crate) fn find_repository(&self, owner: &str, name: &str) -> Option<&Repository> {
         let owner = self.find_account(owner)?.id;
-        self.repositories.values().find(|repository| {
+        self.standing_repositories().find(|repository| {
             repository.owner == owner && repository.name.as_str().eq_ignore_ascii_case(name)
         })
+    }
+
+    /// The repositories that were not deleted.
+    pub(crate) fn standing_repositories(&self) -> impl Iterator<Item = &Repository> {
+        self.repositories
+            .values()
+            .filter(|repository| repository.standing != Standing::Deleted)
     }
 
     pub(crate) fn full_name(&self, repository: &Repository) -> FullName {
@@ -114,12 +121,30 @@ impl State {
         )
     }
 
-    /// The installation that covers a repository: the one on its owner.
+    /// The installation that covers a repository: the one on its owner, unless the App was taken
+    /// out of it.
     pub(crate) fn installation_of(&self, repository: &Repository) -> Option<InstallationId> {
+        match repository.standing {
+            Standing::Here => {}
+            Standing::WithoutApp | Standing::Deleted => return None,
+        }
         self.installations
             .iter()
             .find(|(_, account)| **account == repository.owner)
             .map(|(id, _)| *id)
+    }
+
+    /// GitHub's `repository_selection` of the installation on an account.
+    pub(crate) fn selection(&self, account: AccountId) -> &'static str {
+        let mut own = self.standing_repositories();
+        let is_without = |record: &Repository| {
+            record.owner == account && record.standing == Standing::WithoutApp
+        };
+        if own.any(is_without) {
+            "selected"
+        } else {
+            "all"
+        }
     }
 
     /// What an account may do in a repository.

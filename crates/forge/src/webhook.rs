@@ -92,6 +92,9 @@ impl Event {
     }
 }
 
+/// What an App is told without asking for it.
+const UNASKED: [&str; 1] = ["installation_repositories"];
+
 /// Makes an event and sends it as the mode says. Nothing happens where the App is not installed
 /// or not told of such events.
 pub(crate) fn emit(
@@ -105,7 +108,8 @@ pub(crate) fn emit(
     let Some(installation) = state.installation_of(repository) else {
         return;
     };
-    if !shared.app.events.iter().any(|wanted| wanted == event) {
+    let is_wanted = shared.app.events.iter().any(|wanted| wanted == event);
+    if !is_wanted && !UNASKED.contains(&event) {
         return;
     }
     let event = Event {

@@ -18,7 +18,7 @@ const RECENT: usize = 20;
 pub(super) fn index(state: &State) -> String {
     let mut page = begin("Forge", "", "Forge");
     page.raw("<ul>");
-    for record in state.repositories.values() {
+    for record in state.standing_repositories() {
         let name = state.full_name(record).to_string();
         page.raw("<li>")
             .link(&format!("/{name}"), &name)

@@ -16,7 +16,7 @@ use crate::name::{Branch, FullName, Login, Sha};
 use crate::people::{Refused, account, repository};
 use crate::push;
 use crate::state::account::{Account, Kind};
-use crate::state::repository::{Repository, Role};
+use crate::state::repository::{Repository, Role, Standing};
 
 impl Forge {
     /// Where the forge is reached.
@@ -152,6 +152,7 @@ impl Forge {
             name: name.name().clone(),
             default_branch,
             parent,
+            standing: Standing::Here,
             roles: BTreeMap::new(),
             path,
             last_number: 0,

@@ -43,9 +43,9 @@ pub(crate) async fn list(
     RawQuery(query): RawQuery,
 ) -> Answer {
     let grant = caller.require_installation()?;
-    let rows: Vec<Value> = {
+    let (rows, selection) = {
         let state = shared.lock();
-        state
+        let rows: Vec<Value> = state
             .repositories
             .values()
             .filter(|repository| {
@@ -53,15 +53,16 @@ pub(crate) async fn list(
                     && grant.reaches(repository.id)
             })
             .map(|repository| shape::repository::brief(&state, &shared.urls, repository))
-            .collect()
+            .collect();
+        let selection = match grant.repositories {
+            Selection::All => shape::app::selection(&state, grant.installation),
+            Selection::Some(_) => "selected",
+        };
+        (rows, selection)
     };
     let total = rows.len();
     let url = format!("{}/installation/repositories", shared.urls.api());
     let (rows, link) = page.cut(rows, &url, query.as_deref());
-    let selection = match grant.repositories {
-        Selection::All => "all",
-        Selection::Some(_) => "selected",
-    };
     let body = json!({
         "total_count": total,
         "repository_selection": selection,

@@ -32,7 +32,6 @@ pub(crate) fn integration(state: &State, urls: &Urls, app: &config::App) -> Valu
         "updated_at": text(state.started_at),
         "permissions": app.permissions,
         "events": app.events,
-        "installations_count": state.installations.len(),
     })
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn installation(
     Some(json!({
         "id": id,
         "account": account::simple(urls, target),
-        "repository_selection": "all",
+        "repository_selection": state.selection(target.id),
         "access_tokens_url": format!("{api}/app/installations/{id}/access_tokens"),
         "repositories_url": format!("{api}/installation/repositories"),
         "html_url": format!(
@@ -71,6 +70,12 @@ pub(crate) fn installation(
     }))
 }
 
+/// GitHub's `repository_selection` of a token for all that the installation has.
+pub(crate) fn selection(state: &State, installation: InstallationId) -> &'static str {
+    let account = state.installations.get(&installation);
+    account.map_or("all", |account| state.selection(*account))
+}
+
 /// GitHub's `installation-token`.
 pub(crate) fn token(state: &State, urls: &Urls, token: &str, grant: &Grant) -> Value {
     let mut answer = json!({
@@ -78,7 +83,7 @@ pub(crate) fn token(state: &State, urls: &Urls, token: &str, grant: &Grant) -> V
         "expires_at": text(grant.expires_at),
         "permissions": grant.permissions,
         "repository_selection": match grant.repositories {
-            Selection::All => "all",
+            Selection::All => selection(state, grant.installation),
             Selection::Some(_) => "selected",
         },
     });

@@ -6,7 +6,7 @@ use crate::clock::text;
 use crate::shape::{Object, Urls, account, node_id, object};
 use crate::state::State;
 use crate::state::account::Kind;
-use crate::state::repository::{Repository, Role};
+use crate::state::repository::{Repository, Role, Standing};
 
 /// GitHub's `repository`.
 pub(crate) fn brief(state: &State, urls: &Urls, repository: &Repository) -> Value {
@@ -31,8 +31,9 @@ pub(crate) fn full(state: &State, urls: &Urls, repository: &Repository, role: &R
             Value::Object(account::simple(urls, owner)),
         );
     }
-    if let Some(parent) = repository.parent {
-        let parent = brief(state, urls, state.repository(parent));
+    let parent = repository.parent.map(|parent| state.repository(parent));
+    if let Some(parent) = parent.filter(|parent| parent.standing != Standing::Deleted) {
+        let parent = brief(state, urls, parent);
         shape.insert("parent".to_owned(), parent.clone());
         shape.insert("source".to_owned(), parent);
     }
@@ -69,8 +70,7 @@ fn base(state: &State, urls: &Urls, repository: &Repository) -> Object {
         .filter(|pull| pull.repository == repository.id && pull.is_open())
         .count();
     let forks = state
-        .repositories
-        .values()
+        .standing_repositories()
         .filter(|other| other.parent == Some(repository.id))
         .count();
     shape.extend(object(json!({

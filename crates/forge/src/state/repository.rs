@@ -19,6 +19,7 @@ pub(crate) struct Repository {
     pub(crate) default_branch: Branch,
     /// The repository this is a fork of.
     pub(crate) parent: Option<RepositoryId>,
+    pub(crate) standing: Standing,
     pub(crate) roles: BTreeMap<AccountId, Role>,
     pub(crate) path: PathBuf,
     pub(crate) last_number: u64,
@@ -27,6 +28,17 @@ pub(crate) struct Repository {
     /// Held while git or the forge changes refs, so that what changed is attributed to the one
     /// who changed it.
     pub(crate) refs_lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Whether a repository is there, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// For people, and for the App where it is installed on the owner.
+    Here,
+    /// For people only: the App was taken out of it.
+    WithoutApp,
+    /// For nobody. The record stays, so that what is under way finds it.
+    Deleted,
 }
 
 /// What a person may do in a repository.

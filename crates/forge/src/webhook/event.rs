@@ -1,5 +1,7 @@
 //! The payloads of the events.
 
+mod repository;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -17,6 +19,8 @@ use crate::state::account::Kind;
 use crate::state::comment::Subject;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
+
+pub(crate) use repository::{Change as AppChange, app_moved, repository_deleted};
 
 /// What happened to a pull request.
 #[derive(Debug, Clone)]

@@ -14,4 +14,5 @@ mod faults;
 mod latency;
 mod pages;
 mod pulls;
+mod repositories;
 mod tokens;

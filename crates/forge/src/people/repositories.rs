@@ -1,0 +1,113 @@
+//! Repositories that go and come: deleted, or without the App.
+
+use std::sync::Arc;
+
+use crate::forge::{Forge, blocking};
+use crate::git;
+use crate::id::RepositoryId;
+use crate::people::{Refused, account, repository};
+use crate::state::State;
+use crate::state::repository::{Repository, Standing};
+use crate::webhook::event::{self, AppChange};
+
+impl Forge {
+    /// Deletes a repository with all that is in it. Its name is free then; what is made under it
+    /// later is another repository.
+    ///
+    /// # Errors
+    /// When it or the person is missing, when a pull request to another repository comes from it,
+    /// or when its folder cannot be removed.
+    pub async fn delete_repository(&self, name: &str, by: &str) -> Result<(), Refused> {
+        let (id, lock) = {
+            let state = self.shared.lock();
+            let record = repository(&state, name)?;
+            (record.id, Arc::clone(&record.refs_lock))
+        };
+        // A push that is under way is settled first.
+        let _held = lock.lock_owned().await;
+        let path = {
+            let mut state = self.shared.lock();
+            let person = account(&state, by)?;
+            // It may be gone, or another of its name, by now.
+            let record = repository(&state, name)?.clone();
+            if record.id != id {
+                return Err(Refused::missing("repository", name));
+            }
+            refuse_sources(&state, id)?;
+            stand(&mut state, id, Standing::Deleted);
+            event::repository_deleted(&self.shared, &mut state, &record, person);
+            record.path
+        };
+        self.shared.changed();
+        blocking(move || git::remove(&path)).await?;
+        Ok(())
+    }
+
+    /// Takes the App out of a repository of an organisation.
+    ///
+    /// # Errors
+    /// When it or the person is missing, or the App is not in it.
+    pub fn remove_app(&self, name: &str, by: &str) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let person = account(&state, by)?;
+        let record = repository(&state, name)?.clone();
+        if state.installation_of(&record).is_none() {
+            return Err(Refused::State(format!("the App is not in {name}")));
+        }
+        stand(&mut state, record.id, Standing::WithoutApp);
+        event::app_moved(
+            &self.shared,
+            &mut state,
+            &record,
+            person,
+            AppChange::Removed,
+        );
+        drop(state);
+        self.shared.changed();
+        Ok(())
+    }
+
+    /// Puts the App back into a repository that it was taken out of.
+    ///
+    /// # Errors
+    /// When it or the person is missing, or the App was not taken out of it.
+    pub fn put_app_back(&self, name: &str, by: &str) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let person = account(&state, by)?;
+        let record = repository(&state, name)?;
+        if record.standing != Standing::WithoutApp {
+            return Err(Refused::State(format!(
+                "the App was not taken out of {name}"
+            )));
+        }
+        let id = record.id;
+        let record = stand(&mut state, id, Standing::Here);
+        event::app_moved(&self.shared, &mut state, &record, person, AppChange::Added);
+        drop(state);
+        self.shared.changed();
+        Ok(())
+    }
+}
+
+/// On GitHub such a pull request stays, without a repository that it comes from; here it cannot.
+fn refuse_sources(state: &State, id: RepositoryId) -> Result<(), Refused> {
+    let source = state
+        .pulls
+        .values()
+        .find(|pull| pull.is_open() && pull.head.repository == id && pull.repository != id);
+    match source {
+        Some(pull) => Err(Refused::State(format!(
+            "pull request {} of {} comes from it",
+            pull.number,
+            state.full_name(state.repository(pull.repository))
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Changes how a repository stands, and gives it as it is then.
+fn stand(state: &mut State, id: RepositoryId, standing: Standing) -> Repository {
+    let record = state.repositories.get_mut(&id).expect("it was just found");
+    record.standing = standing;
+    record.clone()
+}

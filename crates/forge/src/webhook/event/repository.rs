@@ -1,0 +1,78 @@
+//! Repositories that go, and those that the App is taken out of or put into.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::envelope;
+use crate::forge::Shared;
+use crate::id::AccountId;
+use crate::shape::{self, node_id};
+use crate::state::State;
+use crate::state::repository::Repository;
+use crate::webhook::emit;
+
+/// What happened to the App in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It was put into it.
+    Added,
+    /// It was taken out of it.
+    Removed,
+}
+
+/// `repository`, of one that is deleted now. `record` is as it was before.
+pub(crate) fn repository_deleted(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    record: &Repository,
+    sender: AccountId,
+) {
+    let mut payload = envelope(shared, state, record, sender);
+    payload.insert("action".to_owned(), json!("deleted"));
+    let payload = Value::Object(payload);
+    emit(
+        shared,
+        state,
+        record,
+        "repository",
+        Some("deleted"),
+        payload,
+    );
+}
+
+/// `installation_repositories`. `record` is as it is while the App is in the repository.
+pub(crate) fn app_moved(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    record: &Repository,
+    sender: AccountId,
+    change: Change,
+) {
+    let Some(installation) = state.installation_of(record) else {
+        return;
+    };
+    let urls = &shared.urls;
+    let it = json!([{
+        "id": record.id,
+        "node_id": node_id("R", record.id),
+        "name": record.name,
+        "full_name": state.full_name(record).to_string(),
+        "private": true,
+    }]);
+    let (word, added, removed) = match change {
+        Change::Added => ("added", it, json!([])),
+        Change::Removed => ("removed", json!([]), it),
+    };
+    let payload = json!({
+        "action": word,
+        "installation": shape::app::installation(state, urls, &shared.app, installation),
+        "repository_selection": shape::app::selection(state, installation),
+        "repositories_added": added,
+        "repositories_removed": removed,
+        "requester": null,
+        "sender": shape::account::simple(urls, state.account(sender)),
+    });
+    let event = "installation_repositories";
+    emit(shared, state, record, event, Some(word), payload);
+}
