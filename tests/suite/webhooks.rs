@@ -10,76 +10,110 @@ const CAP: usize = 25 << 20;
 
 const GUID: &str = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
 
+/// A webhook that is not taken, what is answered to it, and what summit says of it in its log.
+struct Refused {
+    name: &'static str,
+    hook: Hook,
+    status: u16,
+    answer: &'static str,
+    log: &'static str,
+}
+
+fn badly_signed(guid: &str) -> Vec<Refused> {
+    let hook = || Hook::unsigned(guid, "push", "{}");
+    let of_another = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    [
+        ("no signature", hook()),
+        ("another's", hook().signed("guessed")),
+        (
+            "of another body",
+            hook().header("x-hub-signature-256", of_another),
+        ),
+        (
+            "no hexadecimal",
+            hook().header("x-hub-signature-256", "sha256=secret"),
+        ),
+        (
+            "only the old signature",
+            hook().header("x-hub-signature", "sha1=0"),
+        ),
+    ]
+    .map(|(name, hook)| Refused {
+        name,
+        hook,
+        status: 401,
+        answer: "unauthenticated",
+        log: "a webhook was refused: ",
+    })
+    .into()
+}
+
+fn badly_made(guid: &str, secret: &str) -> [Refused; 3] {
+    [
+        Refused {
+            name: "no JSON",
+            hook: Hook::unsigned(guid, "push", "push").signed(secret),
+            status: 400,
+            answer: "malformed",
+            log: "a webhook is no JSON",
+        },
+        Refused {
+            name: "too large",
+            hook: Hook::unsigned(guid, "push", vec![b' '; CAP + 1]).signed(secret),
+            status: 413,
+            answer: "too-large",
+            log: "a webhook's body was not read: ",
+        },
+        Refused {
+            name: "unknown",
+            hook: Hook::unsigned(guid, "sponsorship", "{}").signed(secret),
+            status: 202,
+            answer: "not known",
+            log: "a webhook of an unknown event",
+        },
+    ]
+}
+
 #[test]
-fn what_github_did_not_send_is_refused() {
+fn what_github_did_not_send_is_refused_and_logged() {
     Stage::play(Setup::default(), async |stage| {
         let secret = stage.webhook_secret()?;
-        let hook = || Hook::unsigned(GUID, "push", "{}");
-        let large = vec![b' '; CAP + 1];
-        let cases = [
-            ("no signature", hook(), 401, "unauthenticated"),
-            (
-                "another's",
-                hook().signed("guessed"),
-                401,
-                "unauthenticated",
-            ),
-            (
-                "of another body",
-                hook().header(
-                    "x-hub-signature-256",
-                    "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
-                ),
-                401,
-                "unauthenticated",
-            ),
-            (
-                "no hexadecimal",
-                hook().header("x-hub-signature-256", "sha256=secret"),
-                401,
-                "unauthenticated",
-            ),
-            (
-                "only the old signature",
-                hook().header("x-hub-signature", "sha1=0"),
-                401,
-                "unauthenticated",
-            ),
-            (
-                "no JSON",
-                Hook::unsigned(GUID, "push", "push").signed(&secret),
-                400,
-                "malformed",
-            ),
-            (
-                "no GUID",
-                hook().without("x-github-delivery").signed(&secret),
-                400,
-                "malformed",
-            ),
-            (
-                "no event",
-                hook().without("x-github-event").signed(&secret),
-                400,
-                "malformed",
-            ),
-            (
-                "too large",
-                Hook::unsigned(GUID, "push", large).signed(&secret),
-                413,
-                "too-large",
-            ),
-            (
-                "unknown",
-                Hook::unsigned(GUID, "sponsorship", "{}").signed(&secret),
-                202,
-                "not known",
-            ),
-        ];
-        for (name, hook, status, word) in cases {
-            let answer = stage.send(hook).await?;
-            ensure!(answer.status.as_u16() == status, "{name}: {answer:?}");
-            ensure!(answer.body.contains(word), "{name}: {answer:?}");
+        let mut cases = badly_signed(GUID);
+        cases.extend(badly_made(GUID, &secret));
+        for (number, case) in cases.into_iter().enumerate() {
+            let name = case.name;
+            // Each has its own, by which it is found in the log.
+            let guid = format!("{}{number:02}", &GUID[..GUID.len() - 2]);
+            let answer = stage
+                .send(case.hook.header("x-github-delivery", &guid))
+                .await?;
+            ensure!(answer.status.as_u16() == case.status, "{name}: {answer:?}");
+            ensure!(answer.body.contains(case.answer), "{name}: {answer:?}");
+            let about = format!("\"delivery.id\":\"{guid}\"");
+            let what = format!("a log line on {name}: {:?} with {about}", case.log);
+            stage
+                .until(&what, async |stage| {
+                    let lines = stage.summit.log().lines();
+                    let mut lines = lines.iter().filter(|line| line.contains(case.log));
+                    Ok(lines.find(|line| line.contains(&about)).map(drop))
+                })
+                .await?;
+        }
+        for header in ["x-github-delivery", "x-github-event"] {
+            let hook = Hook::unsigned(GUID, "push", "{}").without(header);
+            let answer = stage.send(hook.signed(&secret)).await?;
+            ensure!(answer.status.as_u16() == 400, "{header}: {answer:?}");
+            ensure!(answer.body.contains("malformed"), "{header}: {answer:?}");
+            let about = format!("\"header\":\"{header}\"");
+            stage
+                .until("a log line on a missing header", async |stage| {
+                    let lines = stage.summit.log().lines();
+                    let mut lines = lines.iter().filter(|line| line.contains(&about));
+                    Ok(lines
+                        .find(|line| line.contains("a webhook lacks a header"))
+                        .map(drop))
+                })
+                .await?;
         }
         stage.summit.stop().await?;
         let inbox = stage.inbox()?;
