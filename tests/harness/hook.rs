@@ -91,8 +91,7 @@ impl Stage {
     /// When there is no answer.
     pub async fn send(&self, hook: Hook) -> Result<Answer> {
         let url = self.summit.url().join("webhook")?;
-        let client = reqwest::Client::new();
-        let mut request = client.post(url).body(hook.body);
+        let mut request = self.http.post(url).body(hook.body);
         for (name, value) in hook.headers {
             request = request.header(name, value);
         }

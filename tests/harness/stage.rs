@@ -63,6 +63,8 @@ pub struct Stage {
     limit: Duration,
     repositories: Vec<String>,
     read: HashSet<CommentId>,
+    /// Asks what everyone may ask, and does not wait for ever.
+    pub(crate) http: reqwest::Client,
     /// Speak to the builders and vessel with summit's key.
     to_builders: Vec<Client>,
     to_vessel: Client,
@@ -155,14 +157,32 @@ impl Stage {
             for actor in actors.into_iter().chain(&mut self.second) {
                 actor.check()?;
             }
-            if let Some(found) = probe(self).await? {
-                return Ok(found);
-            }
-            if begin.elapsed() > self.limit {
-                bail!("{what} did not happen within {:?}", self.limit);
+            let left = self.limit.saturating_sub(begin.elapsed());
+            match tokio::time::timeout(left, probe(self)).await {
+                Ok(found) => {
+                    if let Some(found) = found? {
+                        return Ok(found);
+                    }
+                }
+                Err(_) if left.is_zero() => {
+                    bail!("{what} did not happen within {:?}", self.limit);
+                }
+                Err(_) => bail!(
+                    "{what} did not happen within {:?}: whoever was asked last never answered",
+                    self.limit
+                ),
             }
             tokio::time::sleep(STEP).await;
         }
+    }
+
+    /// What summit answers to a `GET`: status and text.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn get(&self, path: &str) -> Result<(u16, String)> {
+        let answer = self.http.get(self.summit.url().join(path)?).send().await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
     }
 }
 

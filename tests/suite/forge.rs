@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use forge::config::{App, Config};
 use forge::{CheckRunId, Edit, Failure, Forge, OpenPull, Point, Role};
-use harness::openapi::OpenApi;
+use harness::openapi::{OpenApi, Sender};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const REPOSITORY: &str = "snekbook/recipes";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The webhooks that the calls below make the forge send.
-const WEBHOOKS: [(&str, Option<&str>); 14] = [
+const WEBHOOKS: [(&str, Option<&str>); 17] = [
     ("push", None),
     ("pull_request", Some("opened")),
     ("pull_request", Some("synchronize")),
@@ -31,6 +31,9 @@ const WEBHOOKS: [(&str, Option<&str>); 14] = [
     ("check_run", Some("requested_action")),
     ("check_suite", Some("requested")),
     ("check_suite", Some("rerequested")),
+    ("installation_repositories", Some("removed")),
+    ("installation_repositories", Some("added")),
+    ("repository", Some("deleted")),
 ];
 
 /// A forge, and a client that speaks to it as the App, an installation or a person.
@@ -55,7 +58,7 @@ impl Caller {
             forge.create_user(login)?;
             forge.set_role(REPOSITORY, login, role)?;
         }
-        let client = reqwest::Client::builder().no_proxy().build()?;
+        let client = testbed::http::client();
         Ok(Self {
             forge,
             client,
@@ -121,7 +124,7 @@ impl Caller {
 
     /// Fails if GitHub's description has anything against what passed.
     fn judge(&self, api: &OpenApi) -> Result<()> {
-        let mut problems = api.judge_all(&self.forge.traffic());
+        let mut problems = api.judge_all(Sender::Test, &self.forge.traffic());
         for event in self.forge.sent_webhooks() {
             problems.extend(api.judge_webhook(&event));
         }
@@ -138,7 +141,7 @@ fn path(end: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_as_github_describes_them() -> Result<()> {
-    let Some(api) = OpenApi::from_environment()? else {
+    let Some(api) = OpenApi::find()? else {
         return Ok(());
     };
     let caller = Caller::start().await?;
@@ -147,6 +150,7 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
     checks(&caller, &token).await?;
     comments(&caller, &token, number).await?;
     people(&caller, &token).await?;
+    gone(&caller, &token).await?;
     deliveries(&caller).await?;
     refusals(&caller, &token).await?;
     ensure!(caller.forge.traffic().len() > 50, "all calls were made");
@@ -164,9 +168,6 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
 async fn the_app(caller: &Caller) -> Result<String> {
     let jwt = Caller::jwt()?;
     caller.get("/app", &jwt).await?;
-    caller
-        .get("/app/installations?per_page=1&page=1", &jwt)
-        .await?;
     caller.get(&path("/installation"), &jwt).await?;
     let installation = caller.get("/orgs/snekbook/installation", &jwt).await?;
     let mint = format!("/app/installations/{}/access_tokens", installation["id"]);
@@ -373,6 +374,22 @@ async fn people(caller: &Caller, token: &str) -> Result<()> {
     Ok(())
 }
 
+/// A repository that the App is taken out of and put into again, and that is deleted in the end.
+async fn gone(caller: &Caller, token: &str) -> Result<()> {
+    let (forge, name) = (&caller.forge, "snekbook/brief");
+    forge.create_repository(name).await?;
+    forge.remove_app(name, "maya")?;
+    caller.get("/installation/repositories", token).await?;
+    caller
+        .get("/orgs/snekbook/installation", &Caller::jwt()?)
+        .await?;
+    forge.put_app_back(name, "maya")?;
+    forge.delete_repository(name, "maya").await?;
+    let branch = format!("/repos/{name}/branches/main");
+    caller.ask(Method::GET, &branch, token, None, 404).await?;
+    Ok(())
+}
+
 /// The log of webhooks that nobody took.
 async fn deliveries(caller: &Caller) -> Result<()> {
     let jwt = Caller::jwt()?;
@@ -405,6 +422,9 @@ async fn refusals(caller: &Caller, token: &str) -> Result<()> {
         .ask(Method::GET, "/repos/snekbook/absent", token, None, 404)
         .await?;
     caller
+        .ask(Method::GET, "/nothing/of/the/kind", token, None, 404)
+        .await?;
+    caller
         .ask(Method::GET, &path("/pulls/99"), token, None, 404)
         .await?;
     caller
@@ -434,34 +454,66 @@ async fn refusals(caller: &Caller, token: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_judge_finds_what_github_would_not_say() -> Result<()> {
-    let Some(api) = OpenApi::from_environment()? else {
+    let Some(api) = OpenApi::find()? else {
         return Ok(());
     };
     let caller = Caller::start().await?;
-    caller.get("/app", &Caller::jwt()?).await?;
-    let good = caller.forge.traffic().remove(0);
-    ensure!(api.judge(&good).is_empty(), "{:?}", api.judge(&good));
-    let mut lacking = good.clone();
-    let mut body = good.response.json().context("a body")?.clone();
-    body.as_object_mut().context("an object")?.remove("node_id");
-    lacking.response = forge::Body::Json(body);
+    caller.get("/app/hook/deliveries", &Caller::jwt()?).await?;
+    let organisation = "/orgs/snekbook/installation";
+    caller.get(organisation, &Caller::jwt()?).await?;
+    caller
+        .commit("main", "lz4/stone.yaml", "name: lz4\n")
+        .await?;
+    let mut good = caller.forge.traffic().pop().context("the second request")?;
+    good.headers.accept = Some("application/vnd.github+json".to_owned());
+    let problems = api.judge(Sender::Service, &good);
+    ensure!(problems.is_empty(), "{problems:?}");
+
+    let answer = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| -> Result<_> {
+        let mut body = good.response.json().context("a body")?.clone();
+        change(body.as_object_mut().context("an object")?);
+        let response = forge::Body::Json(body);
+        Ok(forge::Exchange {
+            response,
+            ..good.clone()
+        })
+    };
+    let lacking = answer(&|body| drop(body.remove("app_id")))?;
+    let invented = answer(&|body| drop(body.insert("mood".to_owned(), json!("good"))))?;
     let mut misspelt = good.clone();
     misspelt.query = Some("per_pgae=1".to_owned());
     let mut unknown = good.clone();
     unknown.path = "/apps".to_owned();
+    unknown.status = 404;
+    let mut anonymous = good.clone();
+    anonymous.headers.user_agent = None;
     let mut typo = good.clone();
     typo.method = "POST".to_owned();
     typo.path = path("/check-runs");
     typo.request = forge::Body::Json(json!({ "name": "a", "head_sha": "b", "staus": "queued" }));
-    typo.status = 201;
+    typo.status = 503;
     for (exchange, word) in [
-        (lacking, "node_id"),
+        (lacking, "app_id"),
+        (invented, "/mood: there is no such field"),
         (misspelt, "per_pgae"),
         (unknown, "no such call"),
+        (anonymous, "User-Agent"),
         (typo, "staus"),
     ] {
-        let problems = api.judge(&exchange).join("\n");
+        let problems = api.judge(Sender::Service, &exchange).join("\n");
         ensure!(problems.contains(word), "{word}: {problems}");
     }
+    let sent = caller.forge.sent_webhooks();
+    let mut push = sent.into_iter().next().context("a push")?;
+    ensure!(
+        api.judge_webhook(&push).is_empty(),
+        "{:?}",
+        api.judge_webhook(&push)
+    );
+    let mut payload = push.payload();
+    payload["mood"] = json!("good");
+    push.body = payload.to_string().into();
+    let problems = api.judge_webhook(&push).join("\n");
+    ensure!(problems.contains("/mood"), "{problems}");
     Ok(())
 }

@@ -9,6 +9,7 @@ mod cycles;
 mod failing;
 mod forge;
 mod github;
+mod gone;
 mod https;
 mod inbox;
 mod publishing;

@@ -1,15 +1,9 @@
 //! What summit forgets, and what it says of it.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, ensure};
 use forge::Conclusion::Failure;
 use harness::{Recipe, Setup, Stage};
 use summit::config::Retention;
-
-/// The answer to a request at summit: status and text.
-async fn get(stage: &Stage, path: &str) -> Result<(u16, String)> {
-    let answer = reqwest::get(stage.summit.url().join(path)?).await?;
-    Ok((answer.status().as_u16(), answer.text().await?))
-}
 
 #[test]
 fn old_logs_go_and_their_builds_say_so() {
@@ -27,7 +21,7 @@ fn old_logs_go_and_their_builds_say_so() {
         let second = stage.push(&[Recipe::new("reed").file()]).await?;
         let new = stage.succeeded(&second, &["reed"]).await?;
         let old = old["reed"].external_id.clone().context("a build")?;
-        let (status, log) = get(stage, &format!("builds/{old}/log")).await?;
+        let (status, log) = stage.get(&format!("builds/{old}/log")).await?;
         ensure!(status == 200 && log.contains("squeak"), "{status}: {log}");
 
         // It forgets when it starts, and once a day.
@@ -41,16 +35,16 @@ fn old_logs_go_and_their_builds_say_so() {
             })
             .await?;
         for path in [format!("builds/{old}/log"), format!("attempts/{old}.1/log")] {
-            let (status, said) = get(stage, &path).await?;
+            let (status, said) = stage.get(&path).await?;
             ensure!(status == 410, "{status}: {said}");
             ensure!(
                 said.contains("\"gone\"") && said.contains("was removed at"),
                 "{said}"
             );
         }
-        let (_, page) = get(stage, &format!("builds/{old}")).await?;
+        let (_, page) = stage.get(&format!("builds/{old}")).await?;
         ensure!(page.contains("removed at"), "{page}");
-        let (_, json) = get(stage, &format!("api/v1/builds/{old}")).await?;
+        let (_, json) = stage.get(&format!("api/v1/builds/{old}")).await?;
         let json: serde_json::Value = serde_json::from_str(&json)?;
         ensure!(json["logs_removed_at"].is_string(), "{json}");
         let whole = stage.log_of(&new["reed"]).await?;

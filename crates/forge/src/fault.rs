@@ -200,6 +200,10 @@ impl Faults {
         self.lock().failures.push((point, failure));
     }
 
+    pub(crate) fn armed_failures(&self) -> Vec<(Point, Failure)> {
+        self.lock().failures.clone()
+    }
+
     /// Waits where a pause holds this point, until it is released or `stop` is cancelled.
     pub async fn pass(&self, method: &str, path: &str, moment: Moment, stop: &CancellationToken) {
         let gate = {
@@ -285,7 +289,9 @@ mod tests {
     fn a_failure_is_used_up() {
         let faults = Faults::default();
         faults.fail_next(Point::rest("GET", "/app"), Failure::Status(503));
+        assert_eq!(faults.armed_failures().len(), 1);
         let take = || faults.take_failure("GET", "/app", Moment::Asked);
         assert_eq!((take(), take()), (Some(Failure::Status(503)), None));
+        assert_eq!(faults.armed_failures(), []);
     }
 }

@@ -66,7 +66,6 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/comments/{id}/reactions", post(reaction::on_commit));
     Router::new()
         .route("/app", get(app::show))
-        .route("/app/installations", get(app::installations))
         .route("/app/installations/{id}/access_tokens", post(app::mint))
         .route("/app/hook/deliveries", get(delivery::list))
         .route("/app/hook/deliveries/{id}", get(delivery::show))

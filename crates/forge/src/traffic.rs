@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ pub struct Exchange {
     pub path: String,
     /// The query, percent-encoded as it came.
     pub query: Option<String>,
+    /// Those of the request's headers that GitHub looks at.
+    pub headers: Headers,
     /// The request's body.
     pub request: Body,
     /// The answer's status.
@@ -30,6 +33,34 @@ pub struct Exchange {
     /// The answer's body. The token of a new installation token is left out.
     pub response: Body,
 }
+
+/// The headers by which GitHub knows how it is spoken to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// `Accept`.
+    pub accept: Option<String>,
+    /// `X-GitHub-Api-Version`.
+    pub api_version: Option<String>,
+}
+
+impl Headers {
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let text = |name: &str| {
+            let value = headers.get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        Self {
+            user_agent: text("user-agent"),
+            accept: text("accept"),
+            api_version: text(API_VERSION),
+        }
+    }
+}
+
+/// The header that names a version of the REST API.
+pub(crate) const API_VERSION: &str = "x-github-api-version";
 
 /// A body in the record.
 #[derive(Debug, Clone, PartialEq)]

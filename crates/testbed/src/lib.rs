@@ -5,6 +5,8 @@
 pub mod binary;
 pub mod corpus;
 pub mod disk;
+#[cfg(feature = "published")]
+pub mod http;
 pub mod machine;
 #[cfg(feature = "published")]
 pub mod published;

@@ -7,12 +7,13 @@ use anyhow::{Context as _, Result, ensure};
 use api::id::Sha256;
 use moss_format::package::Package;
 use moss_format::{Index, Meta};
-use reqwest::StatusCode;
+use reqwest::{Client, StatusCode};
 use url::Url;
 
 /// The newest state of a channel.
 #[derive(Debug)]
 pub struct Published {
+    http: Client,
     url: Url,
     index: Index,
 }
@@ -24,16 +25,24 @@ impl Published {
     /// # Errors
     /// When the answer is no index.
     pub async fn read(base: &Url) -> Result<Self> {
+        Self::read_with(crate::http::client(), base).await
+    }
+
+    /// As [`Self::read`], with a client that is there already.
+    ///
+    /// # Errors
+    /// When the answer is no index.
+    pub async fn read_with(http: Client, base: &Url) -> Result<Self> {
         let url = base.join("main/stream/volatile/x86_64/stone.index")?;
-        let answer = reqwest::get(url.clone()).await?;
+        let answer = http.get(url.clone()).send().await?;
         if answer.status() == StatusCode::NOT_FOUND {
             let index = Index::default();
-            return Ok(Self { url, index });
+            return Ok(Self { http, url, index });
         }
         let bytes = answer.error_for_status()?.bytes().await?;
         let index = Index::decode(&bytes).context("the index cannot be read")?;
         index.validate().context("the index is not sound")?;
-        Ok(Self { url, index })
+        Ok(Self { http, url, index })
     }
 
     /// The packages, as `name-version-release-build release`, sorted.
@@ -66,7 +75,8 @@ impl Published {
     pub async fn fetch(&self, meta: &Meta) -> Result<Package<Cursor<Vec<u8>>>> {
         let name = full_name(meta);
         let url = self.url.join(meta.uri.as_deref().context("no URI")?)?;
-        let bytes = reqwest::get(url).await?.error_for_status()?.bytes().await?;
+        let answer = self.http.get(url).send().await?;
+        let bytes = answer.error_for_status()?.bytes().await?;
         ensure!(Some(bytes.len() as u64) == meta.size, "{name}: its size");
         let hash = Some(Sha256::of(&bytes).to_string());
         ensure!(hash == meta.hash, "{name}: its hash");

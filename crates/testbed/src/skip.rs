@@ -7,14 +7,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
 
-/// The path in a variable of the environment. Where it is unset, a line says that something is
-/// skipped, and how often that was said.
-pub fn find_path(variable: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(variable).map(PathBuf::from);
+/// Where input lies that all checkouts share: the folder `shared` beside this one.
+const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+
+/// The path in a variable of the environment; where that is unset, `beside` in the folder `shared`
+/// beside the checkout, if it is there. Else a line says that something is skipped, and how often
+/// that was said.
+pub fn find_path(variable: &str, beside: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let path = choose(named, &Path::new(SHARED).join(beside));
     if path.is_none() {
-        skipped(&format!("{variable} is unset"));
+        skipped(&format!(
+            "{variable} is unset, and there is no shared/{beside} beside the checkout"
+        ));
     }
     path
+}
+
+/// What is named counts, there or not: a misspelt path must not pass for none. What was not named is
+/// taken only where it is.
+fn choose(named: Option<PathBuf>, beside: &Path) -> Option<PathBuf> {
+    named.or_else(|| beside.canonicalize().ok())
 }
 
 /// The variable of the environment that forbids to skip what a program on this machine would
@@ -56,4 +69,28 @@ fn skipped(why: &str) {
 pub(crate) fn say(text: &str) {
     // Without a standard error there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_goes_before_what_lies_beside() {
+        let beside = tempfile::tempdir().unwrap();
+        let lies = beside.path().canonicalize().unwrap();
+        let absent = lies.join("absent");
+        assert_eq!(choose(None, &lies), Some(lies.clone()));
+        assert_eq!(choose(None, &absent), None);
+        assert_eq!(choose(Some(absent.clone()), &lies), Some(absent));
+    }
+
+    #[test]
+    fn the_shared_folder_lies_beside_the_workspace() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = root.canonicalize().unwrap();
+        assert!(root.join("Cargo.lock").is_file(), "{}", root.display());
+        let parent = Path::new(SHARED).parent().unwrap();
+        assert_eq!(parent.canonicalize().unwrap(), root.parent().unwrap());
+    }
 }

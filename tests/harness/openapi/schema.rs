@@ -5,15 +5,6 @@ use std::collections::BTreeSet;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-/// How fields that a schema does not name are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Strictness {
-    /// As the schema says: mostly, they may be there.
-    AsDescribed,
-    /// They are faults.
-    KnownFieldsOnly,
-}
-
 /// Follows a reference, if it is one.
 pub(super) fn resolve<'document>(
     document: &'document Value,
@@ -28,8 +19,8 @@ pub(super) fn resolve<'document>(
 }
 
 /// Makes a validator of a schema, with only those components that it reaches.
-pub(super) fn validator(document: &Value, schema: &Value, strictness: Strictness) -> Validator {
-    let mut root = convert(schema, strictness);
+pub(super) fn validator(document: &Value, schema: &Value) -> Validator {
+    let mut root = convert(schema);
     let mut reached = BTreeSet::new();
     let mut todo = references(&root);
     let mut schemas = Map::new();
@@ -45,7 +36,7 @@ pub(super) fn validator(document: &Value, schema: &Value, strictness: Strictness
             !component.is_null(),
             "GitHub's description lacks {reference}"
         );
-        let component = convert(component, strictness);
+        let component = convert(component);
         todo.extend(references(&component));
         schemas.insert(name.to_owned(), component);
     }
@@ -73,7 +64,7 @@ fn references(value: &Value) -> Vec<String> {
 
 /// Turns an OpenAPI schema into a JSON Schema: `nullable` becomes a type, and what only
 /// describes goes.
-fn convert(schema: &Value, strictness: Strictness) -> Value {
+fn convert(schema: &Value) -> Value {
     let Value::Object(fields) = schema else {
         return schema.clone();
     };
@@ -87,14 +78,14 @@ fn convert(schema: &Value, strictness: Strictness) -> Value {
             "nullable" | "example" | "examples" | "description" | "deprecated" | "externalDocs"
             | "discriminator" | "xml" | "readOnly" | "writeOnly" | "title" | "default" => {}
             "properties" => {
-                converted.insert(name.clone(), convert_each(field, strictness));
+                converted.insert(name.clone(), convert_each(field));
             }
             "items" | "additionalProperties" | "not" => {
-                converted.insert(name.clone(), convert(field, strictness));
+                converted.insert(name.clone(), convert(field));
             }
             "allOf" | "anyOf" | "oneOf" => {
                 let parts = field.as_array().into_iter().flatten();
-                let parts: Vec<_> = parts.map(|part| convert(part, strictness)).collect();
+                let parts: Vec<_> = parts.map(convert).collect();
                 converted.insert(name.clone(), Value::Array(parts));
             }
             other if other.starts_with("x-") => {}
@@ -103,13 +94,6 @@ fn convert(schema: &Value, strictness: Strictness) -> Value {
             }
         }
     }
-    if strictness == Strictness::KnownFieldsOnly
-        && converted.contains_key("properties")
-        && !fields.contains_key("additionalProperties")
-        && !fields.contains_key("allOf")
-    {
-        converted.insert("additionalProperties".to_owned(), json!(false));
-    }
     if fields.get("nullable") == Some(&json!(true)) {
         allow_null(converted)
     } else {
@@ -117,12 +101,12 @@ fn convert(schema: &Value, strictness: Strictness) -> Value {
     }
 }
 
-fn convert_each(fields: &Value, strictness: Strictness) -> Value {
+fn convert_each(fields: &Value) -> Value {
     fields
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(name, field)| (name.clone(), convert(field, strictness)))
+        .map(|(name, field)| (name.clone(), convert(field)))
         .collect::<Map<_, _>>()
         .into()
 }
@@ -149,46 +133,162 @@ fn allow_null(mut schema: Map<String, Value>) -> Value {
     }
 }
 
+/// The fields of a value, by their paths, that its schema does not name: neither the schema itself
+/// nor any that it is made of or may be. A schema that names none at all takes any.
+pub(super) fn unknown_fields(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+    let mut unknown = Vec::new();
+    collect_unknown(document, &[schema], value, "", &mut unknown);
+    unknown
+}
+
+fn collect_unknown(
+    document: &Value,
+    schemas: &[&Value],
+    value: &Value,
+    path: &str,
+    unknown: &mut Vec<String>,
+) {
+    let mut parts = Vec::new();
+    for schema in schemas {
+        flatten(document, schema, &mut parts);
+    }
+    match value {
+        Value::Array(items) => {
+            let schemas: Vec<_> = parts.iter().filter_map(|part| part.get("items")).collect();
+            for (index, item) in items.iter().enumerate() {
+                collect_unknown(
+                    document,
+                    &schemas,
+                    item,
+                    &format!("{path}/{index}"),
+                    unknown,
+                );
+            }
+        }
+        Value::Object(fields) => {
+            let named = |name: &str| -> Vec<&Value> {
+                let named = parts.iter().filter_map(|part| part.get("properties"));
+                named.filter_map(|fields| fields.get(name)).collect()
+            };
+            let others: Vec<_> = parts
+                .iter()
+                .filter_map(|part| part.get("additionalProperties"))
+                .filter(|schema| schema.is_object())
+                .collect();
+            let takes_any = parts.iter().all(|part| part.get("properties").is_none());
+            for (name, field) in fields {
+                let path = format!("{path}/{name}");
+                let mut schemas = named(name);
+                if schemas.is_empty() {
+                    schemas.clone_from(&others);
+                }
+                if !schemas.is_empty() {
+                    collect_unknown(document, &schemas, field, &path, unknown);
+                } else if !takes_any {
+                    unknown.push(path);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A schema and all that it is made of or may be, references followed.
+fn flatten<'document>(
+    document: &'document Value,
+    schema: &'document Value,
+    parts: &mut Vec<&'document Value>,
+) {
+    let schema = resolve(document, schema);
+    parts.push(schema);
+    for name in ["allOf", "anyOf", "oneOf"] {
+        for part in schema
+            .get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            flatten(document, part, parts);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judge(schema: &Value, strictness: Strictness, value: &Value) -> bool {
-        let document = json!({ "components": { "schemas": {
+    fn document() -> Value {
+        json!({ "components": { "schemas": {
             "name": { "type": "string", "nullable": true, "enum": ["a", "b"] },
             "tree": { "type": "object", "properties": {
                 "left": { "$ref": "#/components/schemas/tree", "description": "ignored" },
             }, "required": ["name"] },
-        } } });
-        validator(&document, schema, strictness).is_valid(value)
+        } } })
+    }
+
+    fn judge(schema: &Value, value: &Value) -> bool {
+        validator(&document(), schema).is_valid(value)
     }
 
     #[test]
     fn nullable_becomes_a_type() {
         let schema = json!({ "$ref": "#/components/schemas/name" });
-        let as_described = Strictness::AsDescribed;
-        assert!(judge(&schema, as_described, &Value::Null));
-        assert!(judge(&schema, as_described, &json!("a")));
-        assert!(!judge(&schema, as_described, &json!("c")));
+        assert!(judge(&schema, &Value::Null));
+        assert!(judge(&schema, &json!("a")));
+        assert!(!judge(&schema, &json!("c")));
         let union = json!({ "nullable": true, "oneOf": [{ "type": "string" }] });
-        assert!(judge(&union, as_described, &Value::Null));
-        assert!(!judge(&union, as_described, &json!(1)));
+        assert!(judge(&union, &Value::Null));
+        assert!(!judge(&union, &json!(1)));
     }
 
     #[test]
     fn a_schema_may_reach_itself() {
         let schema = json!({ "$ref": "#/components/schemas/tree" });
         let deep = json!({ "name": 1, "left": { "name": 2 } });
-        assert!(judge(&schema, Strictness::AsDescribed, &deep));
+        assert!(judge(&schema, &deep));
         let missing = json!({ "name": 1, "left": {} });
-        assert!(!judge(&schema, Strictness::AsDescribed, &missing));
+        assert!(!judge(&schema, &missing));
     }
 
     #[test]
-    fn a_misspelt_field_of_a_request_is_a_fault() {
-        let schema = json!({ "type": "object", "properties": { "status": { "type": "string" } } });
-        let typo = json!({ "staus": "queued" });
-        assert!(judge(&schema, Strictness::AsDescribed, &typo));
-        assert!(!judge(&schema, Strictness::KnownFieldsOnly, &typo));
+    fn a_field_that_no_part_of_the_schema_names_is_unknown() {
+        let schema = json!({
+            "properties": { "status": { "type": "string" }, "free": { "type": "object" } },
+            "allOf": [
+                { "$ref": "#/components/schemas/tree" },
+                { "oneOf": [{ "properties": { "list": { "items": {
+                    "properties": { "id": {} }, "additionalProperties": true,
+                } } } }] },
+            ],
+        });
+        let unknown = |value: Value| unknown_fields(&document(), &schema, &value);
+        let good = json!({
+            "status": "a", "left": { "left": {} }, "list": [{ "id": 1 }], "free": { "any": 1 },
+        });
+        assert!(judge(
+            &json!({ "properties": {} }),
+            &json!({ "staus": "a" })
+        ));
+        assert_eq!(unknown(good), Vec::<String>::new());
+        assert_eq!(unknown(json!({ "staus": "queued" })), ["/staus"]);
+        assert_eq!(
+            unknown(json!({ "left": { "left": { "up": 1 } } })),
+            ["/left/left/up"]
+        );
+        assert_eq!(
+            unknown(json!({ "list": [{}, { "number": 1 }] })),
+            ["/list/1/number"]
+        );
+    }
+
+    #[test]
+    fn free_names_have_values_as_described() {
+        let schema = json!({ "additionalProperties": { "$ref": "#/components/schemas/tree" } });
+        let unknown = |value: Value| unknown_fields(&document(), &schema, &value);
+        assert_eq!(
+            unknown(json!({ "any": { "left": {} } })),
+            Vec::<String>::new()
+        );
+        assert_eq!(unknown(json!({ "any": { "right": {} } })), ["/any/right"]);
     }
 }

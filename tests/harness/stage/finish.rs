@@ -9,11 +9,12 @@ use api::claims::Scope;
 use api::host::Status;
 use api::id::AttemptId;
 use forge::Point;
+use moss_db::RoTxn;
 use summit::db::Tables;
 use summit::domain::build::{Build, State};
 
 use super::Stage;
-use crate::openapi::OpenApi;
+use crate::openapi::{OpenApi, Sender};
 
 /// How long the forge may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,6 +30,11 @@ impl Stage {
             .forge
             .pause(Point::rest("POST", "/app/hook/deliveries/*/attempts"));
         self.rest().await?;
+        let unmet = self.forge.armed_failures();
+        ensure!(
+            unmet.is_empty(),
+            "these failures were armed and met nobody: {unmet:?}"
+        );
         let unread = self.unread();
         ensure!(unread.is_empty(), "nobody read these comments: {unread:?}");
         self.published().await?.verify().await?;
@@ -152,10 +158,7 @@ impl Stage {
                     tables.deliveries_open.iter(txn)?.count() as u64,
                 ),
                 ("commands", tables.commands_open.iter(txn)?.count() as u64),
-                (
-                    "builds not shown",
-                    tables.builds_unshown.iter(txn)?.count() as u64,
-                ),
+                ("builds not shown", self.count_unshown(&tables, txn)?),
             ];
             let left: Vec<_> = left.iter().filter(|(_, count)| *count > 0).collect();
             ensure!(left.is_empty(), "summit has work left: {left:?}");
@@ -166,6 +169,21 @@ impl Stage {
             }
             Ok(())
         })
+    }
+
+    /// How many builds should have a check run that they do not have, where one could be.
+    fn count_unshown(&self, tables: &Tables, txn: &RoTxn<'_>) -> Result<u64> {
+        let mut count = 0;
+        for row in tables.builds.find_by(txn, &tables.builds_unshown, &0)? {
+            let (_, build) = row?;
+            let row = tables.repositories.find(txn, &build.repository.number())?;
+            let name = row.map(|row| row.name.to_string()).unwrap_or_default();
+            // A repository that was deleted takes its check runs with it.
+            if self.forge.repository_path(&name).is_ok() {
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Credentials may stand in no log and no file, but for the keys' own folder.
@@ -196,14 +214,14 @@ impl Stage {
         let description = match DESCRIPTION.get() {
             Some(description) => description,
             None => {
-                let read = OpenApi::from_environment()?;
+                let read = OpenApi::find()?;
                 DESCRIPTION.get_or_init(|| read)
             }
         };
         let Some(api) = description else {
             return Ok(());
         };
-        let mut problems = api.judge_all(&self.forge.traffic());
+        let mut problems = api.judge_all(Sender::Service, &self.forge.traffic());
         for event in self.forge.sent_webhooks() {
             problems.extend(api.judge_webhook(&event));
         }

@@ -156,8 +156,8 @@ impl Stage {
         let mut builds = Vec::with_capacity(ids.len());
         for id in ids {
             let url = self.summit.url().join(&format!("api/v1/builds/{id}"))?;
-            let answer = reqwest::get(url).await?.error_for_status()?;
-            builds.push(answer.json().await?);
+            let answer = self.http.get(url).send().await?;
+            builds.push(answer.error_for_status()?.json().await?);
         }
         Ok(builds)
     }
@@ -169,7 +169,8 @@ impl Stage {
     pub async fn build_of(&self, run: &CheckRun) -> Result<Build> {
         let id = run.external_id.as_deref().context("a build's run")?;
         let url = self.summit.url().join(&format!("api/v1/builds/{id}"))?;
-        Ok(reqwest::get(url).await?.error_for_status()?.json().await?)
+        let answer = self.http.get(url).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
     }
 
     /// The whole log of a build, as the link in its check run leads to it.
@@ -178,7 +179,7 @@ impl Stage {
     /// When there is none.
     pub async fn log_of(&self, run: &CheckRun) -> Result<String> {
         let page = run.details_url.as_deref().context("details")?;
-        let answer = reqwest::get(format!("{page}/log")).await?;
+        let answer = self.http.get(format!("{page}/log")).send().await?;
         Ok(answer.error_for_status()?.text().await?)
     }
 
@@ -213,7 +214,7 @@ impl Stage {
     /// # Errors
     /// When the index is not sound.
     pub async fn published(&self) -> Result<Published> {
-        Published::read(&self.repository_url()).await
+        Published::read_with(self.http.clone(), &self.repository_url()).await
     }
 
     /// The histories of the channel that imports made, newest first.

@@ -203,6 +203,7 @@ impl Stage {
             limit: setup.limit,
             repositories: vec![REPOSITORY.to_owned()],
             read: Default::default(),
+            http: testbed::http::client(),
             supervisor,
         };
         tokio::try_join!(

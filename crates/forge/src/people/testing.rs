@@ -80,6 +80,12 @@ impl Forge {
         self.shared.faults.fail_next(point, failure);
     }
 
+    /// The failures that no request has met yet, oldest first.
+    #[must_use]
+    pub fn armed_failures(&self) -> Vec<(Point, Failure)> {
+        self.shared.faults.armed_failures()
+    }
+
     /// Moves the forge's clock forward: tokens expire, deliveries are forgotten.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.clock.advance(by);

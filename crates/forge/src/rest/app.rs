@@ -6,15 +6,13 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::forge::Shared;
 use crate::id::{InstallationId, RepositoryId};
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
-use crate::rest::input::{Input, Params};
-use crate::rest::output::{Answer, created, ok, paged};
-use crate::rest::page::Page;
+use crate::rest::input::Input;
+use crate::rest::output::{Answer, created, ok};
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Grant, Level, Permission, Permissions, Selection};
@@ -30,26 +28,6 @@ pub(crate) async fn show(State(shared): State<Arc<Shared>>, caller: Caller) -> A
         &shared.urls,
         &shared.app,
     ))
-}
-
-/// `GET /app/installations`
-pub(crate) async fn installations(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Params(page): Params<Page>,
-) -> Answer {
-    caller.require_app()?;
-    let rows: Vec<Value> = {
-        let state = shared.lock();
-        state
-            .installations
-            .keys()
-            .filter_map(|id| shape::app::installation(&state, &shared.urls, &shared.app, *id))
-            .collect()
-    };
-    let url = format!("{}/app/installations", shared.urls.api());
-    let (rows, link) = page.cut(rows, &url, None);
-    paged(rows, link.as_deref())
 }
 
 /// `GET /orgs/{org}/installation`

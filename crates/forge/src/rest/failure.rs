@@ -14,6 +14,10 @@ pub(crate) enum Failure {
     NoCredentials,
     /// 401: the credentials are no good.
     Credentials(&'static str),
+    /// 403: without a `User-Agent`.
+    NoUserAgent,
+    /// 400: for a version of the API that is not spoken here.
+    UnknownVersion,
     /// 403: they are good, and do not suffice.
     Forbidden(&'static str),
     /// 404: it is not there, or not for this caller.
@@ -52,9 +56,9 @@ impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::Credentials(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NoUserAgent | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Unreadable | Self::UnknownVersion => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Git(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -69,6 +73,11 @@ impl Failure {
         match self {
             Self::NoCredentials => "Requires authentication",
             Self::Credentials(message) | Self::Forbidden(message) => message,
+            Self::NoUserAgent => {
+                "Request forbidden by administrative rules. Please make sure your request has a \
+                 User-Agent header"
+            }
+            Self::UnknownVersion => "The requested version of the REST API is not supported",
             Self::NotFound => "Not Found",
             Self::Unreadable => "Problems parsing JSON",
             Self::TooLarge => "Payload too large",

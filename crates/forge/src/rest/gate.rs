@@ -16,10 +16,13 @@ use crate::forge::Shared;
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::limit::Cost;
-use crate::traffic::{Body as Recorded, Exchange};
+use crate::traffic::{API_VERSION, Body as Recorded, Exchange, Headers};
 
 /// As large as a body may be, in bytes.
 const MAX_BODY: usize = 25 * 1024 * 1024;
+
+/// The one version of the API that is spoken here, also to who names none.
+const VERSION: &str = "2022-11-28";
 
 /// The middleware around all REST routes. Paths are without `/api/v3` here.
 pub(crate) async fn gate(
@@ -60,6 +63,7 @@ pub(crate) async fn gate(
         method: method.to_string(),
         path,
         query,
+        headers: Headers::read(&headers),
         request: recorded,
         status: response.status().as_u16(),
         response: Recorded::read(&body),
@@ -87,6 +91,9 @@ async fn answer(
     {
         return injected(failure);
     }
+    if let Err(failure) = check_headers(request.headers()) {
+        return failure.into_response();
+    }
     let caller = match Caller::identify(shared, request.headers()) {
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
@@ -103,6 +110,20 @@ async fn answer(
     {
         Some(failure) => injected(failure),
         None => response,
+    }
+}
+
+/// GitHub speaks to nobody who does not say what they are, nor in a version that it does not know.
+fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
+    let is_named = headers
+        .get(header::USER_AGENT)
+        .is_some_and(|value| !value.is_empty());
+    if !is_named {
+        return Err(Failure::NoUserAgent);
+    }
+    match headers.get(API_VERSION) {
+        Some(version) if version != VERSION => Err(Failure::UnknownVersion),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -158,7 +179,7 @@ fn decorate(shared: &Shared, asked: &HeaderMap, cost: Cost, response: &mut Respo
     );
     headers.insert(
         "x-github-api-version-selected",
-        HeaderValue::from_static("2022-11-28"),
+        HeaderValue::from_static(VERSION),
     );
     if let Ok(caller) = Caller::identify(shared, asked) {
         let now = shared.clock.now();

@@ -53,9 +53,14 @@ pub(crate) fn in_event(state: &State, urls: &Urls, app: &config::App, run: &Chec
         .get(&run.suite)
         .expect("suites are never removed");
     let mut suite_shape = suite_base(state, urls, app, suite);
-    // The suite of a run names no counts and no commit.
+    // The suite of a run names no counts, and not what may be asked for again.
     if let Value::Object(fields) = &mut suite_shape {
-        for field in ["head_commit", "latest_check_runs_count", "check_runs_url"] {
+        for field in [
+            "rerequestable",
+            "runs_rerequestable",
+            "latest_check_runs_count",
+            "check_runs_url",
+        ] {
             fields.remove(field);
         }
     }

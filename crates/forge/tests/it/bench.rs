@@ -67,7 +67,11 @@ impl Bench {
         forge.create_repository(REPOSITORY).await.unwrap();
         forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
         forge.set_role(REPOSITORY, "rowan", Role::Read).unwrap();
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .user_agent("bench")
+            .build()
+            .unwrap();
         Self {
             forge,
             folder,

@@ -59,6 +59,30 @@ async fn a_jwt_must_be_the_apps_and_of_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_say_what_it_is_or_speaks_another_version_is_refused() {
+    let bench = Bench::start().await;
+    let url = format!("{}/app", bench.forge.api_url());
+    let nameless = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = bench
+        .answer(nameless.get(&url).bearer_auth(bench.jwt()))
+        .await;
+    assert_eq!(answer.status, 403);
+    let said = answer.body["message"].as_str().unwrap();
+    assert!(said.contains("User-Agent"), "{said}");
+
+    let get = |version: &str| {
+        let request = bench.request(http::Method::GET, &url);
+        let request = request.header("x-github-api-version", version.to_owned());
+        bench.answer(request.bearer_auth(bench.jwt()))
+    };
+    assert_eq!(get("2022-11-28").await.status, 200);
+    assert_eq!(get("2012-11-28").await.status, 400);
+    let headers = bench.forge.traffic().pop().unwrap().headers;
+    assert_eq!(headers.api_version.as_deref(), Some("2012-11-28"));
+    assert_eq!(headers.user_agent.as_deref(), Some("bench"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_ends_after_an_hour() {
     let bench = Bench::start().await;
     let token = bench.token().await;
