@@ -92,6 +92,7 @@ async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
         looked_at: Some(snapshot.begun_at()),
         networking: app.engine.networking(),
         limits: app.engine.limits(),
+        database: app.engine.usage(),
         free_bytes: app.engine.free_bytes(),
     }))
 }

@@ -3,6 +3,7 @@
 //! - `PUT /api/v1/imports/{id}`, `GET /api/v1/imports/{id}?after=SEQ` (scope `imports`);
 //! - `GET /api/v1/channels/{channel}`, `PUT …/streams/{stream}`, `PUT …/tags/{tag}` (scope
 //!   `channels`);
+//! - `GET /api/v1/status` (scope `status`);
 //! - `GET /health`;
 //! - `GET /`: a page for people; `GET /<channel>/…`: the repository that moss clients read.
 
@@ -10,10 +11,12 @@ mod channels;
 mod files;
 mod imports;
 mod page;
+mod status;
 
 use std::sync::Arc;
 
 use api::claims::Scope;
+use api::id::ServiceName;
 use api::problem::Code;
 use axum::Json;
 use axum::Router;
@@ -28,7 +31,14 @@ use url::Url;
 use crate::usecase::{Failure, Repository};
 
 /// The control API, and the health of the service.
-pub(crate) fn api(repository: Arc<Repository>, verifier: Verifier) -> Router {
+pub(crate) fn api(repository: Arc<Repository>, name: ServiceName, verifier: Verifier) -> Router {
+    let source = status::Source {
+        repository: Arc::clone(&repository),
+        name,
+    };
+    let status = Router::new()
+        .route("/api/v1/status", get(status::get))
+        .with_state(source);
     let imports = Router::new().route("/api/v1/imports/{id}", put(imports::put).get(imports::get));
     let channels = Router::new()
         .route("/api/v1/channels/{channel}", get(channels::get))
@@ -42,7 +52,8 @@ pub(crate) fn api(repository: Arc<Repository>, verifier: Verifier) -> Router {
         );
     Guard::new(verifier.clone(), Scope::Imports)
         .protect(imports)
-        .merge(Guard::new(verifier, Scope::Channels).protect(channels))
+        .merge(Guard::new(verifier.clone(), Scope::Channels).protect(channels))
+        .merge(Guard::new(verifier, Scope::Status).protect(status))
         .route("/api/{*rest}", axum::routing::any(no_endpoint))
         .route("/health", get(health))
         .with_state(repository)

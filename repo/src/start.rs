@@ -92,8 +92,8 @@ async fn begin(config: Config, supervisor: &Supervisor) -> Result<Running, Cause
     };
 
     repository.spawn_workers(supervisor);
-    let verifier = Verifier::new(config.name, config.peers);
-    let api = http::api(Arc::clone(&repository), verifier);
+    let verifier = Verifier::new(config.name.clone(), config.peers);
+    let api = http::api(Arc::clone(&repository), config.name, verifier);
     let files = http::public(repository, public_url.clone());
     match public {
         None => control.serve(supervisor, "vessel http", api.merge(files)),

@@ -24,6 +24,7 @@ mod fetch;
 mod project;
 mod publish;
 mod repair;
+mod status;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -95,6 +95,8 @@ async fn what_is_no_request_is_answered_and_nothing_happens() {
     assert_eq!(fetch(&above).await.0, StatusCode::NOT_FOUND);
     let status = bench.status().await;
     assert!(status.looked_at.is_some());
+    assert!(status.database.used_bytes > 0);
+    assert!(status.database.used_bytes < status.database.map_bytes);
     let lookup = Lookup {
         dependencies: vec!["make".to_owned(), "absent".to_owned()],
     };

@@ -38,7 +38,7 @@ pub struct Claims {
 pub enum Scope {
     /// Order, read, cancel and release attempts of a builder.
     Attempts,
-    /// Ask a builder what it can do and what its host supplies.
+    /// Ask a builder what it can do and what its host supplies; ask vessel how it stands.
     Status,
     /// Tell summit that an attempt has moved on.
     Reports,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Architecture, AttemptId, ServiceName, Sha256};
+use crate::status::Database;
 
 /// What a builder can do and how busy it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Status {
     /// What one build may use, by the key in avalanche's configuration.
     #[serde(default)]
     pub limits: BTreeMap<String, Limit>,
+    /// How full its database is.
+    #[serde(default)]
+    pub database: Database,
     /// How many bytes are free where attempts write, on the fullest of their file systems.
     #[serde(default)]
     pub free_bytes: u64,

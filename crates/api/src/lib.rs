@@ -8,4 +8,5 @@ pub mod id;
 pub mod import;
 pub mod problem;
 pub mod repository;
+pub mod status;
 pub mod transport;

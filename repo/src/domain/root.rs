@@ -93,7 +93,8 @@ struct Entry {
     format: &'static str,
 }
 
-const FORMAT: &str = "v0";
+/// The format of the repository, as clients name it.
+pub(crate) const FORMAT: &str = "v0";
 
 impl Serialize for RootIndex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

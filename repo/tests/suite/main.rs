@@ -9,4 +9,5 @@ mod imports;
 mod refusals;
 mod restart;
 mod stage;
+mod status;
 mod stones;

@@ -46,7 +46,7 @@ impl Stage {
         let summit = Peer {
             name: key.name().clone(),
             public_key: *key.public(),
-            scopes: vec![Scope::Imports, Scope::Channels],
+            scopes: vec![Scope::Imports, Scope::Channels, Scope::Status],
         };
         let config = config(folder.path().join("data"), vec![summit]);
         let services = Supervisor::new();

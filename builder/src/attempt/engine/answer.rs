@@ -8,6 +8,7 @@ use std::time::Duration;
 use api::attempt::Attempt;
 use api::host::{Holder, Limit, Networking};
 use api::id::AttemptId;
+use api::status::Database;
 use tokio::time::Instant;
 
 use super::super::live::{Cause, Live};
@@ -77,6 +78,15 @@ impl Engine {
     /// How many bytes are free where attempts write.
     pub fn free_bytes(&self) -> u64 {
         self.inner.parts.floor.free()
+    }
+
+    /// How full the database is.
+    pub fn usage(&self) -> Database {
+        let usage = self.inner.parts.env.usage();
+        Database {
+            used_bytes: usage.used(),
+            map_bytes: usage.map_size(),
+        }
     }
 
     /// What recipes that ask for the network get here.

@@ -7,6 +7,7 @@ use api::id::{AttemptId, BuildId, ImportId, Sha256};
 use api::import::{self, BuildStones, Import, Refusal, RefusalReason, Stone};
 use api::problem::{Code, Problem};
 use api::repository::{Channel, History, Target};
+use api::status::{Database, Vessel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,7 +47,11 @@ pub(crate) fn all() -> Vec<Message> {
         order("import-order", &import_order()),
     ]);
     all.extend(imports());
-    all.extend([answer("channel", &channel()), order("target", &target())]);
+    all.extend([
+        answer("channel", &channel()),
+        order("target", &target()),
+        answer("vessel-status", &vessel_status()),
+    ]);
     all
 }
 
@@ -217,7 +222,15 @@ fn status() -> Status {
         ]
         .map(|(key, most, held_by)| (key.to_owned(), Limit { most, held_by }))
         .into(),
+        database: database(1_474_560),
         free_bytes: 214_748_364_800,
+    }
+}
+
+fn database(used_bytes: u64) -> Database {
+    Database {
+        used_bytes,
+        map_bytes: 274_877_906_944,
     }
 }
 
@@ -255,18 +268,25 @@ fn import_order() -> import::Order {
     }
 }
 
-fn imports() -> Vec<Message> {
-    let import = |seq, state| Import {
+fn import_in(seq: u64, state: import::State) -> Import {
+    Import {
         id: import(),
         seq,
         accepted_at: at("2026-11-22T22:03:41.25Z"),
         state,
-    };
-    let finished_at = at("2026-11-22T22:03:44Z");
-    let waiting = import::State::Waiting {
+    }
+}
+
+fn waiting() -> import::State {
+    import::State::Waiting {
         on: "the stone nano-8.3-33-1-x86_64.stone could not be fetched".to_owned(),
         until: at("2026-11-22T22:03:46Z"),
-    };
+    }
+}
+
+fn imports() -> Vec<Message> {
+    let import = import_in;
+    let finished_at = at("2026-11-22T22:03:44Z");
     let published = import::State::Published {
         history: at("20261122-220344-5a6b7c8d9e0f"),
         finished_at,
@@ -289,7 +309,7 @@ fn imports() -> Vec<Message> {
             "import-fetching",
             &import(2, import::State::Fetching { done: 0, total: 1 }),
         ),
-        answer("import-waiting", &import(3, waiting)),
+        answer("import-waiting", &import(3, waiting())),
         answer("import-publishing", &import(6, import::State::Publishing)),
         answer("import-published", &import(7, published)),
         answer("import-refused", &import(5, refused)),
@@ -324,5 +344,15 @@ fn channel() -> Channel {
 fn target() -> Target {
     Target {
         history: at("20261122-214502-0123456789ab"),
+    }
+}
+
+fn vessel_status() -> Vessel {
+    Vessel {
+        vessel: at("vessel"),
+        version: "0.1.0".to_owned(),
+        format: "v0".to_owned(),
+        database: database(52_428_800),
+        imports: [(at("main"), vec![import_in(3, waiting())])].into(),
     }
 }

@@ -1,0 +1,39 @@
+//! How a service stands, for operators.
+//!
+//! avalanche's `GET /api/v1/status` is [`host::Status`](crate::host::Status); vessel's is
+//! [`Vessel`]. Both say how full the database is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelName, ServiceName};
+use crate::import::Import;
+
+/// How much of its map a service's database uses.
+///
+/// The map is the most that the database can have. The service logs a warning when 80 % are used;
+/// when all of it is, changes are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Database {
+    /// What the database has ever needed at one time, in bytes. Room that became free is used anew
+    /// before this grows.
+    pub used_bytes: u64,
+    /// The most that it can have, in bytes.
+    pub map_bytes: u64,
+}
+
+/// How vessel stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vessel {
+    /// Its name.
+    pub vessel: ServiceName,
+    /// The version of vessel that runs.
+    pub version: String,
+    /// The format of the repository that it writes.
+    pub format: String,
+    /// How full its database is.
+    pub database: Database,
+    /// Each channel's imports that have not ended, in the order in which they arrived.
+    pub imports: BTreeMap<ChannelName, Vec<Import>>,
+}
