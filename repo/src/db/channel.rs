@@ -7,8 +7,8 @@ use moss_db::{Error, RoTxn, RwTxn};
 
 use super::Tables;
 use crate::domain::arrival::{self, Packages};
+use crate::domain::change::Change;
 use crate::domain::history::History;
-use crate::domain::package::Package;
 use crate::domain::root::volatile;
 
 /// A channel's names and histories.
@@ -109,18 +109,24 @@ impl Tables {
         Ok(found.map(|(_, history)| history))
     }
 
-    /// Records a history: its changes become the channel's packages, and `volatile` follows it.
+    /// Records a history: the channel's packages become what they are after `change`, and `volatile`
+    /// follows it.
     pub(crate) fn publish(
         &self,
         txn: &mut RwTxn<'_>,
         channel: &ChannelName,
         history: &History,
-        changes: &[Package],
+        change: &Change,
     ) -> Result<(), Error> {
         let number = self.publications.next(txn)?;
         self.histories
             .put(txn, &(channel.clone(), number), history)?;
-        for package in changes {
+        // A name may go from one recipe to another: all that leaves does so first.
+        for package in &change.leaving {
+            let key = (channel.clone(), arrival::slot(package));
+            self.packages.delete(txn, &key)?;
+        }
+        for package in &change.coming {
             let key = (channel.clone(), arrival::slot(package));
             self.packages.put(txn, &key, package)?;
         }

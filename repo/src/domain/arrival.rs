@@ -1,15 +1,18 @@
 //! Which packages a channel takes.
 //!
 //! The rules are per name and architecture, against what the channel holds when the import's turn
-//! has come: a lower release is refused; the same release with the same bytes is nothing new; the
-//! same release with other bytes is refused unless its build release is higher; a name belongs to
-//! one recipe. And per import: no two packages with one name and architecture.
+//! has come, without what [leaves](super::change) it for this import: a lower release is refused;
+//! the same release with the same bytes is nothing new; the same release with other bytes is refused
+//! unless its build release is higher; a name belongs to one recipe. Per recipe and architecture:
+//! what is new must not be older than the newest build that the channel has, or what left it would
+//! come back. And per import: no two packages with one name and architecture.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::id::{Architecture, FileName, RecipeName};
 use api::import::{Refusal, RefusalReason, Stone};
 
+use super::change::{Change, Newest, leaving};
 use super::package::{Name, Package};
 
 /// What tells the packages of a channel apart.
@@ -37,10 +40,10 @@ pub(crate) enum Arrival {
 /// What an import changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// The channel has every stone already.
+    /// The channel has every stone already, and none that leaves.
     Nothing,
-    /// These packages are new or take the place of others; never empty.
-    Changes(Vec<Package>),
+    /// Packages come or leave.
+    Changes(Change),
 }
 
 /// The slot that a package takes.
@@ -59,18 +62,45 @@ pub(crate) fn admit(packages: &Packages, arriving: &[Package]) -> Result<Admissi
             return Err(duplicate(package, first));
         }
     }
-    let mut changes = Vec::new();
+    // All that leaves does before anything comes: the order of arrival does not matter.
+    let leaving = leaving(packages, arriving);
+    let left: BTreeSet<Slot> = leaving.iter().map(slot).collect();
+    let newest = Newest::of(packages.values());
+    let mut coming = Vec::new();
     for package in arriving {
-        match judge(packages.get(&slot(package)), package)? {
-            Arrival::New | Arrival::Upgrade | Arrival::Rebuild => changes.push(package.clone()),
+        let slot = slot(package);
+        let standing = packages.get(&slot).filter(|_| !left.contains(&slot));
+        match judge(standing, package)? {
+            Arrival::New | Arrival::Upgrade | Arrival::Rebuild => {
+                check_age(newest.find(package), package)?;
+                coming.push(package.clone());
+            }
             Arrival::Same => {}
         }
     }
-    if changes.is_empty() {
+    let change = Change { coming, leaving };
+    if change.is_nothing() {
         return Ok(Admission::Nothing);
     }
-    check_room(packages, &changes)?;
-    Ok(Admission::Changes(changes))
+    check_room(packages, &change)?;
+    Ok(Admission::Changes(change))
+}
+
+/// Is a package that comes at least as new as the newest of its recipe in the channel?
+fn check_age(newest: Option<&Package>, coming: &Package) -> Result<(), Refusal> {
+    match newest {
+        Some(newest) if coming.age() < newest.age() => Err(refusal(
+            RefusalReason::ReleaseLower,
+            coming,
+            format!(
+                "the channel has release {} of the recipe {}, which is higher than {}",
+                newest.age(),
+                coming.source(),
+                coming.age()
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What becomes of one arriving package, given the one that stands in its slot.
@@ -86,10 +116,11 @@ pub(crate) fn judge(standing: Option<&Package>, arriving: &Package) -> Result<Ar
             RefusalReason::SourceMismatch,
             arriving,
             format!(
-                "the package {} belongs to the recipe {}, not to {}",
+                "the package {} belongs to the recipe {standing}, not to {}: first publish a \
+                 release of {standing} that does not make it, or both together",
                 arriving.name(),
-                standing.source(),
-                arriving.source()
+                arriving.source(),
+                standing = standing.source(),
             ),
         ));
     }
@@ -228,14 +259,17 @@ fn duplicate(package: &Package, first: &FileName) -> Refusal {
 }
 
 /// An index holds the packages of one architecture.
-fn check_room(packages: &Packages, changes: &[Package]) -> Result<(), Refusal> {
+fn check_room(packages: &Packages, change: &Change) -> Result<(), Refusal> {
+    let left: BTreeSet<Slot> = change.leaving.iter().map(slot).collect();
+    let stays = |slot: &Slot| packages.contains_key(slot) && !left.contains(slot);
     let mut counts: BTreeMap<&Architecture, usize> = BTreeMap::new();
-    for (architecture, _) in packages.keys() {
+    for (architecture, _) in packages.keys().filter(|slot| stays(slot)) {
         *counts.entry(architecture).or_default() += 1;
     }
-    for package in changes
+    for package in change
+        .coming
         .iter()
-        .filter(|package| !packages.contains_key(&slot(package)))
+        .filter(|package| !stays(&slot(package)))
     {
         let count = counts.entry(package.architecture()).or_default();
         *count += 1;

@@ -46,6 +46,19 @@ pub(crate) struct Package {
     size: u64,
 }
 
+/// How new a package is among those of its recipe: its release, and its build of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Age {
+    release: u64,
+    build_release: u64,
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, build {}", self.release, self.build_release)
+    }
+}
+
 /// Metadata that no channel can hold: a name in it breaks the rules for names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
@@ -104,6 +117,14 @@ impl Package {
     /// How often that release was built.
     pub(crate) fn build_release(&self) -> u64 {
         self.build_release
+    }
+
+    /// How new it is among the packages of its recipe.
+    pub(crate) fn age(&self) -> Age {
+        Age {
+            release: self.release,
+            build_release: self.build_release,
+        }
     }
 
     /// The name of its stone.

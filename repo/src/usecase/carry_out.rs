@@ -16,6 +16,7 @@ use super::work::Stop;
 use super::{Channel, Failure, Repository};
 use crate::db::ImportRecord;
 use crate::domain::arrival::{self, Admission};
+use crate::domain::change::Change;
 use crate::domain::import::{Event, state_name};
 use crate::domain::package::Package;
 
@@ -72,13 +73,13 @@ impl Repository {
             .collect();
         match arrival::admit(&packages, &arriving)? {
             Admission::Nothing => self.end_unchanged(channel, id).await,
-            // What the channel knew is never a change, so the changes are what was fetched.
-            Admission::Changes(changes) => {
-                let stones = changes
-                    .iter()
+            // What the channel knew never comes, so what comes was fetched.
+            Admission::Changes(change) => {
+                let coming = change.coming.iter();
+                let stones = coming
                     .filter_map(|package| fetched.get(&package.sha256()).cloned())
                     .collect();
-                self.publish(channel, id, stones).await
+                self.publish(channel, id, change, stones).await
             }
         }
     }
@@ -150,6 +151,7 @@ impl Repository {
         self: &Arc<Self>,
         channel: &Arc<Channel>,
         id: ImportId,
+        change: Change,
         stones: Vec<Verified>,
     ) -> Result<(), Stop> {
         self.step(id, Event::Admitted).await?;
@@ -159,9 +161,10 @@ impl Repository {
                 Pooling::Done => {}
                 Pooling::Refused(refusal) => return Ok(Err(refusal)),
             }
-            let written = this.write_history(&target, id, &stones);
+            let written = this.write_history(&target, id, &change, &stones);
             let history = written.inspect_err(|_| this.take_back(&target, id, &stones))?;
-            this.commit(&target, id, &history, &stones)?;
+            this.commit(&target, id, &history, &change)?;
+            log_leaving(&target, id, &change);
             // From here on the import is published; whatever fails now is made good by projecting
             // again, here or at the next start.
             target.is_behind.store(true, Ordering::Release);
@@ -185,6 +188,19 @@ impl Repository {
         );
         self.clear_staging(id).await;
         Ok(())
+    }
+}
+
+/// Says which packages left: whoever misses one finds here why.
+fn log_leaving(channel: &Channel, id: ImportId, change: &Change) {
+    for package in &change.leaving {
+        tracing::info!(
+            import.id = %id,
+            channel = %channel.name,
+            package = %package.name(),
+            recipe = %package.source(),
+            "a package left the channel: its recipe does not make it any more"
+        );
     }
 }
 

@@ -7,10 +7,10 @@ use service::error::Chain;
 
 use super::verify::Verified;
 use super::{Channel, Failure, Repository, locked};
-use crate::domain::arrival::{refuse, slot};
+use crate::domain::arrival::refuse;
+use crate::domain::change::Change;
 use crate::domain::history::{self, History};
 use crate::domain::import::Event;
-use crate::domain::package::Package;
 use crate::domain::pool::Place;
 use crate::tree::Pooled;
 
@@ -56,7 +56,8 @@ impl Repository {
 
     /// Undoes commit point 3 for an import that has to wait, so that its stones take no
     /// names that a later build of the same release needs. They were admitted in this turn, so no
-    /// history names them: a published release only ever gives way to a higher one.
+    /// history names them: what a channel has, or had, only ever gives way to something newer of the
+    /// same recipe.
     pub(super) fn take_back(&self, channel: &Channel, import: ImportId, stones: &[Verified]) {
         for stone in stones {
             let package = stone.package();
@@ -68,20 +69,22 @@ impl Repository {
         }
     }
 
-    /// Commit point 4: writes the indexes of a new history, which nobody names yet.
+    /// Commit point 4: writes the indexes of a new history, which nobody names yet. `stones` are
+    /// those of the packages that come.
     pub(super) fn write_history(
         &self,
         channel: &Channel,
         import: ImportId,
+        change: &Change,
         stones: &[Verified],
     ) -> Result<History, Failure> {
         let (mut packages, newest) = self.environment.read(|txn| {
             let packages = self.tables.packages(txn, &channel.name)?;
             Ok::<_, Failure>((packages, self.tables.find_newest(txn, &channel.name)?))
         })?;
+        change.apply(&mut packages);
         let mut entries = locked(&channel.entries);
         for stone in stones {
-            packages.insert(slot(stone.package()), stone.package().clone());
             entries.insert(stone.package().sha256(), stone.entry().clone());
         }
         drop(entries);
@@ -105,12 +108,11 @@ impl Repository {
         channel: &Channel,
         import: ImportId,
         history: &History,
-        stones: &[Verified],
+        change: &Change,
     ) -> Result<(), Failure> {
-        let changes: Vec<Package> = stones.iter().map(|stone| stone.package().clone()).collect();
         locked(&channel.hidden).insert(import);
         let committed = self.environment.write(|txn| {
-            self.tables.publish(txn, &channel.name, history, &changes)?;
+            self.tables.publish(txn, &channel.name, history, change)?;
             let event = Event::Published(history.id.clone());
             self.tables.step(txn, import, event, history.published_at)?;
             Ok::<_, Failure>(())

@@ -21,6 +21,8 @@ use super::publish::Pooling;
 use super::verify::Verified;
 use super::{Channel, Repository};
 use crate::Config;
+use crate::domain::arrival::{Admission, admit};
+use crate::domain::change::Change;
 use crate::domain::import::Event;
 use stones::{Builder, meta, order};
 
@@ -61,26 +63,58 @@ fn main_channel(repository: &Repository) -> Arc<Channel> {
     Arc::clone(&repository.channels[&"main".parse().unwrap()])
 }
 
+/// What the channel makes of stones that it must take.
+fn admitted(repository: &Repository, channel: &Channel, stones: &[Verified]) -> Change {
+    let read = |txn: &moss_db::RoTxn<'_>| repository.tables.packages(txn, &channel.name);
+    let packages = repository.environment.read(read).unwrap();
+    let arriving: Vec<_> = stones.iter().map(|stone| stone.package().clone()).collect();
+    match admit(&packages, &arriving).unwrap() {
+        Admission::Changes(change) => change,
+        Admission::Nothing => panic!("nothing changes"),
+    }
+}
+
 impl Scene {
-    /// A vessel that took an order and came as far as `point`.
-    async fn leave_at(point: Point) -> Self {
+    async fn new() -> Self {
         let services = Supervisor::new();
-        let scene = Self {
+        Self {
             data: tempfile::tempdir().unwrap(),
             builder: Builder::start(&services).await,
             services,
             import: ImportId::new(),
-        };
+        }
+    }
+
+    /// A vessel that took an order and came as far as `point`.
+    async fn leave_at(point: Point) -> Self {
+        let scene = Self::new().await;
         let repository = open(scene.data.path());
-        let stones = NAMES.map(|name| scene.builder.offer_stone(&meta("nano", name, 33, 1), name));
+        scene.take(&repository, 33, &NAMES, point).await;
+        scene
+    }
+
+    /// A vessel that published two packages of a recipe, took an order with the next release, which
+    /// has only the first of them, and came as far as `point` with that.
+    async fn leave_at_next(point: Point) -> Self {
+        let mut scene = Self::new().await;
+        let repository = open(scene.data.path());
+        scene.take(&repository, 33, &NAMES, Point::Shown).await;
+        repository.clear_staging(scene.import).await;
+        scene.import = ImportId::new();
+        scene.take(&repository, 34, &NAMES[..1], point).await;
+        scene
+    }
+
+    /// Takes an order of a release of nano, with the packages of these names, as far as `point`.
+    async fn take(&self, repository: &Arc<Repository>, release: u64, names: &[&str], point: Point) {
+        let metas = names.iter().map(|name| meta("nano", name, release, 1));
+        let stones: Vec<_> = metas
+            .map(|meta| self.builder.offer_stone(&meta, &meta.name))
+            .collect();
         let order = order("nano", stones.clone());
         let summit = "summit".parse().unwrap();
-        repository
-            .accept(scene.import, order, summit)
-            .await
-            .unwrap();
-        scene.advance(&repository, point, stones.to_vec()).await;
-        scene
+        repository.accept(self.import, order, summit).await.unwrap();
+        self.advance(repository, point, stones).await;
     }
 
     async fn advance(
@@ -93,12 +127,13 @@ impl Scene {
         if point < Point::Staged {
             return;
         }
-        let begun = Event::Begun { done: 0, total: 2 };
+        let total = u32::try_from(stones.len()).unwrap();
+        let begun = Event::Begun { done: 0, total };
         repository.step(self.import, begun).await.unwrap();
         let recipe: api::id::RecipeName = "nano".parse().unwrap();
         let missing = stones
-            .into_iter()
-            .map(|stone| (recipe.clone(), stone))
+            .iter()
+            .map(|stone| (recipe.clone(), stone.clone()))
             .collect();
         let verified = repository
             .obtain(&channel, self.import, missing)
@@ -106,15 +141,15 @@ impl Scene {
             .unwrap();
         let verified: Vec<Verified> = verified.into_values().collect();
         // From here on the builder is not needed any more.
-        for name in NAMES {
-            self.builder
-                .fail(&meta("nano", name, 33, 1).file_name().unwrap(), 410);
+        for stone in &stones {
+            self.builder.fail(stone.file_name.as_str(), 410);
         }
+        let change = admitted(repository, &channel, &verified);
         repository.step(self.import, Event::Admitted).await.unwrap();
         let pooled = match point {
             Point::Accepted | Point::Staged => return,
             Point::HalfPooled => 1,
-            Point::Pooled | Point::Indexed | Point::Committed | Point::Shown => 2,
+            Point::Pooled | Point::Indexed | Point::Committed | Point::Shown => verified.len(),
         };
         let pooling = repository
             .pool(&channel, self.import, &verified[..pooled])
@@ -124,29 +159,30 @@ impl Scene {
             return;
         }
         let history = repository
-            .write_history(&channel, self.import, &verified)
+            .write_history(&channel, self.import, &change, &verified)
             .unwrap();
         if point < Point::Committed {
             return;
         }
         repository
-            .commit(&channel, self.import, &history, &verified)
+            .commit(&channel, self.import, &history, &change)
             .unwrap();
-        let hidden = repository
-            .find_import(self.import, None)
-            .await
-            .unwrap()
-            .unwrap();
+        self.show(repository, point).await;
+    }
+
+    /// The last step, and what the API says before and after it.
+    async fn show(&self, repository: &Arc<Repository>, point: Point) {
+        let find = || async {
+            let found = repository.find_import(self.import, None).await;
+            found.unwrap().unwrap()
+        };
+        let hidden = find().await;
         assert_eq!(hidden.state, State::Publishing, "clients do not see it yet");
         if point < Point::Shown {
             return;
         }
-        repository.project(&channel).unwrap();
-        let shown = repository
-            .find_import(self.import, None)
-            .await
-            .unwrap()
-            .unwrap();
+        repository.project(&main_channel(repository)).unwrap();
+        let shown = find().await;
         assert_eq!(shown.seq, hidden.seq + 1);
         assert!(matches!(shown.state, State::Published { .. }));
     }
@@ -165,6 +201,14 @@ impl Scene {
         serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
     }
 
+    /// The names of the packages in an index of the channel.
+    fn index(&self, folder: &str) -> Vec<String> {
+        let path = format!("public/main/{folder}/stone.index");
+        let index = Index::decode(&fs::read(self.data.path().join(path)).unwrap()).unwrap();
+        index.validate().unwrap();
+        index.packages.into_iter().map(|meta| meta.name).collect()
+    }
+
     /// What must hold once the import is published, however it came there.
     fn check_published(&self, history: &HistoryId) {
         assert_eq!(self.folder("public/main/history"), [history.as_str()]);
@@ -172,14 +216,7 @@ impl Scene {
         assert_eq!(root["streams"]["volatile"]["history"], history.as_str());
         assert_eq!(root["history"].as_object().unwrap().len(), 1);
         for (architecture, names) in [("x86_64", &NAMES[..]), ("aarch64", &[])] {
-            let path = format!("public/main/stream/volatile/{architecture}/stone.index");
-            let index = Index::decode(&fs::read(self.data.path().join(path)).unwrap()).unwrap();
-            index.validate().unwrap();
-            let found: Vec<_> = index
-                .packages
-                .iter()
-                .map(|meta| meta.name.as_str())
-                .collect();
+            let found = self.index(&format!("stream/volatile/{architecture}"));
             assert_eq!(found, names);
         }
         assert_eq!(self.folder("public/main/pool/v0/n/nano").len(), 2);
@@ -208,6 +245,20 @@ async fn end(repository: &Arc<Repository>, import: ImportId) -> State {
         .unwrap()
 }
 
+/// Lets the workers bring the import to its end, which must be its publication.
+async fn finish(repository: &Arc<Repository>, import: ImportId) -> HistoryId {
+    let supervisor = Supervisor::new();
+    repository.spawn_workers(&supervisor);
+    let state = end(repository, import).await;
+    repository.ending.cancel();
+    let left = supervisor.shutdown(Duration::from_secs(20)).await;
+    assert!(left.is_empty(), "{left:?}");
+    let State::Published { history, .. } = state else {
+        panic!("not published: {state:?}");
+    };
+    history
+}
+
 async fn check_start_after(point: Point) {
     let scene = Scene::leave_at(point).await;
     let repository = open(scene.data.path());
@@ -223,35 +274,52 @@ async fn check_start_after(point: Point) {
         expected,
         "{point:?}"
     );
-    // Then the import is brought to its end.
-    let supervisor = Supervisor::new();
-    repository.spawn_workers(&supervisor);
-    let State::Published { history, .. } = end(&repository, scene.import).await else {
-        panic!("not published after {point:?}");
-    };
-    repository.ending.cancel();
-    assert!(
-        supervisor
-            .shutdown(Duration::from_secs(20))
-            .await
-            .is_empty()
-    );
+    let history = finish(&repository, scene.import).await;
     scene.check_published(&history);
     scene.services.stop();
 }
 
+const POINTS: [Point; 7] = [
+    Point::Accepted,
+    Point::Staged,
+    Point::HalfPooled,
+    Point::Pooled,
+    Point::Indexed,
+    Point::Committed,
+    Point::Shown,
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_carries_on_from_every_commit_point() {
-    for point in [
-        Point::Accepted,
-        Point::Staged,
-        Point::HalfPooled,
-        Point::Pooled,
-        Point::Indexed,
-        Point::Committed,
-        Point::Shown,
-    ] {
+    for point in POINTS {
         check_start_after(point).await;
+    }
+}
+
+/// A package leaves with the commit, and neither before nor after; the history that names it, and
+/// its stone, stay what they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_leaves_with_the_commit() {
+    for point in POINTS {
+        let scene = Scene::leave_at_next(point).await;
+        let repository = open(scene.data.path());
+        let names = if point < Point::Committed { 2 } else { 1 };
+        let volatile = "stream/volatile/x86_64";
+        assert_eq!(scene.index(volatile), NAMES[..names], "{point:?}");
+        let newest = finish(&repository, scene.import).await;
+        assert_eq!(scene.index(volatile), NAMES[..1], "{point:?}");
+        assert_eq!(scene.index("stream/volatile/aarch64"), [""; 0]);
+        let histories = scene.folder("public/main/history");
+        let old = histories.iter().find(|id| *id != newest.as_str()).unwrap();
+        assert_eq!(histories.len(), 2, "{point:?}");
+        assert_eq!(scene.index(&format!("history/{old}/x86_64")), NAMES);
+        assert_eq!(scene.folder("public/main/pool/v0/n/nano").len(), 3);
+        drop(repository);
+        // Nor does another start take anything from it.
+        open(scene.data.path());
+        assert_eq!(scene.folder("public/main/pool/v0/n/nano").len(), 3);
+        assert_eq!(scene.index(&format!("history/{old}/x86_64")), NAMES);
+        scene.services.stop();
     }
 }
 

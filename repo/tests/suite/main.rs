@@ -6,6 +6,7 @@ mod corpus;
 mod faults;
 mod files;
 mod imports;
+mod leaving;
 mod refusals;
 mod restart;
 mod stage;

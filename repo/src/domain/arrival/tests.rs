@@ -13,6 +13,14 @@ fn channel(packages: impl IntoIterator<Item = Package>) -> Packages {
         .collect()
 }
 
+/// What an import does by which nothing leaves.
+fn only(coming: impl IntoIterator<Item = Package>) -> Admission {
+    Admission::Changes(Change {
+        coming: coming.into_iter().collect(),
+        leaving: Vec::new(),
+    })
+}
+
 fn stone_of(package: &Package) -> Stone {
     Stone {
         file_name: package.file_name().clone(),
@@ -60,7 +68,7 @@ fn stones_that_are_there_change_nothing() {
     let mixed = [package("nano", 33, 1, "a"), package("lz4", 3, 1, "c")];
     assert_eq!(
         admit(&packages, &mixed),
-        Ok(Admission::Changes(vec![package("lz4", 3, 1, "c")]))
+        Ok(only([package("lz4", 3, 1, "c")]))
     );
 }
 
@@ -70,6 +78,50 @@ fn one_refusal_refuses_all() {
     let arriving = [package("lz4", 1, 1, "b"), package("nano", 32, 1, "c")];
     let refusal = admit(&packages, &arriving).unwrap_err();
     assert_eq!(refusal.reason, RefusalReason::ReleaseLower);
+}
+
+#[test]
+fn what_left_does_not_come_back() {
+    let packages = channel([package_of("nano", "nano", 34, 2, "a")]);
+    let doc = |release, build| package_of("nano", "nano-doc", release, build, "doc");
+    for (release, build, verdict) in [
+        (
+            33,
+            1,
+            "the channel has release 34, build 2 of the recipe nano, which is higher than 33, build 1",
+        ),
+        (
+            33,
+            9,
+            "the channel has release 34, build 2 of the recipe nano, which is higher than 33, build 9",
+        ),
+        (
+            34,
+            1,
+            "the channel has release 34, build 2 of the recipe nano, which is higher than 34, build 1",
+        ),
+    ] {
+        let refusal = admit(&packages, &[doc(release, build)]).unwrap_err();
+        assert_eq!(refusal.reason, RefusalReason::ReleaseLower);
+        assert_eq!(refusal.message, verdict);
+    }
+    // Of the same build it was only late.
+    assert_eq!(admit(&packages, &[doc(34, 2)]), Ok(only([doc(34, 2)])));
+}
+
+#[test]
+fn what_leaves_makes_room() {
+    let packages = channel((0..MAX_PACKAGES).map(|n| package_of("p", &format!("p{n}"), 1, 1, "x")));
+    let arriving: Vec<_> = (1..=MAX_PACKAGES)
+        .map(|n| package_of("p", &format!("p{n}"), 2, 1, "y"))
+        .collect();
+    let Ok(Admission::Changes(change)) = admit(&packages, &arriving) else {
+        panic!("not taken");
+    };
+    assert_eq!(change.leaving, [package_of("p", "p0", 1, 1, "x")]);
+    let one_more = package_of("p", "q", 2, 1, "y");
+    let refusal = admit(&packages, &[arriving, vec![one_more]].concat()).unwrap_err();
+    assert_eq!(refusal.reason, RefusalReason::ChannelFull);
 }
 
 #[test]
@@ -102,10 +154,7 @@ fn architectures_are_apart() {
     };
     let packages = channel([of("x86_64")]);
     let arriving = [of("x86_64"), of("aarch64")];
-    assert_eq!(
-        admit(&packages, &arriving),
-        Ok(Admission::Changes(vec![of("aarch64")]))
-    );
+    assert_eq!(admit(&packages, &arriving), Ok(only([of("aarch64")])));
 }
 
 #[test]
@@ -177,16 +226,15 @@ proptest! {
             let bytes = bytes.to_string();
             let (source, name) = (names[source], names[name]);
             let arriving = package_of(source, name, release, build_release, &bytes);
-            let Ok(Admission::Changes(changes)) = admit(&packages, &[arriving]) else { continue };
-            for package in changes {
-                let pooled = pool.insert(Place::of(&package), package.sha256());
-                prop_assert!(pooled.is_none_or(|sha256| sha256 == package.sha256()));
-                let age = |package: &Package| (package.release(), package.build_release());
-                let after = age(&package);
-                if let Some(before) = packages.insert(slot(&package), package) {
-                    prop_assert!(age(&before) < after);
+            let Ok(Admission::Changes(change)) = admit(&packages, &[arriving]) else { continue };
+            for package in &change.coming {
+                // Whatever was published once, and has left since, is not brought again.
+                prop_assert!(pool.insert(Place::of(package), package.sha256()).is_none());
+                if let Some(before) = packages.get(&slot(package)) {
+                    prop_assert!(before.source() != package.source() || before.age() < package.age());
                 }
             }
+            change.apply(&mut packages);
         }
     }
 }
