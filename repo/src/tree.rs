@@ -41,6 +41,11 @@ pub(crate) struct TreeError {
 }
 
 impl TreeError {
+    /// What kind of answer the system gave.
+    pub(crate) fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+
     /// Names the action and its subject.
     fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -21,6 +21,7 @@ mod carry_out;
 mod channel;
 mod compose;
 mod fetch;
+mod obstacle;
 mod project;
 mod publish;
 mod repair;
@@ -46,6 +47,7 @@ use crate::db::{NotStepped, Tables};
 use crate::domain::root::Dangling;
 use crate::tree::{Tree, TreeError};
 use compose::Entries;
+use obstacle::Obstacle;
 
 pub(crate) use accept::NotAccepted;
 pub(crate) use channel::{NotMoved, Overview};
@@ -79,12 +81,23 @@ pub(crate) enum Failure {
         /// Why.
         reason: String,
     },
+    /// A stone that was fetched cannot be read now, which says nothing about it.
+    #[error("cannot read the fetched stone {file_name}: {reason}")]
+    Staged {
+        /// Which stone.
+        file_name: String,
+        /// Why.
+        reason: String,
+    },
     /// A stone could not be fetched, for a reason on this machine.
     #[error(transparent)]
     Fetch(#[from] Box<moss_fetcher::Error>),
     /// The database's names contradict its histories.
     #[error(transparent)]
     Dangling(#[from] Dangling),
+    /// The database has packages that came with no history.
+    #[error("the channel {0} has packages but no history")]
+    NoHistory(ChannelName),
     /// The runtime ends.
     #[error("the service is shutting down")]
     Ending,
@@ -105,6 +118,8 @@ pub(crate) struct Channel {
     is_behind: AtomicBool,
     /// One at a time writes the public files, and always what the database says then.
     projecting: Mutex<()>,
+    /// Why the worker cannot work, while it cannot.
+    obstacle: Mutex<Option<Obstacle>>,
     /// Imports that are published in the database and not yet in the root index.
     hidden: Mutex<BTreeSet<ImportId>>,
     /// The encoded metadata of the channel's packages, kept between publications.
@@ -119,6 +134,7 @@ impl Channel {
             wake: Notify::new(),
             is_behind: AtomicBool::new(false),
             projecting: Mutex::new(()),
+            obstacle: Mutex::default(),
             hidden: Mutex::default(),
             entries: Mutex::default(),
         }

@@ -191,8 +191,8 @@ impl Tables {
             .imports
             .find(txn, &id)?
             .ok_or(NotStepped::Unknown(id))?;
-        if matches!(event, Event::Hindered { .. }) {
-            record.hindrances = Some(Hindrances::add(record.hindrances, now));
+        if let Event::Hindered { fault, .. } = &event {
+            record.hindrances = Some(Hindrances::add(record.hindrances, *fault, now));
         }
         record.state = step(&record.state, event, now)?;
         record.seq += 1;

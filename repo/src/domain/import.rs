@@ -23,22 +23,36 @@ pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Whose fault it is that an import does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Its stones cannot be had.
+    Stones,
+    /// vessel or its machine cannot do its part.
+    Vessel,
+}
+
 /// What stood in an import's way until now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hindrances {
+    /// Since when its stones cannot be had, as far as vessel could try.
     since: Timestamp,
     count: u32,
 }
 
 impl Hindrances {
-    /// One more, at `now`.
-    pub(crate) fn add(before: Option<Self>, now: Timestamp) -> Self {
+    /// One more, at `now`. What vessel could not try for a fault of its own says nothing of the
+    /// stones: the time until they are given up begins anew.
+    pub(crate) fn add(before: Option<Self>, fault: Fault, now: Timestamp) -> Self {
         let Self { since, count } = before.unwrap_or(Self {
             since: now,
             count: 0,
         });
         Self {
-            since,
+            since: match fault {
+                Fault::Stones => since,
+                Fault::Vessel => now,
+            },
             count: count.saturating_add(1),
         }
     }
@@ -74,6 +88,8 @@ pub(crate) enum Event {
     Hindered {
         /// What.
         by: String,
+        /// Whose fault that is.
+        fault: Fault,
         /// When it is tried again.
         until: Timestamp,
     },
@@ -123,7 +139,7 @@ pub(crate) fn step(
         Event::Admitted => find_progress(state)
             .filter(|(done, total)| done == total)
             .map(|_| State::Publishing),
-        Event::Hindered { by, until } => {
+        Event::Hindered { by, until, .. } => {
             is_at_work(state).then_some(State::Waiting { on: by, until })
         }
         Event::Published(history) => is_complete(state).then_some(State::Published {
@@ -259,6 +275,7 @@ mod tests {
             Event::StoneVerified,
             Event::Hindered {
                 by: "the disk".to_owned(),
+                fault: Fault::Vessel,
                 until: now(),
             },
             Event::Admitted,
@@ -291,15 +308,28 @@ mod tests {
     fn pauses_grow_to_a_minute_and_end_in_giving_up() {
         let limit = NonZero::new(24).unwrap();
         assert_eq!(Hindrances::pause(None), FIRST_PAUSE);
-        let mut hindrances = Hindrances::add(None, now());
+        let mut hindrances = Hindrances::add(None, Fault::Stones, now());
         assert_eq!(Hindrances::pause(Some(hindrances)), FIRST_PAUSE * 2);
         for minute in 0..100 {
-            hindrances = Hindrances::add(Some(hindrances), now() + Duration::from_secs(minute));
+            let now = now() + Duration::from_secs(minute);
+            hindrances = Hindrances::add(Some(hindrances), Fault::Stones, now);
         }
         assert_eq!(Hindrances::pause(Some(hindrances)), LONGEST_PAUSE);
         let day = SignedDuration::from_hours(24);
         assert!(hindrances.are_too_old(limit, now() + day));
         assert!(!hindrances.are_too_old(limit, now() + day - SignedDuration::from_secs(1)));
+    }
+
+    #[test]
+    fn stones_are_not_given_up_for_what_vessel_could_not_do() {
+        let limit = NonZero::new(24).unwrap();
+        let day = SignedDuration::from_hours(24);
+        let first = Hindrances::add(None, Fault::Stones, now());
+        let full = Hindrances::add(Some(first), Fault::Vessel, now() + day);
+        let again = Hindrances::add(Some(full), Fault::Stones, now() + day);
+        assert!(!again.are_too_old(limit, now() + day));
+        assert!(again.are_too_old(limit, now() + day + day));
+        assert_eq!(Hindrances::pause(Some(again)), FIRST_PAUSE * 8);
     }
 
     #[test]

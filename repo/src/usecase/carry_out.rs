@@ -135,10 +135,7 @@ impl Repository {
             .query(move |txn| Ok::<_, Failure>(this.tables.find_newest(txn, &name)?));
         let newest = newest.await?;
         let Some(newest) = newest else {
-            // Packages come with histories only.
-            return Err(Stop::Hindered(
-                "the channel has packages but no history".to_owned(),
-            ));
+            return Err(Failure::NoHistory(channel.name.clone()).into());
         };
         tracing::info!(import.id = %id, history = %newest, "an import brought nothing new");
         self.step(id, Event::Published(newest)).await?;

@@ -56,9 +56,10 @@ fn stop(stone: &Stone, error: Error) -> Stop {
     let Some(failure) = failures.into_iter().next() else {
         return Stop::Hindered(format!("the stone {name} could not be fetched"));
     };
-    let message = format!("the stone {name} from {failure}");
+    let message = format!("the stone {name} could not be fetched from {failure}");
     match failure.cause {
         Cause::Mismatch { .. } | Cause::WrongSize { .. } | Cause::TooLarge { .. } => {
+            let message = format!("the stone {name} is not what was ordered, from {failure}");
             Stop::Refused(refuse(RefusalReason::HashMismatch, name, message))
         }
         Cause::Status(status) if matches!(status.as_u16(), 404 | 410) => {

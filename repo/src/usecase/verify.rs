@@ -11,6 +11,7 @@ use moss_format::index::Entry;
 use moss_format::package::ReadError;
 use service::error::Chain;
 
+use super::Failure;
 use super::compose;
 use super::work::Stop;
 use crate::domain::arrival::{check_claims, refuse};
@@ -77,9 +78,8 @@ fn invalid(stone: &Stone, error: &(dyn Error + 'static)) -> Refusal {
 }
 
 fn unreadable(stone: &Stone, error: &(dyn Error + 'static)) -> Stop {
-    let name = &stone.file_name;
-    Stop::Hindered(format!(
-        "the fetched stone {name} cannot be read: {}",
-        Chain(error)
-    ))
+    Stop::Failed(Failure::Staged {
+        file_name: stone.file_name.to_string(),
+        reason: Chain(error).to_string(),
+    })
 }

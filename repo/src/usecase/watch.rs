@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::id::ImportId;
 use api::import::{Import, State};
 
+use super::obstacle::Obstacle;
 use super::{Failure, Repository, locked};
 use crate::db::ImportRecord;
 
@@ -52,17 +53,20 @@ impl Repository {
         Ok(found.map(|record| self.view(id, record)))
     }
 
-    /// What the API says of an import: published only once clients can see it.
+    /// What the API says of an import: published only once clients can see it, and waiting while
+    /// nothing of its channel goes on.
     pub(super) fn view(&self, id: ImportId, record: ImportRecord) -> Import {
-        let is_hidden = self
-            .channels
-            .get(&record.order.channel)
-            .is_some_and(|channel| locked(&channel.hidden).contains(&id));
+        let channel = self.channels.get(&record.order.channel);
+        let is_hidden = channel.is_some_and(|channel| locked(&channel.hidden).contains(&id));
+        // Told and not kept: no import of the channel goes on, and the database may be what fails.
+        let obstacle = channel.and_then(|channel| locked(&channel.obstacle).clone());
         let mut import = record.view(id);
         if is_hidden && matches!(import.state, State::Published { .. }) {
             // The step before, with the number that it had.
-            import.state = State::Publishing;
+            import.state = obstacle.map_or(State::Publishing, Obstacle::wait_to_be_seen);
             import.seq -= 1;
+        } else if !import.state.is_final() {
+            import.state = obstacle.map_or(import.state, Obstacle::wait);
         }
         import
     }

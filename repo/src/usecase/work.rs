@@ -14,9 +14,10 @@ use api::import::{Order, Refusal, RefusalReason, State};
 use jiff::Timestamp;
 use service::error::Chain;
 
-use super::{Channel, Failure, Repository};
+use super::obstacle::{self, Obstacle};
+use super::{Channel, Failure, Repository, locked};
 use crate::db::Next;
-use crate::domain::import::{Event, FIRST_PAUSE, Hindrances, LONGEST_PAUSE};
+use crate::domain::import::{Event, FIRST_PAUSE, Fault, Hindrances, LONGEST_PAUSE};
 use crate::domain::pool::Place;
 
 /// Why an import is not carried on with.
@@ -24,7 +25,7 @@ use crate::domain::pool::Place;
 pub(super) enum Stop {
     /// The channel does not take it.
     Refused(Refusal),
-    /// Something stands in the way that may pass.
+    /// A stone cannot be had, which may pass.
     Hindered(String),
     /// A fault of ours or of the machine.
     Failed(Failure),
@@ -63,7 +64,13 @@ impl Repository {
     pub(crate) async fn work(self: Arc<Self>, channel: Arc<Channel>) {
         let mut pause = FIRST_PAUSE;
         while !self.ending.is_cancelled() {
-            let turn = self.turn(&channel).await.unwrap_or_else(|failure| {
+            let turn = self.turn(&channel).await;
+            let obstacle = turn.as_ref().err().map(|failure| Obstacle {
+                on: obstacle::describe(failure),
+                until: self.after(pause),
+            });
+            *locked(&channel.obstacle) = obstacle;
+            let turn = turn.unwrap_or_else(|failure| {
                 tracing::error!(channel = %channel.name, error = %Chain(&failure), "a channel's work failed");
                 Turn::Again
             });
@@ -103,6 +110,8 @@ impl Repository {
             }
             Next::Idle => return Ok(Turn::Idle(None)),
         };
+        // What was in the way is not any more, and an import may take its time.
+        *locked(&channel.obstacle) = None;
         let hindrances = record.hindrances;
         let order = record.order.clone();
         let Err(stop) = self.carry_out(channel, id, *record).await else {
@@ -121,8 +130,9 @@ impl Repository {
 
     /// What a stop means for the import; nothing when the service ends.
     fn event(&self, id: ImportId, stop: Stop, before: Option<Hindrances>) -> Option<Event> {
-        let hindered = |by| Event::Hindered {
+        let hindered = |by, fault| Event::Hindered {
             by,
+            fault,
             until: self.after(Hindrances::pause(before)),
         };
         Some(match stop {
@@ -142,12 +152,12 @@ impl Repository {
             }
             Stop::Hindered(by) => {
                 tracing::warn!(import.id = %id, %by, "an import waits");
-                hindered(by)
+                hindered(by, Fault::Stones)
             }
             // Stones that are built again would meet the same fault: this is waited for.
             Stop::Failed(failure) => {
                 tracing::error!(import.id = %id, error = %Chain(&failure), "an import failed");
-                hindered("the repository cannot do its part now; its log says why".to_owned())
+                hindered(obstacle::describe(&failure), Fault::Vessel)
             }
         })
     }

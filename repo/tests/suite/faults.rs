@@ -26,7 +26,7 @@ async fn an_index_that_cannot_be_written_is_waited_for() {
     };
     assert_eq!(
         on,
-        "the repository cannot do its part now; its log says why"
+        "vessel cannot work on its files: entity already exists; its log says which"
     );
     assert!(stage.histories().await.is_empty());
     fs::remove_file(&obstacle).unwrap();
@@ -51,12 +51,25 @@ async fn a_root_index_that_cannot_be_written_keeps_the_import_publishing() {
     while stage.channel().await.histories.is_empty() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(stage.get(id, 0).await.unwrap().state, State::Publishing);
+    // That it is waited for, and why, all learn whose imports are on their way.
+    let behind = ImportId::new();
+    let zlib = stage
+        .builder
+        .offer_stone(&meta("zlib", "zlib", 1, 1), "text");
+    stage.put(behind, &order("zlib", [zlib])).await.unwrap();
+    let why = "vessel cannot work on its files: is a directory; its log says which";
+    let hidden = format!("it is in the repository, but clients cannot see it yet: {why}");
+    for (id, expected) in [(id, &hidden[..]), (behind, why)] {
+        assert_eq!(stage.until_waiting(id).await, expected);
+    }
     fs::remove_dir(&root).unwrap();
     let seen = stage
         .follow(id, |state| matches!(state, State::Published { .. }))
         .await;
     assert!(!seen.is_empty());
-    assert_eq!(stage.histories().await.len(), 1);
-    assert_eq!(stage.packages().await, ["nano-33-1"]);
+    stage
+        .follow(behind, |state| matches!(state, State::Published { .. }))
+        .await;
+    assert_eq!(stage.histories().await.len(), 2);
+    assert_eq!(stage.packages().await, ["nano-33-1", "zlib-1-1"]);
 }

@@ -143,6 +143,19 @@ impl Stage {
         }
     }
 
+    /// What an import waits for, once the API says that it waits. Its `seq` need not move for that.
+    pub(crate) async fn until_waiting(&self, id: ImportId) -> String {
+        let begun = Instant::now();
+        loop {
+            let state = self.get(id, 0).await.unwrap().state;
+            if let State::Waiting { on, .. } = state {
+                return on;
+            }
+            assert!(!state.is_final(), "import {id} ended: {state:?}");
+            assert!(begun.elapsed() < LIMIT, "import {id} is still {state:?}");
+        }
+    }
+
     /// Orders an import and follows it to its end.
     pub(crate) async fn import(&self, order: &Order) -> State {
         let id = ImportId::new();
