@@ -212,9 +212,13 @@ fn too_much(used: u64, most: u64) -> Halt {
     )
 }
 
+/// What a failed fetch is to the recipe. A mirror that has other bytes says nothing of it: only what
+/// the recipe itself names can contradict it.
 fn halt(wanted: &Wanted, error: &Error) -> Halt {
     if let Error::Failed { failures, .. } = error {
-        for failure in failures {
+        // Mirrors come before it.
+        let own = wanted.request.urls.last();
+        for failure in failures.iter().filter(|failure| Some(&failure.url) == own) {
             if let Cause::Mismatch { actual, .. } = &failure.cause {
                 let actual = Sha256::from_bytes(*actual.as_bytes());
                 let (url, expected) = (failure.url.to_string(), wanted.sha256);
@@ -261,6 +265,73 @@ fn message(wanted: &Wanted, failures: &[Failure]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MIRROR: &str = "https://mirror.example/nano";
+    const UPSTREAM: &str = "https://example.org/nano.tar";
+
+    /// What an attempt fails with when its mirror and the upstream fail with these.
+    fn halted(mirror: Cause, upstream: Cause) -> Reason {
+        let sha256 = Sha256::of(b"nano");
+        let failure = |url: &str, cause| Failure {
+            url: url.parse().unwrap(),
+            cause,
+        };
+        let wanted = Wanted {
+            kind: Kind::Source,
+            sha256,
+            url: UPSTREAM.to_owned(),
+            request: Request {
+                urls: [MIRROR, UPSTREAM].map(|url| url.parse().unwrap()).to_vec(),
+                sha256,
+                size: Size::AtMost(1),
+                target: PathBuf::from("nano"),
+            },
+        };
+        let error = Error::Failed {
+            target: PathBuf::from("nano"),
+            failures: vec![
+                failure(MIRROR, mirror),
+                failure(UPSTREAM, upstream),
+            ],
+        };
+        match halt(&wanted, &error) {
+            Halt::Failed { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn mismatch() -> Cause {
+        Cause::Mismatch {
+            expected: Sha256::of(b"nano"),
+            actual: Sha256::of(b"other"),
+        }
+    }
+
+    /// What a mirror has wrong must not turn a fault that passes into one of the recipe.
+    #[test]
+    fn only_what_the_recipe_names_contradicts_it() {
+        let status = |status| Cause::Status(StatusCode::from_u16(status).unwrap());
+        let url = || UPSTREAM.to_owned();
+        assert_eq!(
+            halted(mismatch(), status(503)),
+            Reason::FetchFailed { url: url() }
+        );
+        assert_eq!(
+            halted(mismatch(), status(404)),
+            Reason::FetchFailed { url: url() }
+        );
+        assert_eq!(
+            halted(status(404), status(404)),
+            Reason::SourceMissing { url: url() }
+        );
+        let wrong = Reason::HashMismatch {
+            url: url(),
+            expected: Sha256::of(b"nano"),
+            actual: Sha256::of(b"other"),
+        };
+        assert_eq!(halted(status(404), mismatch()), wrong);
+        assert_eq!(halted(mismatch(), mismatch()), wrong);
+    }
 
     #[test]
     fn only_what_was_long_not_used_is_pruned() {
