@@ -1,7 +1,11 @@
 //! What a person sees on the standard error while the line works: a line per build that moves on a
 //! terminal, and plain lines elsewhere. Nothing else writes there, so nothing garbles it.
+//!
+//! What is said of a build is decided in [`told`], which knows nothing of terminals.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod told;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,7 +13,10 @@ use std::time::Duration;
 use api::id::BuildId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use summit::domain::build::{Build, Progress, State};
+use summit::domain::build::Build;
+
+use told::{Told, waiting};
+pub use told::{has_ended, label, stage};
 
 /// How often a moving line moves.
 const TICK: Duration = Duration::from_millis(120);
@@ -24,10 +31,8 @@ pub struct Screen {
 #[derive(Debug)]
 pub struct Lines {
     screen: Screen,
+    told: Told,
     moving: BTreeMap<BuildId, ProgressBar>,
-    ended: BTreeSet<BuildId>,
-    begun: BTreeMap<BuildId, Timestamp>,
-    said: BTreeMap<BuildId, String>,
     all: Option<ProgressBar>,
 }
 
@@ -107,10 +112,12 @@ impl Lines {
     pub fn new(screen: &Screen) -> Self {
         Self {
             screen: screen.clone(),
+            told: Told::new(if screen.is_live() {
+                told::Kind::Terminal
+            } else {
+                told::Kind::Plain
+            }),
             moving: BTreeMap::new(),
-            ended: BTreeSet::new(),
-            begun: BTreeMap::new(),
-            said: BTreeMap::new(),
             all: None,
         }
     }
@@ -138,66 +145,36 @@ impl Lines {
         });
         all.set_length(builds.len() as u64);
         all.set_position(builds.iter().filter(|build| has_ended(build)).count() as u64);
-        let waits = |build: &&Build| matches!(build.state, State::Waiting { .. });
-        all.set_message(match builds.iter().filter(waits).count() {
-            0 => String::new(),
-            count => format!(" {count} waiting"),
-        });
+        all.set_message(waiting(builds));
     }
 
     fn show_one(&mut self, build: &Build, now: Timestamp) {
-        if matches!(build.state, State::Building { .. }) {
-            self.begun.entry(build.id).or_insert(now);
-        }
-        let elapsed = self
-            .begun
-            .get(&build.id)
-            .map(|begun| now.duration_since(*begun).unsigned_abs());
-        let stage = stage(build);
-        if has_ended(build) {
-            if self.ended.insert(build.id) {
+        let news = self.told.hear(build, now);
+        match news.moving {
+            Some(message) => self.bar(build.id).set_message(message),
+            None => {
                 if let Some(bar) = self.moving.remove(&build.id) {
                     bar.finish_and_clear();
                     self.screen.bars.remove(&bar);
                 }
-                self.screen.say(line(build, &stage, elapsed));
             }
-            return;
         }
-        // It can come back: a build that was held goes on when what held it is made good.
-        self.ended.remove(&build.id);
-        if self.screen.is_live() {
-            self.move_bar(build, &stage, elapsed);
-        }
-        if self.said.get(&build.id) != Some(&stage) {
-            if !self.screen.is_live() || is_queued_again(build) {
-                self.screen.say(line(build, &stage, elapsed));
-            }
-            self.said.insert(build.id, stage);
+        if let Some(line) = news.line {
+            self.screen.say(line);
         }
     }
 
-    fn move_bar(&mut self, build: &Build, stage: &str, elapsed: Option<Duration>) {
-        if matches!(
-            build.state,
-            State::Planned | State::Waiting { .. } | State::Queued { .. }
-        ) {
-            if let Some(bar) = self.moving.remove(&build.id) {
-                bar.finish_and_clear();
-                self.screen.bars.remove(&bar);
-            }
-            return;
-        }
+    /// The moving line of a build.
+    fn bar(&mut self, build: BuildId) -> &ProgressBar {
         let bars = &self.screen.bars;
-        let bar = self.moving.entry(build.id).or_insert_with(|| {
+        self.moving.entry(build).or_insert_with(|| {
             let style = ProgressStyle::with_template("{prefix:>12} {spinner} {wide_msg}");
             let bar = bars.insert(0, ProgressBar::new_spinner());
             bar.set_style(style.expect("the template is constant and valid"));
+            bar.set_prefix("building");
             bar.enable_steady_tick(TICK);
             bar
-        });
-        bar.set_prefix("building");
-        bar.set_message(format!("{}: {stage}{}", label(build), seconds(elapsed)));
+        })
     }
 }
 
@@ -208,73 +185,4 @@ impl Drop for Lines {
             bar.finish_and_clear();
         }
     }
-}
-
-/// True when nothing will move the build by itself.
-pub fn has_ended(build: &Build) -> bool {
-    build.is_settled() || matches!(build.state, State::Held { .. })
-}
-
-/// How a person calls a build.
-pub fn label(build: &Build) -> String {
-    if build.version.is_empty() {
-        build.recipe.to_string()
-    } else {
-        format!("{} {}-{}", build.recipe, build.version, build.release)
-    }
-}
-
-/// Where a build is, in a word or two.
-pub fn stage(build: &Build) -> String {
-    match &build.state {
-        State::Planned => "planned".to_owned(),
-        State::Waiting { on } => match on.len() {
-            1 => "waiting for 1 build".to_owned(),
-            count => format!("waiting for {count} builds"),
-        },
-        State::Queued { .. } => "queued".to_owned(),
-        State::Building { progress, .. } => match progress {
-            Progress::Ordered | Progress::Accepted { .. } => "ordered".to_owned(),
-            Progress::Running { phase, .. } => phase.to_string(),
-        },
-        State::Built(_) => "built".to_owned(),
-        State::Publishing { .. } => "publishing".to_owned(),
-        State::Published { .. } => "published".to_owned(),
-        State::Held { .. } => "held".to_owned(),
-        State::Failed(_) => "failed".to_owned(),
-        State::Cancelled { .. } => "cancelled".to_owned(),
-        State::Superseded { .. } => "superseded".to_owned(),
-    }
-}
-
-/// True for a build whose last attempt was lost, so that it waits for another.
-fn is_queued_again(build: &Build) -> bool {
-    build.attempts > 0 && matches!(build.state, State::Queued { .. })
-}
-
-fn line(build: &Build, stage: &str, elapsed: Option<Duration>) -> String {
-    let what = format!("{stage:>12}  {}{}", label(build), seconds(elapsed));
-    match &build.state {
-        State::Queued {
-            reason: Some(reason),
-            ..
-        } if is_queued_again(build) => {
-            format!("{what} again: {reason}")
-        }
-        State::Failed(_) | State::Held { .. } | State::Cancelled { .. } => {
-            format!("{what}: {}", build.explain())
-        }
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Publishing { .. }
-        | State::Published { .. }
-        | State::Superseded { .. } => what,
-    }
-}
-
-fn seconds(elapsed: Option<Duration>) -> String {
-    elapsed.map_or_else(String::new, |elapsed| format!(" ({} s)", elapsed.as_secs()))
 }
