@@ -9,6 +9,9 @@ use walkdir::WalkDir;
 /// The names that a recipe's file may have.
 const RECIPE_FILES: [&str; 2] = ["stone.yaml", "stone.yml"];
 
+/// Where a recipe keeps its patches and files, none of which is a recipe.
+const FILES: &str = "pkg";
+
 /// A file of a recipe's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
@@ -106,7 +109,8 @@ impl Recipes {
         Self(recipes)
     }
 
-    /// The recipes in `folder`, at any depth.
+    /// The recipes in `folder`, at any depth, as summit finds them: a recipe can lie below another
+    /// one's folder, but not in its `pkg`.
     ///
     /// # Errors
     /// When something cannot be read, or no recipe is there.
@@ -122,16 +126,16 @@ impl Recipes {
                 walk.skip_current_dir();
                 continue;
             }
-            if RECIPE_FILES
-                .iter()
-                .any(|name| entry.path().join(name).is_file())
-            {
+            let is_own = entry.path().parent().is_some_and(has_recipe);
+            if entry.file_name() == FILES && is_own {
+                walk.skip_current_dir();
+                continue;
+            }
+            if has_recipe(entry.path()) {
                 recipes.push(Recipe {
                     folder: relative(entry.path(), folder)?,
                     files: files(entry.path())?,
                 });
-                // What lies deeper is the recipe's own.
-                walk.skip_current_dir();
             }
         }
         if recipes.is_empty() {
@@ -194,9 +198,20 @@ impl Recipes {
     }
 }
 
+fn has_recipe(folder: &Path) -> bool {
+    RECIPE_FILES.iter().any(|name| folder.join(name).is_file())
+}
+
+/// The files of a recipe; those of recipes below it are theirs.
 fn files(folder: &Path) -> Result<Vec<File>, Error> {
     let mut files = Vec::new();
-    for entry in WalkDir::new(folder).sort_by_file_name() {
+    let own = folder.join(FILES);
+    let walk = WalkDir::new(folder).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| {
+        let path = entry.path();
+        let is_another = entry.depth() > 0 && !path.starts_with(&own) && has_recipe(path);
+        !is_another
+    }) {
         let entry = entry.map_err(|error| search(folder, error))?;
         if entry.file_type().is_dir() {
             continue;
@@ -233,6 +248,9 @@ mod tests {
             ("n/nano/stone.yaml", "name: nano"),
             ("n/nano/pkg/fix.patch", "-+"),
             ("n/nano/pkg/inner/stone.yaml", "not a recipe of its own"),
+            ("n/nano/extra/syntax/stone.yaml", "name: nano-syntax"),
+            ("n/nano/extra/readme", "nano's"),
+            ("pkg/tool/stone.yaml", "name: tool"),
             ("old/stone.yml", "name: old"),
             ("notes/readme", "no recipe"),
             (".git/stone.yaml", "git's own"),
@@ -243,7 +261,7 @@ mod tests {
         }
         let recipes = Recipes::read(from.path()).unwrap();
         let found: Vec<_> = recipes.iter().map(|r| (r.name(), r.files.len())).collect();
-        assert_eq!(found, [("nano", 3), ("old", 1)]);
+        assert_eq!(found, [("nano", 4), ("syntax", 1), ("old", 1), ("tool", 1)]);
 
         let to = tempfile::tempdir().unwrap();
         recipes.write(to.path()).unwrap();

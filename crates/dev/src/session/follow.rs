@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use api::id::BuildId;
 use jiff::Timestamp;
 use moss_format::Index;
 use summit::domain::build::{Build, State};
-use summit::domain::{check_run, tail};
+use summit::domain::tail;
 use tokio::time::Instant;
 use url::Url;
 
@@ -173,23 +174,32 @@ impl Session {
 
     /// The newest check run of each build, once all have ended.
     async fn check_runs(&self, builds: &[Build]) -> Result<Vec<CheckRun>, Error> {
-        let names: Vec<String> = builds.iter().map(check_run::name).collect();
+        let ids: Vec<BuildId> = builds.iter().map(|build| build.id).collect();
         let runs = self
             .line
             .forge
             .wait_for("the end of all check runs", CONCLUDING, |forge| {
-                let runs = forge.check_runs(&self.repository);
-                names
-                    .iter()
-                    .map(|name| runs.iter().rev().find(|run| run.name == *name))
-                    .map(|run| {
-                        run.filter(|run| run.status.conclusion().is_some())
-                            .map(shown)
-                    })
-                    .collect()
+                find_ended(&ids, &forge.check_runs(&self.repository))
             });
         Ok(runs.await?)
     }
+}
+
+/// The newest check run of each build, if all have ended. A run says by its `external_id` whose it
+/// is; two builds can have runs of one name.
+fn find_ended(builds: &[BuildId], runs: &[forge::CheckRun]) -> Option<Vec<CheckRun>> {
+    builds
+        .iter()
+        .map(|id| {
+            let id = id.to_string();
+            let mut runs = runs.iter().rev();
+            runs.find(|run| run.external_id.as_deref() == Some(&id))
+        })
+        .map(|run| {
+            run.filter(|run| run.status.conclusion().is_some())
+                .map(shown)
+        })
+        .collect()
 }
 
 fn shown(run: &forge::CheckRun) -> CheckRun {
@@ -199,5 +209,52 @@ fn shown(run: &forge::CheckRun) -> CheckRun {
         conclusion: run.status.conclusion().map(forge::Conclusion::word),
         title: run.output.title.clone(),
         details_url: run.details_url.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forge::{Conclusion, Status};
+
+    fn run(build: BuildId, conclusion: Option<Conclusion>) -> forge::CheckRun {
+        let at = Timestamp::UNIX_EPOCH;
+        forge::CheckRun {
+            id: "1".parse().unwrap(),
+            repository: "1".parse().unwrap(),
+            suite: "1".parse().unwrap(),
+            head_sha: "c".repeat(40).parse().unwrap(),
+            name: "build nano".to_owned(),
+            external_id: Some(build.to_string()),
+            details_url: None,
+            status: conclusion.map_or(Status::InProgress, |conclusion| Status::Completed {
+                conclusion,
+                at,
+            }),
+            started_at: at,
+            output: forge::Output::default(),
+            annotations: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn builds_whose_runs_share_a_name_have_each_their_own() {
+        let builds = [1, 2].map(|byte| BuildId::from_bytes([byte; 16]));
+        let conclusions = |runs: &[forge::CheckRun]| -> Option<Vec<_>> {
+            let ended = find_ended(&builds, runs)?;
+            Some(ended.iter().filter_map(|run| run.conclusion).collect())
+        };
+        let first = run(builds[0], Some(Conclusion::Failure));
+        assert_eq!(conclusions(std::slice::from_ref(&first)), None, "one lacks");
+        let running = run(builds[1], None);
+        assert_eq!(conclusions(&[first.clone(), running.clone()]), None);
+        let second = run(builds[1], Some(Conclusion::Success));
+        // A build that was held has had another run before.
+        let skipped = run(builds[1], Some(Conclusion::Skipped));
+        assert_eq!(
+            conclusions(&[skipped, second, first]),
+            Some(vec!["failure", "success"])
+        );
     }
 }
