@@ -5,6 +5,7 @@
 mod corpus;
 mod interrupt;
 mod manifests;
+mod once;
 mod program;
 mod refusals;
 mod samples;
