@@ -12,6 +12,7 @@
 mod diagnostic;
 mod field;
 mod fields;
+pub(crate) mod findings;
 mod lint;
 mod name;
 pub(crate) mod nearest;
@@ -42,6 +43,10 @@ use read::Reader;
 
 /// How many bytes a recipe may have. Real ones stay below 32 KiB.
 pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// How many findings are listed for one recipe, of which real ones have a
+/// dozen. Where there are more, one more says how many; errors come first.
+pub const MAX_FINDINGS: usize = 200;
 
 /// The names a recipe's file may have, the current one first.
 pub const FILE_NAMES: [&str; 2] = ["stone.yaml", "stone.yml"];
@@ -89,8 +94,9 @@ pub struct Recipe {
 impl Recipe {
     /// Reads a recipe.
     ///
-    /// The findings that come with it are in the order of the text. An error
-    /// among them means that a build of the recipe would fail, as one that uses
+    /// The findings that come with it, at most [`MAX_FINDINGS`] and one that
+    /// counts what is left out, are in the order of the text. An error among
+    /// them means that a build of the recipe would fail, as one that uses
     /// an undefined macro.
     ///
     /// # Errors
@@ -115,11 +121,16 @@ impl Recipe {
         };
         let mut reader = Reader::new(text);
         let recipe = reader.recipe(&root);
-        let lints = recipe.as_ref().map(lint::check).unwrap_or_default();
-        let diagnostics = ParseFailure::of(reader.into_diagnostics(), lints)?;
-        match recipe {
-            Some(recipe) => Ok((recipe, diagnostics)),
-            None => Err(ParseFailure::single(empty())),
+        let mut findings = reader.into_findings();
+        // Lints never make a failure of a recipe that could be read.
+        let first_error = findings.first_error().cloned();
+        if let Some(recipe) = &recipe {
+            lint::check(recipe, &mut findings);
+        }
+        match (recipe, first_error) {
+            (Some(recipe), None) => Ok((recipe, findings.into_diagnostics())),
+            (_, Some(first)) => Err(ParseFailure::new(first, findings.into_diagnostics())),
+            (None, None) => Err(ParseFailure::single(empty())),
         }
     }
 

@@ -22,7 +22,8 @@ pub use path::{BuildPath, Invalid as InvalidPath};
 pub use toolchain::{COMPILE_FLAGS, FORTRAN_FLAGS, Flags, LINK_FLAGS, MARCH, MTUNE, Toolchain};
 
 pub use crate::recipe::Phase;
-use crate::recipe::{Code, Diagnostic, Recipe, Script, Severity, nearest};
+use crate::recipe::findings::Findings;
+use crate::recipe::{Code, Diagnostic, Recipe, Script, Severity, Span, nearest};
 use token::{Token, tokens};
 
 /// The names of all actions, for documentation and completion.
@@ -38,47 +39,57 @@ pub fn definition_names() -> impl Iterator<Item = &'static str> {
 /// A finding for every macro in the recipe's scripts that nothing defines: an
 /// error where a build would fail on it, a warning in scripts that builds pass
 /// over.
-pub(crate) fn unknown_names(recipe: &Recipe) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+pub(crate) fn unknown_names(recipe: &Recipe, findings: &mut Findings) {
     for (key, script) in recipe.scripts.all() {
         let severity = if key == "workload" {
             Severity::Warning
         } else {
             Severity::Error
         };
-        found.extend(unknown_in(script, severity));
+        unknown_in(script, severity, findings);
     }
     for profile in &recipe.profiles {
         for (_, script) in profile.scripts.all() {
-            found.extend(unknown_in(script, Severity::Warning));
+            unknown_in(script, Severity::Warning, findings);
         }
     }
-    found
 }
 
-fn unknown_in(script: &Script, severity: Severity) -> impl Iterator<Item = Diagnostic> {
-    tokens(script.text()).filter_map(move |token| {
-        let (code, what, meant) = match token {
+fn unknown_in(script: &Script, severity: Severity, findings: &mut Findings) {
+    for token in tokens(script.text()) {
+        match token {
             Token::Action { name, .. } if actions::find(name).is_none() => {
-                let meant = nearest::by_letters(name, action_names());
-                let meant = meant.map(|meant| format!("%{meant}"));
-                (Code::UnknownAction, format!("the action `%{name}`"), meant)
+                findings.report_with(severity, || {
+                    let meant = nearest::by_letters(name, action_names());
+                    let meant = meant.map(|meant| format!("%{meant}"));
+                    let what = format!("the action `%{name}` is not defined");
+                    let span = expand::span_of(script, token);
+                    unknown(Code::UnknownAction, severity, span, what, meant)
+                });
             }
             Token::Definition { name, .. } if definitions::find(name).is_none() => {
-                let meant = nearest::by_letters(name, definition_names());
-                let meant = meant.map(|meant| format!("%({meant})"));
-                let what = format!("the definition `%({name})`");
-                (Code::UnknownDefinition, what, meant)
+                findings.report_with(severity, || {
+                    let meant = nearest::by_letters(name, definition_names());
+                    let meant = meant.map(|meant| format!("%({meant})"));
+                    let what = format!("the definition `%({name})` is not defined");
+                    let span = expand::span_of(script, token);
+                    unknown(Code::UnknownDefinition, severity, span, what, meant)
+                });
             }
-            Token::Action { .. } | Token::Definition { .. } | Token::Text(_) | Token::Percent => {
-                return None;
-            }
-        };
-        let span = expand::span_of(script, token);
-        let found = Diagnostic::new(code, severity, span, format!("{what} is not defined"));
-        Some(found.with_help(match meant {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => "a percent sign for itself is written `%%`".to_owned(),
-        }))
+            Token::Action { .. } | Token::Definition { .. } | Token::Text(_) | Token::Percent => {}
+        }
+    }
+}
+
+fn unknown(
+    code: Code,
+    severity: Severity,
+    span: Span,
+    message: String,
+    meant: Option<String>,
+) -> Diagnostic {
+    Diagnostic::new(code, severity, span, message).with_help(match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "a percent sign for itself is written `%%`".to_owned(),
     })
 }

@@ -6,6 +6,7 @@
 mod recipes {
     mod diagnostics;
     pub(crate) mod expansion;
+    mod growth;
     pub(crate) mod history;
     mod reading;
 }

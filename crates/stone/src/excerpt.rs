@@ -70,7 +70,7 @@ impl Excerpt {
             .with_label(label)
             .finish();
         let mut bytes = Vec::new();
-        let cache = (self.name.as_str(), self.source.clone());
+        let cache = (self.name.as_str(), &self.source);
         let shown = match report.write(cache, &mut bytes) {
             Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
             // Memory takes everything; were it otherwise, the finding counts and not its looks.

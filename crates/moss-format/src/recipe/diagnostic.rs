@@ -120,6 +120,8 @@ codes! {
     NotHonoured => "not-honoured",
     /// A `control.kdl` with overrides lies beside the recipe, and builds do not read it.
     ControlFile => "control-file",
+    /// More was found than is listed; the message says how much.
+    MoreFindings => "more-findings",
 }
 
 impl fmt::Display for Code {
@@ -213,24 +215,9 @@ pub struct ParseFailure {
 }
 
 impl ParseFailure {
-    /// The failure, if reading found an error; else all findings. Lints never
-    /// make a failure of a recipe that could be read.
-    pub(crate) fn of(
-        mut reading: Vec<Diagnostic>,
-        lints: Vec<Diagnostic>,
-    ) -> Result<Vec<Diagnostic>, Self> {
-        let errors = reading.iter().filter(|found| found.is_error());
-        let first = errors.min_by_key(|found| found.span).cloned();
-        reading.extend(lints);
-        reading.sort_by_key(|found| found.span);
-        reading.dedup();
-        match first {
-            Some(first) => Err(Self {
-                first,
-                diagnostics: reading,
-            }),
-            None => Ok(reading),
-        }
+    /// The failure for the first error of reading, and all findings.
+    pub(crate) const fn new(first: Diagnostic, diagnostics: Vec<Diagnostic>) -> Self {
+        Self { first, diagnostics }
     }
 
     /// The failure for a single error.

@@ -1,6 +1,6 @@
 //! Expanding the few definitions that fields outside scripts may use.
 
-use super::diagnostic::{Code, Diagnostic};
+use super::diagnostic::{Code, Diagnostic, Severity};
 use super::name::{Name, Version};
 use super::read::Reader;
 use super::span::Spanned;
@@ -58,14 +58,14 @@ impl Reader<'_> {
                     name: "release", ..
                 } => out.push_str(&identity.release),
                 Token::Definition { name, .. } => {
-                    self.report(
+                    self.report_with(Severity::Warning, || {
                         Diagnostic::warning(
                             Code::UnknownDefinition,
                             text.span(),
                             format!("`%({name})` is not replaced here"),
                         )
-                        .with_help("only name, version and release are"),
-                    );
+                        .with_help("only name, version and release are")
+                    });
                     out.push_str("%(");
                     out.push_str(name);
                     out.push(')');

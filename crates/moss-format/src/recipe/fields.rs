@@ -1,6 +1,8 @@
 //! The keys of a mapping, each taken once.
 
-use super::diagnostic::{Code, Diagnostic};
+use std::collections::HashSet;
+
+use super::diagnostic::{Code, Diagnostic, Severity};
 use super::nearest;
 use super::read::Reader;
 use super::span::{Span, Spanned};
@@ -22,11 +24,12 @@ impl Reader<'_> {
             span: node.span,
             open: Vec::with_capacity(entries.len()),
         };
+        let mut names = HashSet::with_capacity(entries.len());
         for (key, value) in entries {
             let Some(name) = self.text(key, "a key") else {
                 continue;
             };
-            if fields.open.iter().any(|field| *field.name == *name) {
+            if !names.insert(name.value().clone()) {
                 self.report(Diagnostic::error(
                     Code::DuplicateKey,
                     key.span,
@@ -85,19 +88,18 @@ impl<'node> Fields<'node> {
 
     /// Warns about every field that nothing took.
     pub(crate) fn finish(self, reader: &mut Reader<'_>, known: &[&str]) {
-        for field in self.open {
-            let mut warning = Diagnostic::warning(
-                Code::UnknownKey,
-                field.name.span(),
-                format!(
-                    "`{}` is not a key of {} and has no effect",
-                    field.name, self.what
-                ),
-            );
-            if let Some(meant) = nearest::by_beginning(&field.name, known) {
-                warning = warning.with_help(format!("did you mean `{meant}`?"));
-            }
-            reader.report(warning);
+        for Field { name, .. } in self.open {
+            reader.report_with(Severity::Warning, || {
+                let warning = Diagnostic::warning(
+                    Code::UnknownKey,
+                    name.span(),
+                    format!("`{name}` is not a key of {} and has no effect", self.what),
+                );
+                match nearest::by_beginning(&name, known) {
+                    Some(meant) => warning.with_help(format!("did you mean `{meant}`?")),
+                    None => warning,
+                }
+            });
         }
     }
 }

@@ -3,6 +3,7 @@
 mod licence;
 
 use super::diagnostic::{Code, Diagnostic};
+use super::findings::Findings;
 use super::span::{Position, Span};
 use super::{Recipe, Upstream};
 
@@ -11,12 +12,14 @@ pub const CONTROL_FILE: &str = "control.kdl";
 
 /// Checks what concerns more than the form of one value. Errors among the
 /// findings mean that a build would fail; the recipe is still read.
-pub(crate) fn check(recipe: &Recipe) -> Vec<Diagnostic> {
-    let mut found = crate::script::unknown_names(recipe);
-    found.extend(recipe.licenses.iter().filter_map(licence::check));
-    found.extend(moving_refs(recipe));
-    found.extend(not_honoured(recipe));
-    found
+pub(crate) fn check(recipe: &Recipe, findings: &mut Findings) {
+    crate::script::unknown_names(recipe, findings);
+    for licence in &recipe.licenses {
+        licence::check(licence, findings);
+    }
+    for found in moving_refs(recipe).chain(not_honoured(recipe)) {
+        findings.report(found);
+    }
 }
 
 /// What is to be said about the files beside a recipe, which the caller names

@@ -12,15 +12,19 @@ pub(crate) fn by_letters<'known>(
     if unknown.len() > LONGEST {
         return None;
     }
-    let digits = |word: &str| -> String { word.matches(|c: char| c.is_ascii_digit()).collect() };
-    let same_digits = digits(unknown);
+    let length = unknown.chars().count();
     known
         .into_iter()
-        .filter(|word| digits(word) == same_digits)
+        .filter(|word| word.chars().count().abs_diff(length) <= 2)
+        .filter(|word| digits(word).eq(digits(unknown)))
         .map(|word| (distance(unknown, word), word))
         .filter(|&(distance, word)| distance <= 2 && distance < word.len() / 2)
         .min()
         .map(|(_, word)| word)
+}
+
+fn digits(word: &str) -> impl Iterator<Item = u8> {
+    word.bytes().filter(u8::is_ascii_digit)
 }
 
 /// As [`by_letters`], else the first known word with the same beginning: keys

@@ -1,5 +1,7 @@
 //! The packages that a recipe's files are split into.
 
+use std::collections::HashSet;
+
 use crate::dependency::{Dependency, Provider};
 use crate::glob::Pattern;
 
@@ -79,6 +81,7 @@ impl Reader<'_> {
     /// The list of packages.
     pub(crate) fn packages(&mut self, node: &Node, identity: &Identity) -> Vec<Package> {
         let mut packages: Vec<Package> = Vec::new();
+        let mut names = HashSet::new();
         for item in self.items(node, "`packages`") {
             let Some((key, value)) = self.single(item, "a package") else {
                 continue;
@@ -86,10 +89,7 @@ impl Reader<'_> {
             let Some(package) = self.package(key, value, identity) else {
                 continue;
             };
-            if packages
-                .iter()
-                .any(|other| other.name.value() == package.name.value())
-            {
+            if !names.insert(package.name.value().clone()) {
                 self.report(
                     Diagnostic::error(
                         Code::DuplicateKey,

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use super::diagnostic::{Code, Diagnostic};
+use super::diagnostic::{Code, Diagnostic, Severity};
+use super::findings::Findings;
 use super::name::Name;
 use super::script_text::Script;
 use super::span::Spanned;
@@ -10,25 +11,31 @@ use super::yaml::{Node, Value};
 
 /// Reads nodes of one recipe. A method that returns `None` has said why.
 pub(crate) struct Reader<'source> {
-    source: &'source str,
-    diagnostics: Vec<Diagnostic>,
+    /// The lines of the recipe.
+    source: Vec<&'source str>,
+    findings: Findings,
 }
 
 impl<'source> Reader<'source> {
-    pub(crate) const fn new(source: &'source str) -> Self {
+    pub(crate) fn new(source: &'source str) -> Self {
         Self {
-            source,
-            diagnostics: Vec::new(),
+            source: source.lines().collect(),
+            findings: Findings::default(),
         }
     }
 
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        self.findings.report(diagnostic);
+    }
+
+    /// Reports what is made only where there is room for it.
+    pub(crate) fn report_with(&mut self, severity: Severity, make: impl FnOnce() -> Diagnostic) {
+        self.findings.report_with(severity, make);
     }
 
     /// Everything found so far.
-    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        self.diagnostics
+    pub(crate) fn into_findings(self) -> Findings {
+        self.findings
     }
 
     pub(crate) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str) {
@@ -108,31 +115,37 @@ impl<'source> Reader<'source> {
     /// A switch: true or false, and what older recipes write for it.
     pub(crate) fn flag(&mut self, node: &Node, what: &str) -> Option<Spanned<bool>> {
         let text = self.filled(node, what)?;
-        let (value, legacy) = match text.to_ascii_lowercase().as_str() {
+        let value = self.boolean(&text, what);
+        if value.is_none() {
+            self.report(Diagnostic::error(
+                Code::BadBoolean,
+                node.span,
+                format!("{what} is true or false, not `{text}`"),
+            ));
+        }
+        value
+    }
+
+    /// The text as a boolean, if it is one; an old way to write it is warned of.
+    pub(crate) fn boolean(&mut self, text: &Spanned<String>, what: &str) -> Option<Spanned<bool>> {
+        let (value, is_old) = match text.to_ascii_lowercase().as_str() {
             "true" => (true, false),
             "false" => (false, false),
             "yes" | "on" | "y" => (true, true),
             "no" | "off" | "n" => (false, true),
-            _ => {
-                self.report(Diagnostic::error(
-                    Code::BadBoolean,
-                    node.span,
-                    format!("{what} is true or false, not `{}`", text.value()),
-                ));
-                return None;
-            }
+            _ => return None,
         };
-        if legacy {
+        if is_old {
             self.report(
                 Diagnostic::warning(
                     Code::LegacyBoolean,
-                    node.span,
-                    format!("{what} is written `{}`", text.value()),
+                    text.span(),
+                    format!("{what} is written `{text}`"),
                 )
                 .with_help(format!("write `{value}`")),
             );
         }
-        Some(Spanned::new(value, node.span))
+        Some(Spanned::new(value, text.span()))
     }
 
     /// A non-negative integer.
@@ -149,7 +162,7 @@ impl<'source> Reader<'source> {
         if node.is_null() || text.trim().is_empty() {
             return None;
         }
-        Some(Script::locate(text, *style, node.span, self.source))
+        Some(Script::locate(text, *style, node.span, &self.source))
     }
 
     /// Warns that a value is empty.

@@ -3,35 +3,48 @@
 use super::span::{Position, Span};
 use super::yaml::Style;
 
-/// A script as the recipe writes it, before macros are expanded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How many bytes of a line may lie between two marks, so that a place on a
+/// line of a megabyte is found without counting through all of it.
+const STRIDE: usize = 256;
+
+/// A script as the recipe writes it, before macros are expanded. Equal are
+/// those of equal text, wherever they stand.
+#[derive(Debug, Clone)]
 pub struct Script {
     text: String,
     span: Span,
-    /// The place of each line's first character. Empty where YAML's folding or
+    /// Places of characters in the recipe, in the order of the text: that of
+    /// each line's first, and more on long lines. Empty where YAML's folding or
     /// escapes leave no exact relation between lines.
-    lines: Vec<Position>,
+    marks: Vec<Mark>,
+}
+
+/// Where the character at a byte of the text stands in the recipe.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    offset: usize,
+    place: Position,
 }
 
 impl Script {
-    /// Ties a scalar's text to its places in `source`, the whole recipe.
-    pub(crate) fn locate(text: &str, style: Style, span: Span, source: &str) -> Self {
-        let lines = match style {
-            Style::Literal => literal_lines(text, span, source),
+    /// Ties a scalar's text to its places in the lines of the whole recipe.
+    pub(crate) fn locate(text: &str, style: Style, span: Span, source: &[&str]) -> Self {
+        let marks = match style {
+            Style::Literal => literal_marks(text, span, source),
             Style::Plain | Style::Quoted if !text.contains('\n') => {
                 let quote = u32::from(style == Style::Quoted);
-                let start = span.start;
-                vec![Position::new(
-                    start.line,
-                    start.column.saturating_add(quote),
-                )]
+                let Position { line, column } = span.start;
+                let mut marks = Vec::new();
+                let start = Position::new(line, column.saturating_add(quote));
+                mark_line(&mut marks, text, 0, start);
+                marks
             }
             Style::Plain | Style::Quoted | Style::Folded => Vec::new(),
         };
         Self {
             text: text.to_owned(),
             span,
-            lines,
+            marks,
         }
     }
 
@@ -48,51 +61,81 @@ impl Script {
     /// The place in the recipe of `length` bytes from byte `offset` of the
     /// text. Where YAML's folding hides it, the script's own place.
     pub fn span_of(&self, offset: usize, length: usize) -> Span {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line = before.matches('\n').count();
-        let Some(&start) = self.lines.get(line) else {
-            return self.span;
-        };
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count();
-        let what = self
-            .text
-            .get(offset..offset.saturating_add(length))
-            .map_or(0, |what| what.chars().count());
-        Span::on_line(
-            Position::new(start.line, start.column.saturating_add(number(column))),
-            number(what),
-        )
+        self.find_span(offset, length).unwrap_or(self.span)
+    }
+
+    fn find_span(&self, offset: usize, length: usize) -> Option<Span> {
+        let behind = self.marks.partition_point(|mark| mark.offset <= offset);
+        let mark = self.marks.get(behind.checked_sub(1)?)?;
+        let between = self.text.get(mark.offset..offset)?;
+        if between.contains('\n') {
+            return None;
+        }
+        let Position { line, column } = mark.place;
+        let column = column.saturating_add(characters(between));
+        let what = self.text.get(offset..offset.saturating_add(length));
+        let length = what.map_or(0, characters);
+        Some(Span::on_line(Position::new(line, column), length))
     }
 }
 
-fn number(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
+impl PartialEq for Script {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
 }
 
-/// The places of a literal block's lines: the text's lines are the ends of the
-/// source's lines, the same number below the block's first line.
+impl Eq for Script {}
+
+fn characters(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
+
+/// Marks a line of the text, which starts at byte `start` of it and stands at
+/// `place`.
+fn mark_line(marks: &mut Vec<Mark>, line: &str, start: usize, mut place: Position) {
+    marks.push(Mark {
+        offset: start,
+        place,
+    });
+    let mut last = 0;
+    for (at, _) in line.char_indices() {
+        if at - last >= STRIDE {
+            last = at;
+            let offset = start + at;
+            marks.push(Mark { offset, place });
+        }
+        place.column = place.column.saturating_add(1);
+    }
+}
+
+/// The marks of a literal block: the text's lines are the ends of the source's
+/// lines, the same number below the block's first line.
 ///
 /// Whether the scalar's place is its `|` or its first line of content is found
 /// by comparing, so that this does not depend on the YAML parser's choice.
-fn literal_lines(text: &str, span: Span, source: &str) -> Vec<Position> {
+fn literal_marks(text: &str, span: Span, source: &[&str]) -> Vec<Mark> {
     let start = span.start.line;
     (start..=start.saturating_add(1))
         .find_map(|first| match_lines(text, first, source))
         .unwrap_or_default()
 }
 
-fn match_lines(text: &str, first: u32, source: &str) -> Option<Vec<Position>> {
+fn match_lines(text: &str, first: u32, source: &[&str]) -> Option<Vec<Mark>> {
     let skip = usize::try_from(first.saturating_sub(1)).ok()?;
-    let mut below = source.lines().skip(skip);
-    let mut lines = Vec::new();
-    for (number, content) in (first..).zip(text.lines()) {
-        let line = below.next()?;
-        let indent = line.strip_suffix(content)?;
+    let mut below = source.get(skip..)?.iter();
+    let mut marks = Vec::new();
+    let mut offset = 0;
+    for (number, line) in (first..).zip(text.split_inclusive('\n')) {
+        let content = line.strip_suffix('\n').unwrap_or(line);
+        let indent = below.next()?.strip_suffix(content)?;
         if !indent.chars().all(|c| c == ' ') {
             return None;
         }
         let column = u32::try_from(indent.len()).ok()?.saturating_add(1);
-        lines.push(Position::new(number, column));
+        let place = Position::new(number, column);
+        mark_line(&mut marks, content, offset, place);
+        offset += line.len();
     }
-    Some(lines)
+    Some(marks)
 }

@@ -96,6 +96,23 @@ fn a_change_is_compared_with_the_recipe_before() {
     assert_eq!(check().code, Some(2));
 }
 
+/// A text of a megabyte with a finding on each line is told as far as anybody reads.
+#[test]
+fn a_flood_of_findings_is_cut_short() {
+    let place = Place::new();
+    let flood = "    %a\n".repeat(100_000);
+    place.write("stone.yaml", SOUND.replace("    %make_install\n", &flood));
+    let ended = place.stone(&["recipe", "check", "stone.yaml"]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("and 99800 more, 99800 of them errors"));
+    assert!(ended.err.lines().count() < 2000);
+    assert!(
+        ended
+            .err
+            .ends_with("1 recipe: 201 errors, 0 warnings, 0 notes\n")
+    );
+}
+
 #[test]
 fn findings_are_data_on_request() {
     let place = Place::new();

@@ -4,7 +4,8 @@ use spdx::error::Reason;
 use spdx::identifiers::{EXCEPTIONS, LICENSES};
 use spdx::{Expression, ParseError, ParseMode};
 
-use crate::recipe::diagnostic::{Code, Diagnostic};
+use crate::recipe::diagnostic::{Code, Diagnostic, Severity};
+use crate::recipe::findings::Findings;
 use crate::recipe::nearest;
 use crate::recipe::span::Spanned;
 
@@ -18,9 +19,14 @@ const MODE: ParseMode = ParseMode {
     allow_unknown: false,
 };
 
-/// What is to be said about one entry of `license`.
-pub(super) fn check(licence: &Spanned<String>) -> Option<Diagnostic> {
-    let error = Expression::parse_mode(licence, MODE).err()?;
+/// Says what is to be said about one entry of `license`.
+pub(super) fn check(licence: &Spanned<String>, findings: &mut Findings) {
+    if let Err(error) = Expression::parse_mode(licence, MODE) {
+        findings.report_with(Severity::Warning, || describe(licence, &error));
+    }
+}
+
+fn describe(licence: &Spanned<String>, error: &ParseError) -> Diagnostic {
     let word = licence.get(error.span.clone()).unwrap_or_default().trim();
     let message = if !is_unknown(&error.reason) {
         format!("`{licence}` is no SPDX expression")
@@ -30,7 +36,7 @@ pub(super) fn check(licence: &Spanned<String>) -> Option<Diagnostic> {
         format!("`{word}` in `{licence}` is no licence that SPDX knows")
     };
     let warning = Diagnostic::warning(Code::UnknownLicence, licence.span(), message);
-    Some(warning.with_help(help(word, &error)))
+    warning.with_help(help(word, error))
 }
 
 const fn is_unknown(reason: &Reason) -> bool {
@@ -45,7 +51,7 @@ fn help(word: &str, error: &ParseError) -> String {
         return format!("an exception stands behind its licence: `LICENCE WITH {word}`");
     }
     if !is_unknown(&error.reason) {
-        return describe(&error.reason).to_owned();
+        return explain(&error.reason).to_owned();
     }
     match find(word) {
         Some(meant) => format!("did you mean `{meant}`?"),
@@ -70,7 +76,7 @@ fn imprecise(word: &str) -> Option<&'static str> {
     (length == word.len()).then_some(licence.name)
 }
 
-fn describe(reason: &Reason) -> &'static str {
+fn explain(reason: &Reason) -> &'static str {
     match reason {
         Reason::InvalidCharacters => "identifiers have letters, digits, `.` and `-`",
         Reason::UnclosedParens => "the parenthesis is not closed",
