@@ -21,6 +21,7 @@ mod options;
 mod package;
 mod phase;
 mod read;
+mod relation;
 mod root;
 mod script_text;
 mod span;
@@ -29,7 +30,7 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, ParseFailure, Severity};
 pub use lint::CONTROL_FILE;
-pub use name::{Invalid as InvalidName, Name, Version};
+pub use name::{Invalid as InvalidName, Name, Target, Version};
 pub use options::{Options, Toolchain, Tuning, TuningValue};
 pub use package::{Contents, Package, PathKind, PathRule};
 pub use phase::{Phase, Profile, Scripts};
@@ -59,7 +60,8 @@ pub struct Recipe {
     pub name: Spanned<Name>,
     /// The upstream's version, exactly as written.
     pub version: Spanned<Version>,
-    /// Counts the changes of the recipe, from 1.
+    /// Counts the changes of the recipe, from 1. A recipe that says 0 is read,
+    /// with an error among its findings: it must not be built.
     pub release: Spanned<u64>,
     /// The upstream's web page.
     pub homepage: Spanned<String>,
@@ -141,10 +143,12 @@ impl Recipe {
     }
 
     /// What is to be said about this recipe as a change of `previous`, the one
-    /// of the same name that it replaces: its release must be higher.
+    /// of the same name that it replaces: its release must be higher. Where both
+    /// say the same, be it with other comments or in another order of keys,
+    /// there is nothing to say.
     pub fn compare(&self, previous: &Self) -> Option<Diagnostic> {
         let (new, old) = (*self.release.value(), *previous.release.value());
-        if self.name.value() != previous.name.value() || new > old {
+        if self.name.value() != previous.name.value() || new > old || self == previous {
             return None;
         }
         let message = format!("the release is {new}, and it was {old} before this change");

@@ -8,7 +8,7 @@ mod recipes {
     pub(crate) mod expansion;
     mod growth;
     pub(crate) mod history;
-    mod reading;
+    pub(crate) mod reading;
 }
 
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use moss_format::recipe::{Phase, Recipe};
+use moss_format::Manifest;
+use moss_format::recipe::{Code, Diagnostic, Phase, Recipe};
 use moss_format::script::{self, BuildPath};
 use recipes::expansion::context;
 use recipes::history;
@@ -80,8 +81,12 @@ fn recipes_at_the_tip_become_bash() -> Result<()> {
     Ok(())
 }
 
-/// One blob is a template with nothing filled in, wrong up to its line 10; one
-/// has the release 0, which was allowed when it was written.
+/// A template with nothing filled in, wrong up to its line 10.
+const TEMPLATE: &str = "89e9946b";
+
+/// A recipe of the release 0, which was allowed when it was written.
+const RELEASE_0: &str = "a3c39c0a";
+
 #[test]
 fn the_history_parses_but_for_known_recipes() -> Result<()> {
     let Some(corpus) = testbed::corpus::find() else {
@@ -90,25 +95,72 @@ fn the_history_parses_but_for_known_recipes() -> Result<()> {
     let repository = history::check_out(&corpus)?;
     let recipes = history::all(repository.path())?;
     assert_eq!(recipes.len(), 4673);
+    let (mut parsed, mut refused) = (0, Vec::new());
+    let mut without_release = Vec::new();
     let mut failures = Vec::new();
     let mut counts = BTreeMap::new();
     for (blob, text) in &recipes {
         let named = blob.get(..8).unwrap_or(blob);
         match Recipe::parse(text) {
-            Ok((_, found)) => {
+            Ok((recipe, found)) => {
+                parsed += 1;
+                let is_refused = |found: &Diagnostic| found.code == Code::BadRelease;
+                assert_eq!(*recipe.release == 0, found.iter().any(is_refused));
+                if *recipe.release == 0 {
+                    without_release.push(named);
+                }
                 for diagnostic in found {
                     let key = format!("{} {}", diagnostic.severity, diagnostic.code);
                     *counts.entry(key).or_insert(0) += 1;
                 }
             }
             Err(failure) => {
+                let errors = failure.diagnostics().iter().filter(|d| d.is_error());
+                refused.push((named, errors.map(|error| error.span.start.line).max()));
                 for error in failure.diagnostics().iter().filter(|d| d.is_error()) {
                     failures.push(format!("{named}: {error}"));
                 }
             }
         }
     }
+    assert_eq!(parsed, 4672);
+    assert_eq!(refused, [(TEMPLATE, Some(10))]);
+    assert_eq!(without_release, [RELEASE_0]);
     insta::assert_snapshot!("history_failures", failures.join("\n"));
     insta::assert_debug_snapshot!("history_diagnostics", counts);
+    Ok(())
+}
+
+/// Folders of the history with a recipe whose version has a leading zero, and
+/// the manifest that the real tool wrote for it.
+const LEADING_ZEROS: [(&str, &str, &str); 2] = [
+    ("d1b9927f28b803c2fc699d9fec8a986a93b0d281", "057", "47"),
+    ("3a9dc4aea297c3d2dfcdf182d5e58217b33c231e", "059", "059"),
+];
+
+#[test]
+fn leading_zeros_are_read_as_the_real_tool_did() -> Result<()> {
+    let Some(corpus) = testbed::corpus::find() else {
+        return Ok(());
+    };
+    let repository = history::check_out(&corpus)?;
+    for (folder, written, read) in LEADING_ZEROS {
+        let file = |name| history::file(repository.path(), folder, name);
+        let manifest = Manifest::decode(&file("manifest.x86_64.bin")?)?;
+        let (recipe, found) = Recipe::parse(&String::from_utf8(file("stone.yml")?)?)?;
+        assert_eq!(recipe.version.as_str(), written);
+        for package in &manifest.packages {
+            assert_eq!(package.version, read);
+            assert_eq!(package.release, *recipe.release);
+        }
+        let asked = found
+            .iter()
+            .find(|found| found.code == Code::UnquotedVersion);
+        assert_eq!(asked.is_some(), written != read);
+        if let Some(asked) = asked {
+            let said = format!("read the version {written} as {read}");
+            assert!(asked.message.ends_with(&said), "{asked}");
+        }
+    }
     Ok(())
 }

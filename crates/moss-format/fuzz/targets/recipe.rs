@@ -6,14 +6,17 @@
 use std::num::NonZeroU32;
 
 use libfuzzer_sys::fuzz_target;
-use moss_format::recipe::{Diagnostic, Phase, Recipe};
+use moss_format::recipe::{Code, Diagnostic, MAX_FINDINGS, Phase, Recipe};
 use moss_format::script::{self, Context, Folders};
 
 fuzz_target!(|text: &str| {
     let findings = match Recipe::parse(text) {
         Ok((recipe, findings)) => {
-            assert!(*recipe.release.value() > 0);
-            assert!(recipe.compare(&recipe).is_some());
+            let is_refused =
+                |found: &Diagnostic| found.code == Code::BadRelease && found.is_error();
+            let is_full = findings.len() > MAX_FINDINGS;
+            assert!(is_full || (*recipe.release == 0) == findings.iter().any(is_refused));
+            assert!(recipe.compare(&recipe).is_none());
             assemble(&recipe);
             findings
         }
@@ -27,6 +30,7 @@ fuzz_target!(|text: &str| {
 
 /// Every finding stands in the text, or right behind it, and they come in its order.
 fn check_places(text: &str, findings: &[Diagnostic]) {
+    assert!(findings.len() <= MAX_FINDINGS + 1);
     assert!(findings.is_sorted_by_key(|found| found.span));
     // YAML breaks lines at more than line feeds.
     let breaks = text.chars().filter(|c| matches!(c, '\n' | '\r')).count();

@@ -76,7 +76,7 @@ codes! {
     BadVersion => "bad-version",
     /// A version should start with a digit; current tools refuse others, as `v1.2`.
     VersionStart => "version-start",
-    /// A release is an integer above 0.
+    /// A release is an integer above 0, written without sign or leading zeros.
     BadRelease => "bad-release",
     /// The recipe changed, but its release is not above the one before, so that users would not get the change.
     ReleaseNotRaised => "release-not-raised",
@@ -106,7 +106,7 @@ codes! {
     LegacyBoolean => "legacy-boolean",
     /// The key is not known and has no effect.
     UnknownKey => "unknown-key",
-    /// A dependency is a package name, or a kind and a name as `pkgconfig(zlib)`.
+    /// A dependency is a package name, or a kind and a name as `pkgconfig(zlib)`, without white space.
     BadDependency => "bad-dependency",
     /// The script uses an action (`%name`) that is not defined; the build would fail there.
     UnknownAction => "unknown-action",

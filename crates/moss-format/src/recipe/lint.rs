@@ -17,7 +17,11 @@ pub(crate) fn check(recipe: &Recipe, findings: &mut Findings) {
     for licence in &recipe.licenses {
         licence::check(licence, findings);
     }
-    for found in moving_refs(recipe).chain(not_honoured(recipe)) {
+    let others = no_release(recipe).into_iter();
+    for found in others
+        .chain(moving_refs(recipe))
+        .chain(not_honoured(recipe))
+    {
         findings.report(found);
     }
 }
@@ -35,6 +39,20 @@ pub(crate) fn check_beside<'a>(names: impl IntoIterator<Item = &'a str>) -> Opti
         .with_help("builds go by the recipe alone: write into it what the file overrides")
     };
     there.then(warning)
+}
+
+/// The release 0 was allowed once, so that recipes with it are read; no client
+/// takes such a package for an update.
+fn no_release(recipe: &Recipe) -> Option<Diagnostic> {
+    let error = || {
+        Diagnostic::error(
+            Code::BadRelease,
+            recipe.release.span(),
+            "`release` is an integer above 0, not `0`",
+        )
+        .with_help("the first release is 1")
+    };
+    (*recipe.release == 0).then(error)
 }
 
 /// Notes refs that may mean another commit tomorrow.

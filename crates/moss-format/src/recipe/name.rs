@@ -46,19 +46,22 @@ fn check(
 
 macro_rules! text_newtype {
     ($type:ident, $start:expr, $inside:expr) => {
-        impl $type {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
         impl FromStr for $type {
             type Err = Invalid;
 
             fn from_str(text: &str) -> Result<Self, Invalid> {
                 check(text, $start, $inside)?;
                 Ok(Self(text.to_owned()))
+            }
+        }
+
+        text_newtype!($type);
+    };
+    ($type:ident) => {
+        impl $type {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
             }
         }
 
@@ -106,6 +109,26 @@ text_newtype!(Version, |c| c.is_ascii_alphanumeric() || c == '.', |c| c
     .is_ascii_alphanumeric()
     || matches!(c, '+' | '.' | '_' | '-' | '~'));
 
+/// The target of a profile: a word such as `emul32` or `x86_64`, or several
+/// with `/` between them, as `emul32/x86_64`. Each is written as a [`Name`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target(String);
+
+text_newtype!(Target);
+
+impl FromStr for Target {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text.len() > MAX_LENGTH {
+            return Err(Invalid::TooLong);
+        }
+        text.split('/')
+            .try_for_each(|word| word.parse::<Name>().map(drop))?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
 impl Version {
     /// Whether the version starts with a digit, as current tools ask for.
     pub fn starts_with_digit(&self) -> bool {
@@ -115,6 +138,8 @@ impl Version {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -147,5 +172,58 @@ mod tests {
         assert!(!"v1".parse::<Version>().unwrap().starts_with_digit());
         assert_eq!("-1".parse::<Version>(), Err(Invalid::Start('-')));
         assert_eq!("1%".parse::<Version>(), Err(Invalid::Character('%')));
+    }
+
+    #[test]
+    fn targets_are_words_with_slashes() {
+        for good in ["emul32", "x86_64", "emul32/x86_64"] {
+            assert_eq!(good.parse::<Target>().unwrap().as_str(), good);
+        }
+        for bad in ["", "/x86_64", "emul32/", "a//b", "../x", "a/ b"] {
+            assert!(bad.parse::<Target>().is_err(), "{bad}");
+        }
+        let long = ["a"; 49].join("/");
+        assert_eq!(long.parse::<Target>(), Err(Invalid::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_what_the_rule_says(text in "[a-z0-9A-Z+._~/ é-]{0,12}") {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "+._-".contains(c);
+            let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+            let name = text.parse::<Name>();
+            prop_assert_eq!(name.is_ok(), starts && text.chars().all(allowed));
+            if let Ok(name) = name {
+                prop_assert_eq!(name.as_str(), &text);
+                prop_assert_eq!(name.to_string().parse(), Ok(name));
+                // Every name is a target, and most are versions.
+                prop_assert!(text.parse::<Target>().is_ok());
+                prop_assert!(text.parse::<Version>().is_ok());
+            }
+        }
+
+        #[test]
+        fn a_version_is_what_the_rule_says(text in "[a-z0-9A-Z+._~/ é-]{0,12}") {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "+._-~".contains(c);
+            let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.');
+            let version = text.parse::<Version>();
+            prop_assert_eq!(version.is_ok(), starts && text.chars().all(allowed));
+            if let Ok(version) = version {
+                prop_assert_eq!(version.as_str(), &text);
+                prop_assert_eq!(version.to_string().parse(), Ok(version));
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>()) {
+            let read = [
+                text.parse::<Name>().map(|name| name.to_string()),
+                text.parse::<Version>().map(|version| version.to_string()),
+                text.parse::<Target>().map(|target| target.to_string()),
+            ];
+            for read in read.into_iter().flatten() {
+                prop_assert_eq!(&read, &text);
+            }
+        }
     }
 }

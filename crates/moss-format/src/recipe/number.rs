@@ -7,6 +7,10 @@ use super::yaml::{Node, Style, Value};
 pub(crate) fn as_number(text: &str) -> Option<String> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if digits(unsigned) && unsigned.len() > 1 && unsigned.starts_with('0') {
+        // Tools that read octal numbers leave a text with other digits alone.
+        return u64::from_str_radix(unsigned, 8).ok().map(|n| n.to_string());
+    }
     if digits(unsigned) {
         return match text.parse::<u64>() {
             Ok(number) => Some(number.to_string()),
@@ -62,7 +66,12 @@ mod tests {
             ("47.0", Some("47.0")),
             ("20240722.0", Some("20240722.0")),
             ("8", Some("8")),
-            ("059", Some("59")),
+            ("0", Some("0")),
+            ("059", None),
+            ("08", None),
+            ("057", Some("47")),
+            ("00", Some("0")),
+            ("010.5", Some("10.5")),
             ("0x10", Some("16")),
             ("1e3", Some("1000.0")),
             ("1.", Some("1.0")),

@@ -151,10 +151,10 @@ impl Reader<'_> {
             Value::Sequence(_) | Value::Mapping(_) => {
                 let (name, value) = self.single(item, "an entry of `tuning`")?;
                 let text = self.filled(value, "a choice of `tuning`")?;
-                let value = match text.to_ascii_lowercase().as_str() {
-                    "true" | "yes" | "on" => TuningValue::Enabled,
-                    "false" | "no" | "off" => TuningValue::Disabled,
-                    _ => TuningValue::Choice(text.into_value()),
+                let value = match self.boolean(&text, "an entry of `tuning`") {
+                    Some(switch) if *switch => TuningValue::Enabled,
+                    Some(_) => TuningValue::Disabled,
+                    None => TuningValue::Choice(text.into_value()),
                 };
                 (name, value)
             }

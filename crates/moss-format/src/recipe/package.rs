@@ -10,6 +10,7 @@ use super::field::Identity;
 use super::fields::Fields;
 use super::name::Name;
 use super::read::Reader;
+use super::relation;
 use super::span::Spanned;
 use super::yaml::{Node, Value};
 
@@ -151,8 +152,7 @@ impl Reader<'_> {
         identity: &Identity,
     ) -> Vec<Spanned<Dependency>> {
         let texts = self.patterns(fields, "rundeps", identity);
-        let parse = |text| self.relation(text, "`rundeps`", Code::BadDependency);
-        texts.iter().filter_map(parse).collect()
+        self.relations(&texts, "`rundeps`")
     }
 
     fn conflicts(
@@ -161,8 +161,10 @@ impl Reader<'_> {
         identity: &Identity,
     ) -> Vec<Spanned<Provider>> {
         let texts = self.patterns(fields, "conflicts", identity);
-        let parse = |text| self.relation(text, "`conflicts`", Code::BadDependency);
-        texts.iter().filter_map(parse).collect()
+        let relations = self.relations(&texts, "`conflicts`").into_iter();
+        relations
+            .map(|conflict| conflict.map(|conflict| conflict.to_provider()))
+            .collect()
     }
 
     /// A list of texts, expanded.
@@ -182,24 +184,25 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// A dependency or provider; one that does not parse is left out with a
-    /// warning, because what it would have added is not needed to build.
-    fn relation<T>(&mut self, text: &Spanned<String>, what: &str, code: Code) -> Option<Spanned<T>>
-    where
-        T: std::str::FromStr,
-        T::Err: std::fmt::Display,
-    {
-        match text.parse() {
-            Ok(value) => Some(Spanned::new(value, text.span())),
-            Err(error) => {
-                self.report(Diagnostic::warning(
-                    code,
+    /// Dependencies that are not needed to build; one that does not parse is
+    /// left out with a warning.
+    pub(crate) fn relations(
+        &mut self,
+        texts: &[Spanned<String>],
+        what: &str,
+    ) -> Vec<Spanned<Dependency>> {
+        let mut relations = Vec::new();
+        for text in texts {
+            match relation::read(text) {
+                Ok(read) => relations.push(Spanned::new(read, text.span())),
+                Err(error) => self.report(Diagnostic::warning(
+                    Code::BadDependency,
                     text.span(),
-                    format!("`{}` in {what} is left out: {error}", text.value()),
-                ));
-                None
+                    format!("`{text}` in {what} is left out: {error}"),
+                )),
             }
         }
+        relations
     }
 
     fn paths(&mut self, fields: &mut Fields<'_>, identity: &Identity) -> Vec<PathRule> {
@@ -218,7 +221,7 @@ impl Reader<'_> {
             Value::Scalar { .. } => (item, PathKind::Any),
             Value::Mapping(_) | Value::Sequence(_) => {
                 let (pattern, kind) = self.single(item, "an entry of `paths`")?;
-                (pattern, self.path_kind(kind)?)
+                (pattern, *self.path_kind(kind)?)
             }
         };
         let text = self.filled(pattern, "an entry of `paths`")?;
@@ -229,21 +232,22 @@ impl Reader<'_> {
         })
     }
 
-    fn path_kind(&mut self, node: &Node) -> Option<PathKind> {
+    fn path_kind(&mut self, node: &Node) -> Option<Spanned<PathKind>> {
         let text = self.filled(node, "the kind of a path")?;
-        match text.as_str() {
-            "any" => Some(PathKind::Any),
-            "exe" => Some(PathKind::Executable),
-            "symlink" => Some(PathKind::Symlink),
-            "special" => Some(PathKind::Special),
+        let kind = match text.as_str() {
+            "any" => PathKind::Any,
+            "exe" => PathKind::Executable,
+            "symlink" => PathKind::Symlink,
+            "special" => PathKind::Special,
             _ => {
                 self.report(Diagnostic::error(
                     Code::BadChoice,
                     node.span,
                     format!("the kind of a path is any, exe, symlink or special, not `{text}`"),
                 ));
-                None
+                return None;
             }
-        }
+        };
+        Some(Spanned::new(kind, node.span))
     }
 }

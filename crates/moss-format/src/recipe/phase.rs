@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use crate::dependency::Dependency;
+
+use super::diagnostic::Code;
 use super::fields::Fields;
-use super::name::Name;
+use super::name::Target;
 use super::read::Reader;
 use super::script_text::Script;
 use super::span::Spanned;
@@ -86,17 +89,24 @@ impl Scripts {
     }
 }
 
-/// Other scripts for a build for another target, as `emul32` for 32 bits.
+/// Other scripts for a build for another target, as `emul32` for 32 bits. What
+/// it needs does not count among what the recipe needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     /// The target.
-    pub name: Spanned<Name>,
+    pub name: Spanned<Target>,
+    /// What is needed besides to build for it.
+    pub builddeps: Vec<Spanned<Dependency>>,
+    /// What is needed besides to run its tests.
+    pub checkdeps: Vec<Spanned<Dependency>>,
     /// The scripts that replace the recipe's.
     pub scripts: Scripts,
 }
 
 /// The keys of an entry of `profiles`.
 const KEYS: &[&str] = &[
+    "builddeps",
+    "checkdeps",
     "environment",
     "setup",
     "build",
@@ -130,13 +140,30 @@ impl Reader<'_> {
 
     fn profile(&mut self, item: &Node) -> Option<Profile> {
         let (key, value) = self.single(item, "a profile")?;
-        let name = self.name(key, "the profile");
+        let name = self.parsed(key, "the profile", Code::BadName);
         let mut fields = self.fields(value, "a profile")?;
+        let builddeps = self.profile_dependencies(&mut fields, "builddeps");
+        let checkdeps = self.profile_dependencies(&mut fields, "checkdeps");
         let scripts = self.scripts(&mut fields);
         fields.finish(self, KEYS);
         Some(Profile {
             name: name?,
+            builddeps,
+            checkdeps,
             scripts,
         })
+    }
+
+    /// Builds pass over profiles, so what does not parse there only warns.
+    fn profile_dependencies(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &str,
+    ) -> Vec<Spanned<Dependency>> {
+        let Some(node) = fields.given(self, key) else {
+            return Vec::new();
+        };
+        let texts = self.texts(node, &format!("`{key}`"));
+        self.relations(&texts, &format!("`{key}` of a profile"))
     }
 }

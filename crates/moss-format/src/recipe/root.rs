@@ -9,6 +9,7 @@ use super::name::Version;
 use super::number;
 use super::options;
 use super::read::Reader;
+use super::relation;
 use super::span::Spanned;
 use super::yaml::Node;
 use super::{Profile, Recipe, Scripts, Tuning};
@@ -162,22 +163,34 @@ impl Reader<'_> {
     fn release(&mut self, fields: &mut Fields<'_>) -> Option<Spanned<u64>> {
         let node = fields.require(self, "release")?;
         let text = self.filled(node, "`release`")?;
-        match text.parse::<u64>() {
-            Ok(release) if release > 0 => Some(Spanned::new(release, node.span)),
-            Ok(_) | Err(_) => {
-                self.report(Diagnostic::error(
+        let Ok(release) = text.parse::<u64>() else {
+            self.report(Diagnostic::error(
+                Code::BadRelease,
+                node.span,
+                format!("`release` is an integer above 0, not `{text}`"),
+            ));
+            return None;
+        };
+        if *text != release.to_string() {
+            self.report(
+                Diagnostic::warning(
                     Code::BadRelease,
                     node.span,
-                    format!("`release` is an integer above 0, not `{text}`"),
-                ));
-                None
-            }
+                    format!("`release` is written `{text}`, which not every tool reads alike"),
+                )
+                .with_help(format!("write {release}")),
+            );
         }
+        Some(Spanned::new(release, node.span))
     }
 
     /// The licences. Some real recipes leave them empty.
     fn licenses(&mut self, fields: &mut Fields<'_>) -> Option<Vec<Spanned<String>>> {
         let node = fields.require(self, "license")?;
+        if node.is_empty() {
+            self.warn_empty(node, "`license`");
+            return Some(Vec::new());
+        }
         Some(self.texts(node, "`license`"))
     }
 
@@ -187,10 +200,17 @@ impl Reader<'_> {
         let Some(node) = fields.given(self, key) else {
             return Vec::new();
         };
-        let what = format!("an entry of `{key}`");
-        self.texts(node, &format!("`{key}`"))
-            .iter()
-            .filter_map(|text| self.convert(text, &what, Code::BadDependency))
-            .collect()
+        let mut dependencies = Vec::new();
+        for text in self.texts(node, &format!("`{key}`")) {
+            match relation::read(&text) {
+                Ok(dependency) => dependencies.push(Spanned::new(dependency, text.span())),
+                Err(error) => self.report(Diagnostic::error(
+                    Code::BadDependency,
+                    text.span(),
+                    format!("an entry of `{key}` `{text}` is not valid: {error}"),
+                )),
+            }
+        }
+        dependencies
     }
 }

@@ -70,8 +70,9 @@ impl fmt::Display for Span {
     }
 }
 
-/// A value and the place it was read from. It dereferences to the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value and the place it was read from. It dereferences to the value. Equal
+/// are those of equal value, wherever they stand.
+#[derive(Debug, Clone, Copy)]
 pub struct Spanned<T> {
     value: T,
     span: Span,
@@ -108,6 +109,14 @@ impl<T> Spanned<T> {
         Spanned::new(convert(self.value), self.span)
     }
 }
+
+impl<T: PartialEq> PartialEq for Spanned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Spanned<T> {}
 
 impl<T> Deref for Spanned<T> {
     type Target = T;

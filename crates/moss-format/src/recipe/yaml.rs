@@ -62,6 +62,15 @@ impl Node {
         }
     }
 
+    /// Whether there is nothing in the node.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.value {
+            Value::Scalar { text, .. } => self.is_null() || text.trim().is_empty(),
+            Value::Sequence(items) => items.is_empty(),
+            Value::Mapping(entries) => entries.is_empty(),
+        }
+    }
+
     /// What the node is, for a message.
     pub(crate) fn describe(&self) -> &'static str {
         match &self.value {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use moss_format::recipe::{CONTROL_FILE, Code, Diagnostic, Recipe};
+use moss_format::recipe::{CONTROL_FILE, Code, Diagnostic, Recipe, Severity, TuningValue};
 
 const SOUND: &str = "\
 name        : sound
@@ -156,7 +156,9 @@ fn versions_ask_for_quotes_only_where_they_matter() {
         ("!!str 1.10", false),
         ("1.2.3", false),
         ("47.0", false),
-        ("059", true),
+        ("059", false),
+        ("057", true),
+        ("\"057\"", false),
     ] {
         let text = with("1.2.3\nrelease", &format!("{version}\nrelease"));
         let found = findings(&text);
@@ -174,12 +176,181 @@ fn versions_ask_for_quotes_only_where_they_matter() {
 fn a_change_raises_the_release() {
     let read = |text: &str| Recipe::parse(text).unwrap().0;
     let before = read(SOUND);
+    assert_eq!(before.compare(&before), None);
+    // Comments and where a key stands change nothing.
+    let moved = with("license     : MPL-2.0\n", "") + "\n# Moved.\nlicense: MPL-2.0\n";
+    assert_eq!(read(&moved).compare(&before), None);
+    let quieter = read(&with("    %make\n", "    %make -s\n"));
+    assert!(quieter.compare(&before).is_some());
     let raised = read(&with("release     : 4", "release     : 5"));
     let renamed = read(&with(": sound", ": other"));
     assert_eq!(raised.compare(&before), None);
     assert_eq!(renamed.compare(&before), None);
     let same = read(&with("1.2.3\n", "1.2.4\n"));
     insta::assert_snapshot!(same.compare(&before).unwrap().to_string());
+}
+
+#[test]
+fn a_release_is_a_number_and_written_as_one() {
+    let findings_of =
+        |release: &str| lines(&with("release     : 4", &format!("release: {release}")));
+    assert_eq!(findings_of("\"4\""), "");
+    assert_eq!(findings_of("18446744073709551615"), "");
+    let said: Vec<String> = [
+        "0",
+        "00",
+        "+5",
+        "007",
+        "\"007\"",
+        "-1",
+        "1.0",
+        "18446744073709551616",
+        "x",
+    ]
+    .iter()
+    .map(|release| findings_of(release))
+    .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn the_release_0_is_read_and_refused_by_a_finding() {
+    let (recipe, found) = Recipe::parse(&with("release     : 4", "release     : 0")).unwrap();
+    assert_eq!(*recipe.release, 0);
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        (found[0].code, found[0].is_error()),
+        (Code::BadRelease, true)
+    );
+    assert_eq!(found[0].span, recipe.release.span());
+}
+
+/// What is no dependency, though it has no control characters in it.
+const NO_DEPENDENCIES: [&str; 10] = [
+    "pkgconfig zlib",
+    "gcc >= 12",
+    "zlib, gcc",
+    "pkgconfig[zlib]",
+    "\"-devel\"",
+    "\"- dbus\"",
+    "name)",
+    "pkgconfig( zlib )",
+    "soname(libz.so.1(x86_64)",
+    "pkgconfig(zlib",
+];
+
+#[test]
+fn what_is_no_dependency_stops_a_build() {
+    let said = NO_DEPENDENCIES.map(|text| {
+        let failure = Recipe::parse(&with("pkgconfig(zlib)", text)).unwrap_err();
+        assert_eq!(failure.first().code, Code::BadDependency);
+        failure.first().to_string()
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn elsewhere_what_is_no_dependency_is_left_out() {
+    for text in NO_DEPENDENCIES {
+        for entry in [
+            format!("rundeps: [zlib, {}]", quoted(text)),
+            format!("conflicts: [zlib, {}]", quoted(text)),
+            format!("packages: [a: {{rundeps: [zlib, {}]}}]", quoted(text)),
+            format!("profiles: [a: {{builddeps: [zlib, {}]}}]", quoted(text)),
+            format!("profiles: [a: {{checkdeps: [zlib, {}]}}]", quoted(text)),
+        ] {
+            let (recipe, found) = Recipe::parse(&format!("{SOUND}{entry}\n")).unwrap();
+            let said = found
+                .iter()
+                .filter(|found| found.code == Code::BadDependency);
+            let said: Vec<_> = said.map(|found| found.severity).collect();
+            assert_eq!(said, [Severity::Warning], "{entry}");
+            let read = [
+                recipe.contents.rundeps.len() + recipe.contents.conflicts.len(),
+                recipe
+                    .packages
+                    .iter()
+                    .map(|a| a.contents.rundeps.len())
+                    .sum(),
+                recipe
+                    .profiles
+                    .iter()
+                    .map(|a| a.builddeps.len() + a.checkdeps.len())
+                    .sum(),
+            ];
+            assert_eq!(read.iter().sum::<usize>(), 1, "{entry}");
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.trim_matches('"'))
+}
+
+#[test]
+fn a_profile_has_its_own_needs() {
+    let text = format!(
+        "{SOUND}\
+profiles:
+    - emul32/x86_64:
+        builddeps: [pkgconfig32(zlib)]
+        checkdeps: [bats]
+        build: x
+"
+    );
+    let (recipe, found) = Recipe::parse(&text).unwrap();
+    let codes: Vec<Code> = found.iter().map(|found| found.code).collect();
+    assert_eq!(codes, [Code::NotHonoured]);
+    let needs: Vec<_> = recipe
+        .build_dependencies()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(needs, ["pkgconfig(zlib)"]);
+    assert_eq!(
+        recipe.profiles[0].builddeps[0].to_string(),
+        "pkgconfig32(zlib)"
+    );
+    let wrong = text.replace("emul32/x86_64", "../x86_64");
+    assert_eq!(
+        Recipe::parse(&wrong).unwrap_err().first().code,
+        Code::BadName
+    );
+}
+
+#[test]
+fn no_licence_is_worth_a_word() {
+    let said = ["[]", "", "''", "['']", "[MIT, '']", "{}"].map(|licence| {
+        lines(&with(
+            "license     : MPL-2.0",
+            &format!("license: {licence}"),
+        ))
+    });
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn old_booleans_of_tuning_are_told() {
+    let text = format!(
+        "{SOUND}\
+tuning:
+    - lto
+    - icf: all
+    - harden: yes
+    - bolt: Off
+    - base: true
+    - runpath: false
+"
+    );
+    insta::assert_snapshot!(lines(&text));
+    let (recipe, _) = Recipe::parse(&text).unwrap();
+    let values: Vec<_> = recipe
+        .tuning
+        .iter()
+        .map(|tuning| tuning.value.clone())
+        .collect();
+    let (on, off) = (TuningValue::Enabled, TuningValue::Disabled);
+    let all = TuningValue::Choice("all".to_owned());
+    assert_eq!(values, [on.clone(), all, on.clone(), off.clone(), on, off]);
 }
 
 #[test]

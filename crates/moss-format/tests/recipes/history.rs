@@ -57,6 +57,15 @@ pub(crate) fn at_tip(repository: &Path) -> Result<Vec<(String, String)>> {
         .collect()
 }
 
+/// A file in a tree of the history.
+pub(crate) fn file(repository: &Path, tree: &str, name: &str) -> Result<Vec<u8>> {
+    git(
+        repository,
+        &["cat-file", "blob", &format!("{tree}:{name}")],
+        None,
+    )
+}
+
 /// The distinct recipes of the whole history, with their blob ids.
 pub(crate) fn all(repository: &Path) -> Result<Vec<(String, String)>> {
     let listing = String::from_utf8(git(repository, &["rev-list", "--objects", "HEAD"], None)?)?;

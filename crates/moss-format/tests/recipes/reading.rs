@@ -6,7 +6,7 @@ use moss_format::recipe::{
 };
 use proptest::prelude::*;
 
-const FULL: &str = "\
+pub(crate) const FULL: &str = "\
 name        : full
 version     : 1.10
 release     : 7
@@ -66,6 +66,11 @@ tuning      :
     - lto
     - icf: all
     - harden: false
+emul32      : true
+cspgo       : false
+samplepgo   : true
+mold        : true
+compressman : true
 environment : |
     export A=1
 setup       : |
@@ -78,8 +83,15 @@ install: |2
 check       : >
     folded
     text
+workload    : |
+    %make check
 profiles    :
-    - emul32:
+    - emul32/x86_64:
+        builddeps:
+            - pkgconfig32(zlib)
+        checkdeps:
+            - bats
+        environment: export B=1
         build: |
             %make
 ";
@@ -149,6 +161,10 @@ fn relations_and_rules_are_typed() {
         TuningValue::Choice("all".to_owned())
     );
     assert_eq!(recipe.tuning[2].value, TuningValue::Disabled);
+    let profile = &recipe.profiles[0];
+    assert_eq!(profile.name.as_str(), "emul32/x86_64");
+    assert_eq!(profile.builddeps[0].to_string(), "pkgconfig32(zlib)");
+    assert_eq!(profile.checkdeps[0].to_string(), "bats");
 }
 
 /// Where a text stands in `FULL`, as line and column.
@@ -244,9 +260,12 @@ proptest! {
         let end = (cut + length).min(text.len());
         text.replace_range(cut..end, &piece);
         if let Ok((recipe, findings)) = Recipe::parse(&text) {
-            prop_assert!(*recipe.release.value() > 0);
-            // A recipe that is read may still use macros that nothing defines.
-            let lint = |code| matches!(code, Code::UnknownAction | Code::UnknownDefinition);
+            // A recipe that is read may still use macros that nothing defines,
+            // or have the release 0.
+            let lint = |code| match *recipe.release {
+                0 if code == Code::BadRelease => true,
+                _ => matches!(code, Code::UnknownAction | Code::UnknownDefinition),
+            };
             let allowed = |found: &Diagnostic| !found.is_error() || lint(found.code);
             prop_assert!(findings.iter().all(allowed));
             let lines = text.lines().count() + 1;

@@ -81,15 +81,17 @@ fn a_change_is_compared_with_the_recipe_before() {
     place.write("stone.yaml", SOUND);
     place.write("before", SOUND.replace("1.2.3", "1.2.2"));
     let check = || place.stone(&["recipe", "check", "stone.yaml", "--previous", "before"]);
+    let clean = "exit code: 0\n--- standard output\n--- standard error\n\
+                 1 recipe: 0 errors, 0 warnings, 0 notes\n";
     insta::assert_snapshot!(check().text());
     place.write(
         "before",
         SOUND.replace("release     : 4", "release     : 3"),
     );
-    assert_eq!(
-        check().text(),
-        "exit code: 0\n--- standard output\n--- standard error\n1 recipe: 0 errors, 0 warnings, 0 notes\n"
-    );
+    assert_eq!(check().text(), clean);
+    // Where nothing changed, nothing has to be raised.
+    place.write("before", SOUND);
+    assert_eq!(check().text(), clean);
     place.write("before", "no recipe");
     assert_eq!(check().code, Some(1));
     fs::remove_file(place.path("before")).unwrap();

@@ -209,6 +209,8 @@ reads_as_text!(Url, FileName, RelativePath);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -243,5 +245,64 @@ mod tests {
         assert_eq!(hash.to_string(), text);
         assert!("zz".repeat(32).parse::<Sha256>().is_err());
         assert!("é".repeat(32).parse::<Sha256>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_hash_reads_back(bytes in any::<[u8; 32]>()) {
+            let text = Sha256(bytes).to_string();
+            prop_assert_eq!(text.parse(), Ok(Sha256(bytes)));
+            prop_assert_eq!(text.to_uppercase().parse(), Ok(Sha256(bytes)));
+            // One digit less is no hash, and neither is one with another sign.
+            prop_assert_eq!(text[1..].parse::<Sha256>(), Err(Invalid::Hash));
+            prop_assert_eq!(format!("+{}", &text[1..]).parse::<Sha256>(), Err(Invalid::Hash));
+        }
+
+        #[test]
+        fn a_url_stays_as_it_is_written(
+            scheme in "(https?|HTTPS|ftp|git|ssh|file|ttp)", host in "[a-z.]{1,8}",
+            path in "[a-z./]{0,8}", name in "[a-zA-Z0-9._-]{1,8}", end in "([?#][a-z/=]{0,5})?",
+        ) {
+            let text = format!("{scheme}://{host}/{path}/{name}{end}");
+            let is_fetched = !matches!(scheme.as_str(), "file" | "ttp");
+            let is_file = !matches!(name.as_str(), "." | "..");
+            let url = text.parse::<Url>();
+            prop_assert_eq!(url.is_ok(), is_fetched && is_file);
+            if let Ok(url) = url {
+                prop_assert_eq!(url.as_str(), &text);
+                prop_assert_eq!(url.file_name(), &name);
+                prop_assert_eq!(url.scheme(), scheme.to_ascii_lowercase());
+            }
+        }
+
+        #[test]
+        fn a_path_never_leaves_its_folder(text in "[a-z./~ -]{0,10}") {
+            if let Ok(path) = text.parse::<RelativePath>() {
+                prop_assert_eq!(path.as_str(), text.trim_end_matches('/'));
+                prop_assert_eq!(path.to_string().parse(), Ok(path.clone()));
+                let parts = std::path::Path::new(path.as_str()).components();
+                for part in parts {
+                    prop_assert!(matches!(part, std::path::Component::Normal(_)));
+                }
+            }
+            // A file's name is a path of one part.
+            if let Ok(name) = text.parse::<FileName>() {
+                prop_assert!(!name.contains('/'));
+                prop_assert_eq!(text.parse(), Ok(RelativePath::from(name)));
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>()) {
+            let read = [
+                text.parse::<Url>().map(|url| url.to_string()),
+                text.parse::<FileName>().map(|name| name.to_string()),
+                text.parse::<Sha256>().map(|_| text.clone()),
+            ];
+            for read in read.into_iter().flatten() {
+                prop_assert_eq!(&read, &text);
+                prop_assert!(!text.contains(char::is_whitespace));
+            }
+        }
     }
 }
