@@ -171,7 +171,7 @@ struct Filled<'a> {
 pub fn emit(input: Input<'_>, log: &mut dyn FnMut(&str)) -> Result<Output, Error> {
     let plan = Plan::new(input.recipe)?;
     let options = &input.recipe.options;
-    let libtool = if options.lastrip {
+    let libtool = if *options.lastrip {
         Libtool::LeaveOut
     } else {
         Libtool::Keep
@@ -222,12 +222,12 @@ fn examine(
     log: &mut dyn FnMut(&str),
 ) -> Result<Vec<Examined>, Error> {
     let options = &input.recipe.options;
-    let split = if options.debug {
+    let split = if *options.debug {
         Split::ToDebugFile
     } else {
         Split::Leave
     };
-    let strip = if options.strip {
+    let strip = if *options.strip {
         Strip::Unneeded
     } else {
         Strip::Leave

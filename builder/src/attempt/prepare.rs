@@ -187,7 +187,7 @@ pub(super) async fn unpack(run: &Run<'_>, sources: Sources) -> Result<Vec<String
             source,
             root: run.workspace.path("build"),
             directory: PathBuf::from(how.directory.as_str()),
-            strip: how.strip,
+            strip: *how.strip,
         };
         let unpacked = call(run, &job).await?;
         run.log.say(&format!(

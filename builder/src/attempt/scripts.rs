@@ -62,7 +62,7 @@ pub(super) fn toolchain(
     recipe: &Recipe,
     has: impl Fn(&str) -> bool,
 ) -> (Toolchain, Option<String>) {
-    let wanted = recipe.options.toolchain;
+    let wanted = *recipe.options.toolchain;
     let (chosen, other) = match wanted {
         recipe::Toolchain::Llvm if has("clang") || !has("gcc") => (Toolchain::llvm(), None),
         recipe::Toolchain::Llvm => (gnu(&has), Some("the host has no clang: gcc serves instead")),

@@ -24,6 +24,7 @@ mod read;
 mod relation;
 mod root;
 mod script_text;
+mod setting;
 mod span;
 pub mod upstream;
 mod yaml;
@@ -35,6 +36,7 @@ pub use options::{Options, Toolchain, Tuning, TuningValue};
 pub use package::{Contents, Package, PathKind, PathRule};
 pub use phase::{Phase, Profile, Scripts};
 pub use script_text::Script;
+pub use setting::Setting;
 pub use span::{Position, Span, Spanned};
 pub use upstream::Upstream;
 

@@ -9,6 +9,7 @@ mod recipes {
     mod growth;
     pub(crate) mod history;
     pub(crate) mod reading;
+    mod spans;
 }
 
 use std::collections::BTreeMap;

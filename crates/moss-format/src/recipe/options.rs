@@ -3,6 +3,7 @@
 use super::diagnostic::{Code, Diagnostic};
 use super::fields::Fields;
 use super::read::Reader;
+use super::setting::Setting;
 use super::span::Spanned;
 use super::yaml::{Node, Value};
 
@@ -20,25 +21,25 @@ pub enum Toolchain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Whether scripts may use the network.
-    pub networking: bool,
+    pub networking: Setting<bool>,
     /// Which compilers are used.
-    pub toolchain: Toolchain,
+    pub toolchain: Setting<Toolchain>,
     /// Whether binaries are stripped.
-    pub strip: bool,
+    pub strip: Setting<bool>,
     /// Whether debug information is split into a package of its own.
-    pub debug: bool,
+    pub debug: Setting<bool>,
     /// Whether libtool's `*.la` files are removed.
-    pub lastrip: bool,
+    pub lastrip: Setting<bool>,
     /// Whether a 32-bit build is wanted as well.
-    pub emul32: bool,
+    pub emul32: Setting<bool>,
     /// Whether a profile-guided build has a context-sensitive pass.
-    pub cspgo: bool,
+    pub cspgo: Setting<bool>,
     /// Whether a profile-guided build samples instead of instrumenting.
-    pub samplepgo: bool,
+    pub samplepgo: Setting<bool>,
     /// Whether programs are linked with mold.
-    pub mold: bool,
+    pub mold: Setting<bool>,
     /// Whether manual and info pages are compressed.
-    pub compressman: bool,
+    pub compressman: Setting<bool>,
 }
 
 /// The keys read here.
@@ -61,8 +62,8 @@ pub(crate) const KEYS: &[&str] = &[
 pub struct Tuning {
     /// The group.
     pub name: Spanned<String>,
-    /// What is done with it.
-    pub value: TuningValue,
+    /// What is done with it; where only its name stands, that is the place.
+    pub value: Spanned<TuningValue>,
 }
 
 /// What is done with a group of flags.
@@ -93,39 +94,36 @@ impl Reader<'_> {
         }
     }
 
-    fn switch(&mut self, fields: &mut Fields<'_>, key: &str, default: bool) -> bool {
-        fields
-            .given(self, key)
-            .and_then(|node| self.flag(node, &format!("`{key}`")))
-            .map_or(default, Spanned::into_value)
+    fn switch(&mut self, fields: &mut Fields<'_>, key: &str, default: bool) -> Setting<bool> {
+        let given = fields.given(self, key);
+        let given = given.and_then(|node| self.flag(node, &format!("`{key}`")));
+        Setting::given_or(given, default)
     }
 
     /// A switch that builds do not act on yet.
-    fn not_honoured(&mut self, fields: &mut Fields<'_>, key: &str) -> bool {
-        let Some(node) = fields.given(self, key) else {
-            return false;
-        };
-        let Some(flag) = self.flag(node, &format!("`{key}`")) else {
-            return false;
-        };
-        if *flag.value() {
+    fn not_honoured(&mut self, fields: &mut Fields<'_>, key: &str) -> Setting<bool> {
+        let switch = self.switch(fields, key, false);
+        if let Some(span) = switch.span()
+            && *switch
+        {
             self.report(Diagnostic::note(
                 Code::NotHonoured,
-                node.span,
+                span,
                 format!("`{key}` is not acted on by builds"),
             ));
         }
-        flag.into_value()
+        switch
     }
 
-    fn toolchain(&mut self, fields: &mut Fields<'_>) -> Toolchain {
-        let Some(node) = fields.given(self, "toolchain") else {
-            return Toolchain::default();
-        };
-        let Some(text) = self.filled(node, "`toolchain`") else {
-            return Toolchain::default();
-        };
-        match text.as_str() {
+    fn toolchain(&mut self, fields: &mut Fields<'_>) -> Setting<Toolchain> {
+        let given = fields.given(self, "toolchain");
+        let given = given.and_then(|node| self.given_toolchain(node));
+        Setting::given_or(given, Toolchain::default())
+    }
+
+    fn given_toolchain(&mut self, node: &Node) -> Option<Spanned<Toolchain>> {
+        let text = self.filled(node, "`toolchain`")?;
+        let toolchain = match text.as_str() {
             "llvm" => Toolchain::Llvm,
             "gnu" => Toolchain::Gnu,
             _ => {
@@ -134,9 +132,10 @@ impl Reader<'_> {
                     node.span,
                     format!("`toolchain` is llvm or gnu, not `{text}`"),
                 ));
-                Toolchain::default()
+                return None;
             }
-        }
+        };
+        Some(Spanned::new(toolchain, node.span))
     }
 
     /// The list of changes to compiler flags.
@@ -147,14 +146,19 @@ impl Reader<'_> {
 
     fn tuned(&mut self, item: &Node) -> Option<Tuning> {
         let (name, value) = match &item.value {
-            Value::Scalar { .. } => (item, TuningValue::Enabled),
+            Value::Scalar { .. } => (item, Spanned::new(TuningValue::Enabled, item.span)),
             Value::Sequence(_) | Value::Mapping(_) => {
                 let (name, value) = self.single(item, "an entry of `tuning`")?;
                 let text = self.filled(value, "a choice of `tuning`")?;
                 let value = match self.boolean(&text, "an entry of `tuning`") {
-                    Some(switch) if *switch => TuningValue::Enabled,
-                    Some(_) => TuningValue::Disabled,
-                    None => TuningValue::Choice(text.into_value()),
+                    Some(switch) => switch.map(|on| {
+                        if on {
+                            TuningValue::Enabled
+                        } else {
+                            TuningValue::Disabled
+                        }
+                    }),
+                    None => text.map(TuningValue::Choice),
                 };
                 (name, value)
             }

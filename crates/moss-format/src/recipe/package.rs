@@ -11,6 +11,7 @@ use super::fields::Fields;
 use super::name::Name;
 use super::read::Reader;
 use super::relation;
+use super::setting::Setting;
 use super::span::Spanned;
 use super::yaml::{Node, Value};
 
@@ -61,7 +62,7 @@ pub struct PathRule {
     pub pattern: Spanned<Pattern>,
     /// What kind of file the rule asks for. Read, but without effect, as in
     /// the tool that made the format.
-    pub kind: PathKind,
+    pub kind: Setting<PathKind>,
 }
 
 /// What kind of file a path rule asks for.
@@ -218,10 +219,10 @@ impl Reader<'_> {
 
     fn path_rule(&mut self, item: &Node, identity: &Identity) -> Option<PathRule> {
         let (pattern, kind) = match &item.value {
-            Value::Scalar { .. } => (item, PathKind::Any),
+            Value::Scalar { .. } => (item, Setting::default_of(PathKind::Any)),
             Value::Mapping(_) | Value::Sequence(_) => {
                 let (pattern, kind) = self.single(item, "an entry of `paths`")?;
-                (pattern, *self.path_kind(kind)?)
+                (pattern, self.path_kind(kind)?.into())
             }
         };
         let text = self.filled(pattern, "an entry of `paths`")?;

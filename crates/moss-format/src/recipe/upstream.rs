@@ -5,6 +5,7 @@ mod value;
 
 pub use value::{FileName, Invalid, RelativePath, Sha256, Url};
 
+use super::setting::Setting;
 use super::span::Spanned;
 
 /// How many leading folders of an archive are left out unless the recipe says
@@ -25,8 +26,11 @@ impl Upstream {
     /// for a file that is not unpacked.
     pub fn directory(&self) -> Option<&RelativePath> {
         match self {
-            Self::Archive(archive) => archive.unpack.as_ref().map(|unpack| &unpack.directory),
-            Self::Git(git) => Some(&git.directory),
+            Self::Archive(archive) => {
+                let unpack = archive.unpack.as_ref()?;
+                Some(unpack.directory.value())
+            }
+            Self::Git(git) => Some(git.directory.value()),
         }
     }
 
@@ -47,8 +51,8 @@ pub struct Archive {
     /// What its content must hash to.
     pub hash: Spanned<Sha256>,
     /// The name it is stored under among the archives: `rename`, else the end
-    /// of the URL.
-    pub file_name: FileName,
+    /// of the URL, with the URL's place.
+    pub file_name: Spanned<FileName>,
     /// How it is unpacked; none for a file that is only put beside the other
     /// archives.
     pub unpack: Option<Unpack>,
@@ -57,10 +61,11 @@ pub struct Archive {
 /// How an archive is unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpack {
-    /// The folder, below the build's own: `unpackdir`, else the file name.
-    pub directory: RelativePath,
+    /// The folder, below the build's own: `unpackdir`, else the file name, with
+    /// its place.
+    pub directory: Spanned<RelativePath>,
     /// How many leading folders of the archive's paths are left out.
-    pub strip: u32,
+    pub strip: Setting<u32>,
 }
 
 /// A git repository at one commit.
@@ -71,8 +76,9 @@ pub struct Git {
     /// The commit, tag or branch. Never empty, without white space, and not
     /// starting with `-`.
     pub reference: Spanned<String>,
-    /// The folder, below the build's own: `clonedir`, else the end of the URL.
-    pub directory: RelativePath,
+    /// The folder, below the build's own: `clonedir`, else the end of the URL,
+    /// with the URL's place.
+    pub directory: Spanned<RelativePath>,
 }
 
 impl Git {

@@ -72,7 +72,7 @@ impl Context {
             release: *recipe.release.value(),
             jobs,
             folders,
-            toolchain: match recipe.options.toolchain {
+            toolchain: match *recipe.options.toolchain {
                 crate::recipe::Toolchain::Llvm => Toolchain::llvm(),
                 crate::recipe::Toolchain::Gnu => Toolchain::gnu(),
             },

@@ -346,7 +346,7 @@ tuning:
     let values: Vec<_> = recipe
         .tuning
         .iter()
-        .map(|tuning| tuning.value.clone())
+        .map(|tuning| tuning.value.value().clone())
         .collect();
     let (on, off) = (TuningValue::Enabled, TuningValue::Disabled);
     let all = TuningValue::Choice("all".to_owned());

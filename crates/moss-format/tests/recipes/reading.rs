@@ -129,7 +129,7 @@ fn sources_know_their_places() {
         panic!("the second source is an archive");
     };
     assert_eq!(renamed.file_name.as_str(), "d.tar");
-    assert_eq!(renamed.unpack.as_ref().unwrap().strip, 0);
+    assert_eq!(renamed.unpack.as_ref().unwrap().strip.value(), &0);
     assert_eq!(renamed.url.line(), 16);
 }
 
@@ -148,19 +148,19 @@ fn relations_and_rules_are_typed() {
         .contents
         .paths
         .iter()
-        .map(|rule| rule.kind)
+        .map(|rule| *rule.kind)
         .collect();
     assert_eq!(
         kinds,
         [PathKind::Any, PathKind::Executable, PathKind::Symlink]
     );
-    assert_eq!(recipe.options.toolchain, Toolchain::Gnu);
-    assert!(!recipe.options.strip && !recipe.options.debug && !recipe.options.lastrip);
+    assert_eq!(*recipe.options.toolchain, Toolchain::Gnu);
+    assert!(!*recipe.options.strip && !*recipe.options.debug && !*recipe.options.lastrip);
     assert_eq!(
-        recipe.tuning[1].value,
+        *recipe.tuning[1].value,
         TuningValue::Choice("all".to_owned())
     );
-    assert_eq!(recipe.tuning[2].value, TuningValue::Disabled);
+    assert_eq!(*recipe.tuning[2].value, TuningValue::Disabled);
     let profile = &recipe.profiles[0];
     assert_eq!(profile.name.as_str(), "emul32/x86_64");
     assert_eq!(profile.builddeps[0].to_string(), "pkgconfig32(zlib)");

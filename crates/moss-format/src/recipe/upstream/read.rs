@@ -7,6 +7,7 @@ use crate::recipe::diagnostic::{Code, Diagnostic};
 use crate::recipe::field::Identity;
 use crate::recipe::fields::Fields;
 use crate::recipe::read::Reader;
+use crate::recipe::setting::Setting;
 use crate::recipe::span::Spanned;
 use crate::recipe::yaml::{Node, Value};
 
@@ -74,8 +75,8 @@ impl Reader<'_> {
             let hash = self.hash(Some(node), &url)?;
             let file_name = self.url_end::<FileName>(&url, "rename")?;
             let unpack = Some(Unpack {
-                directory: file_name.clone().into(),
-                strip: DEFAULT_STRIP,
+                directory: file_name.clone().map(RelativePath::from),
+                strip: Setting::default_of(DEFAULT_STRIP),
             });
             return Some(Archive {
                 url,
@@ -93,12 +94,12 @@ impl Reader<'_> {
             .is_none_or(Spanned::into_value);
         let strip = fields
             .given(self, "stripdirs")
-            .and_then(|node| self.number(node, "`stripdirs`"))
-            .map_or(DEFAULT_STRIP, Spanned::into_value);
+            .and_then(|node| self.number(node, "`stripdirs`"));
+        let strip = Setting::given_or(strip, DEFAULT_STRIP);
         let directory = self.own_path::<RelativePath>(&mut fields, "unpackdir", identity);
         fields.finish(self, ARCHIVE_KEYS);
         let file_name = file_name?;
-        let directory = directory.unwrap_or_else(|| file_name.clone().into());
+        let directory = directory.unwrap_or_else(|| file_name.clone().map(RelativePath::from));
         Some(Archive {
             url,
             hash: hash?,
@@ -178,7 +179,7 @@ impl Reader<'_> {
         key: &str,
         url: &Spanned<Url>,
         identity: &Identity,
-    ) -> Option<T> {
+    ) -> Option<Spanned<T>> {
         match fields.given(self, key) {
             Some(node) => self.expanded_path(node, key, identity),
             None => self.url_end(url, key),
@@ -191,7 +192,7 @@ impl Reader<'_> {
         fields: &mut Fields<'_>,
         key: &str,
         identity: &Identity,
-    ) -> Option<T> {
+    ) -> Option<Spanned<T>> {
         let node = fields.given(self, key)?;
         self.expanded_path(node, key, identity)
     }
@@ -201,20 +202,19 @@ impl Reader<'_> {
         node: &Node,
         key: &str,
         identity: &Identity,
-    ) -> Option<T> {
+    ) -> Option<Spanned<T>> {
         let text = self.filled(node, &format!("`{key}`"))?;
         let text = self.expanded(text, identity);
-        let path: Spanned<T> = self.convert(&text, &format!("`{key}`"), Code::BadPath)?;
-        Some(path.into_value())
+        self.convert(&text, &format!("`{key}`"), Code::BadPath)
     }
 
     fn url_end<T: FromStr<Err = super::Invalid>>(
         &mut self,
         url: &Spanned<Url>,
         key: &str,
-    ) -> Option<T> {
+    ) -> Option<Spanned<T>> {
         match url.file_name().parse() {
-            Ok(name) => Some(name),
+            Ok(name) => Some(Spanned::new(name, url.span())),
             Err(error) => {
                 self.report(
                     Diagnostic::error(
