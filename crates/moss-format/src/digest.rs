@@ -141,6 +141,8 @@ impl fmt::Debug for Hasher {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Digest, Hasher};
 
     #[test]
@@ -173,6 +175,44 @@ mod tests {
             "g9aa06d3014798d86001c324468d497f",
         ] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_digest_reads_back(number in any::<u128>()) {
+            let digest = Digest::from_be_bytes(number.to_be_bytes());
+            let text = digest.to_string();
+            prop_assert_eq!(&text, &format!("{number:032x}"));
+            prop_assert_eq!(text.parse(), Ok(digest));
+            prop_assert_eq!(Digest::from_be_bytes(digest.to_be_bytes()), digest);
+            prop_assert!(text[1..].parse::<Digest>().is_err());
+        }
+
+        #[test]
+        fn only_32_digits_are_a_digest(text in "[0-9a-fA-F+ g-]{30,34}") {
+            let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let read = text.parse::<Digest>();
+            prop_assert_eq!(read.is_ok(), is_digits && text.len() == 32);
+            if let Ok(digest) = read {
+                prop_assert_eq!(digest.to_string(), text.to_ascii_lowercase());
+            }
+        }
+
+        #[test]
+        fn pieces_of_any_length_agree_with_the_whole(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..600), 0..4)
+        ) {
+            let mut hasher = Hasher::new();
+            for piece in &pieces {
+                hasher.update(piece);
+            }
+            prop_assert_eq!(hasher.digest(), Digest::of(&pieces.concat()));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in any::<String>()) {
+            let _ = text.parse::<Digest>();
         }
     }
 }
