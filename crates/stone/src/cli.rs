@@ -9,8 +9,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  everything is as it should be
   1  the input has errors; each is named, and every file was looked at
-  2  something else went wrong: a file is missing or may not be read, the disk is full, or the
-     command line is not understood";
+  2  something else went wrong: a file is missing or may not be read, the disk is full, the
+     command line is not understood, or this program is at fault";
 
 /// Looks into packages, build manifests, repository indexes and recipes.
 #[derive(Debug, Parser)]

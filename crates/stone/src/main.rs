@@ -9,6 +9,7 @@ mod cli;
 mod describe;
 mod excerpt;
 mod extract;
+mod fault;
 mod index;
 mod inspect;
 mod printable;
@@ -26,6 +27,11 @@ use cli::{Cli, Command, RecipeCommand};
 use talk::Talk;
 
 fn main() -> ExitCode {
+    fault::speak_plainly();
+    fault::guard(work)
+}
+
+fn work() -> ExitCode {
     let command = Cli::parse().command;
     let mut talk = Talk::default();
     let mut out = BufWriter::new(io::stdout().lock());
