@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use heed::{RoTxn, RwTxn, WithoutTls};
 
+use crate::check::{Checks, Fault};
 use crate::error::Error;
-use crate::schema::Schema;
+use crate::schema::{IDENTITY_TABLE, Schema};
 use crate::writer::Writer;
 use room::Alarm;
 
@@ -35,6 +36,7 @@ struct Inner {
     writer: Writer,
     alarm: Arc<Alarm>,
     env: Env,
+    checks: Checks,
     path: PathBuf,
     _lock: lock::FolderLock,
 }
@@ -64,6 +66,7 @@ impl Environment {
             writer,
             alarm,
             env: opened.env,
+            checks: opened.checks,
             path,
             _lock: opened.lock,
         };
@@ -182,6 +185,20 @@ impl Environment {
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage::of(&self.inner.env)
+    }
+
+    /// Looks over the whole database and names all that is wrong. It reads every row once for its
+    /// table and once for each of its indexes, on one state, while the database stays in use. Blocks
+    /// the thread.
+    ///
+    /// # Errors
+    ///
+    /// When a table cannot be read at all.
+    pub fn check(&self) -> Result<Vec<Fault>, Error> {
+        let mut present = open::table_names(&self.inner.env)
+            .map_err(|error| Error::storage("list the tables", error))?;
+        present.remove(IDENTITY_TABLE);
+        self.read(|txn| self.inner.checks.run(txn, present))
     }
 
     /// The number of the last transaction that changed the database.

@@ -79,6 +79,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// True when it is about one row, and others may well be read.
+    pub(crate) fn is_of_a_row(&self) -> bool {
+        match self {
+            Self::Decode { .. } | Self::Key { .. } => true,
+            Self::MapFull
+            | Self::DiskFull
+            | Self::Encode { .. }
+            | Self::KeyTooLong { .. }
+            | Self::UnknownTable(_)
+            | Self::Closed
+            | Self::Storage { .. } => false,
+        }
+    }
+
     /// Gives an LMDB error its meaning.
     pub(crate) fn storage(action: impl Into<String>, source: heed::Error) -> Self {
         Self::shared(action, &Arc::new(source))

@@ -13,6 +13,7 @@ use heed::{RoTxn, RwTxn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::check::{Check, Fault};
 use crate::error::Error;
 use crate::key::{Composite, Key};
 use crate::raw::Direction;
@@ -233,39 +234,14 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> Indexed<K, V> {
         self.inner.rows.range(txn, range)
     }
 
-    /// Compares every index with the rows and names all entries that are missing or too many.
+    /// Compares every index with the rows and names all entries that are missing or too many. A row
+    /// that cannot be read has none; [`Environment::check`](crate::Environment::check) names it.
     ///
     /// # Errors
     ///
     /// When a table cannot be read.
     pub fn check(&self, txn: &RoTxn<'_>) -> Result<Vec<Inconsistency>, Error> {
-        let mut found = Vec::new();
-        for index in &self.inner.indexes {
-            let mut expected = BTreeSet::new();
-            for row in self.inner.rows.iter(txn)? {
-                let (key, value) = row?;
-                expected.append(&mut index.entries(&key, &value));
-            }
-            let table = index.table();
-            for entry in table.entries(txn, Direction::Forward)? {
-                let (entry, _) = entry.map_err(|error| table.failed("walk", error))?;
-                if !expected.remove(entry) {
-                    let entry = entry.escape_ascii().to_string();
-                    found.push(Inconsistency::Stray {
-                        index: table.name,
-                        entry,
-                    });
-                }
-            }
-            found.extend(expected.into_iter().map(|entry| {
-                let entry = entry.escape_ascii().to_string();
-                Inconsistency::Missing {
-                    index: table.name,
-                    entry,
-                }
-            }));
-        }
-        Ok(found)
+        self.inner.inconsistencies(txn)
     }
 }
 
@@ -309,6 +285,49 @@ const ENTRY: &[u8] = b"null";
 struct Inner<K: Key, V> {
     rows: Table<K, V>,
     indexes: Vec<Box<dyn Maintain<K, V>>>,
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + 'static> Inner<K, V> {
+    fn inconsistencies(&self, txn: &RoTxn<'_>) -> Result<Vec<Inconsistency>, Error> {
+        let mut found = Vec::new();
+        for index in &self.indexes {
+            let mut expected = BTreeSet::new();
+            for row in self.rows.iter(txn)? {
+                match row {
+                    Ok((key, value)) => expected.append(&mut index.entries(&key, &value)),
+                    Err(error) if error.is_of_a_row() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let table = index.table();
+            for entry in table.entries(txn, Direction::Forward)? {
+                let (entry, _) = entry.map_err(|error| table.failed("walk", error))?;
+                if !expected.remove(entry) {
+                    let entry = entry.escape_ascii().to_string();
+                    found.push(Inconsistency::Stray {
+                        index: table.name,
+                        entry,
+                    });
+                }
+            }
+            found.extend(expected.into_iter().map(|entry| {
+                let entry = entry.escape_ascii().to_string();
+                Inconsistency::Missing {
+                    index: table.name,
+                    entry,
+                }
+            }));
+        }
+        Ok(found)
+    }
+}
+
+impl<K: Key, V: Serialize + DeserializeOwned + 'static> Check for Inner<K, V> {
+    fn check(&self, txn: &RoTxn<'_>, found: &mut Vec<Fault>) -> Result<(), Error> {
+        let inconsistencies = self.inconsistencies(txn)?;
+        found.extend(inconsistencies.into_iter().map(Fault::Index));
+        Ok(())
+    }
 }
 
 impl<K: Key, V: Serialize + DeserializeOwned + 'static> Reindex for Inner<K, V> {

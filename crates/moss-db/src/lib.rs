@@ -57,12 +57,19 @@
 //! refuses changes with [`Error::DiskFull`]: nothing of them is kept, what was answered stays,
 //! readers go on, and so do changes once there is room.
 //!
+//! # Checking
+//!
+//! [`Environment::check`] looks over all tables: rows that cannot be read, indexes that disagree with
+//! their rows, and tables that are nobody's. [`Environment::backup`] copies a database in use, and
+//! [`restore`] takes a copy back only if it is one.
+//!
 //! # Versions
 //!
 //! A database remembers whose it is and its schema version, which is the number of migrations
 //! applied. Opening runs the missing ones in a single transaction and then rebuilds all
 //! indexes. A database written by a newer program is refused.
 
+mod check;
 mod environment;
 mod error;
 mod indexed;
@@ -73,6 +80,7 @@ mod sequence;
 mod table;
 mod writer;
 
+pub use check::Fault;
 pub use environment::backup::{BackupError, restore};
 pub use environment::{Environment, OpenError, Options, Usage};
 pub use error::Error;

@@ -7,6 +7,7 @@ use heed::RwTxn;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::check::Checks;
 use crate::error::Error;
 use crate::indexed::IndexedBuilder;
 use crate::key::Key;
@@ -66,6 +67,7 @@ impl Upgrade {
 pub struct Opener {
     pub(crate) tables: Vec<RawTable>,
     pub(crate) reindexers: Vec<Arc<dyn Reindex>>,
+    pub(crate) checks: Checks,
 }
 
 impl std::fmt::Debug for Opener {
@@ -79,11 +81,13 @@ impl std::fmt::Debug for Opener {
 
 impl Opener {
     /// A table.
-    pub fn table<K: Key, V: Serialize + DeserializeOwned>(
+    pub fn table<K: Key, V: Serialize + DeserializeOwned + 'static>(
         &mut self,
         name: &'static str,
     ) -> Table<K, V> {
-        Table::new(self.raw(name))
+        let table = Table::new(self.raw(name));
+        self.checks.add(Arc::new(table.clone()));
+        table
     }
 
     /// A table with secondary indexes.
@@ -106,6 +110,7 @@ impl Opener {
             slot: Slot::default(),
         };
         self.tables.push(table.clone());
+        self.checks.name(name);
         table
     }
 

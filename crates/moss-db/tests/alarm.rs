@@ -31,24 +31,42 @@ fn a_map_that_fills_is_told_of_once_and_at_every_start() {
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let (environment, tables) = Environment::open::<Plain>(folder.path(), &options).unwrap();
-        for key in 0.. {
-            let was_high = environment.usage().is_high();
-            assert_eq!(log.warnings(), usize::from(was_high));
-            let row = "x".repeat(10_000);
-            if environment
-                .write(|txn| tables.rows.put(txn, &key, &row))
-                .is_err()
-            {
-                break;
-            }
+    // For all threads: the one that writes for async callers logs too.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let (environment, tables) = Environment::open::<Plain>(folder.path(), &options).unwrap();
+    for key in 0.. {
+        let was_high = environment.usage().is_high();
+        assert_eq!(log.warnings(), usize::from(was_high));
+        let row = "x".repeat(10_000);
+        if environment
+            .write(|txn| tables.rows.put(txn, &key, &row))
+            .is_err()
+        {
+            break;
         }
-        assert_eq!(log.warnings(), 1, "{:?}", environment.usage());
-        drop(environment);
-        drop(Environment::open::<Plain>(folder.path(), &options).unwrap());
-        assert_eq!(log.warnings(), 2);
-    });
+    }
+    assert_eq!(log.warnings(), 1, "{:?}", environment.usage());
+    drop(environment);
+    drop(Environment::open::<Plain>(folder.path(), &options).unwrap());
+    assert_eq!(log.warnings(), 2);
+    submit_until_full(&folder.path().join("other"), &options);
+    assert_eq!(log.warnings(), 3);
+}
+
+/// Fills a database as async code does. When this returns, its writer has ended.
+fn submit_until_full(folder: &std::path::Path, options: &Options) {
+    let (environment, tables) = Environment::open::<Plain>(folder, options).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for key in 0.. {
+        let rows = tables.rows.clone();
+        let row = "x".repeat(10_000);
+        let submitted = environment.submit(move |txn| rows.put(txn, &key, &row));
+        if runtime.block_on(submitted).is_err() {
+            break;
+        }
+    }
 }
 
 /// What was logged.

@@ -4,6 +4,9 @@
 #[path = "suite/backup.rs"]
 mod backup;
 #[cfg(test)]
+#[path = "suite/check.rs"]
+mod check;
+#[cfg(test)]
 #[path = "suite/group_commit.rs"]
 mod group_commit;
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use heed::CompactionOption;
 
 use super::Environment;
+use super::open::{Options, open_lmdb, read_identity};
+use super::room::Usage;
 
 /// LMDB's name for the file with the data.
 const DATA_FILE: &str = "data.mdb";
@@ -29,6 +31,9 @@ pub enum BackupError {
         #[source]
         source: io::Error,
     },
+    /// The file is no database of ours, or not a whole one.
+    #[error("`{}` is no backup of a database", .0.display())]
+    NoDatabase(PathBuf),
     /// LMDB cannot copy the database.
     #[error("cannot copy the database to `{}`", path.display())]
     Copy {
@@ -62,19 +67,52 @@ impl Environment {
     }
 }
 
-/// Makes the backup at `backup` the database of `folder`, which must have none.
+/// Makes the backup at `backup` the database of `folder`, which must have none. The copy is opened
+/// before it gets its place: a file that is no database is refused, and so is one that was cut.
 ///
 /// # Errors
 ///
-/// When the folder has a database, or the copy fails.
+/// When the folder has a database, the file is none, or the copy fails.
 pub fn restore(backup: &Path, folder: &Path) -> Result<(), BackupError> {
     std::fs::create_dir_all(folder).map_err(failed("create the folder", folder))?;
     finish_copy(&folder.join(DATA_FILE), |part| {
         let mut from = File::open(backup).map_err(failed("read", backup))?;
         let mut file = create(part)?;
         io::copy(&mut from, &mut file).map_err(failed("write", part))?;
-        sync(&file, part)
+        sync(&file, part)?;
+        probe(part, backup)
     })
+}
+
+/// Opens the copy `part` of `backup` in a folder of its own, beside it.
+fn probe(part: &Path, backup: &Path) -> Result<(), BackupError> {
+    let mut folder = part.as_os_str().to_owned();
+    folder.push(".probe");
+    let folder = PathBuf::from(folder);
+    let probed = std::fs::create_dir(&folder)
+        .and_then(|()| std::fs::hard_link(part, folder.join(DATA_FILE)))
+        .map_err(failed("probe", &folder))
+        .and_then(|()| is_ours(&folder, backup));
+    // Nothing reads it any more; that it cannot be removed is no news beside the outcome.
+    let _ = std::fs::remove_dir_all(&folder);
+    probed
+}
+
+fn is_ours(folder: &Path, backup: &Path) -> Result<(), BackupError> {
+    let refused = || BackupError::NoDatabase(backup.to_owned());
+    let data = folder.join(DATA_FILE);
+    let size = std::fs::metadata(&data)
+        .map_err(failed("read", &data))?
+        .len();
+    let env = open_lmdb(folder, &Options::default()).map_err(|_| refused())?;
+    let usage = Usage::of(&env);
+    // What was cut would be a fault of the machine's as soon as a page is read that is not there.
+    let found = match usage.used() <= size {
+        true => read_identity(&env, folder).map_err(|_| refused()),
+        false => Err(refused()),
+    };
+    env.prepare_for_closing().wait();
+    found?.map(drop).ok_or_else(refused)
 }
 
 /// Writes a file under another name first, so that `target` is never incomplete.

@@ -18,6 +18,7 @@ pub use error::OpenError;
 
 use super::Env;
 use super::lock::FolderLock;
+use crate::check::Checks;
 use crate::error::Error;
 use crate::raw::Handle;
 use crate::schema::{IDENTITY_KEY, IDENTITY_TABLE, Identity, Opener, Schema, Upgrade};
@@ -51,6 +52,7 @@ pub(super) struct Opened<S> {
     pub(super) tables: S,
     /// The table with the version, which always has a row.
     pub(super) identity: Handle,
+    pub(super) checks: Checks,
 }
 
 pub(super) fn open<S: Schema>(path: &Path, options: &Options) -> Result<Opened<S>, OpenError> {
@@ -92,6 +94,7 @@ pub(super) fn open<S: Schema>(path: &Path, options: &Options) -> Result<Opened<S
         lock,
         tables,
         identity,
+        checks: opener.checks,
     })
 }
 
@@ -142,7 +145,7 @@ fn sync_folder(path: &Path) -> Result<(), OpenError> {
         .map_err(|source| OpenError::folder(path, source))
 }
 
-fn open_lmdb(path: &Path, options: &Options) -> Result<Env, OpenError> {
+pub(super) fn open_lmdb(path: &Path, options: &Options) -> Result<Env, OpenError> {
     // LMDB wants a multiple of the page size; no machine of ours has pages above 64 KiB.
     let map_size = options.map_size.next_multiple_of(64 << 10);
     let map_size = usize::try_from(map_size).unwrap_or(usize::MAX >> 16 << 16);
@@ -164,7 +167,7 @@ fn open_lmdb(path: &Path, options: &Options) -> Result<Env, OpenError> {
 }
 
 /// Reads the version without changing anything. `None` is a fresh database.
-fn read_identity(env: &Env, path: &Path) -> Result<Option<Identity>, OpenError> {
+pub(super) fn read_identity(env: &Env, path: &Path) -> Result<Option<Identity>, OpenError> {
     let storage = |source| OpenError::storage(path, source);
     let txn = env.read_txn().map_err(storage)?;
     let table = env
@@ -227,7 +230,7 @@ fn create_tables(
 }
 
 /// The tables that exist: the keys of LMDB's unnamed table.
-fn table_names(env: &Env) -> heed::Result<BTreeSet<String>> {
+pub(super) fn table_names(env: &Env) -> heed::Result<BTreeSet<String>> {
     let txn = env.read_txn()?;
     let root = env
         .open_databases_and_commit(txn, |lmdb, txn| {

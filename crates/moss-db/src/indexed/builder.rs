@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::index::{Function, Index, Maintain};
 use super::{Indexed, Inner};
+use crate::check::Check;
 use crate::key::Key;
 use crate::schema::{Opener, Reindex};
 use crate::table::Table;
@@ -59,6 +60,7 @@ impl<'opener, K: Key, V: Serialize + DeserializeOwned + 'static> IndexedBuilder<
         });
         self.opener
             .reindex_after_migration(Arc::clone(&inner) as Arc<dyn Reindex>);
+        self.opener.checks.add(Arc::clone(&inner) as Arc<dyn Check>);
         Indexed { inner }
     }
 }

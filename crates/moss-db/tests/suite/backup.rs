@@ -41,6 +41,44 @@ fn a_backup_of_a_database_in_use_is_one_state_and_restores() {
 }
 
 #[test]
+fn what_is_no_database_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (environment, tables) = open(&folder.path().join("live"));
+    environment
+        .write(|txn| (0..5000).try_for_each(|key| tables.rows.put(txn, &key, &"row".to_owned())))
+        .unwrap();
+    let backup = folder.path().join("backup.mdb");
+    environment.backup(&backup).unwrap();
+    let whole = std::fs::read(&backup).unwrap();
+    let bad = folder.path().join("bad.mdb");
+    let restored = folder.path().join("restored");
+    let mut foreign = whole.clone();
+    foreign[..16384].fill(7);
+    for bytes in [
+        &b"no database"[..],
+        &[],
+        &foreign,
+        &whole[..whole.len() / 2],
+    ] {
+        std::fs::write(&bad, bytes).unwrap();
+        let refused = moss_db::restore(&bad, &restored);
+        assert!(
+            matches!(refused, Err(BackupError::NoDatabase(_))),
+            "{refused:?}"
+        );
+        assert_eq!(
+            std::fs::read_dir(&restored).unwrap().count(),
+            0,
+            "nothing is left"
+        );
+    }
+    moss_db::restore(&backup, &restored).unwrap();
+    let (copy, copied) = open(&restored);
+    assert_eq!(copy.check().unwrap(), []);
+    assert_eq!(copy.read(|txn| copied.rows.len(txn)).unwrap(), 5000);
+}
+
+#[test]
 fn nothing_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let live = folder.path().join("live");
