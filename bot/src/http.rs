@@ -3,6 +3,7 @@
 mod log;
 mod page;
 mod report;
+mod status;
 mod webhook;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub fn router(handlers: Handlers, verifier: Verifier) -> Router {
         .route("/builds/{build}/log", get(log::newest))
         .route("/attempts/{attempt}/log", get(log::attempt))
         .route("/health", get(page::health))
+        .route("/api/v1/status", get(status::get))
         .route("/api/v1/builds", get(page::builds_json))
         .route("/api/v1/builds/{build}", get(page::build_json))
         .route("/webhook", post(webhook::take))

@@ -1,6 +1,7 @@
 //! The suite.
 
 mod architecture;
+mod away;
 mod builders;
 mod commands;
 mod corpus;

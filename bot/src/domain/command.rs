@@ -43,7 +43,33 @@ pub struct Misunderstood {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Strangers write comments.
+        #[test]
+        fn any_comment_can_be_read(comment in "(/rebuild|```|[ \\t>/`\\r\\n]|\\PC){0,40}") {
+            let _ = parse(&comment);
+        }
+
+        /// Whatever is quoted, or shown as code, commands nothing.
+        #[test]
+        fn what_is_quoted_is_no_command(lines in prop::collection::vec("(/rebuild)?[^`\\r\\n]{0,20}", 0..8)) {
+            let quoted: Vec<String> = lines.iter().map(|line| format!("> {line}")).collect();
+            prop_assert_eq!(parse(&quoted.join("\n")), None);
+            let shown = format!("```\n{}\n```", lines.join("\n"));
+            prop_assert_eq!(parse(&shown), None);
+        }
+
+        /// What else stands in a comment does not hide the command.
+        #[test]
+        fn text_around_a_command_is_allowed(before in "[a-z \\n]{0,40}", after in "[a-z \\n]{0,40}") {
+            let comment = format!("{before}\n/rebuild\n{after}");
+            prop_assert_eq!(parse(&comment), Some(Ok(Command::Rebuild)));
+        }
+    }
 
     #[test]
     fn commands_stand_alone_on_a_line() {

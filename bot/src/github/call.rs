@@ -364,6 +364,14 @@ mod tests {
         assert!(pause.check(now() + SignedDuration::from_secs(89)).is_err());
     }
 
+    proptest::proptest! {
+        /// The header is GitHub's, or that of whoever answers in its place.
+        #[test]
+        fn any_link_can_be_read(links in "([<>;,=\"]|rel=\"next\"|https://a/\\?p=1|[ -~]){0,20}") {
+            let _ = next_page(&headers(&[("link", &links)]));
+        }
+    }
+
     #[test]
     fn the_next_page_is_found() {
         let link = "<https://api.github.com/x?per_page=2&page=1>; rel=\"prev\", \

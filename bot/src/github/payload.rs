@@ -334,3 +334,72 @@ fn check_suite(body: CheckSuiteBody) -> Payload {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    const EVENTS: [&str; 10] = [
+        "push",
+        "pull_request",
+        "issue_comment",
+        "commit_comment",
+        "check_run",
+        "check_suite",
+        "installation",
+        "repository",
+        "ping",
+        "star",
+    ];
+
+    /// JSON of the fields that are read, each with anything.
+    fn body() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            "(refs/heads/|refs/tags/|created|rerequested|a/b)?[a-z/]{0,6}".prop_map(Value::from),
+        ];
+        let name = prop_oneof![
+            Just("repository"),
+            Just("installation"),
+            Just("ref"),
+            Just("action"),
+            Just("number"),
+            Just("issue"),
+            Just("comment"),
+            Just("check_run"),
+            Just("check_suite"),
+            Just("external_id"),
+            Just("head_sha"),
+            Just("id"),
+            Just("full_name"),
+            Just("default_branch"),
+            Just("clone_url"),
+        ];
+        leaf.prop_recursive(4, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(name.clone().prop_map(str::to_owned), inner, 0..8)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_can_be_read(event in prop::sample::select(&EVENTS[..]), body in body()) {
+            let _ = Payload::parse(event, &body.to_string());
+        }
+
+        /// Events that ask for nothing are not even parsed.
+        #[test]
+        fn what_is_not_read_is_no_fault(event in "[a-z_]{1,20}", body in "\\PC{0,40}") {
+            prop_assume!(!is_known(&event) || is_about_repositories(&event));
+            prop_assert!(Payload::parse(&event, &body).is_ok());
+        }
+    }
+}

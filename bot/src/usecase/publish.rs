@@ -59,6 +59,10 @@ impl Summit {
                 Ok(import) => {
                     backoff.reset();
                     if import.state.is_final() {
+                        // So that it is known should vessel go away now; else a plan would wait.
+                        if let Err(error) = self.channel.latest().await {
+                            tracing::warn!(error = %Chain(&error), "the channel is not read anew");
+                        }
                         self.settle_import(&builds, import.state).await;
                         return;
                     }

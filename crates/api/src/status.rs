@@ -1,7 +1,7 @@
 //! How a service stands, for operators.
 //!
-//! avalanche's `GET /api/v1/status` is [`host::Status`](crate::host::Status); vessel's is
-//! [`Vessel`]. Both say how full the database is.
+//! avalanche's `GET /api/v1/status` is [`host::Status`](crate::host::Status), summit's is [`Summit`],
+//! vessel's is [`Vessel`]. All say how full the database is.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,30 @@ pub struct Database {
     pub used_bytes: u64,
     /// The most that it can have, in bytes.
     pub map_bytes: u64,
+}
+
+/// How summit stands: what is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summit {
+    /// Its name.
+    pub summit: ServiceName,
+    /// The version of summit that runs.
+    pub version: String,
+    /// How full its database is.
+    pub database: Database,
+    /// How many builds are under way, by the name of their state; with them built ones of open pull
+    /// requests, whose assets a builder keeps.
+    pub builds: BTreeMap<String, u64>,
+    /// Webhooks that are not acted on yet.
+    pub deliveries: u64,
+    /// Branches and pull requests that are to be looked at.
+    pub looks: u64,
+    /// Comment commands that are not answered yet.
+    pub commands: u64,
+    /// What builders are still to be told.
+    pub effects: u64,
+    /// Builds whose check run does not agree with them yet.
+    pub check_runs: u64,
 }
 
 /// How vessel stands.

@@ -145,10 +145,7 @@ mod tests {
             markup.contains("cannot fetch &lt;the index&gt;"),
             "{markup}"
         );
-        assert!(
-            markup.contains("#7") && markup.contains("once"),
-            "{markup}"
-        );
+        assert!(markup.contains("#7") && markup.contains("once"), "{markup}");
         // A wish that is simply new is nothing to tell of.
         let key = crate::db::look_key(repository, &pull());
         let wished = store.env.write(|txn| {

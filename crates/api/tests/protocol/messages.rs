@@ -7,7 +7,7 @@ use api::id::{AttemptId, BuildId, ImportId, Sha256};
 use api::import::{self, BuildStones, Import, Refusal, RefusalReason, Stone};
 use api::problem::{Code, Problem};
 use api::repository::{Channel, History, Target};
-use api::status::{Database, Vessel};
+use api::status::{Database, Summit, Vessel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,6 +51,7 @@ pub(crate) fn all() -> Vec<Message> {
         answer("channel", &channel()),
         order("target", &target()),
         answer("vessel-status", &vessel_status()),
+        answer("summit-status", &summit_status()),
     ]);
     all
 }
@@ -344,6 +345,23 @@ fn channel() -> Channel {
 fn target() -> Target {
     Target {
         history: at("20261122-214502-0123456789ab"),
+    }
+}
+
+fn summit_status() -> Summit {
+    let builds = [("building", 2), ("waiting", 7)];
+    Summit {
+        summit: at("summit"),
+        version: "0.1.0".to_owned(),
+        database: database(20_971_520),
+        builds: builds
+            .map(|(state, count)| (state.to_owned(), count))
+            .into(),
+        deliveries: 0,
+        looks: 1,
+        commands: 0,
+        effects: 0,
+        check_runs: 3,
     }
 }
 
