@@ -26,6 +26,10 @@ pub struct Limits {
     /// A file counts for every path that it is unpacked to, so this is not the
     /// size of the content. 64 GiB by default.
     pub unpacked: u64,
+    /// Most files, links and folders that unpacking one package makes, with the
+    /// folders on the way to them: one path can have hundreds. 4,194,304 by
+    /// default.
+    pub unpacked_paths: u64,
     /// Largest zstd window of content, as a power of two. 31 by default: writers
     /// make the window as large as the content, or larger. Address space is
     /// reserved for a window, memory is used only for what is decompressed.
@@ -42,6 +46,7 @@ impl Limits {
         path: 3072,
         content: 64 << 30,
         unpacked: 64 << 30,
+        unpacked_paths: 1 << 22,
         window_log: 31,
     };
 }

@@ -4,8 +4,11 @@
 //! folder holds: every path is walked one component at a time, symbolic links
 //! are made but never followed, and nothing that exists is replaced. What a
 //! package comes to is known before anything is written, and compared with
-//! [`Limits::unpacked`](crate::Limits::unpacked): a layout may name one content
-//! at thousands of paths.
+//! [`Limits::unpacked`](crate::Limits::unpacked) and the limit of paths: a layout
+//! may name one content at thousands of paths, and a path may have hundreds of
+//! folders.
+
+mod admit;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -76,10 +79,14 @@ pub enum Error {
         /// The path.
         target: String,
     },
-    /// The files come to more than the [limit](crate::Limits::unpacked).
-    #[error("the files of the package come to {size} bytes, more than the limit of {limit}")]
+    /// What is wanted comes to more bytes or paths than the
+    /// [limit](crate::Limits::unpacked).
+    #[error("unpacked, the package would come to {size} {what}, more than the limit of {limit}")]
     Limit {
-        /// The bytes of all files that are wanted, each counted for every path.
+        /// What was counted: bytes of files, each for every path that it has,
+        /// or paths with the folders on the way to them.
+        what: &'static str,
+        /// How many there are.
         size: u64,
         /// The limit.
         limit: u64,
@@ -164,7 +171,7 @@ pub fn unpack_some<R: Read + Seek>(
     package.check()?;
     let mut layout = package.layout().to_vec();
     layout.retain(|entry| wanted(entry));
-    admit(package, &layout)?;
+    admit::admit(package, &layout)?;
     let folder_error = |source| Error::Folder {
         folder: folder.to_owned(),
         source,
@@ -185,33 +192,6 @@ pub fn unpack_some<R: Read + Seek>(
         Ok::<_, Error>(Visit::Continue)
     })?;
     target.set_folder_modes(&layout)
-}
-
-/// Fails unless all of this can be unpacked.
-fn admit<R: Read + Seek>(package: &Package<R>, layout: &[Entry]) -> Result<(), Error> {
-    if let Some(entry) = layout.iter().find(|entry| !is_supported(&entry.kind)) {
-        return Err(unsupported(entry));
-    }
-    let (size, limit) = (package.unpacked_size(layout), package.limits().unpacked);
-    if size > limit {
-        return Err(Error::Limit { size, limit });
-    }
-    Ok(())
-}
-
-fn is_supported(kind: &Kind) -> bool {
-    match kind {
-        Kind::Regular(_) | Kind::Symlink(_) | Kind::Directory => true,
-        Kind::CharDevice | Kind::BlockDevice | Kind::Fifo | Kind::Socket | Kind::Other { .. } => {
-            false
-        }
-    }
-}
-
-fn unsupported(entry: &Entry) -> Error {
-    Error::Unsupported {
-        target: entry.target.clone(),
-    }
 }
 
 struct Target {
@@ -238,7 +218,7 @@ impl Target {
                 | Kind::BlockDevice
                 | Kind::Fifo
                 | Kind::Socket
-                | Kind::Other { .. } => return Err(unsupported(entry)),
+                | Kind::Other { .. } => return Err(admit::unsupported(entry)),
             };
             made.map_err(|source| fault(&entry.target, source))?;
         }

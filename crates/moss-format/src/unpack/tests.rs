@@ -202,7 +202,7 @@ fn one_content_at_many_paths_is_cut_at_the_limit() -> Result<()> {
     assert_eq!(package.unpacked_size(package.layout()), all);
     let refused = unpack(&mut package, &root, &Options::default());
     assert!(
-        matches!(refused, Err(Error::Limit { size, limit: 0xa0_0000 }) if size == all),
+        matches!(refused, Err(Error::Limit { what: "bytes", size, limit: 0xa0_0000 }) if size == all),
         "{refused:?}"
     );
     assert!(!root.exists(), "nothing was written");
@@ -213,6 +213,53 @@ fn one_content_at_many_paths_is_cut_at_the_limit() -> Result<()> {
     let other = folder.path().join("other");
     unpack(&mut open(within(all))?, &other, &Options::default())?;
     assert_eq!(fs::read_dir(other.join("usr/share"))?.count(), 100);
+    Ok(())
+}
+
+#[test]
+fn paths_are_counted_with_their_folders_and_cut_at_the_limit() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    // Folders: a, a/b, a/b/c, a/d, a!b, e; and seven entries, one of which is one of these.
+    let layout = [
+        symlink("a/b/c/one", "x"),
+        symlink("a/b/c/two", "x"),
+        entry("a/b/c", 0o040_700, Kind::Directory),
+        symlink("a!b/c", "x"),
+        symlink("a/d/one", "x"),
+        symlink("e/f", "x"),
+        symlink("g", "x"),
+    ];
+    let bytes = package(&layout, &[]);
+    let unpack_within = |unpacked_paths, root: &str| {
+        let limits = Limits {
+            unpacked_paths,
+            ..Limits::default()
+        };
+        let mut package = Package::open_within(Cursor::new(&bytes), limits)?;
+        unpack(&mut package, &folder.path().join(root), &Options::default())
+    };
+    let refused = unpack_within(11, "less");
+    assert!(
+        matches!(
+            refused,
+            Err(Error::Limit {
+                what: "paths",
+                size: 12,
+                limit: 11
+            })
+        ),
+        "{refused:?}"
+    );
+    assert!(!folder.path().join("less").exists());
+    unpack_within(12, "enough")?;
+    let deep = "x/".repeat(1000);
+    let layout: Vec<Entry> = (0..5000)
+        .map(|number| symlink(&format!("{number}/{deep}x"), "x"))
+        .collect();
+    let bomb = package(&layout, &[]);
+    assert!(bomb.len() < 100_000, "{}", bomb.len());
+    let refused = unpack_bytes(&bomb, &folder.path().join("deep"), &Options::default());
+    assert!(matches!(refused, Err(Error::Limit { what: "paths", .. })));
     Ok(())
 }
 
