@@ -1,5 +1,7 @@
 //! What the tests of several modules build their input with.
 
+mod any;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
@@ -12,6 +14,8 @@ use crate::package::{self, Contents};
 use crate::payload::{self, Compression, Encoded, Encoding, Level};
 use crate::stone::{FileType, Writer};
 use crate::{Digest, Meta};
+
+pub(crate) use any::{any_kept, any_meta};
 
 pub(crate) const FAST: Encoding = Encoding {
     level: Level::FASTEST,

@@ -64,6 +64,8 @@ pub(crate) fn resolve(folder: &Path, reference: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -78,6 +80,53 @@ mod tests {
             assert_eq!(from(Path::new(folder), Path::new(file)), reference);
             let back = resolve(Path::new(folder), reference);
             assert_eq!(back.as_deref(), Some(Path::new(file)), "{reference}");
+        }
+    }
+
+    /// A name of a file or folder: any bytes that a system takes.
+    fn any_name() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = prop_oneof![
+            prop::collection::vec(1..=u8::MAX, 1..8),
+            "[a:#?%. ]{1,6}".prop_map(String::into_bytes),
+        ];
+        bytes.prop_filter("a name", |name| {
+            !name.contains(&b'/') && name != b"." && name != b".."
+        })
+    }
+
+    fn path(names: &[Vec<u8>]) -> PathBuf {
+        let names = names.iter().map(|name| OsStr::from_bytes(name));
+        Path::new("/").join(names.collect::<PathBuf>())
+    }
+
+    /// A folder and a file, of which some first parts are the same.
+    fn any_places() -> impl Strategy<Value = (PathBuf, PathBuf)> {
+        let names = |most| prop::collection::vec(any_name(), 0..most);
+        let file = prop::collection::vec(any_name(), 1..4);
+        (names(3), names(3), file).prop_map(|(shared, folder, file)| {
+            let folder = [&shared[..], &folder].concat();
+            (path(&folder), path(&[&shared[..], &file].concat()))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_reference_leads_back((folder, file) in any_places()) {
+            let reference = from(&folder, &file);
+            let back = resolve(&folder, &reference);
+            prop_assert_eq!(back.as_deref(), Some(file.as_path()), "{}", reference);
+            let odd = |c: char| !c.is_ascii_graphic() || "#?\\\"<>`{|}".contains(c);
+            prop_assert!(!reference.contains(odd), "{}", reference);
+        }
+
+        #[test]
+        fn no_reference_leads_to_no_place(reference in any::<String>()) {
+            let resolved = resolve(Path::new("/r/s"), &reference);
+            if let Some(path) = resolved {
+                prop_assert!(path.is_absolute());
+                let mut parts = path.components();
+                prop_assert!(!parts.any(|part| part == Component::ParentDir));
+            }
         }
     }
 

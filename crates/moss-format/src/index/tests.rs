@@ -1,9 +1,13 @@
-use super::{Entry, Index, Invalid, TakeError, Taken, WriteError, entries, write, write_keeping};
-use crate::Meta;
+use proptest::prelude::*;
+
+use super::{
+    Entry, Index, Invalid, Key, TakeError, Taken, WriteError, entries, write, write_keeping,
+};
 use crate::meta::Tag;
-use crate::payload::{Encoding, Level};
+use crate::payload::{Decoder, Encoding, Level};
 use crate::stone::FileType;
-use crate::testing::{FAST, meta, stone, unknown_payloads};
+use crate::testing::{FAST, any_kept, any_meta, meta, stone, unknown_payloads};
+use crate::{Limits, Meta};
 
 fn published(source: &str, name: &str, hash: u8) -> Meta {
     Meta {
@@ -179,4 +183,87 @@ fn more_packages_than_the_header_counts_are_refused() {
         write(entries, Vec::new()),
         Err(WriteError::TooMany { count: 65_536 })
     ));
+}
+
+/// A package that can stand in an index, with a hash of this number.
+fn listed(meta: Meta, number: usize) -> Meta {
+    let some = |text: String| format!("x{text}");
+    Meta {
+        name: some(meta.name),
+        version: some(meta.version),
+        architecture: some(meta.architecture),
+        source_id: some(meta.source_id),
+        hash: Some(format!("{number:064x}")),
+        size: Some(meta.size.unwrap_or_default()),
+        build_depends: Vec::new(),
+        ..meta
+    }
+}
+
+prop_compose! {
+    fn any_listed()(
+        metas in prop::collection::vec((any_meta(), "([a-z]{1,3}/)?[a-z0-9+~:^.@=,-]{1,20}"), 0..5),
+        first in 0..1000_usize,
+    ) -> Vec<Meta> {
+        let all = metas.into_iter().enumerate();
+        let listed = |(number, (meta, uri)): (usize, (Meta, String))| Meta {
+            uri: Some(uri),
+            // Not in the order of their places.
+            ..listed(meta, first * (number + 1) % 997 * 10 + number)
+        };
+        all.map(listed).collect()
+    }
+}
+
+prop_compose! {
+    fn any_index()(packages in any_listed())(
+        kept in any_kept(packages.len()),
+        packages in Just(packages),
+    ) -> Index {
+        Index { packages, kept }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_sorted(index in any_index()) {
+        let bytes = index.encode(&FAST).unwrap();
+        let mut sorted = index;
+        sorted.packages.sort_by(|a, b| {
+            let key = |meta: &Meta| (
+                meta.source_id.clone(),
+                meta.name.clone(),
+                meta.release,
+                meta.build_release,
+                meta.hash.clone(),
+            );
+            key(a).cmp(&key(b))
+        });
+        prop_assert_eq!(&Index::decode(&bytes).unwrap(), &sorted);
+        let Taken { entries, kept } = entries(&bytes).unwrap();
+        let mut again = Vec::new();
+        write_keeping(entries.iter().rev(), &kept, &mut again).unwrap();
+        prop_assert_eq!(again, bytes);
+    }
+
+    #[test]
+    fn an_entry_holds_its_package(packages in any_listed()) {
+        for meta in packages {
+            let entry = Entry::new(&meta, &FAST).unwrap();
+            prop_assert_eq!(entry.key(), &Key::of(&meta));
+            let mut decoder = Decoder::new(Limits::default());
+            let plain = decoder.plain(entry.payload()).unwrap();
+            let records = entry.payload().header().records;
+            prop_assert_eq!(Meta::decode(&plain, records), Ok(meta));
+        }
+    }
+
+    #[test]
+    fn no_damage_panics(index in any_index(), at: prop::sample::Index, byte: u8) {
+        let mut bytes = index.encode(&FAST).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let decoded = Index::decode(&bytes);
+        prop_assert!(decoded.is_ok() || entries(&bytes).is_err());
+    }
 }

@@ -1,9 +1,17 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
 use super::Manifest;
 use super::jsonc::{self, Package, Source};
+use crate::layout::Entry;
 use crate::meta::Tag;
 use crate::payload::Kind;
 use crate::stone::FileType;
-use crate::testing::{FAST, file, meta, plain_payload, stone, symlink, unknown_payloads};
+use crate::testing::{
+    FAST, any_kept, any_meta, file, meta, plain_payload, stone, symlink, unknown_payloads,
+};
 use crate::{Meta, manifest::Mismatch};
 
 fn built() -> Vec<Meta> {
@@ -125,4 +133,94 @@ fn the_form_for_people_leaves_out_empty_lists_and_debug_packages() {
     let mut out = Vec::new();
     jsonc::write(&mut out, source, packages).unwrap();
     insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+prop_compose! {
+    fn any_manifest()(packages in prop::collection::vec(any_meta(), 0..4))(
+        kept in any_kept(packages.len()),
+        packages in Just(packages),
+    ) -> Manifest {
+        Manifest { packages, kept }
+    }
+}
+
+/// Packages by their names, and what each installs.
+fn any_build() -> impl Strategy<Value = BTreeMap<String, (Meta, Vec<String>)>> {
+    let targets = prop::collection::vec("[a-z]{1,3}(/[ -~é]{1,5}){0,2}", 0..5);
+    let one = (any_meta(), any::<bool>(), targets);
+    prop::collection::vec(one, 0..4).prop_map(|packages| {
+        let named = |(mut meta, debug, targets): (Meta, bool, Vec<String>)| {
+            if debug {
+                meta.name.push_str("-dbginfo");
+            }
+            (meta.name.clone(), (meta, targets))
+        };
+        packages.into_iter().map(named).collect()
+    })
+}
+
+/// The list under this key, which is left out when it is empty.
+fn listed(body: &Value, key: &str) -> Vec<String> {
+    let Some(list) = body.get(key) else {
+        return Vec::new();
+    };
+    let list = list.as_array().unwrap();
+    assert!(!list.is_empty(), "{key} is empty and written");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    list.iter().map(text).collect()
+}
+
+fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Vec<String> {
+    items.into_iter().map(|item| item.to_string()).collect()
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back(manifest in any_manifest()) {
+        let bytes = manifest.encode(&FAST).unwrap();
+        prop_assert_eq!(Manifest::decode(&bytes).unwrap(), manifest);
+    }
+
+    #[test]
+    fn the_form_for_people_says_what_the_packages_say(
+        build in any_build(),
+        name in any::<String>(),
+        version in any::<String>(),
+        release: u64,
+    ) {
+        let layouts: Vec<Vec<Entry>> = build
+            .values()
+            .map(|(_, targets)| targets.iter().map(|target| file(target, 0o644, b"")).collect())
+            .collect();
+        let packages = build
+            .values()
+            .zip(&layouts)
+            .map(|((meta, _), layout)| Package { meta, layout });
+        let source = Source { name: &name, version: &version, release };
+        let mut out = Vec::new();
+        jsonc::write(&mut out, source, packages).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (comment, json) = text.split_once('\n').unwrap();
+        prop_assert!(comment.starts_with("/** ") && comment.ends_with(" */"));
+        let read: Value = serde_json::from_str(json).unwrap();
+        prop_assert_eq!(&read["manifest-version"], "0.2");
+        prop_assert_eq!(read["source-name"].as_str(), Some(name.as_str()));
+        prop_assert_eq!(read["source-version"].as_str(), Some(version.as_str()));
+        prop_assert_eq!(&read["source-release"], &Value::String(release.to_string()));
+        prop_assert_eq!(read.as_object().unwrap().len(), 5);
+        let bodies = read["packages"].as_object().unwrap();
+        let shown = build.iter().filter(|(name, _)| !name.ends_with("-dbginfo"));
+        prop_assert_eq!(bodies.len(), shown.clone().count());
+        for (name, (meta, targets)) in shown {
+            let body = &bodies[name];
+            prop_assert_eq!(body["name"].as_str(), Some(name.as_str()));
+            prop_assert_eq!(listed(body, "build-depends"), texts(&meta.build_depends));
+            prop_assert_eq!(listed(body, "depends"), texts(&meta.depends));
+            prop_assert_eq!(listed(body, "provides"), texts(&meta.provides));
+            let mut files: Vec<String> =
+                targets.iter().map(|target| format!("/usr/{target}")).collect();
+            files.sort();
+            prop_assert_eq!(listed(body, "files"), files);
+        }
+    }
 }

@@ -1,11 +1,8 @@
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::{Error, Meta, Primitive, RawRecord, Tag};
-use crate::dependency::{Dependency, Kind, Provider};
 use crate::payload::Decoder;
-use crate::testing::{FAST, meta};
+use crate::testing::{FAST, any_meta, meta};
 use crate::{Limits, Short};
 
 /// The bytes of records as they lie in a payload.
@@ -217,54 +214,6 @@ fn file_names_stay_in_their_folder() {
     );
     for name in ["", "../x", ".x", "a/b", "a b", "a\n"] {
         assert!(meta(name).file_name().is_err(), "{name:?}");
-    }
-}
-
-prop_compose! {
-    fn any_named()(kind in 0..9_u8, name in "[!-~é]{1,12}") -> (Kind, String) {
-        (Kind::from_byte(kind).unwrap(), name)
-    }
-}
-
-fn dependencies() -> impl Strategy<Value = Vec<Dependency>> {
-    let new = |(kind, name)| Dependency::new(kind, name).unwrap();
-    prop::collection::vec(any_named().prop_map(new), 0..5)
-}
-
-fn providers() -> impl Strategy<Value = BTreeSet<Provider>> {
-    let new = |(kind, name)| Provider::new(kind, name).unwrap();
-    let written = |provider: &Provider| provider.kind() != Kind::PackageName;
-    let one = any_named().prop_map(new).prop_filter("written", written);
-    prop::collection::btree_set(one, 0..5)
-}
-
-prop_compose! {
-    fn any_record()(tag in 21..u16::MAX, primitive: u8, value: Vec<u8>) -> RawRecord {
-        RawRecord { tag, primitive, value }
-    }
-}
-
-prop_compose! {
-    fn any_meta()(
-        texts in prop::array::uniform7("[^\0]{0,20}"),
-        numbers: (u64, u64, Option<u64>),
-        optional in prop::array::uniform5(prop::option::of("[^\0]{0,20}")),
-        mut licenses in prop::collection::vec("[^\0]{0,8}", 0..4),
-        depends in dependencies(),
-        provides in providers(),
-        conflicts in providers(),
-        build_depends in dependencies(),
-        other in prop::collection::vec(any_record(), 0..3),
-    ) -> Meta {
-        let [name, version, architecture, summary, description, source_id, homepage] = texts;
-        let [uri, hash, source_uri, source_path, source_ref] = optional;
-        let (release, build_release, size) = numbers;
-        licenses.sort();
-        Meta {
-            name, version, release, build_release, architecture, summary, description, source_id,
-            homepage, uri, hash, size, licenses, depends: depends.into_iter().collect(), provides,
-            conflicts, build_depends, source_uri, source_path, source_ref, other,
-        }
     }
 }
 

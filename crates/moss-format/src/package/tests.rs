@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Cursor;
 use std::os::unix::fs::{PermissionsExt, symlink as make_symlink};
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::content::Slice;
 use crate::layout::{Entry, Kind};
-use crate::payload::{self, Encoding, Kind as PayloadKind};
+use crate::payload::{self, Encoding, Kind as PayloadKind, Level};
 use crate::stone::{self, FileType, View};
 use crate::testing::{
     FAST, Memory, entry, file, meta, package, plain_payload, raw_package, stone, symlink,
@@ -469,7 +470,78 @@ fn a_failing_disk_is_told_from_a_bad_package() {
     assert!(!error.is_of_system(), "{error:?}");
 }
 
+/// The contents that files are made of; several paths have one of them.
+const POOL: [&[u8]; 5] = [b"", b"a", b"b", b"some longer text", &[0; 5000]];
+
+fn any_entry_kind() -> impl Strategy<Value = (u32, Kind)> {
+    let mode = 0..0o10_000_u32;
+    let content = prop::sample::select(POOL.map(Digest::of).to_vec());
+    prop_oneof![
+        3 => (mode.clone(), content).prop_map(|(mode, digest)| {
+            (0o100_000 | mode, Kind::Regular(digest))
+        }),
+        1 => "[^\0]{1,9}".prop_map(|text| (0o120_777, Kind::Symlink(text))),
+        2 => mode.clone().prop_map(|mode| (0o040_000 | mode, Kind::Directory)),
+        1 => mode.prop_map(|mode| (0o010_000 | mode, Kind::Fifo)),
+    ]
+}
+
+/// A layout with anything in it that can stand beside each other, in any order.
+fn any_layout() -> impl Strategy<Value = Vec<Entry>> {
+    let target = "[ab]{1,2}(/[ab ]{1,2}){0,3}";
+    let paths = prop::collection::btree_map(target, any_entry_kind(), 0..12);
+    let possible = paths.prop_map(|paths| {
+        let is_folder = |parent: &str| {
+            let there = paths.get(parent);
+            there.is_none_or(|(_, kind)| *kind == Kind::Directory)
+        };
+        let parents = |target: &str| -> Vec<String> {
+            let slashes = target.match_indices('/');
+            slashes.map(|(at, _)| target[..at].to_owned()).collect()
+        };
+        let fits = |target: &&String| parents(target).iter().all(|parent| is_folder(parent));
+        let targets: Vec<&String> = paths.keys().filter(fits).collect();
+        let new = |target: &&String| {
+            let (mode, kind) = paths[*target].clone();
+            entry(target, mode, kind)
+        };
+        targets.iter().map(new).collect::<Vec<Entry>>()
+    });
+    possible.prop_shuffle()
+}
+
 proptest! {
+    #[test]
+    fn any_layout_reads_back(layout in any_layout(), level in 1..6, workers in 0..3_u32) {
+        let level = Level::new(level).unwrap();
+        let encoding = Encoding { level, workers };
+        let out = Cursor::new(Vec::new());
+        let mut contents = Memory::of(&POOL);
+        let bytes = write(out, &meta("test"), &layout, &mut contents, &encoding)
+            .unwrap()
+            .into_inner();
+        let mut package = open(&bytes).unwrap();
+        package.verify().unwrap();
+        prop_assert_eq!(package.layout(), &layout);
+        let distinct: BTreeSet<Digest> = layout.iter().filter_map(Entry::digest).collect();
+        let slices = package.slices().to_vec();
+        prop_assert_eq!(slices.len(), distinct.len(), "each content once");
+        prop_assert!(slices.is_sorted_by_key(|slice| std::cmp::Reverse(slice.size())));
+        let mut unpacked = 0;
+        for bytes in POOL {
+            let digest = Digest::of(bytes);
+            let paths = layout.iter().filter(|entry| entry.digest() == Some(digest));
+            unpacked += paths.count() as u64 * bytes.len() as u64;
+            let mut out = Vec::new();
+            let extracted = package.extract(digest, &mut out);
+            prop_assert_eq!(extracted.is_ok(), distinct.contains(&digest));
+            if extracted.is_ok() {
+                prop_assert_eq!(out, bytes);
+            }
+        }
+        prop_assert_eq!(package.unpacked_size(&layout), unpacked);
+    }
+
     #[test]
     fn any_files_read_back(files in prop::collection::btree_map("[a-z]{1,8}", any::<Vec<u8>>(), 0..8)) {
         let layout: Vec<Entry> = files.iter().map(|(name, bytes)| file(name, 0o644, bytes)).collect();
