@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use moss_format::package::{self, Package, ReadError, SurveyError};
-use moss_format::stone::{self, FileType, Reader};
+use moss_format::stone::{self, FileType, Located, Reader};
 use moss_format::{Index, Limits, Manifest, Meta, index};
 
 use crate::cli::Verify;
@@ -22,10 +22,12 @@ pub(crate) fn run(arguments: &Verify, talk: &mut Talk, out: &mut dyn Write) -> i
             Ok(Verified {
                 file_type,
                 packages,
+                unknown,
             }) => {
                 let sound = !arguments.packages || named(path, &packages, talk);
                 if sound {
-                    writeln!(out, "{}: {file_type}, sound", Printable(path.display()))?;
+                    let name = Printable(path.display());
+                    writeln!(out, "{name}: {file_type}, sound{}", but_for(unknown))?;
                 }
             }
             Err(fault) => {
@@ -43,6 +45,17 @@ struct Verified {
     file_type: FileType,
     /// The packages that an index names.
     packages: Vec<Meta>,
+    /// How many payloads are of a later kind, compression or version. Only their checksums say
+    /// that they are as they were written.
+    unknown: usize,
+}
+
+fn but_for(unknown: usize) -> String {
+    match unknown {
+        0 => String::new(),
+        1 => ", with 1 payload that is not understood".to_owned(),
+        more => format!(", with {more} payloads that are not understood"),
+    }
 }
 
 /// Why a file is not sound, or could not be read.
@@ -76,6 +89,8 @@ impl Fault {
 fn verify(path: &Path) -> Result<Verified, Fault> {
     let reader = Reader::open(BufReader::new(File::open(path)?))?;
     let file_type = reader.header().file_type;
+    let is_unknown = |at: &&Located| !at.header().is_known();
+    let unknown = reader.payloads().iter().filter(is_unknown).count();
     let mut packages = Vec::new();
     match file_type {
         FileType::Package => Package::open(reader.into_inner())?.verify()?,
@@ -90,6 +105,7 @@ fn verify(path: &Path) -> Result<Verified, Fault> {
     Ok(Verified {
         file_type,
         packages,
+        unknown,
     })
 }
 

@@ -113,8 +113,8 @@ fn metadata_of_a_later_version_is_passed_over() {
     assert_eq!(read["payloads"][1]["version"], 2);
     assert_eq!(read["payloads"][2]["version"], serde_json::Value::Null);
     assert_eq!(
-        place.stone(&["verify", "manifest.x86_64.bin"]).code,
-        Some(0)
+        place.stone(&["verify", "manifest.x86_64.bin"]).out,
+        "manifest.x86_64.bin: build manifest, sound, with 2 payloads that are not understood\n"
     );
 }
 
