@@ -1,6 +1,7 @@
 //! Fuzzing of moss-format: builds the targets, seeds them from the corpus, runs each for a time.
 
 mod report;
+mod sample;
 mod seeds;
 
 use std::fs::{self, File};
@@ -13,12 +14,14 @@ use clap::Args;
 use report::Report;
 
 /// Every target of the fuzz crate.
-const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 7] = [
     "container",
     "payloads",
+    "manifest",
+    "index",
+    "unpack",
     "recipe",
     "macro_expansion",
-    "manifest",
 ];
 
 const CRATE: &str = "crates/moss-format/fuzz";

@@ -7,21 +7,14 @@ use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
 
 use libfuzzer_sys::fuzz_target;
+use moss_format::Meta;
 use moss_format::content::Visit;
 use moss_format::package::{Package, ReadError, Surveyor};
 use moss_format::stone::{Reader, View, Writer};
-use moss_format::{Limits, Meta};
-
-/// Small enough that a fault shows as memory far above what the input deserves.
-const LIMITS: Limits = Limits {
-    payload: 4 << 20,
-    payloads: 16 << 20,
-    records: 1 << 16,
-    content: 64 << 20,
-    window_log: 27,
-};
+use moss_format_fuzz::{LIMITS, half_repaired};
 
 fuzz_target!(|bytes: &[u8]| {
+    let bytes = &*half_repaired(bytes);
     let viewed = View::new(bytes).and_then(|view| {
         let payloads = view.payloads().collect::<Result<Vec<_>, _>>()?;
         Ok((*view.header(), payloads))
@@ -58,8 +51,22 @@ fuzz_target!(|bytes: &[u8]| {
         writer.payload(payload).expect("memory takes it");
     }
     assert_eq!(writer.finish().expect("as many as announced"), bytes);
+    copied(bytes);
     as_package(bytes);
 });
+
+/// Copies all payloads, a piece at a time.
+fn copied(bytes: &[u8]) {
+    let mut read = Reader::with_limits(Cursor::new(bytes), LIMITS).expect("it was read");
+    let located = read.payloads().to_vec();
+    let file_type = read.header().file_type;
+    let mut writer = Writer::new(Vec::new(), file_type, located.len()).expect("as read");
+    for at in &located {
+        let stored = read.stream(at).expect("it is in memory");
+        writer.copy(at.header(), stored).expect("it is whole");
+    }
+    assert_eq!(writer.finish().expect("as many as announced"), bytes);
+}
 
 thread_local! {
     /// Kept, as between the packages of a folder: nothing of one may show in the next.

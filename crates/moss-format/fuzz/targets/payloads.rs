@@ -4,13 +4,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use moss_format::payload::{Decoder, Encoded, Encoding, Kind};
+use moss_format::payload::{Decoder, Encoded, Encoding, Kind, Level};
 use moss_format::{Limits, Meta, attributes, content, layout};
-
-const FAST: Encoding = Encoding {
-    level: 1,
-    workers: 0,
-};
+use moss_format_fuzz::FAST;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&[kind, records], plain)) = bytes.split_first_chunk() else {
@@ -18,11 +14,13 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let mut decoder = Decoder::new(Limits::default());
     // The high bits of the first byte choose the level, so that encoding is fuzzed as well.
+    let level = Level::new(1 + i32::from(kind >> 3) % 22).expect("it is from 1 to 22");
+    let encoding = Encoding { level, workers: 0 };
     let kind = Kind::from_byte(kind & 7);
     let records = u32::from(records);
     if records > 0 {
         let encoded =
-            Encoded::encode(kind, records as usize, plain, &FAST).expect("it has records");
+            Encoded::encode(kind, records as usize, plain, &encoding).expect("it has records");
         assert_eq!(decoder.plain(&encoded).expect("just made"), plain);
     }
     match kind {

@@ -2,16 +2,16 @@
 //! repository where there is no corpus.
 
 use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use moss_format::package::{self, Folder};
-use moss_format::payload::{Decoder, Encoding, Kind};
+use moss_format::payload::{Decoder, Kind};
 use moss_format::recipe::{Phase, Recipe};
 use moss_format::stone::View;
 use moss_format::{Limits, Meta};
+
+use super::sample;
 
 /// Every how many files of the history one is a seed: enough for variety, few enough to be read
 /// in the seconds that CI gives.
@@ -28,7 +28,13 @@ pub(crate) fn write(folder: &Path, root: &Path, corpus: Option<&Path>) -> Result
     for recipe in below(&examples, is_recipe)? {
         seeds.recipe(&fs::read(&recipe)?)?;
     }
-    seeds.stone(&package_of(&examples.join("recipes"))?)?;
+    for made in [
+        sample::package_of(&examples.join("recipes"))?,
+        sample::package_of_all_kinds()?,
+    ] {
+        seeds.stone(&made)?;
+        seeds.stone(&sample::uncompressed(&made)?)?;
+    }
     let Some(corpus) = corpus else {
         crate::say("SNEKBOOK_CORPUS is unset: the seeds are the sample recipes only");
         return Ok(());
@@ -53,7 +59,9 @@ pub(crate) fn write(folder: &Path, root: &Path, corpus: Option<&Path>) -> Result
         seeds.recipe(&fs::read(recipe)?)?;
     }
     for manifest in below(&clone, is_manifest)?.iter().step_by(STEP) {
-        seeds.stone(&fs::read(manifest)?)?;
+        let bytes = fs::read(manifest)?;
+        seeds.stone(&bytes)?;
+        seeds.add("manifest", &sample::uncompressed(&bytes)?)?;
     }
     Ok(())
 }
@@ -83,15 +91,20 @@ impl Seeds<'_> {
         Ok(())
     }
 
-    /// A container and its payloads, which the target wants as kind, number of records, and plain
-    /// bytes.
+    /// A container, an index of the packages in it, and its payloads, which the target wants as kind,
+    /// number of records, and plain bytes.
     fn stone(&mut self, bytes: &[u8]) -> Result<()> {
-        self.add("container", bytes)?;
-        self.add("manifest", bytes)?;
+        for target in ["container", "manifest", "unpack"] {
+            self.add(target, bytes)?;
+        }
+        let mut metas = Vec::new();
         let mut decoder = Decoder::new(Limits::default());
         for payload in View::new(bytes)?.payloads() {
             let payload = payload?;
             let header = payload.header();
+            if header.kind == Kind::Meta {
+                metas.push(Meta::decode(&decoder.plain(&payload)?, header.records)?);
+            }
             let (Kind::Meta | Kind::Layout | Kind::Index, Ok(records)) =
                 (header.kind, u8::try_from(header.records))
             else {
@@ -101,29 +114,13 @@ impl Seeds<'_> {
             let head = [header.kind.as_byte(), records];
             self.add("payloads", &[&head, plain.as_ref()].concat())?;
         }
+        // Some real manifests have packages without what an index needs.
+        if let Ok(index) = sample::index_of(&metas) {
+            self.add("index", &index)?;
+            self.add("index", &sample::uncompressed(&index)?)?;
+        }
         Ok(())
     }
-}
-
-/// A small package of this folder's files: real ones are too large to be mutated quickly.
-fn package_of(folder: &Path) -> Result<Vec<u8>> {
-    let mut files = Folder::open(folder)?;
-    let layout = files.scan()?;
-    let meta = Meta {
-        name: "sample".to_owned(),
-        version: "1.0".to_owned(),
-        release: 1,
-        build_release: 1,
-        architecture: "x86_64".to_owned(),
-        source_id: "sample".to_owned(),
-        licenses: vec!["MPL-2.0".to_owned()],
-        depends: ["soname(libc.so.6(x86_64))".parse()?].into(),
-        provides: ["binary(sample)".parse()?].into(),
-        ..Meta::default()
-    };
-    let out = Cursor::new(Vec::new());
-    let encoding = Encoding::default();
-    Ok(package::write(out, &meta, &layout, &mut files, &encoding)?.into_inner())
 }
 
 fn is_recipe(name: &str) -> bool {
