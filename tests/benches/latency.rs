@@ -1,89 +1,48 @@
 //! How long a packager waits: from git's answer to a push to the check run readable over the
 //! forge's REST API. `cargo xtask latency` runs it.
 //!
-//! Twenty pushes, one after the other, each with its build left to finish before the next, so that
-//! the machine is idle but for what is measured. Printed beside it is the floor: one REST request
-//! that finds the check run there.
+//! On the suite's stage: every service is its real binary in a process of its own, and the push is
+//! real git's. Twenty pushes, one after the other, each with its build left to finish before the
+//! next, so that the machine is idle but for what is measured. Printed beside it is the floor: one
+//! REST request that finds the check run there.
 
 #![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
-use forge::Role;
+use harness::{REPOSITORY, Recipe, Setup, Stage, WRITER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
 use secrecy::ExposeSecret as _;
-use service::Supervisor;
-use snekbook_dev::Line;
-use snekbook_dev::line::Options;
 
 const PUSHES: usize = 20;
-const REPOSITORY: &str = "snekbook/recipes";
 /// What the 95th percentile has to stay under on an idle machine.
 const TARGET: Duration = Duration::from_millis(300);
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn main() -> anyhow::Result<()> {
-    avalanche::helper::run_if_requested();
-    service::install_tls_provider();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(measure())
+fn main() {
+    Stage::play(Setup::default(), async |stage| measure(stage).await);
 }
 
-async fn measure() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let supervisor = Supervisor::new();
-    let line = Line::start(&Options::new(folder.path().join("line")), &supervisor).await?;
-    line.forge.create_user("packager")?;
-    line.forge.create_repository(REPOSITORY).await?;
-    line.forge.set_role(REPOSITORY, "packager", Role::Write)?;
-    let checkout = folder.path().join("checkout");
-    let remote = line.forge.push_url(REPOSITORY, "packager")?;
-    git(
-        &[
-            "init",
-            "--quiet",
-            "--initial-branch=main",
-            &checkout.to_string_lossy(),
-        ],
-        None,
-    )?;
-    let token = line.forge.mint_token("packager")?;
-    let http = reqwest::Client::builder()
-        .default_headers(
-            [(
-                reqwest::header::AUTHORIZATION,
-                format!("Bearer {}", token.expose_secret()).parse()?,
-            )]
-            .into_iter()
-            .collect(),
-        )
-        .build()?;
+async fn measure(stage: &mut Stage) -> anyhow::Result<()> {
+    let http = client(stage)?;
     let mut waits = Vec::with_capacity(PUSHES);
     let mut floors = Vec::with_capacity(PUSHES);
-    for number in 1..=PUSHES {
-        write_recipe(&checkout, number)?;
-        git(&["add", "."], Some(&checkout))?;
-        let message = format!("sample: Release {number}");
-        git(
-            &["commit", "--quiet", "--message", &message],
-            Some(&checkout),
-        )?;
-        let head = git(&["rev-parse", "HEAD"], Some(&checkout))?;
+    for release in 1..=PUSHES {
+        let recipe = Recipe::new("sample").release(u64::try_from(release)?);
+        let (checkout, head) = stage.commit(REPOSITORY, &[recipe.file()]).await?;
         let url = format!(
-            "{}/repos/{REPOSITORY}/commits/{}/check-runs",
-            line.forge.api_url(),
-            head.trim()
+            "{}/repos/{REPOSITORY}/commits/{head}/check-runs",
+            stage.forge.api_url(),
         );
-        git(&["push", "--quiet", &remote, "main"], Some(&checkout))?;
+        checkout.push("main").await?;
         let answered = Instant::now();
-        wait_for(&http, &url, "", answered).await?;
+        wait_for(&http, &url, answered).await?;
         waits.push(answered.elapsed());
         let asked = Instant::now();
-        wait_for(&http, &url, "", asked).await?;
+        wait_for(&http, &url, asked).await?;
         floors.push(asked.elapsed());
-        wait_for(&http, &url, "success", Instant::now()).await?;
+        stage.succeeded(&head, &["sample"]).await?;
     }
     println!("{PUSHES} pushes, in milliseconds      min  median     p95     max");
     println!("git's answer to readable check run {}", figures(&mut waits));
@@ -93,8 +52,6 @@ async fn measure() -> anyhow::Result<()> {
     );
     // Sorted by now.
     let p95 = waits[(PUSHES * 95).div_ceil(100) - 1];
-    let left = supervisor.shutdown(Duration::from_secs(10)).await;
-    ensure!(left.is_empty(), "these tasks did not end: {left:?}");
     ensure!(
         p95 < TARGET,
         "the 95th percentile {p95:?} is not under {TARGET:?}"
@@ -102,70 +59,36 @@ async fn measure() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks until a check run is there, and has the conclusion if one is named.
-async fn wait_for(
-    http: &reqwest::Client,
-    url: &str,
-    conclusion: &str,
-    since: Instant,
-) -> anyhow::Result<()> {
+/// Speaks to the forge as a person does.
+fn client(stage: &Stage) -> anyhow::Result<reqwest::Client> {
+    let token = stage.forge.mint_token(WRITER)?;
+    let mut headers = HeaderMap::new();
+    let bearer = format!("Bearer {}", token.expose_secret());
+    headers.insert(AUTHORIZATION, bearer.parse()?);
+    headers.insert(ACCEPT, "application/vnd.github+json".parse()?);
+    Ok(reqwest::Client::builder()
+        .user_agent("latency")
+        .default_headers(headers)
+        .no_proxy()
+        .build()?)
+}
+
+/// Asks until a check run is there.
+async fn wait_for(http: &reqwest::Client, url: &str, since: Instant) -> anyhow::Result<()> {
     loop {
-        let answer = http
-            .get(url)
-            .send()
-            .await?
-            .error_for_status()?
-            .bytes()
-            .await?;
-        let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+        let answer = http.get(url).send().await?.error_for_status()?;
+        let answer: serde_json::Value = answer.json().await?;
         let runs = answer["check_runs"]
             .as_array()
             .context("no list of check runs")?;
-        match runs.first() {
-            Some(run) if conclusion.is_empty() || run["conclusion"] == conclusion => return Ok(()),
-            Some(run) if run["status"] == "completed" => {
-                bail!("the build ended otherwise: {run:#}")
-            }
-            _ if since.elapsed() > LIMIT => bail!("no check run after {LIMIT:?}: {answer:#}"),
-            _ => tokio::time::sleep(Duration::from_millis(1)).await,
+        if !runs.is_empty() {
+            return Ok(());
         }
+        if since.elapsed() > LIMIT {
+            bail!("no check run after {LIMIT:?}: {answer:#}");
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
-}
-
-fn write_recipe(checkout: &std::path::Path, release: usize) -> anyhow::Result<()> {
-    let folder = checkout.join("s/sample");
-    std::fs::create_dir_all(&folder)?;
-    let recipe = format!(
-        "name        : sample\nversion     : \"1.0\"\nrelease     : {release}\n\
-         homepage    : https://example.org\nsummary     : A sample\ndescription : A sample\n\
-         license     : MPL-2.0\n\
-         install     : |\n    install -dm00755 %(installroot)/usr/share/sample\n    \
-         echo {release} > %(installroot)/usr/share/sample/release\n"
-    );
-    Ok(std::fs::write(folder.join("stone.yaml"), recipe)?)
-}
-
-fn git(arguments: &[&str], folder: Option<&std::path::Path>) -> anyhow::Result<String> {
-    let mut command = testbed::git();
-    if let Some(folder) = folder {
-        command.current_dir(folder);
-    }
-    let name = "packager";
-    let output = command
-        .args(arguments)
-        .env("GIT_AUTHOR_NAME", name)
-        .env("GIT_AUTHOR_EMAIL", "packager@example.org")
-        .env("GIT_COMMITTER_NAME", name)
-        .env("GIT_COMMITTER_EMAIL", "packager@example.org")
-        .output()
-        .context("git cannot be started")?;
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "git {} failed: {stderr}",
-        arguments[0]
-    );
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Minimum, median, 95th percentile by nearest rank, maximum.

@@ -39,23 +39,38 @@ enum Task {
 /// The packages that have benchmarks with targets.
 const BENCHMARKED: [&str; 3] = ["moss-db", "moss-deps", "moss-format"];
 
+/// The packages of the services.
+const SERVICES: [&str; 3] = ["summit", "avalanche", "vessel"];
+
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
-        Task::Latency => {
-            let latency = [
-                "bench",
-                "--quiet",
-                "--package",
-                "tests",
-                "--bench",
-                "latency",
-            ];
-            Ok(exit(cargo().args(latency).status()?.success()))
-        }
+        Task::Latency => latency(),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
         Task::KillLoop { count, seed } => kill_loop(count, seed),
     }
+}
+
+fn latency() -> anyhow::Result<ExitCode> {
+    // The benchmark starts the services' binaries, which lie beside it then.
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--release"]);
+    for service in SERVICES {
+        build.args(["--package", service]);
+    }
+    if !build.status()?.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut bench = cargo();
+    bench.args([
+        "bench",
+        "--quiet",
+        "--package",
+        "tests",
+        "--bench",
+        "latency",
+    ]);
+    Ok(exit(bench.status()?.success()))
 }
 
 fn bench(packages: &[String]) -> anyhow::Result<ExitCode> {
