@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use service::Supervisor;
 
 const REPOSITORY: &str = "snekbook/recipes";
+/// What the App asks for itself.
+const ORGANISATION: &str = "/orgs/snekbook/installation";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The webhooks that the calls below make the forge send.
@@ -153,7 +155,7 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
     gone(&caller, &token).await?;
     deliveries(&caller).await?;
     refusals(&caller, &token).await?;
-    ensure!(caller.forge.traffic().len() > 50, "all calls were made");
+    ensure!(caller.forge.traffic().len() > 40, "all calls were made");
     for wanted in WEBHOOKS {
         let sent = caller.forge.sent_webhooks();
         let found = sent
@@ -167,9 +169,7 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
 /// The App, its installations and a token.
 async fn the_app(caller: &Caller) -> Result<String> {
     let jwt = Caller::jwt()?;
-    caller.get("/app", &jwt).await?;
-    caller.get(&path("/installation"), &jwt).await?;
-    let installation = caller.get("/orgs/snekbook/installation", &jwt).await?;
+    let installation = caller.get(ORGANISATION, &jwt).await?;
     let mint = format!("/app/installations/{}/access_tokens", installation["id"]);
     let scope = json!({
         "repositories": ["recipes"],
@@ -183,14 +183,13 @@ async fn the_app(caller: &Caller) -> Result<String> {
     caller
         .get("/installation/repositories?per_page=5", &token)
         .await?;
-    caller.get("/rate_limit", &token).await?;
     Ok(token)
 }
 
 /// The repository, its branches and commits, and pull requests in all their states.
 async fn code(caller: &Caller, token: &str) -> Result<u64> {
     let forge = &caller.forge;
-    let first = caller
+    caller
         .commit("main", "lz4/stone.yaml", "name: lz4\n")
         .await?;
     let fork = forge.fork(REPOSITORY, "rowan").await?.to_string();
@@ -220,23 +219,15 @@ async fn code(caller: &Caller, token: &str) -> Result<u64> {
     forge.close_pull(REPOSITORY, number, "maya").await?;
     forge.reopen_pull(REPOSITORY, number, "maya").await?;
     for end in [
-        "",
         "/branches/main",
-        "/git/ref/heads/main",
-        "/git/ref/pull/1/head",
-        "/commits/main",
         "/pulls?state=all&base=main&per_page=1",
         "/pulls?head=rowan:feature/xz&sort=created&direction=asc",
         "/pulls/1",
     ] {
         caller.get(&path(end), token).await?;
     }
-    caller
-        .get(&path(&format!("/commits/{first}")), token)
-        .await?;
     forge.merge_pull(REPOSITORY, number, "maya").await?;
     caller.get(&path("/pulls/1"), token).await?;
-    caller.get(&path("/commits/main"), token).await?;
     Ok(number)
 }
 
@@ -280,9 +271,6 @@ async fn checks(caller: &Caller, token: &str) -> Result<()> {
     });
     caller.patch(&one, token, failed).await?;
     caller.get(&one, token).await?;
-    caller
-        .get(&format!("{one}/annotations?per_page=1"), token)
-        .await?;
     let list = path(&format!("/commits/{head}/check-runs"));
     caller.get(&list, token).await?;
     caller
@@ -323,29 +311,22 @@ async fn comments(caller: &Caller, token: &str, number: u64) -> Result<()> {
         .comment_on_commit(REPOSITORY, &head, "maya", "/rebuild")
         .await?;
     let list = path(&format!("/issues/{number}/comments"));
-    let mine = caller.post(&list, token, json!({ "body": "Yes." })).await?;
+    caller.post(&list, token, json!({ "body": "Yes." })).await?;
     caller
         .get(
             &format!("{list}?per_page=1&since=2026-01-01T00:00:00Z"),
             token,
         )
         .await?;
-    let own = path(&format!("/issues/comments/{}", mine["id"]));
-    caller.patch(&own, token, json!({ "body": "No." })).await?;
-    caller.get(&own, token).await?;
     let react = path(&format!("/issues/comments/{on_pull}/reactions"));
     caller
         .post(&react, token, json!({ "content": "eyes" }))
         .await?;
     let again = Some(json!({ "content": "eyes" }));
     caller.ask(Method::POST, &react, token, again, 200).await?;
-    caller.get(&react, token).await?;
     let react = path(&format!("/comments/{on_commit}/reactions"));
     caller
         .post(&react, token, json!({ "content": "-1" }))
-        .await?;
-    caller
-        .get(&path(&format!("/comments/{on_commit}")), token)
         .await?;
     let commit = path(&format!("/commits/{head}/comments"));
     caller
@@ -366,7 +347,6 @@ async fn people(caller: &Caller, token: &str) -> Result<()> {
     for login in ["maya", "rowan", "kim", "snekbook"] {
         let of = path(&format!("/collaborators/{login}/permission"));
         let permission = caller.get(&of, token).await?;
-        caller.get(&format!("/users/{login}"), token).await?;
         caller
             .get(&format!("/user/{}", permission["user"]["id"]), token)
             .await?;
@@ -380,9 +360,7 @@ async fn gone(caller: &Caller, token: &str) -> Result<()> {
     forge.create_repository(name).await?;
     forge.remove_app(name, "maya")?;
     caller.get("/installation/repositories", token).await?;
-    caller
-        .get("/orgs/snekbook/installation", &Caller::jwt()?)
-        .await?;
+    caller.get(ORGANISATION, &Caller::jwt()?).await?;
     forge.put_app_back(name, "maya")?;
     forge.delete_repository(name, "maya").await?;
     let branch = format!("/repos/{name}/branches/main");
@@ -403,7 +381,6 @@ async fn deliveries(caller: &Caller) -> Result<()> {
         .get("/app/hook/deliveries?per_page=2&status=failure", &jwt)
         .await?;
     let one = format!("/app/hook/deliveries/{}", rows[0]["id"]);
-    caller.get(&one, &jwt).await?;
     let again = format!("{one}/attempts");
     caller.ask(Method::POST, &again, &jwt, None, 202).await?;
     Ok(())
@@ -414,12 +391,20 @@ async fn refusals(caller: &Caller, token: &str) -> Result<()> {
     let jwt = Caller::jwt()?;
     let mint = "/app/installations/1/access_tokens";
     caller.ask(Method::POST, mint, &jwt, None, 404).await?;
-    caller.ask(Method::GET, "/app", token, None, 401).await?;
     caller
-        .ask(Method::GET, "/app", "nonsense", None, 401)
+        .ask(Method::GET, ORGANISATION, token, None, 401)
         .await?;
     caller
-        .ask(Method::GET, "/repos/snekbook/absent", token, None, 404)
+        .ask(Method::GET, ORGANISATION, "nonsense", None, 401)
+        .await?;
+    caller
+        .ask(
+            Method::GET,
+            "/repos/snekbook/absent/pulls",
+            token,
+            None,
+            404,
+        )
         .await?;
     caller
         .ask(Method::GET, "/nothing/of/the/kind", token, None, 404)
@@ -428,7 +413,13 @@ async fn refusals(caller: &Caller, token: &str) -> Result<()> {
         .ask(Method::GET, &path("/pulls/99"), token, None, 404)
         .await?;
     caller
-        .ask(Method::GET, &path("/commits/absent"), token, None, 422)
+        .ask(
+            Method::GET,
+            &path("/commits/absent/check-runs"),
+            token,
+            None,
+            422,
+        )
         .await?;
     let runs = path("/check-runs");
     let bad = json!({ "name": "", "head_sha": "main" });
@@ -438,16 +429,16 @@ async fn refusals(caller: &Caller, token: &str) -> Result<()> {
     caller
         .ask(Method::POST, &runs, &jwt, Some(json!({})), 422)
         .await?;
-    let point = Point::rest("GET", "/rate_limit");
+    let point = Point::rest("GET", "/installation/repositories");
     caller.forge.fail_next(point.clone(), Failure::Status(503));
     caller
-        .ask(Method::GET, "/rate_limit", token, None, 503)
+        .ask(Method::GET, "/installation/repositories", token, None, 503)
         .await?;
     caller
         .forge
         .fail_next(point, Failure::HourlyLimit { resets_in: 3600 });
     caller
-        .ask(Method::GET, "/rate_limit", token, None, 403)
+        .ask(Method::GET, "/installation/repositories", token, None, 403)
         .await?;
     Ok(())
 }
@@ -459,8 +450,7 @@ async fn the_judge_finds_what_github_would_not_say() -> Result<()> {
     };
     let caller = Caller::start().await?;
     caller.get("/app/hook/deliveries", &Caller::jwt()?).await?;
-    let organisation = "/orgs/snekbook/installation";
-    caller.get(organisation, &Caller::jwt()?).await?;
+    caller.get(ORGANISATION, &Caller::jwt()?).await?;
     caller
         .commit("main", "lz4/stone.yaml", "name: lz4\n")
         .await?;

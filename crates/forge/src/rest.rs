@@ -22,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, patch, post};
+use axum::routing::{get, post};
 
 use crate::forge::Shared;
 use crate::rest::failure::Failure;
@@ -33,13 +33,10 @@ pub(crate) const BASE: &str = "/api/v3";
 /// All routes, each of which authenticates, counts, records and may fail as tests want.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let repository = Router::new()
-        .route("/", get(repository::show))
-        .route("/installation", get(app::repository_installation))
         .route("/branches/{*branch}", get(commit::branch))
-        .route("/git/ref/{*name}", get(commit::reference))
         .route(
             "/commits/{*rest}",
-            get(commit::show).post(comment::on_commit),
+            get(commit::below).post(comment::on_commit),
         )
         .route("/pulls", get(pull::list))
         .route("/pulls/{number}", get(pull::show))
@@ -48,36 +45,23 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/check-runs/{id}",
             get(check_run::show).patch(check_run::update),
         )
-        .route("/check-runs/{id}/annotations", get(check_run::annotations))
         .route("/collaborators/{login}/permission", get(user::permission))
         .route(
             "/issues/{number}/comments",
             get(comment::list).post(comment::create),
         )
-        .route(
-            "/issues/comments/{id}",
-            patch(comment::update).get(comment::show),
-        )
-        .route(
-            "/issues/comments/{id}/reactions",
-            post(reaction::on_pull).get(reaction::list),
-        )
-        .route("/comments/{id}", get(comment::show_on_commit))
+        .route("/issues/comments/{id}/reactions", post(reaction::on_pull))
         .route("/comments/{id}/reactions", post(reaction::on_commit));
     Router::new()
-        .route("/app", get(app::show))
         .route("/app/installations/{id}/access_tokens", post(app::mint))
         .route("/app/hook/deliveries", get(delivery::list))
-        .route("/app/hook/deliveries/{id}", get(delivery::show))
         .route("/app/hook/deliveries/{id}/attempts", post(delivery::again))
         .route(
             "/orgs/{owner}/installation",
             get(app::organisation_installation),
         )
         .route("/installation/repositories", get(repository::list))
-        .route("/users/{login}", get(user::by_login))
         .route("/user/{id}", get(user::by_id))
-        .route("/rate_limit", get(limit::show))
         .nest("/repos/{owner}/{repo}", repository)
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })

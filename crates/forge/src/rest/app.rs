@@ -20,16 +20,6 @@ use crate::state::access::{Grant, Level, Permission, Permissions, Selection};
 /// As long as an installation token lives.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// `GET /app`
-pub(crate) async fn show(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
-    caller.require_app()?;
-    ok(shape::app::integration(
-        &shared.lock(),
-        &shared.urls,
-        &shared.app,
-    ))
-}
-
 /// `GET /orgs/{org}/installation`
 pub(crate) async fn organisation_installation(
     State(shared): State<Arc<Shared>>,
@@ -45,21 +35,6 @@ pub(crate) async fn organisation_installation(
         .find(|(_, target)| **target == account)
         .map(|(id, _)| *id)
         .ok_or(Failure::NotFound)?;
-    installation(&shared, &state, id)
-}
-
-/// `GET /repos/{owner}/{repo}/installation`
-pub(crate) async fn repository_installation(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name)): Path<(String, String)>,
-) -> Answer {
-    caller.require_app()?;
-    let state = shared.lock();
-    let repository = state
-        .find_repository(&owner, &name)
-        .ok_or(Failure::NotFound)?;
-    let id = state.installation_of(repository).ok_or(Failure::NotFound)?;
     installation(&shared, &state, id)
 }
 

@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 
 use crate::forge::Shared;
-use crate::id::{AccountId, RepositoryId};
+use crate::id::AccountId;
 use crate::rest::failure::Failure;
 use crate::state::State;
 use crate::state::access::{Grant, Level, Permission};
@@ -137,18 +137,6 @@ impl Caller {
         match self {
             Self::App | Self::Installation(_) => state.bot,
             Self::User(account) => *account,
-        }
-    }
-
-    /// What the caller may do in a repository, for the answer's `permissions`.
-    pub(crate) fn role(
-        &self,
-        state: &State,
-        repository: RepositoryId,
-    ) -> crate::state::repository::Role {
-        match self {
-            Self::App | Self::Installation(_) => crate::state::repository::Role::Read,
-            Self::User(account) => state.role(state.repository(repository), *account),
         }
     }
 }

@@ -129,31 +129,6 @@ pub(crate) async fn show(
     ))
 }
 
-/// `GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations`
-pub(crate) async fn annotations(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CheckRunId)>,
-    Params(page): Params<Page>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let state = shared.lock();
-    let repository = caller.enter(&state, &owner, &name, READ)?;
-    let run = find(&state, repository.id, id)?;
-    let name = state.full_name(repository).to_string();
-    let rows: Vec<Value> = run
-        .annotations
-        .iter()
-        .map(|one| shape::check_run::annotation(&shared.urls, &name, &run.head_sha, one))
-        .collect();
-    let url = format!(
-        "{}/repos/{name}/check-runs/{id}/annotations",
-        shared.urls.api()
-    );
-    let (rows, link) = page.cut(rows, &url, query.as_deref());
-    paged(rows, link.as_deref())
-}
-
 /// Which check runs are asked for.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Filter {

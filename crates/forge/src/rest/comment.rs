@@ -13,7 +13,7 @@ use crate::id::{CommentId, RepositoryId};
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::{Input, Params};
-use crate::rest::output::{Answer, created, ok, paged};
+use crate::rest::output::{Answer, created, paged};
 use crate::rest::page::Page;
 use crate::shape;
 use crate::state::State as Tables;
@@ -251,68 +251,4 @@ pub(super) fn find(
 pub(super) enum Kind {
     Pull,
     Commit,
-}
-
-/// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}`
-pub(crate) async fn show(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-) -> Answer {
-    show_any(&shared, &caller, (&owner, &name, id), READ, Kind::Pull)
-}
-
-/// `GET /repos/{owner}/{repo}/comments/{comment_id}`
-pub(crate) async fn show_on_commit(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-) -> Answer {
-    show_any(&shared, &caller, (&owner, &name, id), COMMIT, Kind::Commit)
-}
-
-fn show_any(
-    shared: &Shared,
-    caller: &Caller,
-    (owner, name, id): (&str, &str, CommentId),
-    needs: &[(Permission, Level)],
-    kind: Kind,
-) -> Answer {
-    let mut state = shared.lock();
-    let repository = caller.enter(&state, owner, name, needs)?.id;
-    let comment = find(&mut state, repository, id, kind)?.clone();
-    ok(shape::comment::comment(
-        &state,
-        &shared.urls,
-        &shared.app,
-        &comment,
-    ))
-}
-
-/// `PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}`
-pub(crate) async fn update(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-    Input(text): Input<Text>,
-) -> Answer {
-    check_body(&text.body)?;
-    let mut state = shared.lock();
-    let repository = caller.enter(&state, &owner, &name, WRITE)?.id;
-    let author = caller.account(&state);
-    let now = shared.clock.now();
-    let comment = find(&mut state, repository, id, Kind::Pull)?;
-    if comment.author != author {
-        return Err(Failure::Forbidden("Only its author may edit this comment"));
-    }
-    comment.body = text.body;
-    comment.updated_at = now;
-    let comment = comment.clone();
-    shared.changed();
-    ok(shape::comment::comment(
-        &state,
-        &shared.urls,
-        &shared.app,
-        &comment,
-    ))
 }

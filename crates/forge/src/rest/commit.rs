@@ -65,45 +65,9 @@ pub(crate) async fn branch(
     ))
 }
 
-/// `GET /repos/{owner}/{repo}/git/ref/{ref}`
-pub(crate) async fn reference(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, reference)): Path<(String, String, String)>,
-) -> Answer {
-    let entered = enter(&shared, &caller, &owner, &name)?;
-    let full = format!("refs/{reference}");
-    if !git2::Reference::is_valid_name(&full) {
-        return Err(Failure::NotFound);
-    }
-    let asked = full.clone();
-    let found = blocking(move || {
-        let repository = git::open(&entered.path)?;
-        let id = match repository.refname_to_id(&asked) {
-            Ok(id) => id,
-            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("read a ref", &entered.path),
-        };
-        let object = repository
-            .find_object(id, None)
-            .context("read a ref's target", &entered.path)?;
-        let kind = object.kind().map_or("commit", |kind| kind.str());
-        Ok(Some((id.to_string(), kind)))
-    })
-    .await?;
-    let (sha, kind) = found.ok_or(Failure::NotFound)?;
-    ok(shape::commit::git_ref(
-        &shared.urls,
-        &entered.name,
-        &full,
-        kind,
-        &sha,
-    ))
-}
-
-/// `GET /repos/{owner}/{repo}/commits/{ref}` and what lies below it. A ref may have slashes, so
-/// the tail is told apart by its end.
-pub(crate) async fn show(
+/// What lies below `GET /repos/{owner}/{repo}/commits/{ref}`. A ref may have slashes, so the tail
+/// is told apart by its end.
+pub(crate) async fn below(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path((owner, name, rest)): Path<(String, String, String)>,
@@ -126,22 +90,7 @@ pub(crate) async fn show(
     if let Some(sha) = rest.strip_suffix("/comments") {
         return comment::list_on_commit(&shared, &caller, (&owner, &name, sha), page, query);
     }
-    let entered = enter(&shared, &caller, &owner, &name)?;
-    let path = entered.path.clone();
-    let asked = rest.clone();
-    let commit = blocking(move || match commit::find(&path, &asked)? {
-        Some(sha) => commit::read(&path, &sha),
-        None => Ok(None),
-    })
-    .await?
-    .ok_or_else(|| Failure::invalid(format!("No commit found for SHA: {rest}")))?;
-    let comments = comments_on(&shared, &commit.sha);
-    ok(shape::commit::full(
-        &shared.urls,
-        &entered.name,
-        &commit,
-        comments,
-    ))
+    Err(Failure::NotFound)
 }
 
 fn comments_on(shared: &Shared, commit: &Sha) -> usize {

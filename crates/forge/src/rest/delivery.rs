@@ -15,7 +15,7 @@ use crate::id::DeliveryId;
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::Params;
-use crate::rest::output::{Answer, ok, paged};
+use crate::rest::output::{Answer, paged};
 use crate::shape;
 use crate::webhook::{Redelivery, send};
 
@@ -92,21 +92,6 @@ fn read_cursor(text: &str) -> Result<DeliveryId, Failure> {
     text.strip_prefix(CURSOR)
         .and_then(|id| id.parse().ok())
         .ok_or_else(|| Failure::invalid("The cursor is not one of this list."))
-}
-
-/// `GET /app/hook/deliveries/{delivery_id}`
-pub(crate) async fn show(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(id): Path<DeliveryId>,
-) -> Answer {
-    caller.require_app()?;
-    let state = shared.lock();
-    let row = state
-        .deliveries
-        .find(id, shared.clock.now())
-        .ok_or(Failure::NotFound)?;
-    ok(shape::delivery::full(row))
 }
 
 /// `POST /app/hook/deliveries/{delivery_id}/attempts`

@@ -54,7 +54,6 @@ pub(crate) async fn gate(
     let (mut response, body) = response;
     let cost = match response.status() {
         StatusCode::NOT_MODIFIED => Cost::Free,
-        _ if path == "/rate_limit" => Cost::Free,
         _ => Cost::One,
     };
     decorate(&shared, &headers, cost, &mut response);

@@ -2,17 +2,13 @@
 //! answers of a limit that is used up.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use axum::extract::State;
 use http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::forge::Shared;
 use crate::id::{AccountId, InstallationId};
 use crate::rest::caller::Caller;
-use crate::rest::output::{Answer, ok};
-use crate::shape;
 
 /// Requests an hour.
 const LIMIT: u64 = 5_000;
@@ -40,7 +36,7 @@ pub(crate) struct Window {
 /// What a request costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cost {
-    /// Nothing: an answer of 304, or a question about the limit itself.
+    /// Nothing: an answer of 304.
     Free,
     /// One request.
     One,
@@ -95,10 +91,4 @@ impl Window {
         );
         headers.insert("x-ratelimit-resource", HeaderValue::from_static("core"));
     }
-}
-
-/// `GET /rate_limit`
-pub(crate) async fn show(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
-    let window = shared.limits.count(&caller, Cost::Free, shared.clock.now());
-    ok(shape::app::rate(LIMIT, window.used, window.reset))
 }

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::forge::Shared;
 use crate::id::{CommentId, ReactionId};
 use crate::rest::caller::Caller;
-use crate::rest::comment::{COMMIT, Kind, READ, WRITE, find};
-use crate::rest::input::{Input, Params};
-use crate::rest::output::{Answer, created, ok, paged};
-use crate::rest::page::Page;
+use crate::rest::comment::{COMMIT, Kind, WRITE, find};
+use crate::rest::input::Input;
+use crate::rest::output::{Answer, created, ok};
 use crate::shape;
 use crate::state::access::{Level, Permission};
 use crate::state::comment::{Content, Reaction};
@@ -82,29 +80,4 @@ fn react(
     comment.reactions.push(reaction.clone());
     shared.changed();
     created(shape::comment::reaction(&state, &shared.urls, &reaction))
-}
-
-/// `GET /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions`
-pub(crate) async fn list(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
-    Params(page): Params<Page>,
-    RawQuery(query): RawQuery,
-) -> Answer {
-    let mut state = shared.lock();
-    let repository = caller.enter(&state, &owner, &name, READ)?.id;
-    let comment = find(&mut state, repository, id, Kind::Pull)?.clone();
-    let rows: Vec<Value> = comment
-        .reactions
-        .iter()
-        .map(|reaction| shape::comment::reaction(&state, &shared.urls, reaction))
-        .collect();
-    let name = state.full_name(state.repository(repository));
-    let url = format!(
-        "{}/repos/{name}/issues/comments/{id}/reactions",
-        shared.urls.api()
-    );
-    let (rows, link) = page.cut(rows, &url, query.as_deref());
-    paged(rows, link.as_deref())
 }

@@ -2,38 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
 
 use crate::forge::Shared;
 use crate::rest::caller::Caller;
 use crate::rest::input::Params;
-use crate::rest::output::{Answer, ok, paged};
+use crate::rest::output::{Answer, paged};
 use crate::rest::page::Page;
 use crate::shape;
-use crate::state::access::{Level, Permission, Selection};
-
-/// `GET /repos/{owner}/{repo}`
-pub(crate) async fn show(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name)): Path<(String, String)>,
-) -> Answer {
-    let state = shared.lock();
-    let repository = caller.enter(
-        &state,
-        &owner,
-        &name,
-        &[(Permission::Metadata, Level::Read)],
-    )?;
-    let role = caller.role(&state, repository.id);
-    ok(shape::repository::full(
-        &state,
-        &shared.urls,
-        repository,
-        &role,
-    ))
-}
+use crate::state::access::Selection;
 
 /// `GET /installation/repositories`
 pub(crate) async fn list(

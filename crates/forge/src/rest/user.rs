@@ -12,17 +12,6 @@ use crate::rest::output::{Answer, ok};
 use crate::shape;
 use crate::state::access::{Level, Permission};
 
-/// `GET /users/{username}`
-pub(crate) async fn by_login(
-    State(shared): State<Arc<Shared>>,
-    _caller: Caller,
-    Path(login): Path<String>,
-) -> Answer {
-    let state = shared.lock();
-    let account = state.find_account(&login).ok_or(Failure::NotFound)?;
-    ok(shape::account::public(&shared.urls, account))
-}
-
 /// `GET /user/{account_id}`
 pub(crate) async fn by_id(
     State(shared): State<Arc<Shared>>,

@@ -1,6 +1,5 @@
 //! The App, its installations and their tokens.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock::text;
@@ -94,18 +93,4 @@ pub(crate) fn token(state: &State, urls: &Urls, token: &str, grant: &Grant) -> V
             .collect();
     }
     answer
-}
-
-/// GitHub's `rate-limit-overview`.
-pub(crate) fn rate(limit: u64, used: u64, reset: Timestamp) -> Value {
-    let core = json!({
-        "limit": limit,
-        "used": used,
-        "remaining": limit.saturating_sub(used),
-        "reset": reset.as_second(),
-    });
-    json!({
-        "resources": { "core": core, "search": core },
-        "rate": core,
-    })
 }

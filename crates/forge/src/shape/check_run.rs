@@ -7,7 +7,7 @@ use crate::config;
 use crate::name::Sha;
 use crate::shape::{Urls, app, commit, node_id, pull};
 use crate::state::State;
-use crate::state::check_run::{Annotation, CheckRun, Status, Suite};
+use crate::state::check_run::{CheckRun, Status, Suite};
 
 /// GitHub's `check-run`.
 pub(crate) fn check_run(state: &State, urls: &Urls, app: &config::App, run: &CheckRun) -> Value {
@@ -139,22 +139,6 @@ fn suite_status(runs: &[&CheckRun]) -> &'static str {
     } else {
         "in_progress"
     }
-}
-
-/// GitHub's `check-annotation`.
-pub(crate) fn annotation(urls: &Urls, repository: &str, sha: &Sha, one: &Annotation) -> Value {
-    json!({
-        "path": one.path,
-        "blob_href": format!("{}/{repository}/blob/{sha}/{}", urls.web(), one.path),
-        "start_line": one.start_line,
-        "end_line": one.end_line,
-        "start_column": one.start_column,
-        "end_column": one.end_column,
-        "annotation_level": one.annotation_level,
-        "title": one.title,
-        "message": one.message,
-        "raw_details": one.raw_details,
-    })
 }
 
 fn pulls(state: &State, urls: &Urls, repository: crate::id::RepositoryId, sha: &Sha) -> Vec<Value> {

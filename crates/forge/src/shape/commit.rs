@@ -84,21 +84,6 @@ pub(crate) fn branch(urls: &Urls, repository: &str, name: &str, commit: Value) -
     })
 }
 
-/// GitHub's `git-ref`.
-pub(crate) fn git_ref(urls: &Urls, repository: &str, name: &str, kind: &str, sha: &str) -> Value {
-    let api = format!("{}/repos/{repository}/git", urls.api());
-    json!({
-        "ref": name,
-        "node_id": node_id("REF", name),
-        "url": format!("{api}/{name}"),
-        "object": {
-            "type": kind,
-            "sha": sha,
-            "url": format!("{api}/{kind}s/{sha}"),
-        },
-    })
-}
-
 /// A commit as a push event lists it.
 pub(crate) fn pushed(urls: &Urls, repository: &str, commit: &Commit) -> Value {
     let names = |status: FileStatus| -> Vec<&str> {

@@ -1,6 +1,6 @@
 //! The delivery log.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::shape::Object;
 use crate::webhook::log::{Delivery, Outcome};
@@ -21,26 +21,6 @@ pub(crate) fn item(delivery: &Delivery) -> Object {
         "repository_id": delivery.repository,
         "throttled_at": null,
     }))
-}
-
-/// GitHub's `hook-delivery`, with what was sent and what came back.
-pub(crate) fn full(delivery: &Delivery) -> Value {
-    let mut shape = item(delivery);
-    let sent: Value = serde_json::from_slice(&delivery.body).unwrap_or(Value::Null);
-    let (headers, payload) = match &delivery.outcome {
-        Outcome::Answered { headers, body, .. } => (json!(headers), json!(body)),
-        Outcome::TimedOut | Outcome::Unreachable => (json!({}), json!("")),
-    };
-    shape.insert("url".to_owned(), json!(delivery.url));
-    shape.insert(
-        "request".to_owned(),
-        json!({ "headers": delivery.headers, "payload": sent }),
-    );
-    shape.insert(
-        "response".to_owned(),
-        json!({ "headers": headers, "payload": payload }),
-    );
-    Value::Object(shape)
 }
 
 fn status(outcome: &Outcome) -> String {

@@ -6,38 +6,11 @@ use crate::clock::text;
 use crate::shape::{Object, Urls, account, node_id, object};
 use crate::state::State;
 use crate::state::account::Kind;
-use crate::state::repository::{Repository, Role, Standing};
+use crate::state::repository::Repository;
 
 /// GitHub's `repository`.
 pub(crate) fn brief(state: &State, urls: &Urls, repository: &Repository) -> Value {
     Value::Object(base(state, urls, repository))
-}
-
-/// GitHub's `full-repository`, with what the asking account may do.
-pub(crate) fn full(state: &State, urls: &Urls, repository: &Repository, role: &Role) -> Value {
-    let mut shape = base(state, urls, repository);
-    let owner = state.account(repository.owner);
-    shape.extend(object(json!({
-        "subscribers_count": 0,
-        "network_count": 0,
-        "permissions": account::rights(role),
-        "allow_merge_commit": true,
-        "allow_squash_merge": true,
-        "allow_rebase_merge": true,
-    })));
-    if owner.kind == Kind::Organisation {
-        shape.insert(
-            "organization".to_owned(),
-            Value::Object(account::simple(urls, owner)),
-        );
-    }
-    let parent = repository.parent.map(|parent| state.repository(parent));
-    if let Some(parent) = parent.filter(|parent| parent.standing != Standing::Deleted) {
-        let parent = brief(state, urls, parent);
-        shape.insert("parent".to_owned(), parent.clone());
-        shape.insert("source".to_owned(), parent);
-    }
-    Value::Object(shape)
 }
 
 /// The `repository` of a push event, whose times are seconds and whose owner has a name.

@@ -146,8 +146,9 @@ async fn a_forks_pull_request_is_fetched_from_the_base() {
             .starts_with(head.as_str())
     );
     let token = bench.token().await;
-    let path = format!("/repos/{REPOSITORY}/git/ref/pull/{number}/merge");
-    assert_eq!(bench.get(&path, &token).await.status, 200);
+    let spec = format!("refs/pull/{number}/merge");
+    let output = git(bench.folder.path(), &["ls-remote", &url, &spec]).await;
+    assert!(!output.stdout.is_empty());
 
     let run = serde_json::json!({ "name": "b", "head_sha": head });
     let path = format!("/repos/{REPOSITORY}/check-runs");
@@ -158,7 +159,10 @@ async fn a_forks_pull_request_is_fetched_from_the_base() {
         "as GitHub has it for forks"
     );
     assert_eq!(
-        bench.get(&format!("/repos/{fork}"), &token).await.status,
+        bench
+            .get(&format!("/repos/{fork}/pulls"), &token)
+            .await
+            .status,
         404,
         "not installed"
     );
