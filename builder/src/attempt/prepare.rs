@@ -63,6 +63,14 @@ fn check(recipe: &Recipe, order: &Order) -> Result<(), Halt> {
             ),
         ));
     }
+    if *recipe.release == 0 {
+        return Err(Halt::new(
+            Reason::RecipeInvalid {
+                line: Some(recipe.release.line()),
+            },
+            "the release is 0, and the first one is 1",
+        ));
+    }
     let architecture = order.architecture.as_str();
     if let Some(first) = recipe.architectures.first()
         && !recipe

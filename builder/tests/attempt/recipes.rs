@@ -20,6 +20,11 @@ async fn bad_recipes_fail_with_their_line() {
             recipe("install: |\n    true\n").replace("name: tool", "name: other"),
             Some(1),
         ),
+        (
+            "unreleased",
+            recipe("install: |\n    true\n").replace("release: 1", "release: 0"),
+            Some(3),
+        ),
     ];
     for (name, text, line) in cases {
         let order = bench.repository(name, &[("tool/stone.yaml", &text)]);
