@@ -96,7 +96,7 @@ fn a_closed_pull_request_is_given_up() {
             .comment_on_pull(REPOSITORY, number, WRITER, "/rebuild")?;
         ensure!(stage.reaction(asked).await? == Content::Confused);
         let answer = stage.read_comment(&Subject::Pull(number)).await?;
-        ensure!(answer.contains("open pull request"), "{answer}");
+        ensure!(answer.contains("The pull request is closed"), "{answer}");
         ensure!(stage.created_runs() == 3, "drum's and two of reed");
         Ok(())
     });

@@ -5,8 +5,6 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use api::claims::Scope;
-use api::host::Status;
 use api::id::AttemptId;
 use forge::Point;
 use moss_db::RoTxn;
@@ -14,6 +12,7 @@ use summit::db::Tables;
 use summit::domain::build::{Build, State};
 
 use super::Stage;
+use super::hosts::find_status;
 use crate::openapi::{OpenApi, Sender};
 
 /// How long the forge may take to end.
@@ -95,9 +94,11 @@ impl Stage {
                 left.push(format!("the build of {} is {state}", build.recipe));
             }
         }
-        let path = "/api/v1/status";
         for builder in &self.to_builders {
-            let status: Status = builder.get(Scope::Status, path).await?;
+            let Some(status) = find_status(builder).await? else {
+                left.push(format!("{} looks at its host", builder.service()));
+                continue;
+            };
             let attempts = status.attempts.iter();
             left.extend(attempts.map(|attempt| format!("the attempt {attempt} is at work")));
         }

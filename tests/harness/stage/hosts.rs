@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use api::claims::Scope;
 use api::host::Status;
+use service::client::Client;
 
 use super::Stage;
 use crate::actor::Actor;
@@ -73,12 +74,24 @@ impl Stage {
 
     /// Lets the builders look at their hosts, which takes a while the first time: none is to be
     /// taken for silent that only looks.
-    pub(super) async fn look_at_hosts(&self) -> Result<()> {
-        for builder in &self.to_builders {
-            builder
-                .get::<Status>(Scope::Status, "/api/v1/status")
-                .await?;
-        }
-        Ok(())
+    pub(super) async fn look_at_hosts(&mut self) -> Result<()> {
+        self.until("what all builders have on their hosts", async |stage| {
+            for builder in &stage.to_builders {
+                if find_status(builder).await?.is_none() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+        .await
+    }
+}
+
+/// What a builder says of itself; none while it still looks at its host.
+pub(super) async fn find_status(builder: &Client) -> Result<Option<Status>> {
+    match builder.get(Scope::Status, "/api/v1/status").await {
+        Ok(status) => Ok(Some(status)),
+        Err(error) if error.find_status() == Some(503) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
