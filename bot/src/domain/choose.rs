@@ -25,6 +25,8 @@ pub struct Seen {
 pub enum Answer {
     /// Nothing.
     Silence,
+    /// That it was just started and does not know its host yet.
+    Starting,
     /// That it builds for other architectures.
     OtherArchitectures,
     /// What it has left.
@@ -58,7 +60,7 @@ pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
     let mut is_one_silent = false;
     for builder in builders {
         match &builder.answer {
-            Answer::Silence => is_one_silent = true,
+            Answer::Silence | Answer::Starting => is_one_silent = true,
             Answer::OtherArchitectures => {}
             Answer::Slots { free, lacks } if lacks.is_empty() => able.push((&builder.name, *free)),
             Answer::Slots { lacks, .. } => drop(lacking.insert(&builder.name, lacks)),
@@ -107,6 +109,7 @@ fn why_not(build: &Build, builder: &Seen) -> (u8, String) {
             (0, format!("every slot of {name} is taken"))
         }
         Answer::Silence => (1, format!("{name} does not answer")),
+        Answer::Starting => (1, format!("{name} was just started and looks at its host")),
         Answer::Slots { lacks, .. } if lacks.is_empty() => match losses(build, name) {
             1 => (2, format!("{name} lost it before")),
             count => (2, format!("{name} lost it {count} times")),

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use http::header::{ETAG, IF_NONE_MATCH};
+use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use octocrab::Octocrab;
@@ -10,6 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use service::Clock;
+
+/// The version of the REST API that is spoken.
+const API_VERSION: &str = "2022-11-28";
 
 /// A request to GitHub that did not bring what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +198,9 @@ impl Caller<'_> {
         };
         let mut request = http::request::Builder::new()
             .method(method.clone())
-            .uri(path);
+            .uri(path)
+            .header(ACCEPT, "application/vnd.github+json")
+            .header("x-github-api-version", API_VERSION);
         if let Some(tag) = tag {
             request = request.header(IF_NONE_MATCH, tag);
         }

@@ -43,7 +43,13 @@ fn lost_on(builders: &[&str]) -> Build {
 #[test]
 fn every_builder_is_considered() {
     let foreign = seen("arm", Answer::OtherArchitectures);
-    let cases: [(&str, &[Seen]); 17] = [
+    let starting = seen("b", Answer::Starting);
+    let cases: [(&str, &[Seen]); 19] = [
+        ("one was just started", &[starting.clone()]),
+        (
+            "one was just started, one lacks",
+            &[lacks("a", 1, &["x"]), starting],
+        ),
         ("none", &[]),
         ("one", &[free("a", 1)]),
         ("the freest", &[free("a", 1), free("b", 3), free("c", 2)]),

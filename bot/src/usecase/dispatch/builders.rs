@@ -7,7 +7,7 @@ use api::claims::Scope;
 use api::host::{Lookup, LookupAnswer, Status};
 use api::id::{Architecture, ServiceName, Sha256};
 use futures_util::future::join_all;
-use service::client::Client;
+use service::client::{CallError, Client};
 
 use crate::domain::build::{Build, State};
 use crate::domain::choose::{Answer, Seen};
@@ -16,7 +16,7 @@ use crate::usecase::Summit;
 /// How long a builder may take to say how busy it is: all others wait for it.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a builder may take to look at its host, which it does anew now and then.
+/// How long a builder may take to say what its host supplies.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How many dependencies one question may hold.
@@ -30,12 +30,30 @@ pub(in crate::usecase) struct Builders<'summit> {
 /// What is known of one builder in a round.
 struct Known<'summit> {
     client: &'summit Client,
-    /// None while it does not answer.
-    status: Option<Status>,
+    standing: Standing,
     /// How many more attempts it takes.
     free: u32,
     /// Whether its host supplies a dependency.
     supplies: HashMap<String, bool>,
+}
+
+/// What a builder says of itself.
+enum Standing {
+    /// Nothing.
+    Silent,
+    /// That it still looks at its host.
+    Starting,
+    /// How it stands.
+    Up(Box<Status>),
+}
+
+impl Standing {
+    fn find(&self) -> Option<&Status> {
+        match self {
+            Self::Up(status) => Some(status),
+            Self::Silent | Self::Starting => None,
+        }
+    }
 }
 
 impl Summit {
@@ -51,15 +69,15 @@ impl Summit {
         for (name, client) in &self.builders {
             asked.push(async move {
                 let status = client.get::<Status>(Scope::Status, "/api/v1/status");
-                (name, client, within(STATUS_TIMEOUT, name, status).await)
+                (name, client, standing(name, status).await)
             });
         }
         let answers = join_all(asked).await.into_iter();
-        let all = answers.map(|(name, client, status)| {
-            let slots = status.as_ref().map_or(0, |status| status.slots);
+        let all = answers.map(|(name, client, standing)| {
+            let slots = standing.find().map_or(0, |status| status.slots);
             let known = Known {
                 client,
-                status,
+                standing,
                 free: slots.saturating_sub(taken.get(name).copied().unwrap_or(0)),
                 supplies: HashMap::new(),
             };
@@ -85,14 +103,14 @@ impl Builders<'_> {
     /// What the host of each builder that answers is.
     pub(in crate::usecase) fn hosts(&self) -> impl Iterator<Item = (&ServiceName, Sha256)> {
         let all = self.all.iter();
-        all.filter_map(|(name, known)| Some((*name, known.status.as_ref()?.host)))
+        all.filter_map(|(name, known)| Some((*name, known.standing.find()?.host)))
     }
 
     /// Asks every builder that answers which of `needs` its host supplies.
     pub(in crate::usecase) async fn look_up(&mut self, needs: &[String]) {
         let mut asked = Vec::new();
         for (name, known) in &mut self.all {
-            if known.status.is_some() {
+            if known.standing.find().is_some() {
                 asked.push(known.look_up(name, needs));
             }
         }
@@ -107,7 +125,7 @@ impl Builders<'_> {
         needs: &[String],
     ) -> Option<Vec<String>> {
         let known = self.all.get(name)?;
-        known.status.as_ref()?;
+        known.standing.find()?;
         Some(known.lacks(needs))
     }
 
@@ -116,12 +134,13 @@ impl Builders<'_> {
         let all = self.all.iter();
         all.map(|(name, known)| Seen {
             name: (*name).clone(),
-            answer: match &known.status {
-                None => Answer::Silence,
-                Some(status) if !status.architectures.contains(architecture) => {
+            answer: match &known.standing {
+                Standing::Silent => Answer::Silence,
+                Standing::Starting => Answer::Starting,
+                Standing::Up(status) if !status.architectures.contains(architecture) => {
                     Answer::OtherArchitectures
                 }
-                Some(_) => Answer::Slots {
+                Standing::Up(_) => Answer::Slots {
                     free: known.free,
                     lacks: known.lacks(needs),
                 },
@@ -145,7 +164,7 @@ impl Known<'_> {
                 self.client
                     .post::<LookupAnswer>(Scope::Status, "/api/v1/host/lookup", &lookup);
             let Some(answer) = within(LOOKUP_TIMEOUT, name, asked).await else {
-                self.status = None;
+                self.standing = Standing::Silent;
                 self.free = 0;
                 return;
             };
@@ -164,11 +183,31 @@ impl Known<'_> {
     }
 }
 
+/// What a builder says of itself in time. One that was just started says so with 503.
+async fn standing(
+    builder: &ServiceName,
+    asked: impl Future<Output = Result<Status, CallError>>,
+) -> Standing {
+    match tokio::time::timeout(STATUS_TIMEOUT, asked).await {
+        Ok(Ok(status)) => Standing::Up(Box::new(status)),
+        Ok(Err(error)) if error.find_status() == Some(503) => Standing::Starting,
+        Ok(Err(error)) => {
+            let error = service::error::Chain(&error);
+            tracing::warn!(%builder, %error, "a builder does not answer");
+            Standing::Silent
+        }
+        Err(_) => {
+            tracing::warn!(%builder, "a builder takes too long to answer");
+            Standing::Silent
+        }
+    }
+}
+
 /// An answer that comes in time.
 async fn within<T>(
     limit: Duration,
     builder: &ServiceName,
-    asked: impl Future<Output = Result<T, service::client::CallError>>,
+    asked: impl Future<Output = Result<T, CallError>>,
 ) -> Option<T> {
     match tokio::time::timeout(limit, asked).await {
         Ok(Ok(answer)) => Some(answer),
