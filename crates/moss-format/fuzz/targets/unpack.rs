@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (beside, root) = (place.path().join("beside"), place.path().join("root"));
     fs::write(&beside, UNTOUCHED).expect("there is room for a file");
     fs::set_permissions(&beside, Permissions::from_mode(0o640)).expect("it is ours");
-    let set_id = if bytes.len() % 2 == 0 {
+    let set_id = if bytes.len().is_multiple_of(2) {
         SetId::Clear
     } else {
         SetId::Keep
