@@ -289,10 +289,7 @@ mod tests {
         };
         let error = Error::Failed {
             target: PathBuf::from("nano"),
-            failures: vec![
-                failure(MIRROR, mirror),
-                failure(UPSTREAM, upstream),
-            ],
+            failures: vec![failure(MIRROR, mirror), failure(UPSTREAM, upstream)],
         };
         match halt(&wanted, &error) {
             Halt::Failed { reason, .. } => reason,

@@ -35,6 +35,8 @@ const FEW: u32 = 1000;
 const MOST: u32 = 100_000;
 /// How often what takes next to no time is done at a time.
 const MANY: u32 = 1000;
+/// How often the thousand are measured beside one measurement of the many.
+const TIMES: usize = 61;
 /// How many in a hundred needs of a synthetic recipe are met by its own copy of the corpus.
 const NEAR: u32 = 90;
 
@@ -54,10 +56,10 @@ fn main() -> ExitCode {
         .sample_size(10)
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
-    let few = Few::measure(&models);
+    let few = Few::new(&models);
     let mut ratios = tip(&mut criterion, &models);
     for count in [10_000, MOST] {
-        ratios.extend(growth(&mut criterion, &models, few, count));
+        ratios.extend(growth(&mut criterion, &models, &few, count));
     }
     criterion.final_summary();
     for ratio in &ratios {
@@ -151,9 +153,10 @@ fn tip(criterion: &mut Criterion, models: &[Model]) -> Vec<Ratio> {
 
 /// The time for each of `count` recipes, by that for each of a thousand.
 ///
-/// The thousand are measured before the many are there, and not by turns with them: millions of
-/// pieces of memory that were given back slow down whoever asks for some next.
-fn growth(criterion: &mut Criterion, models: &[Model], few: Few, count: u32) -> [Ratio; 2] {
+/// Both are measured by turns, since what else the machine does makes the processor faster or slower
+/// for minutes. The thousand have a thread of their own, and so an arena of the allocator: millions
+/// of pieces of memory that the many gave back would slow down whoever asks for some next.
+fn growth(criterion: &mut Criterion, models: &[Model], few: &Few, count: u32) -> [Ratio; 2] {
     let nodes = synthetic(models, count);
     let graph = Graph::new(nodes.iter().cloned());
     describe(&graph);
@@ -177,10 +180,10 @@ fn growth(criterion: &mut Criterion, models: &[Model], few: Few, count: u32) -> 
         (
             "from recipes",
             whole,
-            few.whole,
+            &(|| few.whole()) as &dyn Fn() -> Duration,
             &(|| graph_and_order(&nodes)) as &dyn Fn() -> Duration,
         ),
-        ("from the graph", part, few.part, &|| order(&graph)),
+        ("from the graph", part, &|| few.part(), &|| order(&graph)),
     ] {
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|turns| {
@@ -190,7 +193,7 @@ fn growth(criterion: &mut Criterion, models: &[Model], few: Few, count: u32) -> 
                     measured += time;
                     time
                 };
-                ratio.measure(turns, upper, || few);
+                ratio.measure(turns, upper, few);
                 measured
             });
         });
@@ -199,31 +202,37 @@ fn growth(criterion: &mut Criterion, models: &[Model], few: Few, count: u32) -> 
     ratios
 }
 
-/// How long a thousand recipes take.
-#[derive(Debug, Clone, Copy)]
+/// A thousand recipes.
 struct Few {
-    whole: Duration,
-    part: Duration,
+    nodes: Vec<Node<usize>>,
+    graph: Graph<usize>,
 }
 
 impl Few {
-    fn measure(models: &[Model]) -> Self {
+    fn new(models: &[Model]) -> Self {
         let nodes = synthetic(models, FEW);
         let graph = Graph::new(nodes.iter().cloned());
         describe(&graph);
-        let few = Self {
-            whole: median(|| graph_and_order(&nodes)),
-            part: median(|| order(&graph)),
-        };
-        println!("{few:?} for {FEW} recipes");
-        few
+        Self { nodes, graph }
+    }
+
+    fn whole(&self) -> Duration {
+        median(|| graph_and_order(&self.nodes))
+    }
+
+    fn part(&self) -> Duration {
+        median(|| order(&self.graph))
     }
 }
 
-fn median(what: impl FnMut() -> Duration) -> Duration {
-    let mut times: Vec<_> = std::iter::repeat_with(what).take(MANY as usize).collect();
-    times.sort();
-    times[times.len() / 2]
+/// The median of some runs in a thread of their own.
+fn median(what: impl FnMut() -> Duration + Send) -> Duration {
+    let runs = || {
+        let mut times: Vec<_> = std::iter::repeat_with(what).take(TIMES).collect();
+        times.sort();
+        times[times.len() / 2]
+    };
+    std::thread::scope(|scope| scope.spawn(runs).join().expect("it does not panic"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share need not be exact")]

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::slice::from_ref;
 
 use super::*;
 use crate::domain::build::example::{at, build};
@@ -45,10 +46,10 @@ fn every_builder_is_considered() {
     let foreign = seen("arm", Answer::OtherArchitectures);
     let starting = seen("b", Answer::Starting);
     let cases: [(&str, &[Seen]); 19] = [
-        ("one was just started", &[starting.clone()]),
+        ("one was just started", from_ref(&starting)),
         (
             "one was just started, one lacks",
-            &[lacks("a", 1, &["x"]), starting],
+            &[lacks("a", 1, &["x"]), starting.clone()],
         ),
         ("none", &[]),
         ("one", &[free("a", 1)]),

@@ -160,12 +160,12 @@ pub fn write<'a>(
     write_keeping(entries, &[], out)
 }
 
-/// As [`write`], with payloads that are not understood between the packages,
+/// As [`write()`], with payloads that are not understood between the packages,
 /// each after as many of them as it says.
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_keeping<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
     kept: &[Kept],
