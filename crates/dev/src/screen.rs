@@ -1,7 +1,7 @@
 //! What a person sees on the standard error while the line works: a line per build that moves on a
 //! terminal, and plain lines elsewhere. Nothing else writes there, so nothing garbles it.
 //!
-//! What is said of a build is decided in [`told`], which knows nothing of terminals.
+//! What is said of a build is decided in `told`, which knows nothing of terminals.
 
 mod told;
 
