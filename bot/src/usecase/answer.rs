@@ -3,6 +3,8 @@
 //! The outcome is committed together with what the command begins; only then is it answered, and
 //! the answer is repeated until GitHub has it. Who may command is asked when the command runs.
 
+mod text;
+
 use std::sync::Arc;
 
 use api::id::CommitSha;
@@ -10,16 +12,13 @@ use jiff::Timestamp;
 use moss_db::{Error as StorageError, RwTxn};
 use service::error::Chain;
 
-mod text;
-
-use text::answer;
-
 use super::rebuild::{self, Rebuilt};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Command, CommandOutcome, Place, Repository, Tables};
 use crate::domain::command::{self, Command as Asked};
 use crate::github::{self, Authorised, Class};
+use text::answer;
 
 pub(super) async fn work(summit: Arc<Summit>) {
     worker::run(&summit.wakes.commands, "commands", || summit.run_commands()).await;

@@ -161,10 +161,7 @@ impl Inbox<'_> {
             // The sweep does; each start begins with one, should this process end before.
             Payload::Repositories => Ok("looking which repositories there are".to_owned()),
             Payload::Push { source, branch } => self.push(txn, &source, branch),
-            Payload::Pull { source, number } => {
-                let target = Target::Pull { number };
-                self.look(txn, &source, &target)
-            }
+            Payload::Pull { source, number } => self.pull(txn, &source, number),
             Payload::PullComment {
                 source,
                 number,
@@ -198,13 +195,23 @@ impl Inbox<'_> {
                 "the branch {branch:?} is not published, and no pull request goes to it"
             ));
         }
-        self.look(txn, source, &Target::Branch { name: branch })
+        self.wish(txn, id, source, &Target::Branch { name: branch })
     }
 
-    fn look(&self, txn: &mut RwTxn<'_>, source: &Source, target: &Target) -> Result<String, Error> {
+    fn pull(&self, txn: &mut RwTxn<'_>, source: &Source, number: u64) -> Result<String, Error> {
         let Some(id) = remember(self.tables, txn, source)? else {
             return Ok(uninstalled());
         };
+        self.wish(txn, id, source, &Target::Pull { number })
+    }
+
+    fn wish(
+        &self,
+        txn: &mut RwTxn<'_>,
+        id: RepositoryId,
+        source: &Source,
+        target: &Target,
+    ) -> Result<String, Error> {
         self.tables.wish(txn, id, target)?;
         Ok(format!(
             "looking at {target} of {}",

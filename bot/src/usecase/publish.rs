@@ -59,17 +59,16 @@ impl Summit {
                 Ok(import) => {
                     backoff.reset();
                     if import.state.is_final() {
-                        // So that it is known should vessel go away now; else a plan would wait.
+                        // Before anyone is told, so that a plan knows it should vessel go away then.
                         if let Err(error) = self.channel.latest().await {
                             tracing::warn!(error = %Chain(&error), "the channel is not read anew");
                         }
                         self.settle_import(&builds, import.state).await;
                         return;
                     }
-                    self.note_import(&builds, |_| Event::ImportMoved {
-                        state: import.state.clone(),
-                    })
-                    .await;
+                    let state = import.state.clone();
+                    self.note_import(&builds, Event::ImportMoved { state })
+                        .await;
                     let path = format!("{path}?after={}", import.seq);
                     ordering = false;
                     answer = self.vessel.get::<Import>(Scope::Imports, &path).await;
@@ -83,11 +82,8 @@ impl Summit {
                 Err(error) => {
                     let reason = Chain(&error).to_string();
                     tracing::warn!(import.id = %id, error = reason, "an import waits");
-                    self.note_import(&builds, |import| Event::ImportDelayed {
-                        import,
-                        reason: reason.clone(),
-                    })
-                    .await;
+                    let delayed = Event::ImportDelayed { import: id, reason };
+                    self.note_import(&builds, delayed).await;
                     backoff.wait().await;
                     // vessel lost its memory, or never had it.
                     ordering = error.find_status() == Some(404);
@@ -106,51 +102,39 @@ impl Summit {
 
     /// Notes where an import stands that is under way. It is only told, so that a failure is no more
     /// than logged.
-    async fn note_import(&self, builds: &[Build], event: impl Fn(ImportId) -> Event) {
-        for build in builds {
-            let State::Publishing { import, .. } = &build.state else {
-                continue;
-            };
-            match self.change(build.id, event(*import)).await {
-                Ok(_) | Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => {}
-                Err(error) => tracing::error!(%error, "where an import stands is not kept"),
-            }
+    async fn note_import(&self, builds: &[Build], event: Event) {
+        if let Err(error) = self.change_all(builds, event).await {
+            tracing::error!(%error, "where an import stands is not kept");
         }
     }
 
     async fn settle_import(&self, builds: &[Build], state: ImportState) {
         let mut backoff = Backoff::new();
-        loop {
-            let tables = self.tables.clone();
-            let now = self.clock.now();
-            let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
-            let state = state.clone();
-            let settled = self
-                .db
-                .submit(move |txn| {
-                    for id in ids {
-                        let event = Event::ImportMoved {
-                            state: state.clone(),
-                        };
-                        match tables.change(txn, id, event, now) {
-                            Ok(_) | Err(ChangeError::Illegal(_)) => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                    Ok(())
-                })
-                .await;
-            match settled {
-                Ok(()) => {
-                    self.builds_moved();
-                    return;
-                }
-                Err(error) => {
-                    tracing::error!(%error, "an import's end is not kept yet");
-                    backoff.wait().await;
-                }
-            }
+        let event = Event::ImportMoved { state };
+        while let Err(error) = self.change_all(builds, event.clone()).await {
+            tracing::error!(%error, "an import's end is not kept yet");
+            backoff.wait().await;
         }
+    }
+
+    /// Applies an event to all builds of an import together. One that does not take it has moved on.
+    async fn change_all(&self, builds: &[Build], event: Event) -> Result<(), ChangeError> {
+        let tables = self.tables.clone();
+        let now = self.clock.now();
+        let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
+        self.db
+            .submit(move |txn| {
+                for id in ids {
+                    match tables.change(txn, id, event.clone(), now) {
+                        Ok(_) | Err(ChangeError::Illegal(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        self.builds_moved();
+        Ok(())
     }
 }
 

@@ -69,7 +69,11 @@ impl Summit {
         for (name, client) in &self.builders {
             asked.push(async move {
                 let status = client.get::<Status>(Scope::Status, "/api/v1/status");
-                (name, client, standing(name, status).await)
+                let standing = match within(STATUS_TIMEOUT, name, status).await {
+                    Ok(status) => Standing::Up(Box::new(status)),
+                    Err(standing) => standing,
+                };
+                (name, client, standing)
             });
         }
         let answers = join_all(asked).await.into_iter();
@@ -163,10 +167,13 @@ impl Known<'_> {
             let asked =
                 self.client
                     .post::<LookupAnswer>(Scope::Status, "/api/v1/host/lookup", &lookup);
-            let Some(answer) = within(LOOKUP_TIMEOUT, name, asked).await else {
-                self.standing = Standing::Silent;
-                self.free = 0;
-                return;
+            let answer = match within(LOOKUP_TIMEOUT, name, asked).await {
+                Ok(answer) => answer,
+                Err(standing) => {
+                    self.standing = standing;
+                    self.free = 0;
+                    return;
+                }
             };
             for need in lookup.dependencies {
                 let is_supplied = !answer.missing.contains(&need);
@@ -183,42 +190,20 @@ impl Known<'_> {
     }
 }
 
-/// What a builder says of itself in time. One that was just started says so with 503.
-async fn standing(
-    builder: &ServiceName,
-    asked: impl Future<Output = Result<Status, CallError>>,
-) -> Standing {
-    match tokio::time::timeout(STATUS_TIMEOUT, asked).await {
-        Ok(Ok(status)) => Standing::Up(Box::new(status)),
-        Ok(Err(error)) if error.find_status() == Some(503) => Standing::Starting,
-        Ok(Err(error)) => {
-            let error = service::error::Chain(&error);
-            tracing::warn!(%builder, %error, "a builder does not answer");
-            Standing::Silent
-        }
-        Err(_) => {
-            tracing::warn!(%builder, "a builder takes too long to answer");
-            Standing::Silent
-        }
-    }
-}
-
-/// An answer that comes in time.
+/// An answer that comes in time; else how the builder stands. One that was just started answers 503.
 async fn within<T>(
     limit: Duration,
     builder: &ServiceName,
     asked: impl Future<Output = Result<T, CallError>>,
-) -> Option<T> {
+) -> Result<T, Standing> {
     match tokio::time::timeout(limit, asked).await {
-        Ok(Ok(answer)) => Some(answer),
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(error)) if error.find_status() == Some(503) => return Err(Standing::Starting),
         Ok(Err(error)) => {
             let error = service::error::Chain(&error);
             tracing::warn!(%builder, %error, "a builder does not answer");
-            None
         }
-        Err(_) => {
-            tracing::warn!(%builder, "a builder takes too long to answer");
-            None
-        }
+        Err(_) => tracing::warn!(%builder, "a builder takes too long to answer"),
     }
+    Err(Standing::Silent)
 }

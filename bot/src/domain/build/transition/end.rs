@@ -16,22 +16,12 @@ impl Build {
         by: Option<BuildId>,
         now: Timestamp,
     ) -> Option<(State, Vec<Effect>)> {
-        let State::Publishing {
-            import,
-            built,
-            standing,
-            ..
-        } = &self.state
-        else {
+        let mut state = self.state.clone();
+        let State::Publishing { overtaken, .. } = &mut state else {
             return self.give_up(State::Superseded { by, at: now }, now);
         };
-        let overtaken = self.cycle.is_empty().then(|| State::Publishing {
-            import: *import,
-            built: built.clone(),
-            overtaken: Some(Overtaken { by }),
-            standing: standing.clone(),
-        });
-        Some((overtaken?, Vec::new()))
+        *overtaken = Some(Overtaken { by });
+        self.cycle.is_empty().then_some((state, Vec::new()))
     }
 
     pub(super) fn give_up(&self, to: State, now: Timestamp) -> Option<(State, Vec<Effect>)> {

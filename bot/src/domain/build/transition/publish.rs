@@ -15,10 +15,7 @@ impl Build {
         now: Timestamp,
     ) -> Option<(State, Vec<Effect>)> {
         let State::Publishing {
-            import,
-            built,
-            overtaken,
-            ..
+            built, overtaken, ..
         } = &self.state
         else {
             return None;
@@ -34,13 +31,7 @@ impl Build {
             | import::State::Fetching { .. }
             | import::State::Waiting { .. }
             | import::State::Publishing => {
-                let moved = State::Publishing {
-                    import: *import,
-                    built: built.clone(),
-                    overtaken,
-                    standing: explain::standing(&state),
-                };
-                (moved, Vec::new())
+                (self.standing_at(explain::standing(&state)), Vec::new())
             }
             import::State::Published {
                 history,
@@ -80,20 +71,16 @@ impl Build {
 
     /// vessel cannot be asked where the import stands.
     pub(super) fn import_delayed(&self, asked: ImportId, reason: String) -> Option<State> {
-        let State::Publishing {
-            import,
-            built,
-            overtaken,
-            ..
-        } = &self.state
-        else {
-            return None;
-        };
-        (*import == asked).then(|| State::Publishing {
-            import: *import,
-            built: built.clone(),
-            overtaken: *overtaken,
-            standing: Some(reason),
-        })
+        let is_asked = matches!(&self.state, State::Publishing { import, .. } if *import == asked);
+        is_asked.then(|| self.standing_at(Some(reason)))
+    }
+
+    /// The state, with what vessel does with the import while one is under way.
+    fn standing_at(&self, now: Option<String>) -> State {
+        let mut state = self.state.clone();
+        if let State::Publishing { standing, .. } = &mut state {
+            *standing = now;
+        }
+        state
     }
 }
