@@ -67,12 +67,21 @@ impl Disk {
             used,
             free,
         });
-        (used > most).then_some(Excess {
-            resource: Resource::Disk,
-            used: Some(used),
-            most,
-        })
+        excess(used, most)
     }
+}
+
+/// Whether `folder` takes more than `most` bytes right now.
+pub(super) fn find_excess(folder: &Path, most: u64) -> Option<Excess> {
+    excess(size(folder), most)
+}
+
+fn excess(used: u64, most: u64) -> Option<Excess> {
+    (used > most).then_some(Excess {
+        resource: Resource::Disk,
+        used: Some(used),
+        most,
+    })
 }
 
 fn free(folder: &Path) -> Option<u64> {

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::disk;
 use super::engine::Parts;
 use super::failure::Halt;
 use super::lifecycle::Event;
@@ -64,9 +65,11 @@ impl Run<'_> {
         let sources = prepare::fetch(self, order, &recipe).await?;
         self.enter(Phase::Prepare).await?;
         let provided = prepare::unpack(self, sources).await?;
+        self.weigh().await?;
         self.tell_limits();
         self.tell_network(network).await?;
         self.run_scripts(order, &recipe, network).await?;
+        self.weigh().await?;
         self.enter(Phase::Package).await?;
         let assets = self.package(order, recipe, provided).await?;
         Ok(Done {
@@ -138,6 +141,18 @@ impl Run<'_> {
             .advance(self.live, Event::Networked(network))
             .await
             .map_err(|error| Halt::internal("note the network of an attempt", &error))
+    }
+
+    /// Finds what grew too large between two looks at the disk, before more is built on it.
+    async fn weigh(&self) -> Result<(), Halt> {
+        let workspace = Arc::clone(&self.workspace);
+        let most = self.parts.limits.disk_bytes;
+        let excess = self
+            .blocking("measure the workspace", move || {
+                Ok(disk::find_excess(&workspace.path(""), most))
+            })
+            .await?;
+        excess.map_or(Ok(()), |excess| Err(Halt::excess(&excess)))
     }
 
     fn tell_limits(&self) {
