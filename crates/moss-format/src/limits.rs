@@ -1,7 +1,7 @@
-/// How much a reader accepts before it gives up on a file.
+/// How much a reader accepts before it gives up on a file or a recipe.
 ///
 /// The defaults are far above every real file and far below what hurts a
-/// machine. A file beyond a limit is answered with an error that names it.
+/// machine. Input beyond a limit is answered with an error that names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Largest file in bytes that is read into memory as a whole, as manifests
@@ -34,6 +34,26 @@ pub struct Limits {
     /// make the window as large as the content, or larger. Address space is
     /// reserved for a window, memory is used only for what is decompressed.
     pub window_log: u32,
+    /// Largest recipe in bytes. 1 MiB by default; real ones stay below 32 KiB.
+    pub recipe: usize,
+    /// Most collections of a recipe that stand within one another. 32 by
+    /// default; real ones need six.
+    pub recipe_depth: usize,
+    /// Most values of a recipe once its aliases are resolved, so that aliases
+    /// of aliases cannot fill the memory. 100,000 by default; the largest real
+    /// recipe has fewer than a thousand.
+    pub recipe_values: usize,
+    /// Most bytes of text that a recipe's aliases copy. 4 MiB by default.
+    pub recipe_aliased: usize,
+    /// Most findings that are listed for one recipe, of which real ones have a
+    /// dozen. Where there are more, one more says how many; errors come first.
+    /// 200 by default.
+    pub recipe_findings: usize,
+    /// Largest script in bytes once it is expanded. 16 MiB by default; scripts
+    /// of real recipes stay below 64 KiB.
+    pub script: usize,
+    /// Most macros that stand within one another. 128 by default.
+    pub script_depth: usize,
 }
 
 impl Limits {
@@ -48,6 +68,13 @@ impl Limits {
         unpacked: 64 << 30,
         unpacked_paths: 1 << 22,
         window_log: 31,
+        recipe: 1 << 20,
+        recipe_depth: 32,
+        recipe_values: 100_000,
+        recipe_aliased: 4 << 20,
+        recipe_findings: 200,
+        script: 16 << 20,
+        script_depth: 128,
     };
 }
 

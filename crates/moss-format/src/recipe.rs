@@ -41,15 +41,9 @@ pub use span::{Position, Span, Spanned};
 pub use upstream::Upstream;
 
 use crate::dependency::Dependency;
+use crate::limits::Limits;
 
 use read::Reader;
-
-/// How many bytes a recipe may have. Real ones stay below 32 KiB.
-pub const MAX_BYTES: usize = 1024 * 1024;
-
-/// How many findings are listed for one recipe, of which real ones have a
-/// dozen. Where there are more, one more says how many; errors come first.
-pub const MAX_FINDINGS: usize = 200;
 
 /// The names a recipe's file may have, the current one first.
 pub const FILE_NAMES: [&str; 2] = ["stone.yaml", "stone.yml"];
@@ -96,11 +90,11 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Reads a recipe.
+    /// Reads a recipe within the default [`Limits`].
     ///
-    /// The findings that come with it, at most [`MAX_FINDINGS`] and one that
-    /// counts what is left out, are in the order of the text. An error among
-    /// them means that a build of the recipe would fail, as one that uses
+    /// The findings that come with it, at most [`Limits::recipe_findings`] and
+    /// one that counts what is left out, are in the order of the text. An error
+    /// among them means that a build of the recipe would fail, as one that uses
     /// an undefined macro.
     ///
     /// # Errors
@@ -108,22 +102,34 @@ impl Recipe {
     /// text is not YAML, a needed key is missing, or a value breaks a rule, so
     /// that there is no recipe.
     pub fn parse(text: &str) -> Result<(Self, Vec<Diagnostic>), ParseFailure> {
-        if text.len() > MAX_BYTES {
+        Self::parse_within(text, &Limits::DEFAULT)
+    }
+
+    /// Reads a recipe within `limits`, else like [`parse`](Self::parse).
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and when the text is beyond a limit.
+    pub fn parse_within(
+        text: &str,
+        limits: &Limits,
+    ) -> Result<(Self, Vec<Diagnostic>), ParseFailure> {
+        if text.len() > limits.recipe {
             return Err(ParseFailure::single(Diagnostic::error(
                 Code::TooLarge,
                 Span::at(Position::START),
                 format!(
-                    "a recipe has at most {MAX_BYTES} bytes, and this has {}",
+                    "a recipe has at most {} bytes, and this has {}",
+                    limits.recipe,
                     text.len()
                 ),
             )));
         }
-        let root = match yaml::parse(text) {
+        let root = match yaml::parse(text, limits) {
             Ok(Some(root)) => root,
             Ok(None) => return Err(ParseFailure::single(empty())),
             Err(error) => return Err(ParseFailure::single(error)),
         };
-        let mut reader = Reader::new(text);
+        let mut reader = Reader::new(text, limits);
         let recipe = reader.recipe(&root);
         let mut findings = reader.into_findings();
         // Lints never make a failure of a recipe that could be read.

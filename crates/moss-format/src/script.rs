@@ -17,7 +17,7 @@ mod toolchain;
 
 pub use assemble::assemble;
 pub use context::{Context, DEFAULT_PATH, DEFAULT_PKG_CONFIG_PATH, Folders};
-pub use expand::{ExpandError, MAX_BYTES, MAX_DEPTH, Problem, expand};
+pub use expand::{ExpandError, Problem, expand};
 pub use path::{BuildPath, Invalid as InvalidPath};
 pub use toolchain::{COMPILE_FLAGS, FORTRAN_FLAGS, Flags, LINK_FLAGS, MARCH, MTUNE, Toolchain};
 

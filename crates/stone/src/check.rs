@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read as _, Write};
 use std::path::Path;
 
+use moss_format::Limits;
 use moss_format::recipe::{self, Diagnostic, Recipe, Severity};
 use serde::Serialize;
 
@@ -100,13 +101,13 @@ fn read_previous(path: &Path, talk: &mut Talk) -> Option<Recipe> {
 fn read(path: &Path, talk: &mut Talk) -> Option<String> {
     let mut bytes = Vec::new();
     // A byte more than allowed is enough to be refused as too large.
-    let most = recipe::MAX_BYTES as u64 + 1;
+    let most = Limits::DEFAULT.recipe as u64 + 1;
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     if let Err(error) = read {
         talk.system(path.display(), &error);
         return None;
     }
-    if bytes.len() > recipe::MAX_BYTES {
+    if bytes.len() > Limits::DEFAULT.recipe {
         // It is refused whatever it is; the cut may have gone through a character.
         return Some(String::from_utf8_lossy(&bytes).into_owned());
     }

@@ -11,7 +11,7 @@ use moss_format::script::{self, Context, Folders};
 
 fuzz_target!(|text: &str| {
     check(text, |expanded| {
-        assert!(expanded.len() <= script::MAX_BYTES + (64 << 10));
+        assert!(expanded.len() <= moss_format::Limits::DEFAULT.script + (64 << 10));
         if !text.contains('%') {
             assert_eq!(expanded, text);
         }

@@ -6,7 +6,8 @@
 use std::num::NonZeroU32;
 
 use libfuzzer_sys::fuzz_target;
-use moss_format::recipe::{Code, Diagnostic, MAX_FINDINGS, Phase, Recipe};
+use moss_format::Limits;
+use moss_format::recipe::{Code, Diagnostic, Phase, Recipe};
 use moss_format::script::{self, Context, Folders};
 
 fuzz_target!(|text: &str| {
@@ -14,7 +15,7 @@ fuzz_target!(|text: &str| {
         Ok((recipe, findings)) => {
             let is_refused =
                 |found: &Diagnostic| found.code == Code::BadRelease && found.is_error();
-            let is_full = findings.len() > MAX_FINDINGS;
+            let is_full = findings.len() > Limits::DEFAULT.recipe_findings;
             assert!(is_full || (*recipe.release == 0) == findings.iter().any(is_refused));
             assert!(recipe.compare(&recipe).is_none());
             assemble(&recipe);
@@ -30,7 +31,7 @@ fuzz_target!(|text: &str| {
 
 /// Every finding stands in the text, or right behind it, and they come in its order.
 fn check_places(text: &str, findings: &[Diagnostic]) {
-    assert!(findings.len() <= MAX_FINDINGS + 1);
+    assert!(findings.len() <= Limits::DEFAULT.recipe_findings + 1);
     assert!(findings.is_sorted_by_key(|found| found.span));
     // YAML breaks lines at more than line feeds.
     let breaks = text.chars().filter(|c| matches!(c, '\n' | '\r')).count();
@@ -54,7 +55,7 @@ fn assemble(recipe: &Recipe) {
     let context = Context::new(recipe, folders, NonZeroU32::MIN, 0);
     for phase in Phase::ALL {
         if let Ok(Some(script)) = script::assemble(recipe, phase, &context) {
-            assert!(script.len() <= 2 * script::MAX_BYTES + (64 << 10));
+            assert!(script.len() <= 2 * Limits::DEFAULT.script + (64 << 10));
         }
     }
 }

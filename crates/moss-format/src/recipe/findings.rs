@@ -1,13 +1,12 @@
 //! What is said about one recipe, up to a limit.
 
-use super::MAX_FINDINGS;
 use super::diagnostic::{Code, Diagnostic, Severity};
 
-/// Gathers findings. Beyond [`MAX_FINDINGS`] they are only counted, and what
-/// makes a finding dear, such as a suggestion, is not computed for them.
+/// Gathers findings. Beyond the limit they are only counted, and what makes a finding dear, such as a suggestion, is not computed for them.
 /// Errors take the places of others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Findings {
+    most: usize,
     errors: Vec<Diagnostic>,
     others: Vec<Diagnostic>,
     left_out: LeftOut,
@@ -48,6 +47,20 @@ impl LeftOut {
 }
 
 impl Findings {
+    /// Room for as many as `most`.
+    pub(crate) const fn new(most: usize) -> Self {
+        Self {
+            most,
+            errors: Vec::new(),
+            others: Vec::new(),
+            left_out: LeftOut {
+                errors: 0,
+                warnings: 0,
+                notes: 0,
+            },
+        }
+    }
+
     /// Takes a finding that costs nothing to make.
     pub(crate) fn report(&mut self, found: Diagnostic) {
         self.report_with(found.severity, || found);
@@ -56,7 +69,7 @@ impl Findings {
     /// Takes a finding of this severity, which is made only where there is
     /// room for it.
     pub(crate) fn report_with(&mut self, severity: Severity, make: impl FnOnce() -> Diagnostic) {
-        let is_full = self.errors.len() + self.others.len() >= MAX_FINDINGS;
+        let is_full = self.errors.len() + self.others.len() >= self.most;
         if is_full {
             let displaced = match severity {
                 Severity::Error => self.others.pop(),
@@ -105,7 +118,10 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
     use crate::recipe::{Position, Span};
+
+    const MOST: usize = Limits::DEFAULT.recipe_findings;
 
     fn found(severity: Severity, line: u32) -> Diagnostic {
         let span = Span::at(Position::new(line, 1));
@@ -113,7 +129,7 @@ mod tests {
     }
 
     fn of(severities: &[(Severity, usize)]) -> Vec<Diagnostic> {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(MOST);
         let mut line = 0;
         for &(severity, times) in severities {
             for _ in 0..times {
@@ -126,15 +142,15 @@ mod tests {
 
     #[test]
     fn as_many_as_the_limit_are_all_there() {
-        let all = of(&[(Severity::Note, MAX_FINDINGS)]);
-        assert_eq!(all.len(), MAX_FINDINGS);
+        let all = of(&[(Severity::Note, MOST)]);
+        assert_eq!(all.len(), MOST);
         assert!(all.iter().all(|found| found.code == Code::UnknownKey));
     }
 
     #[test]
     fn what_is_beyond_the_limit_is_counted() {
-        let all = of(&[(Severity::Warning, MAX_FINDINGS), (Severity::Note, 3)]);
-        assert_eq!(all.len(), MAX_FINDINGS + 1);
+        let all = of(&[(Severity::Warning, MOST), (Severity::Note, 3)]);
+        assert_eq!(all.len(), MOST + 1);
         let last = all.last().unwrap();
         assert_eq!(last.code, Code::MoreFindings);
         assert_eq!(last.severity, Severity::Note);
@@ -144,12 +160,12 @@ mod tests {
 
     #[test]
     fn errors_are_never_lost_among_warnings() {
-        let all = of(&[(Severity::Warning, MAX_FINDINGS + 5), (Severity::Error, 2)]);
+        let all = of(&[(Severity::Warning, MOST + 5), (Severity::Error, 2)]);
         assert_eq!(all.iter().filter(|found| found.is_error()).count(), 2);
         let last = all.last().unwrap();
         assert_eq!(last.severity, Severity::Warning);
         assert_eq!(last.message, "and 7 more");
-        let all = of(&[(Severity::Error, MAX_FINDINGS + 1), (Severity::Note, 1)]);
+        let all = of(&[(Severity::Error, MOST + 1), (Severity::Note, 1)]);
         let last = all.last().unwrap();
         assert_eq!(last.severity, Severity::Error);
         assert_eq!(last.message, "and 2 more, 1 of them errors");
@@ -157,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_finding_without_room_is_not_made() {
-        let mut findings = Findings::default();
+        let mut findings = Findings::new(MOST);
         for line in 0..2000 {
             let make = || {
                 assert!(line < 200, "made for nothing");
@@ -165,6 +181,6 @@ mod tests {
             };
             findings.report_with(Severity::Warning, make);
         }
-        assert_eq!(findings.into_diagnostics().len(), MAX_FINDINGS + 1);
+        assert_eq!(findings.into_diagnostics().len(), MOST + 1);
     }
 }

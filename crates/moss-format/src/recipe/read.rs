@@ -8,6 +8,7 @@ use super::name::Name;
 use super::script_text::Script;
 use super::span::Spanned;
 use super::yaml::{Node, Value};
+use crate::limits::Limits;
 
 /// Reads nodes of one recipe. A method that returns `None` has said why.
 pub(crate) struct Reader<'source> {
@@ -17,10 +18,10 @@ pub(crate) struct Reader<'source> {
 }
 
 impl<'source> Reader<'source> {
-    pub(crate) fn new(source: &'source str) -> Self {
+    pub(crate) fn new(source: &'source str, limits: &Limits) -> Self {
         Self {
             source: source.lines().collect(),
-            findings: Findings::default(),
+            findings: Findings::new(limits.recipe_findings),
         }
     }
 

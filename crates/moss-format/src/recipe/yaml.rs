@@ -10,17 +10,7 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::diagnostic::{Code, Diagnostic};
 use super::span::{Position, Span};
-
-/// How many collections may stand within one another. Real recipes need six.
-const MAX_DEPTH: usize = 32;
-
-/// How many nodes a recipe may have once its aliases are resolved, so that
-/// aliases of aliases cannot fill the memory. The largest real recipe has
-/// fewer than a thousand.
-const MAX_NODES: usize = 100_000;
-
-/// How many bytes of text aliases may copy.
-const MAX_ALIASED_BYTES: usize = 4 * 1024 * 1024;
+use crate::limits::Limits;
 
 /// How a scalar was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,14 +89,14 @@ impl Node {
 ///
 /// # Errors
 /// One diagnostic where the text is not YAML, holds more than one document, or
-/// is larger than the limits above.
-pub(crate) fn parse(text: &str) -> Result<Option<Node>, Diagnostic> {
+/// is larger than `limits` allow.
+pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Option<Node>, Diagnostic> {
     let options = granit_parser::options! {
         emit_comments: false,
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
+        flow_nesting_limit: limits.recipe_depth,
+        block_nesting_limit: limits.recipe_depth,
     };
-    let mut composer = Composer::default();
+    let mut composer = Composer::new(limits);
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| {
             Diagnostic::error(
@@ -155,8 +145,8 @@ enum Items {
 }
 
 /// Builds the tree from events, without recursion.
-#[derive(Default)]
-struct Composer {
+struct Composer<'a> {
+    limits: &'a Limits,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     documents: usize,
@@ -165,7 +155,19 @@ struct Composer {
     root: Option<Node>,
 }
 
-impl Composer {
+impl<'a> Composer<'a> {
+    fn new(limits: &'a Limits) -> Self {
+        Self {
+            limits,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            documents: 0,
+            nodes: 0,
+            aliased_bytes: 0,
+            root: None,
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Result<(), Diagnostic> {
         let span = convert(at);
         match event {
@@ -254,11 +256,14 @@ impl Composer {
         let (nodes, bytes) = node.weight();
         self.nodes = self.nodes.saturating_add(nodes);
         self.aliased_bytes = self.aliased_bytes.saturating_add(bytes);
-        if self.aliased_bytes > MAX_ALIASED_BYTES {
+        if self.aliased_bytes > self.limits.recipe_aliased {
             return Err(Diagnostic::error(
                 Code::YamlSyntax,
                 span,
-                format!("aliases copy more than {MAX_ALIASED_BYTES} bytes"),
+                format!(
+                    "aliases copy more than {} bytes",
+                    self.limits.recipe_aliased
+                ),
             ));
         }
         self.finish(node, 0)
@@ -266,11 +271,14 @@ impl Composer {
 
     fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
         self.nodes = self.nodes.saturating_add(1);
-        if self.nodes > MAX_NODES {
+        if self.nodes > self.limits.recipe_values {
             return Err(Diagnostic::error(
                 Code::YamlSyntax,
                 node.span,
-                format!("a recipe has at most {MAX_NODES} values"),
+                format!(
+                    "a recipe has at most {} values",
+                    self.limits.recipe_values
+                ),
             ));
         }
         if anchor != 0 {

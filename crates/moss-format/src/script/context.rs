@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use super::definitions::{self, Value};
 use super::path::BuildPath;
 use super::toolchain::{Flags, Toolchain};
+use crate::limits::Limits;
 use crate::recipe::{Name, Recipe, Version};
 
 /// The folders of a build, as its scripts see them.
@@ -47,6 +48,9 @@ pub struct Context {
     /// `SOURCE_DATE_EPOCH`: the time, in seconds since 1970, that builds write
     /// wherever they would write the current one.
     pub source_date_epoch: i64,
+    /// How large and how deep scripts may become; the defaults in a new
+    /// context.
+    pub limits: Limits,
 }
 
 /// The default `PATH`.
@@ -80,6 +84,7 @@ impl Context {
             path: DEFAULT_PATH.to_owned(),
             pkgconfigpath: DEFAULT_PKG_CONFIG_PATH.to_owned(),
             source_date_epoch,
+            limits: Limits::DEFAULT,
         }
     }
 

@@ -5,13 +5,6 @@ use super::context::{Context, Meaning};
 use super::token::{Token, tokens};
 use crate::recipe::{Code, Diagnostic, Script, Span};
 
-/// How deep macros may stand within macros.
-pub const MAX_DEPTH: usize = 128;
-
-/// How many bytes a script may have once it is expanded. Scripts of real
-/// recipes stay below 64 KiB.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
-
 /// A script could not be expanded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expanding the script failed at {span}: {problem}")]
@@ -31,12 +24,12 @@ pub enum Problem {
     /// `%(name)` is no definition.
     #[error("the definition `%({0})` is not defined; a percent sign for itself is written `%%`")]
     UnknownDefinition(String),
-    /// Macros stand within macros deeper than [`MAX_DEPTH`].
-    #[error("macros stand within macros more than {MAX_DEPTH} deep")]
-    TooDeep,
-    /// The script becomes larger than [`MAX_BYTES`].
-    #[error("the script becomes larger than {MAX_BYTES} bytes")]
-    TooLarge,
+    /// Macros stand within macros deeper than this limit.
+    #[error("macros stand within macros more than {0} deep")]
+    TooDeep(usize),
+    /// The script becomes larger than this limit in bytes.
+    #[error("the script becomes larger than {0} bytes")]
+    TooLarge(usize),
 }
 
 impl From<ExpandError> for Diagnostic {
@@ -44,7 +37,7 @@ impl From<ExpandError> for Diagnostic {
         let code = match error.problem {
             Problem::UnknownAction(_) => Code::UnknownAction,
             Problem::UnknownDefinition(_) => Code::UnknownDefinition,
-            Problem::TooDeep | Problem::TooLarge => Code::ExpansionLimit,
+            Problem::TooDeep(_) | Problem::TooLarge(_) => Code::ExpansionLimit,
         };
         Self::error(code, error.span, error.problem.to_string())
     }
@@ -73,8 +66,9 @@ fn expand_into(
     depth: usize,
     out: &mut String,
 ) -> Result<(), Problem> {
-    if depth > MAX_DEPTH {
-        return Err(Problem::TooDeep);
+    let most = context.limits.script_depth;
+    if depth > most {
+        return Err(Problem::TooDeep(most));
     }
     tokens(text).try_for_each(|token| replace(token, context, depth, out))
 }
@@ -103,8 +97,9 @@ fn replace(
             }
         }
     }
-    if out.len() > MAX_BYTES {
-        return Err(Problem::TooLarge);
+    let most = context.limits.script;
+    if out.len() > most {
+        return Err(Problem::TooLarge(most));
     }
     Ok(())
 }

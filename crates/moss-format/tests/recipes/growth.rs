@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use moss_format::recipe::{Code, Diagnostic, MAX_BYTES, MAX_FINDINGS, Recipe};
+use moss_format::Limits;
+use moss_format::recipe::{Code, Diagnostic, Recipe};
 
 const HEAD: &str = "\
 name: a
@@ -178,23 +179,23 @@ fn the_time_grows_with_the_length() {
 #[test]
 fn findings_are_as_many_as_people_read() {
     for shape in SHAPES {
-        let text = shape.text(MAX_BYTES - 64);
-        assert!(text.len() <= MAX_BYTES);
+        let text = shape.text(Limits::DEFAULT.recipe - 64);
+        assert!(text.len() <= Limits::DEFAULT.recipe);
         let found = findings(&text);
-        assert!(found.len() <= MAX_FINDINGS + 1, "{}", shape.name);
+        assert!(found.len() <= Limits::DEFAULT.recipe_findings + 1, "{}", shape.name);
         assert!(found.is_sorted_by_key(|found| found.span));
     }
 }
 
 #[test]
 fn what_is_left_out_is_counted() {
-    let text = SHAPES[1].text(MAX_BYTES - 64);
+    let text = SHAPES[1].text(Limits::DEFAULT.recipe - 64);
     let written = text.matches("%a").count();
     let (_, found) = Recipe::parse(&text).unwrap();
     let last = found.last().unwrap();
     assert_eq!(last.code, Code::MoreFindings);
     assert!(last.is_error());
-    let left_out = written - MAX_FINDINGS;
+    let left_out = written - Limits::DEFAULT.recipe_findings;
     let message = format!("and {left_out} more, {left_out} of them errors");
     assert_eq!(last.message, message);
 }
