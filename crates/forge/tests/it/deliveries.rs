@@ -161,3 +161,20 @@ async fn webhooks_can_be_lost_doubled_and_reordered() {
         hooks[3].header("x-github-delivery")
     );
 }
+
+/// GitHub sends webhooks without waiting for anything after the push, and so does the forge: the
+/// event is made before git has its answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_webhook_is_made_when_git_answers() {
+    let bench = Bench::start().await;
+    let tree = bench.work_tree("maya").await;
+    bench.forge.set_webhooks(Mode::Hold);
+    for round in 1..=5 {
+        tree.commit("lz4/stone.yaml", &format!("release: {round}\n"), "Raise")
+            .await;
+        tree.push("main").await;
+        let held = bench.forge.held_webhooks();
+        let pushes = held.iter().filter(|event| event.event == "push").count();
+        assert_eq!(pushes, round, "{held:?}");
+    }
+}

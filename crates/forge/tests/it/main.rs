@@ -11,7 +11,6 @@ mod cloning;
 mod comments;
 mod deliveries;
 mod faults;
-mod latency;
 mod pages;
 mod pulls;
 mod repositories;
