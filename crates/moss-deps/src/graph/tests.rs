@@ -277,7 +277,73 @@ fn reachable(nodes: &[(u32, Vec<u32>)]) -> BTreeMap<u32, BTreeSet<u32>> {
     reach
 }
 
+/// How many edges each node is away from `from`, by as many passes over all edges as there are nodes.
+fn distances(nodes: &[(u32, Vec<u32>)], from: u32) -> BTreeMap<u32, usize> {
+    let edges = || {
+        let known = |need: &u32| nodes.iter().any(|(id, _)| id == need);
+        nodes.iter().flat_map(move |(id, needs)| {
+            let others = needs.iter().filter(move |need| known(need) && *need != id);
+            others.map(move |need| (*id, *need))
+        })
+    };
+    let mut distances = BTreeMap::new();
+    distances.extend(
+        edges()
+            .filter(|(id, _)| *id == from)
+            .map(|(_, need)| (need, 1)),
+    );
+    for length in 1..=nodes.len() {
+        for (id, need) in edges() {
+            if distances.get(&id) == Some(&length) {
+                distances.entry(need).or_insert(length + 1);
+            }
+        }
+    }
+    distances
+}
+
 proptest! {
+    /// The chain goes from the one to the other, each of its edges is one of the graph, and none is
+    /// shorter.
+    #[test]
+    fn why_is_a_shortest_chain(nodes in random()) {
+        let graph = build(&nodes);
+        for (from, _) in &nodes {
+            let distances = distances(&nodes, *from);
+            for (to, _) in &nodes {
+                let chain = graph.why(from, to);
+                assert_eq!(chain.as_ref().map(Vec::len), distances.get(to).copied(), "{from} {to}");
+                let mut at = from;
+                for edge in chain.into_iter().flatten() {
+                    assert!(graph.dependencies_of(at).any(|one| one == edge), "{at} {edge:?}");
+                    at = edge.on;
+                }
+                assert!(at == to || !distances.contains_key(to));
+            }
+        }
+    }
+
+    /// Those who need what goes, whether it is provided or not, and all that reach one of them.
+    #[test]
+    fn what_goes_affects_those_who_need_it_and_their_dependents(nodes in random()) {
+        let graph = build(&nodes);
+        let reach = reachable(&nodes);
+        for gone in 0..u32::try_from(nodes.len()).unwrap() + 2 {
+            let direct: BTreeSet<u32> = nodes
+                .iter()
+                .filter(|(_, needs)| needs.contains(&gone))
+                .map(|(id, _)| *id)
+                .collect();
+            let around = reach
+                .iter()
+                .filter(|(_, reached)| !direct.is_disjoint(reached))
+                .map(|(id, _)| *id);
+            let expected: BTreeSet<u32> = direct.iter().copied().chain(around).collect();
+            let affected = graph.affected_by(&dependency(&gone.to_string()));
+            assert_eq!(affected.into_iter().copied().collect::<BTreeSet<_>>(), expected);
+        }
+    }
+
     #[test]
     fn order_respects_all_edges_outside_of_cycles(nodes in random()) {
         let graph = build(&nodes);
