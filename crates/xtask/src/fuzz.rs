@@ -82,6 +82,14 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     Ok(clean)
 }
 
+/// The longest input that is tried: recipes up to their limit, packages as large as small real ones.
+fn longest(target: &str) -> usize {
+    match target {
+        "recipe" | "macro_expansion" => 1 << 20,
+        _ => 64 << 10,
+    }
+}
+
 /// Builds with the toolchain that is there. cargo-fuzz wants a nightly one only for sanitizers,
 /// which look for faults of unsafe code, and moss-format has none.
 fn build(root: &Path, folder: &Path) -> Result<()> {
@@ -110,7 +118,7 @@ fn fuzz(target: &str, folder: &Path, options: &Options) -> Result<Report> {
         .arg(format!("-max_total_time={seconds}"))
         .arg("-timeout=10")
         .arg(format!("-rss_limit_mb={}", options.memory))
-        .arg("-max_len=65536")
+        .arg(format!("-max_len={}", longest(target)))
         .arg("-print_final_stats=1")
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg(&corpus)
