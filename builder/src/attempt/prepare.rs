@@ -190,7 +190,9 @@ pub(super) async fn unpack(run: &Run<'_>, sources: Sources) -> Result<Vec<String
             ));
         }
         let source = run.copy(path.clone(), format!("sources/{name}")).await?;
-        let Some(how) = &archive.unpack else { continue };
+        let Some(how) = archive.unpack.value() else {
+            continue;
+        };
         let job = unpack::Job::Archive {
             source,
             root: run.workspace.path("build"),

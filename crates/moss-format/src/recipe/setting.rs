@@ -32,6 +32,14 @@ impl<T> Setting<T> {
         &self.value
     }
 
+    /// Another value at the same place.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Setting<U> {
+        Setting {
+            value: change(self.value),
+            span: self.span,
+        }
+    }
+
     /// The place of the value; none where the recipe does not give it.
     pub const fn span(&self) -> Option<Span> {
         self.span

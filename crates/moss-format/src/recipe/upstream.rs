@@ -53,9 +53,9 @@ pub struct Archive {
     /// The name it is stored under among the archives: `rename`, else the end
     /// of the URL, with the URL's place.
     pub file_name: Spanned<FileName>,
-    /// How it is unpacked; none for a file that is only put beside the other
-    /// archives.
-    pub unpack: Option<Unpack>,
+    /// How it is unpacked, with the place of `unpack`; none for a file that is
+    /// only put beside the other archives.
+    pub unpack: Setting<Option<Unpack>>,
 }
 
 /// How an archive is unpacked.

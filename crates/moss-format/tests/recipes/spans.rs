@@ -119,7 +119,8 @@ impl Listing {
         self.value("archive url", url);
         self.value("archive hash", hash);
         self.value("archive file name", file_name);
-        if let Some(Unpack { directory, strip }) = unpack {
+        self.setting("archive unpack", unpack);
+        if let Some(Unpack { directory, strip }) = unpack.value() {
             self.value("archive directory", directory);
             self.setting("archive strip", strip);
         }

@@ -74,10 +74,10 @@ impl Reader<'_> {
         if !matches!(node.value, Value::Mapping(_)) {
             let hash = self.hash(Some(node), &url)?;
             let file_name = self.url_end::<FileName>(&url, "rename")?;
-            let unpack = Some(Unpack {
+            let unpack = Setting::default_of(Some(Unpack {
                 directory: file_name.clone().map(RelativePath::from),
                 strip: Setting::default_of(DEFAULT_STRIP),
-            });
+            }));
             return Some(Archive {
                 url,
                 hash,
@@ -90,8 +90,8 @@ impl Reader<'_> {
         let file_name = self.path::<FileName>(&mut fields, "rename", &url, identity);
         let unpack = fields
             .given(self, "unpack")
-            .and_then(|node| self.flag(node, "`unpack`"))
-            .is_none_or(Spanned::into_value);
+            .and_then(|node| self.flag(node, "`unpack`"));
+        let unpack = Setting::given_or(unpack, true);
         let strip = fields
             .given(self, "stripdirs")
             .and_then(|node| self.number(node, "`stripdirs`"));
@@ -103,7 +103,7 @@ impl Reader<'_> {
         Some(Archive {
             url,
             hash: hash?,
-            unpack: unpack.then_some(Unpack { directory, strip }),
+            unpack: unpack.map(|wanted| wanted.then_some(Unpack { directory, strip })),
             file_name,
         })
     }
