@@ -20,9 +20,11 @@ pub enum Error {
     /// The index leaves bytes out, names some twice, or goes on beyond the
     /// end.
     #[error(
-        "the file {digest} should begin at byte {expected} of the content, but the index says {start}"
+        "the file {digest} should begin at plain byte {expected} of the content in the payload at byte {payload}, but the index says {start}"
     )]
     Gap {
+        /// Where the payload's header begins.
+        payload: u64,
         /// The digest of the file, or of nothing at the end of the content.
         digest: Digest,
         /// Where the file before it ends.
@@ -31,8 +33,12 @@ pub enum Error {
         start: u64,
     },
     /// The index ends before the content does, or after it.
-    #[error("the files end at byte {end} of the content, which has {size} bytes")]
+    #[error(
+        "the files end at plain byte {end} of the content in the payload at byte {payload}, which has {size} bytes"
+    )]
     Size {
+        /// Where the payload's header begins.
+        payload: u64,
         /// Where the last file ends.
         end: u64,
         /// The plain size of the content.
@@ -50,8 +56,12 @@ pub enum Error {
         source: io::Error,
     },
     /// A file's bytes are not those of its digest.
-    #[error("the file at byte {offset} of the content should be {expected} and is {found}")]
+    #[error(
+        "the file at plain byte {offset} of the content in the payload at byte {payload} should be {expected} and is {found}"
+    )]
     Digest {
+        /// Where the payload's header begins.
+        payload: u64,
         /// Where the file begins in the plain content.
         offset: u64,
         /// The digest in the index.
@@ -88,7 +98,7 @@ pub fn walk<E: From<Error>>(
 ) -> Result<(), E> {
     let (payload, header) = at;
     check_header(payload, header, limits).map_err(Error::Payload)?;
-    let slices = check_slices(slices, header.plain_size)?;
+    let slices = check_slices(slices, payload, header.plain_size)?;
     let mut plain = Plain::new(stored, payload, header, limits)?;
     for slice in slices {
         let mut file = File {
@@ -141,13 +151,14 @@ fn check_header(
 }
 
 /// The slices in the order of the content, which they must fill exactly.
-fn check_slices(slices: &[Slice], size: u64) -> Result<Vec<Slice>, Error> {
+fn check_slices(slices: &[Slice], payload: u64, size: u64) -> Result<Vec<Slice>, Error> {
     let mut slices = slices.to_vec();
     slices.sort_by_key(|slice| (slice.start, slice.end));
     let mut expected = 0;
     for slice in &slices {
         if slice.start != expected {
             return Err(Error::Gap {
+                payload,
                 digest: slice.digest,
                 expected,
                 start: slice.start,
@@ -157,6 +168,7 @@ fn check_slices(slices: &[Slice], size: u64) -> Result<Vec<Slice>, Error> {
     }
     if expected != size {
         return Err(Error::Size {
+            payload,
             end: expected,
             size,
         });
@@ -300,6 +312,7 @@ impl<R: Read> File<'_, R> {
         let found = self.hasher.digest();
         if found != slice.digest {
             return Err(Error::Digest {
+                payload: self.plain.payload,
                 offset: slice.start,
                 expected: slice.digest,
                 found,

@@ -59,7 +59,14 @@ fn unread_files_are_checked_too() {
         &Limits::default(),
         |_, _| Ok(Visit::Continue),
     );
-    assert!(matches!(error, Err(Error::Digest { offset: 5, .. })));
+    assert!(matches!(
+        error,
+        Err(Error::Digest {
+            payload: 100,
+            offset: 5,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -89,7 +96,14 @@ fn the_index_must_fill_the_content() {
             ..
         }
     ));
-    assert!(matches!(with(5, 9), Error::Size { end: 9, size: 10 }));
+    assert!(matches!(
+        with(5, 9),
+        Error::Size {
+            end: 9,
+            size: 10,
+            ..
+        }
+    ));
     assert!(matches!(with(5, u64::MAX), Error::Size { size: 10, .. }));
 }
 
