@@ -9,6 +9,7 @@ mod recipes {
     mod growth;
     pub(crate) mod history;
     pub(crate) mod reading;
+    mod shapes;
     mod spans;
 }
 

@@ -275,10 +275,7 @@ impl<'a> Composer<'a> {
             return Err(Diagnostic::error(
                 Code::YamlSyntax,
                 node.span,
-                format!(
-                    "a recipe has at most {} values",
-                    self.limits.recipe_values
-                ),
+                format!("a recipe has at most {} values", self.limits.recipe_values),
             ));
         }
         if anchor != 0 {

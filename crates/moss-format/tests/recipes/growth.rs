@@ -1,178 +1,14 @@
-//! Texts made to be dear: reading takes time in proportion to their length.
-
-use std::time::{Duration, Instant};
+//! Texts made to be dear. How the time grows with their length is measured by the benchmark `recipes`.
 
 use moss_format::Limits;
 use moss_format::recipe::{Code, Diagnostic, Recipe};
 
-const HEAD: &str = "\
-name: a
-version: '1'
-release: 1
-homepage: x
-summary: s
-description: d
-";
-
-/// A text that hides a cost, of about so many bytes.
-struct Shape {
-    name: &'static str,
-    before: &'static str,
-    /// What is repeated, with its number in it.
-    piece: fn(usize) -> String,
-    after: &'static str,
-}
-
-const SHAPES: &[Shape] = &[
-    Shape {
-        name: "unknown actions, each on a line",
-        before: "license: MIT\nbuild: |\n",
-        piece: |_| "    %a\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "unknown actions on one line",
-        before: "license: MIT\nbuild: |\n    ",
-        piece: |_| "%a ".to_owned(),
-        after: "\n",
-    },
-    Shape {
-        name: "unknown definitions of different names",
-        before: "license: MIT\nbuild: |\n",
-        piece: |n| format!("    %(jobz{n})\n"),
-        after: "",
-    },
-    Shape {
-        name: "unknown keys",
-        before: "license: MIT\n",
-        piece: |n| format!("k{n}: 1\n"),
-        after: "",
-    },
-    Shape {
-        name: "one key again and again",
-        before: "license: MIT\n",
-        piece: |_| "check: x\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "packages",
-        before: "license: MIT\npackages:\n",
-        piece: |n| format!("  - p{n}: {{summary: x}}\n"),
-        after: "",
-    },
-    Shape {
-        name: "scripts",
-        before: "license: MIT\nprofiles:\n",
-        piece: |n| format!("  - p{n}:\n      build: |\n        x\n"),
-        after: "",
-    },
-    Shape {
-        name: "licences that nobody knows",
-        before: "license:\n",
-        piece: |n| format!("  - Apachee-{n}.0\n"),
-        after: "",
-    },
-    Shape {
-        name: "one long licence",
-        before: "license: ",
-        piece: |_| "MIT OR ".to_owned(),
-        after: "MIT\n",
-    },
-    Shape {
-        name: "a licence of parentheses",
-        before: "license: ",
-        piece: |_| "(".to_owned(),
-        after: "MIT\n",
-    },
-    Shape {
-        name: "definitions that are not replaced",
-        before: "license: MIT\nrundeps:\n  - \"",
-        piece: |_| "%(x)".to_owned(),
-        after: "\"\n",
-    },
-    Shape {
-        name: "dependencies that are none",
-        before: "license: MIT\nbuilddeps:\n",
-        piece: |_| "  - so(x\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "aliases of a script",
-        before: "license: MIT\nbuild: &x |\n    %a\n    %b\nprofiles:\n",
-        piece: |_| "  - x: {build: *x}\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "a text in quotes",
-        before: "license: MIT\nbuild: \"",
-        piece: |_| "\\n%x".to_owned(),
-        after: "\"\n",
-    },
-    Shape {
-        name: "a folded text",
-        before: "license: MIT\nbuild: >\n",
-        piece: |_| "    %x\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "patterns",
-        before: "license: MIT\npaths:\n",
-        piece: |_| "  - /[*?[a-\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "comments",
-        before: "license: MIT\n",
-        piece: |_| "# %a\n".to_owned(),
-        after: "",
-    },
-    Shape {
-        name: "percent signs",
-        before: "license: MIT\nbuild: |\n    ",
-        piece: |_| "% %( %(a ".to_owned(),
-        after: "\n",
-    },
-];
-
-impl Shape {
-    fn text(&self, bytes: usize) -> String {
-        let mut text = format!("{HEAD}{}", self.before);
-        let mut number = 0;
-        while text.len() < bytes {
-            text.push_str(&(self.piece)(number));
-            number += 1;
-        }
-        text.push_str(self.after);
-        text
-    }
-}
+use super::shapes::{HEAD, SHAPES};
 
 fn findings(text: &str) -> Vec<Diagnostic> {
     match Recipe::parse(text) {
         Ok((_, findings)) => findings,
         Err(failure) => failure.into_diagnostics(),
-    }
-}
-
-/// The least of several measurements: whatever else the machine does only adds.
-fn time(text: &str) -> Duration {
-    let once = |_| {
-        let start = Instant::now();
-        findings(text);
-        start.elapsed()
-    };
-    (0..5).map(once).min().unwrap()
-}
-
-/// Eight times the text takes eight times as long, and would take 64 times as
-/// long if the work grew with the square. Half way between is 23.
-#[test]
-fn the_time_grows_with_the_length() {
-    for shape in SHAPES {
-        let (short, long) = (shape.text(24 * 1024), shape.text(8 * 24 * 1024));
-        let (short, long) = (time(&short), time(&long));
-        let ratio = long.as_secs_f64() / short.as_secs_f64();
-        assert!(ratio < 23.0, "{}: {short:?}, then {long:?}", shape.name);
     }
 }
 
@@ -182,7 +18,11 @@ fn findings_are_as_many_as_people_read() {
         let text = shape.text(Limits::DEFAULT.recipe - 64);
         assert!(text.len() <= Limits::DEFAULT.recipe);
         let found = findings(&text);
-        assert!(found.len() <= Limits::DEFAULT.recipe_findings + 1, "{}", shape.name);
+        assert!(
+            found.len() <= Limits::DEFAULT.recipe_findings + 1,
+            "{}",
+            shape.name
+        );
         assert!(found.is_sorted_by_key(|found| found.span));
     }
 }
