@@ -52,8 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     let root = root.canonicalize().context("finding the workspace")?;
     let folder = root.join("target/fuzz");
     build(&root, &folder)?;
-    let corpus = std::env::var_os("SNEKBOOK_CORPUS").map(PathBuf::from);
-    seeds::write(&folder.join("seeds"), &root, corpus.as_deref())?;
+    seeds::write(&folder.join("seeds"), &root)?;
     let targets: Vec<&str> = if options.targets.is_empty() {
         TARGETS.to_vec()
     } else {

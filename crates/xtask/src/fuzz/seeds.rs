@@ -18,7 +18,7 @@ use super::sample;
 const STEP: usize = 8;
 
 /// Writes a folder of seeds for each target.
-pub(crate) fn write(folder: &Path, root: &Path, corpus: Option<&Path>) -> Result<()> {
+pub(crate) fn write(folder: &Path, root: &Path) -> Result<()> {
     for target in super::TARGETS {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
@@ -35,11 +35,10 @@ pub(crate) fn write(folder: &Path, root: &Path, corpus: Option<&Path>) -> Result
         seeds.stone(&made)?;
         seeds.stone(&sample::uncompressed(&made)?)?;
     }
-    let Some(corpus) = corpus else {
-        crate::say("SNEKBOOK_CORPUS is unset: the seeds are the sample recipes only");
+    let Some(corpus) = testbed::corpus::find() else {
+        crate::say("there is no corpus: the seeds are the sample recipes only");
         return Ok(());
     };
-    ensure!(corpus.is_dir(), "there is no folder {}", corpus.display());
     for stone in below(&corpus.join("stones"), |_| true)? {
         seeds.stone(&fs::read(&stone)?)?;
     }
