@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
 /// How long one git command may take.
@@ -34,10 +35,12 @@ pub enum Error {
         said: String,
     },
     /// It took too long.
-    #[error("git {command} did not end within {} seconds", LIMIT.as_secs())]
+    #[error("git {command} did not end within {} seconds: {said}", LIMIT.as_secs())]
     TimedOut {
         /// The subcommand.
         command: String,
+        /// What it wrote to its standard error until then.
+        said: String,
     },
 }
 
@@ -114,23 +117,35 @@ async fn git(
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    let child = git.spawn().map_err(start)?;
+    let mut child = git.spawn().map_err(start)?;
     let group = child
         .id()
         .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let output: Output = match tokio::time::timeout(LIMIT, child.wait_with_output()).await {
-        Ok(output) => output.map_err(start)?,
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let (mut answer, mut said) = (Vec::new(), Vec::new());
+    let end = async {
+        tokio::try_join!(read(output, &mut answer), read(errors, &mut said))?;
+        child.wait().await
+    };
+    let ended = tokio::time::timeout(LIMIT, end).await;
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    match ended {
+        Ok(Ok(status)) if status.success() => Ok(String::from_utf8_lossy(&answer).into_owned()),
+        Ok(Ok(_)) => Err(Error::Failed { command, said }),
+        Ok(Err(source)) => Err(Error::Start { command, source }),
         Err(_) => {
             if let Some(group) = group {
                 // It may have ended just now.
                 let _ = kill_process_group(group, Signal::KILL);
             }
-            return Err(Error::TimedOut { command });
+            Err(Error::TimedOut { command, said })
         }
-    };
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Failed { command, said })
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> io::Result<()> {
+    match from {
+        Some(mut from) => from.read_to_end(into).await.map(drop),
+        None => Ok(()),
+    }
 }

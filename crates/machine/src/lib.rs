@@ -1,6 +1,7 @@
 //! What the line needs of the machine that it runs on, beyond itself, and how to get it. Looked at
 //! before anything starts: by `snekbook-dev`, and by the tests.
 
+mod ask;
 mod namespaces;
 mod need;
 mod programs;

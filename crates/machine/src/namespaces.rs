@@ -5,8 +5,9 @@
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::ask::ask;
 use crate::need::{Missing, Remedy};
 
 /// The user that tries in the place of root: builds do not run as root either.
@@ -42,12 +43,11 @@ pub(crate) fn refusal(program: &str, settings: &Path) -> Option<Missing> {
     command
         .args(["--user", "--map-root-user", "--mount", "--pid", "--fork"])
         .arg("true")
-        .current_dir("/")
-        .stdin(Stdio::null());
+        .current_dir("/");
     if rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
-    let said = match command.output() {
+    let said = match ask(&mut command) {
         Ok(output) if output.status.success() => return None,
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         // The line itself does without this program: avalanche makes the same try at its start.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::ask::ask;
 use crate::need::{Missing, Remedy};
 
 /// The folders that programs of builds are found in.
@@ -52,7 +53,7 @@ fn list(folders: &[PathBuf]) -> String {
 
 /// git, with the server for HTTP.
 pub(crate) fn git(program: &str) -> Option<Missing> {
-    let asked = plain_git::program(program).arg("--exec-path").output();
+    let asked = ask(plain_git::program(program).arg("--exec-path"));
     let what = match asked {
         Ok(output) if output.status.success() => {
             let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// As long as one clone or push may take.
 const TIMEOUT: Duration = Duration::from_secs(600);
+/// As long as git may take to say where its programs are.
+const ASKING: Duration = Duration::from_secs(30);
 /// More than git ever sends as a CGI header, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// As much of git's stderr as is kept, in bytes.
@@ -81,10 +83,12 @@ pub(crate) struct Session {
 impl Backend {
     /// Asks git where its programs are.
     pub(crate) async fn find() -> Result<Self, BackendError> {
-        let output = Command::from(plain_git::command())
-            .arg("--exec-path")
-            .output()
+        let mut git = Command::from(plain_git::command());
+        git.arg("--exec-path").kill_on_drop(true);
+        let output = tokio::time::timeout(ASKING, git.output())
             .await
+            .map_err(std::io::Error::from)
+            .and_then(|answered| answered)
             .map_err(BackendError::NoGit)?;
         let exec_path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
         let program = exec_path.join("git-http-backend");
@@ -153,17 +157,22 @@ impl Session {
     pub(crate) async fn run(mut self, answer: Answer) {
         let input = feed(self.stdin, self.body);
         let output = hand_on(self.stdout, answer);
-        let errors = keep(self.stderr);
-        let all = async { tokio::join!(input, output, errors) };
-        let Ok(((), (), errors)) = tokio::time::timeout(TIMEOUT, all).await else {
-            kill_group(&self.child);
-            tracing::warn!("git http-backend took too long and was killed");
-            return;
+        let mut said = Vec::new();
+        let errors = keep(self.stderr, &mut said);
+        let end = async {
+            tokio::join!(input, output, errors);
+            self.child.wait().await
         };
-        match self.child.wait().await {
-            Ok(status) if status.success() => {}
-            Ok(status) => tracing::warn!(%status, stderr = errors, "git http-backend failed"),
-            Err(error) => tracing::warn!(%error, "cannot wait for git http-backend"),
+        let ended = tokio::time::timeout(TIMEOUT, end).await;
+        let stderr = String::from_utf8_lossy(&said);
+        match ended {
+            Ok(Ok(status)) if status.success() => {}
+            Ok(Ok(status)) => tracing::warn!(%status, %stderr, "git http-backend failed"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot wait for git http-backend"),
+            Err(_) => {
+                kill_group(&self.child);
+                tracing::warn!(%stderr, "git http-backend took too long and was killed");
+            }
         }
     }
 }
@@ -197,16 +206,14 @@ async fn feed(mut stdin: ChildStdin, body: Body) {
     }
 }
 
-async fn keep(stderr: ChildStderr) -> String {
-    let mut kept = Vec::new();
+async fn keep(stderr: ChildStderr, kept: &mut Vec<u8>) {
     let mut limited = stderr.take(MAX_STDERR);
-    if limited.read_to_end(&mut kept).await.is_err() {
-        return String::new();
+    if limited.read_to_end(kept).await.is_err() {
+        return;
     }
     let mut rest = limited.into_inner();
     // What is beyond the limit is read all the same: git must not block on it.
     let _ = tokio::io::copy(&mut rest, &mut tokio::io::sink()).await;
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 async fn hand_on(mut stdout: ChildStdout, answer: Answer) {
