@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,9 @@ pub(crate) const UNPACK: &str = "__avalanche-unpack";
 
 /// The most bytes of a helper's answer, and of what it writes to its standard error.
 const MAX_ANSWER: u64 = 8 << 20;
+
+/// The most bytes of the latter that an error repeats: its end.
+const MAX_SAID: usize = 4 << 10;
 
 /// Becomes the helper that the command line asks for, and exits; returns if it asks for none.
 ///
@@ -95,10 +98,12 @@ pub enum CallError {
         said: String,
     },
     /// It took longer than it may.
-    #[error("a helper was killed after {} s", after.as_secs())]
+    #[error("a helper was killed after {} s; its last words: {said}", after.as_secs())]
     TimedOut {
         /// How long it ran.
         after: Duration,
+        /// What it wrote to its standard error until then.
+        said: String,
     },
     /// The caller wanted it no more.
     #[error("a helper was stopped")]
@@ -206,57 +211,64 @@ impl Helper {
             })
             .await
             .map_err(broken)?;
-        let talk = listen(&mut child);
-        let (answer, said) = tokio::select! {
+        let mut heard = Heard::default();
+        let talk = heard.listen(&mut child);
+        tokio::select! {
             biased;
             () = stop.cancelled() => {
                 let _ = child.kill().await;
                 return Err(CallError::Stopped);
             }
-            heard = tokio::time::timeout(limit, talk) => match heard {
-                Ok(heard) => heard.map_err(broken)?,
+            ended = tokio::time::timeout(limit, talk) => match ended {
+                Ok(read) => read.map_err(broken)?,
                 Err(_) => {
                     let _ = child.kill().await;
-                    return Err(CallError::TimedOut { after: limit });
+                    return Err(CallError::TimedOut {
+                        after: limit,
+                        said: heard.last_words(),
+                    });
                 }
             },
-        };
-        drop(child.stdin.take());
-        child.wait().await.map_err(broken)?;
-        match serde_json::from_slice(&answer) {
+        }
+        match serde_json::from_slice(&heard.answer) {
             Ok(Answer::Done(value)) => Ok(value),
             Ok(Answer::Failed(message)) => Err(CallError::Failed(message)),
-            Err(_) => Err(CallError::NoAnswer { said }),
+            Err(_) => Err(CallError::NoAnswer {
+                said: heard.last_words(),
+            }),
         }
     }
 }
 
-/// What a child writes, to its end: its answer, and its last words.
-async fn listen(child: &mut Child) -> io::Result<(Vec<u8>, String)> {
-    let (output, errors) = (child.stdout.take(), child.stderr.take());
-    let (mut answer, mut said) = (Vec::new(), Vec::new());
-    let read_answer = async {
-        match output {
-            Some(output) => output
-                .take(MAX_ANSWER)
-                .read_to_end(&mut answer)
-                .await
-                .map(drop),
-            None => Ok(()),
-        }
-    };
-    let read_said = async {
-        match errors {
-            Some(errors) => errors
-                .take(MAX_ANSWER)
-                .read_to_end(&mut said)
-                .await
-                .map(drop),
-            None => Ok(()),
-        }
-    };
-    tokio::try_join!(read_answer, read_said)?;
-    Ok((answer, String::from_utf8_lossy(&said).trim().to_owned()))
+/// What a child has written so far.
+#[derive(Default)]
+struct Heard {
+    answer: Vec<u8>,
+    said: Vec<u8>,
+}
+
+impl Heard {
+    /// Reads all that the child writes, and waits for its end.
+    async fn listen(&mut self, child: &mut Child) -> io::Result<()> {
+        let (output, errors) = (child.stdout.take(), child.stderr.take());
+        tokio::try_join!(read(output, &mut self.answer), read(errors, &mut self.said))?;
+        drop(child.stdin.take());
+        child.wait().await.map(drop)
+    }
+
+    /// The end of what it wrote to its standard error.
+    fn last_words(&self) -> String {
+        let from = self.said.len().saturating_sub(MAX_SAID);
+        let end = self.said.get(from..).unwrap_or_default();
+        String::from_utf8_lossy(end).trim().to_owned()
+    }
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> io::Result<()> {
+    match from {
+        Some(from) => from.take(MAX_ANSWER).read_to_end(into).await.map(drop),
+        None => Ok(()),
+    }
 }
 
 /// In the helper: does the job of the standard input and writes the answer.
