@@ -100,11 +100,6 @@ impl Tables {
         self.attempts.find(txn, id)
     }
 
-    /// Writes `record` if the attempt has none yet; returns the one that it has.
-    pub fn put_new(&self, txn: &mut RwTxn<'_>, record: &Record) -> Result<Option<Record>, Error> {
-        self.attempts.put_new(txn, &record.attempt.id, record)
-    }
-
     /// Writes `record` over the one that is there.
     pub fn put(&self, txn: &mut RwTxn<'_>, record: &Record) -> Result<(), Error> {
         self.attempts.put(txn, &record.attempt.id, record)

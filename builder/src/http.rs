@@ -15,8 +15,8 @@ use service::ApiError;
 use service::auth::{Guard, Verifier};
 use tower_http::services::ServeDir;
 
-use crate::attempt::Engine;
 use crate::host::{Host, Snapshot};
+use crate::usecase::Engine;
 
 mod attempts;
 mod logs;

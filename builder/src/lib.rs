@@ -2,15 +2,17 @@
 //! came out of them.
 //!
 //! ```text
-//! http ──► attempt (engine) ──► git, attempt::fetch, unpack ──► sandbox ──► package ──► assets
-//!                │
-//!                └──► moss-db: each attempt's state, before anyone sees it
+//! http ──► usecase (engine) ──► git, usecase::fetch, unpack ──► sandbox ──► package ──► assets
+//!             │        │
+//!             │        └──► domain: what may become of an attempt
+//!             └──► db: each attempt's state, before anyone sees it
 //! ```
 //!
 //! A binary that contains it calls [`helper::run_if_requested`] first in `main`.
 
-pub mod attempt;
 pub mod config;
+pub mod db;
+pub mod domain;
 mod folder;
 pub mod git;
 pub mod helper;
@@ -22,6 +24,7 @@ pub mod report;
 pub mod sandbox;
 mod start;
 pub mod unpack;
+pub mod usecase;
 
 pub use config::Config;
 pub use start::{Running, StartError, start};

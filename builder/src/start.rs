@@ -16,13 +16,14 @@ use service::{Clock, Supervisor};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::attempt::{Cache, Engine, Fetchers, Floor, Parts, RecoverError, Tables};
 use crate::config::{Config, Invalid};
+use crate::db::Tables;
 use crate::host::{Host, InvalidSupply, Pace};
 use crate::http::{self, App};
 use crate::report::Reporter;
 use crate::sandbox;
 use crate::sandbox::cgroup::{Delegation, Lack};
+use crate::usecase::{Cache, Engine, Fetchers, Floor, Parts, RecoverError};
 
 /// How long the process that had the database before may take to end.
 const ENDING: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use service::ApiError;
 use service::auth::Caller;
 
 use super::{App, malformed};
-use crate::attempt::{AcceptError, ReleaseError};
+use crate::usecase::{AcceptError, ReleaseError};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

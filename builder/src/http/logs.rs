@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::App;
 use super::attempts::{attempt_id, unknown};
-use crate::attempt::{Engine, LogSource};
+use crate::usecase::{Engine, LogSource};
 
 /// Says whether anything follows the bytes of an answer.
 const COMPLETE: &str = "x-log-complete";

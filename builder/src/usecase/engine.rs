@@ -10,12 +10,12 @@ use api::id::{AttemptId, ServiceName};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::lifecycle::Event;
 use super::live::{Cause, Live};
 use super::prepare::log_name;
 use super::probe;
 use super::queue::Queue;
-use super::record::Record;
+use crate::db::Record;
+use crate::domain::lifecycle::Event;
 use crate::log::Log;
 
 mod answer;

@@ -10,12 +10,12 @@ use secrecy::SecretString;
 use super::super::disk::Disk;
 use super::super::failure::Halt;
 use super::super::fetch::Cache;
-use super::super::lifecycle::Event;
 use super::super::live::{Cause, Live};
 use super::super::queue::{Slot, Turn};
 use super::super::run::{Done, Run};
 use super::super::workspace::Workspace;
 use super::Engine;
+use crate::domain::lifecycle::Event;
 use crate::helper::Helper;
 
 /// How long between two tries to write a final state that could not be written.

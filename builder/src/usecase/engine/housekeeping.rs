@@ -10,11 +10,11 @@ use api::attempt::{Failure, Phase, Reason, State};
 use api::id::AttemptId;
 use jiff::Timestamp;
 
-use super::super::lifecycle::{self, Event};
 use super::super::prepare::log_name;
-use super::super::record::Record;
 use super::super::workspace;
 use super::{Engine, Parts};
+use crate::db::Record;
+use crate::domain::lifecycle::{self, Event};
 
 /// How long between two rounds.
 const ROUND: Duration = Duration::from_secs(600);

@@ -11,11 +11,11 @@ use service::{Clock, Supervisor};
 use url::Url;
 
 use super::super::fetch::Cache;
-use super::super::lifecycle::{self, Event};
 use super::super::live::Live;
-use super::super::record::Tables;
 use super::super::space::Floor;
 use crate::config::{Networking, Sources};
+use crate::db::Tables;
+use crate::domain::lifecycle::{self, Event};
 use crate::helper::Identity;
 use crate::host::Host;
 use crate::report::Reporter;
@@ -80,7 +80,7 @@ pub struct Parts {
 
 /// A state that could not be written.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::attempt) enum AdvanceError {
+pub(in crate::usecase) enum AdvanceError {
     /// The database fails.
     #[error("cannot write the state of an attempt")]
     Database(#[from] moss_db::Error),
@@ -91,7 +91,7 @@ pub(in crate::attempt) enum AdvanceError {
 
 impl Parts {
     /// Changes an attempt's state: in the database, then for everyone to see.
-    pub(in crate::attempt) async fn advance(
+    pub(in crate::usecase) async fn advance(
         &self,
         live: &Live,
         event: Event,
@@ -112,7 +112,7 @@ impl Parts {
     }
 
     /// What holds a build's memory within its limit.
-    pub(in crate::attempt) fn memory_holder(&self) -> Holder {
+    pub(in crate::usecase) fn memory_holder(&self) -> Holder {
         match self.delegation {
             Some(_) => Holder::ControlGroup,
             None => Holder::Measured,
@@ -120,7 +120,7 @@ impl Parts {
     }
 
     /// As whom builds run in a slot.
-    pub(in crate::attempt) fn identity(&self, slot: u16) -> Identity {
+    pub(in crate::usecase) fn identity(&self, slot: u16) -> Identity {
         match self.first_id {
             Some(first) => Identity::Dropped {
                 id: first + u32::from(slot),
@@ -130,7 +130,7 @@ impl Parts {
     }
 
     /// Where anyone can fetch an asset.
-    pub(in crate::attempt) fn asset_uri(&self, id: AttemptId, file_name: &str) -> Url {
+    pub(in crate::usecase) fn asset_uri(&self, id: AttemptId, file_name: &str) -> Url {
         let mut uri = self.public_url.clone();
         if let Ok(mut path) = uri.path_segments_mut() {
             path.pop_if_empty()

@@ -1,0 +1,3 @@
+//! Decisions without effects: what may become of an attempt.
+
+pub mod lifecycle;
