@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::App;
 use super::call::Error;
 use super::pace::Turn;
+use super::payload;
 
 /// How many attempts a delivery gets in all.
 const MAX_TRIES: usize = 8;
@@ -27,10 +28,14 @@ struct Row {
     id: u64,
     guid: String,
     status_code: u16,
+    event: String,
+    #[serde(default)]
+    action: Option<String>,
 }
 
 impl App {
-    /// The failed ones among the newest deliveries, of at most `pages` pages of 100 attempts.
+    /// The failed ones among the newest deliveries, of at most `pages` pages of 100 attempts, as far
+    /// as nothing but they tell of what happened.
     ///
     /// # Errors
     /// When GitHub does not say.
@@ -43,7 +48,9 @@ impl App {
             let answer = self
                 .as_app::<Vec<Row>>(Method::GET, &path, None::<&()>)
                 .await?;
-            rows.extend(answer.body);
+            let mut page = answer.body;
+            page.retain(|row| payload::is_told_once(&row.event, row.action.as_deref()));
+            rows.extend(page);
             query = answer.next_page;
         }
         Ok(failed(rows))
@@ -90,6 +97,8 @@ mod tests {
             id,
             guid: guid.to_owned(),
             status_code,
+            event: "issue_comment".to_owned(),
+            action: Some("created".to_owned()),
         }
     }
 

@@ -127,6 +127,16 @@ pub fn is_about_repositories(event: &str) -> bool {
     )
 }
 
+/// True for what nothing but its webhook tells: a comment, a pressed button. Pushes, pull requests and
+/// repositories are found by looking.
+pub fn is_told_once(event: &str, action: Option<&str>) -> bool {
+    matches!(
+        (event, action),
+        ("issue_comment" | "commit_comment", Some("created"))
+            | ("check_run" | "check_suite", Some("rerequested"))
+    )
+}
+
 impl Payload {
     /// The repository that it is about, where it says anything that is acted on.
     pub fn find_source(&self) -> Option<&Source> {
@@ -338,6 +348,27 @@ fn check_suite(body: CheckSuiteBody) -> Payload {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    #[test]
+    fn only_comments_and_buttons_are_told_once() {
+        for (event, action, expected) in [
+            ("issue_comment", Some("created"), true),
+            ("issue_comment", Some("edited"), false),
+            ("commit_comment", Some("created"), true),
+            ("check_run", Some("rerequested"), true),
+            ("check_run", Some("completed"), false),
+            ("check_suite", Some("rerequested"), true),
+            ("push", None, false),
+            ("pull_request", Some("opened"), false),
+            ("repository", Some("deleted"), false),
+        ] {
+            assert_eq!(
+                super::is_told_once(event, action),
+                expected,
+                "{event} {action:?}"
+            );
+        }
+    }
     use serde_json::Value;
 
     use super::*;
