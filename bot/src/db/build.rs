@@ -1,5 +1,8 @@
 //! Builds: their transitions with their effects, and those of a kind.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use api::id::{BuildId, RecipeFolder, Sha256};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
@@ -73,6 +76,31 @@ impl Tables {
             .find_by(txn, &self.builds_active, &0)?
             .map(|row| Ok(row?.1))
             .collect()
+    }
+
+    /// The builds whose check run does not agree with them, where the App can see it: what is gone
+    /// shows nothing until it is back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn unshown_builds(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
+        let mut gone = HashMap::new();
+        let mut unshown = Vec::new();
+        for row in self.builds.find_by(txn, &self.builds_unshown, &0)? {
+            let (_, build) = row?;
+            let number = build.repository.number();
+            let is_gone = match gone.entry(number) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(free) => {
+                    let row = self.repositories.find(txn, &number)?;
+                    *free.insert(row.is_some_and(|row| row.gone_at.is_some()))
+                }
+            };
+            if !is_gone {
+                unshown.push(build);
+            }
+        }
+        Ok(unshown)
     }
 
     /// The builds of a target that are not settled.

@@ -3,6 +3,7 @@
 use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::domain::build::NotAgain;
 use crate::domain::name::{CommentId, RepositoryId, UserId};
@@ -29,6 +30,10 @@ pub struct Command {
     /// When it was taken; none for one of an older database.
     #[serde(default)]
     pub taken_at: Option<Timestamp>,
+    /// What our answer bears, so that one from before a crash is found: nobody else can know it
+    /// before. None for one of an older database.
+    #[serde(default)]
+    pub mark: Option<Uuid>,
 }
 
 /// Where a comment was written.

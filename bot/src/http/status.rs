@@ -18,6 +18,7 @@ struct Open {
     deliveries: u64,
     looks: u64,
     commands: u64,
+    presses: u64,
     effects: u64,
     unshown: u64,
 }
@@ -40,6 +41,7 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         deliveries: open.deliveries,
         looks: open.looks,
         commands: open.commands,
+        presses: open.presses,
         effects: open.effects,
         check_runs: open.unshown,
     }))
@@ -50,8 +52,9 @@ fn count(tables: &Tables, txn: &RoTxn<'_>) -> Result<Open, StorageError> {
         deliveries: tables.deliveries_open.iter(txn)?.count() as u64,
         looks: tables.looks.len(txn)?,
         commands: tables.commands_open.iter(txn)?.count() as u64,
+        presses: tables.presses.len(txn)?,
         effects: tables.outbox.len(txn)?,
-        unshown: tables.builds_unshown.iter(txn)?.count() as u64,
+        unshown: tables.unshown_builds(txn)?.len() as u64,
         builds: BTreeMap::new(),
     };
     for build in tables.active_builds(txn)? {

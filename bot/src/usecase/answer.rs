@@ -184,7 +184,7 @@ impl Summit {
             .await?;
         if let Some(text) = text {
             // The marker tells our answer from before a crash.
-            let marker = format!("<!-- summit: answer to {} -->", row.comment);
+            let marker = marker(row);
             if !self
                 .app
                 .has_comment(repository, &row.place, &marker)
@@ -198,6 +198,15 @@ impl Summit {
             }
         }
         Ok(())
+    }
+}
+
+/// What an answer bears. A stranger who could tell it beforehand could keep us from answering, by a
+/// comment that bears it.
+fn marker(row: &Command) -> String {
+    match row.mark {
+        Some(mark) => format!("<!-- summit: answer to {}, {mark} -->", row.comment),
+        None => format!("<!-- summit: answer to {} -->", row.comment),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use moss_db::{Error, RoTxn, RwTxn};
+use uuid::Uuid;
 
 use super::Summit;
 use super::worker::{self, Round};
@@ -40,14 +41,15 @@ impl Summit {
                     .take(BATCH)
                     .map(|entry| Ok(entry?.1))
                     .collect::<Result<_, Error>>()?;
-                let mut is_about_repositories = false;
+                let mut asks_for_sweep = false;
                 for guid in &open {
                     let Some(mut delivery) = tables.deliveries.find(txn, guid)? else {
                         continue;
                     };
-                    is_about_repositories |= payload::is_about_repositories(&delivery.event);
+                    asks_for_sweep |= payload::is_about_repositories(&delivery.event);
                     let outcome = match take(&tables, txn, &organisation, guid, &delivery)? {
-                        Ok(outcome) => {
+                        Ok(Taken { outcome, is_news }) => {
+                            asks_for_sweep |= is_news;
                             tracing::info!(
                                 delivery.id = guid,
                                 delivery.event,
@@ -72,14 +74,14 @@ impl Summit {
                     tables.deliveries.put(txn, guid, &delivery)?;
                 }
                 forget(&tables, txn, now.as_second() - KEPT)?;
-                Ok::<_, Error>((open.len(), is_about_repositories))
+                Ok::<_, Error>((open.len(), asks_for_sweep))
             })
             .await?;
-        let (taken, is_about_repositories) = taken;
+        let (taken, asks_for_sweep) = taken;
         if taken == 0 {
             return Ok(Round::Done);
         }
-        if is_about_repositories {
+        if asks_for_sweep {
             self.wakes.sweep.wake();
         }
         self.wakes.looks.wake();
@@ -112,15 +114,31 @@ fn forget(tables: &Tables, txn: &mut RwTxn<'_>, before: i64) -> Result<(), Error
     Ok(())
 }
 
-/// Does what one delivery asks for; returns what that was, for people. An error within when its body
-/// cannot be read.
+/// What became of a delivery.
+struct Taken {
+    /// In words, for people.
+    outcome: String,
+    /// Whether it says of its repository what we did not know.
+    is_news: bool,
+}
+
+impl From<String> for Taken {
+    fn from(outcome: String) -> Self {
+        Self {
+            outcome,
+            is_news: false,
+        }
+    }
+}
+
+/// Does what one delivery asks for. An error within when its body cannot be read.
 fn take(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
     organisation: &str,
     guid: &str,
     delivery: &Delivery,
-) -> Result<Result<String, serde_json::Error>, Error> {
+) -> Result<Result<Taken, serde_json::Error>, Error> {
     let body = delivery.body.as_deref().unwrap_or_default();
     let payload = match Payload::parse(&delivery.event, body) {
         Ok(payload) => payload,
@@ -134,17 +152,21 @@ fn take(
             .owner()
             .eq_ignore_ascii_case(organisation)
     {
-        return Ok(Ok(format!(
+        let outcome = format!(
             "{} is none of {organisation}'s repositories",
             source.repository.full_name
-        )));
+        );
+        return Ok(Ok(outcome.into()));
     }
-    let inbox = Inbox {
+    let mut inbox = Inbox {
         tables,
         guid,
         delivery,
+        is_news: false,
     };
-    Ok(Ok(inbox.heed(txn, payload)?))
+    let outcome = inbox.heed(txn, payload)?;
+    let is_news = inbox.is_news;
+    Ok(Ok(Taken { outcome, is_news }))
 }
 
 /// A delivery that is being taken.
@@ -152,10 +174,12 @@ struct Inbox<'a> {
     tables: &'a Tables,
     guid: &'a str,
     delivery: &'a Delivery,
+    /// Whether it says of its repository what we did not know.
+    is_news: bool,
 }
 
 impl Inbox<'_> {
-    fn heed(&self, txn: &mut RwTxn<'_>, payload: Payload) -> Result<String, Error> {
+    fn heed(&mut self, txn: &mut RwTxn<'_>, payload: Payload) -> Result<String, Error> {
         match payload {
             Payload::Nothing { reason } => Ok(reason.to_owned()),
             // The sweep does; each start begins with one, should this process end before.
@@ -185,12 +209,17 @@ impl Inbox<'_> {
         }
     }
 
-    fn push(&self, txn: &mut RwTxn<'_>, source: &Source, branch: String) -> Result<String, Error> {
-        let Some(id) = remember(self.tables, txn, source)? else {
+    fn push(
+        &mut self,
+        txn: &mut RwTxn<'_>,
+        source: &Source,
+        branch: String,
+    ) -> Result<String, Error> {
+        let Some((id, row)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
         // Pull requests that go to a branch may conflict with it now.
-        if branch != source.repository.default_branch && !is_base(self.tables, txn, id, &branch)? {
+        if branch != row.default_branch && !is_base(self.tables, txn, id, &branch)? {
             return Ok(format!(
                 "the branch {branch:?} is not published, and no pull request goes to it"
             ));
@@ -198,11 +227,37 @@ impl Inbox<'_> {
         self.wish(txn, id, source, &Target::Branch { name: branch })
     }
 
-    fn pull(&self, txn: &mut RwTxn<'_>, source: &Source, number: u64) -> Result<String, Error> {
-        let Some(id) = remember(self.tables, txn, source)? else {
+    fn pull(&mut self, txn: &mut RwTxn<'_>, source: &Source, number: u64) -> Result<String, Error> {
+        let Some((id, _)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
         self.wish(txn, id, source, &Target::Pull { number })
+    }
+
+    /// What we know of the delivery's repository. One that is first heard of is kept as it says. Of
+    /// any other it may be long out of date, as webhooks come late and again: where it says something
+    /// else, GitHub is asked.
+    fn repository(
+        &mut self,
+        txn: &mut RwTxn<'_>,
+        source: &Source,
+    ) -> Result<Option<(RepositoryId, Repository)>, Error> {
+        let Some(installation) = &source.installation else {
+            return Ok(None);
+        };
+        let id = source.repository.id;
+        let said = source.repository.clone().into_row(installation.id);
+        let row = match self.tables.repositories.find(txn, &id.number())? {
+            Some(known) => {
+                self.is_news = known != said;
+                known
+            }
+            None => {
+                self.tables.repositories.put(txn, &id.number(), &said)?;
+                said
+            }
+        };
+        Ok(Some((id, row)))
     }
 
     fn wish(
@@ -220,7 +275,7 @@ impl Inbox<'_> {
     }
 
     fn comment(
-        &self,
+        &mut self,
         txn: &mut RwTxn<'_>,
         source: &Source,
         comment: Comment,
@@ -229,7 +284,7 @@ impl Inbox<'_> {
         if command::parse(&comment.body).is_none() {
             return Ok("the comment holds no command".to_owned());
         }
-        let Some(id) = remember(self.tables, txn, source)? else {
+        let Some((id, _)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
         let Some(author) = comment.user else {
@@ -249,6 +304,7 @@ impl Inbox<'_> {
             outcome: None,
             answered: false,
             taken_at: Some(self.delivery.received_at),
+            mark: Some(Uuid::new_v4()),
         };
         self.tables.commands.put(txn, &key, &row)?;
         Ok("the command is taken".to_owned())
@@ -256,13 +312,13 @@ impl Inbox<'_> {
 
     /// Keeps what was pressed; whether the person may is asked when it is acted on.
     fn press(
-        &self,
+        &mut self,
         txn: &mut RwTxn<'_>,
         source: &Source,
         sender: Option<Author>,
         button: Button,
     ) -> Result<String, Error> {
-        let Some(repository) = remember(self.tables, txn, source)? else {
+        let Some((repository, _)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
         let Some(sender) = sender else {
@@ -298,46 +354,6 @@ fn is_base(
 
 fn uninstalled() -> String {
     "it names no installation".to_owned()
-}
-
-/// Keeps what a webhook says of its repository: names and default branches change.
-fn remember(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    source: &Source,
-) -> Result<Option<RepositoryId>, Error> {
-    let Some(installation) = &source.installation else {
-        return Ok(None);
-    };
-    let id = source.repository.id;
-    keep_repository(
-        tables,
-        txn,
-        id,
-        source.repository.clone().into_row(installation.id),
-    )?;
-    Ok(Some(id))
-}
-
-/// Writes a repository's row when it says something new. What another branch is published of now
-/// goes on from what the old one was at.
-pub(super) fn keep_repository(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    id: RepositoryId,
-    row: Repository,
-) -> Result<(), Error> {
-    let before = tables.repositories.find(txn, &id.number())?;
-    if before.as_ref() == Some(&row) {
-        return Ok(());
-    }
-    tables.repositories.put(txn, &id.number(), &row)?;
-    if let Some(before) = before
-        && before.default_branch != row.default_branch
-    {
-        tables.move_branch(txn, id, before.default_branch, row.default_branch)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -59,15 +59,7 @@ impl Summit {
     /// One round over all check runs that do not agree with their builds.
     async fn show_all(&self, started_at: Timestamp) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
-        let builds: Vec<Build> = self
-            .db
-            .query(move |txn| {
-                let unshown = tables.builds.find_by(txn, &tables.builds_unshown, &0)?;
-                unshown
-                    .map(|row| Ok(row?.1))
-                    .collect::<Result<_, StorageError>>()
-            })
-            .await?;
+        let builds: Vec<Build> = self.db.query(move |txn| tables.unshown_builds(txn)).await?;
         let mut next = Next::default();
         let now = self.clock.now();
         let mut wanted = Vec::with_capacity(builds.len());

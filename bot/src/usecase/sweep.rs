@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::CommitSha;
-use moss_db::{Error as StorageError, RoTxn};
+use moss_db::{Error as StorageError, RoTxn, RwTxn};
 use service::error::Chain;
 
-use super::inbox::keep_repository;
 use super::{Summit, look};
 use crate::db::{Repository, Tables, look_key};
 use crate::domain::build::Target;
@@ -59,12 +58,8 @@ impl Summit {
                 self.let_go(gone).await?;
             }
         }
+        self.keep_repositories(found.clone()).await?;
         for (id, row) in found {
-            let tables = self.tables.clone();
-            let kept = row.clone();
-            self.db
-                .submit(move |txn| keep_repository(&tables, txn, id, kept))
-                .await?;
             match self.sweep_repository(id, &row).await {
                 Ok(()) => {}
                 // The next repository would fail in the same way.
@@ -77,6 +72,26 @@ impl Summit {
             }
         }
         self.redeliver().await
+    }
+
+    /// Writes down what GitHub says of the repositories, all at once: when each was written only after
+    /// those before it were swept, that could be old by then.
+    async fn keep_repositories(
+        &self,
+        found: Vec<(RepositoryId, Repository)>,
+    ) -> Result<(), StorageError> {
+        let tables = self.tables.clone();
+        self.db
+            .submit(move |txn| {
+                for (id, row) in found {
+                    keep_repository(&tables, txn, id, row)?;
+                }
+                Ok::<_, StorageError>(())
+            })
+            .await?;
+        // One that is back has check runs that could not be shown while it was gone.
+        self.wakes.reconcile.wake();
+        Ok(())
     }
 
     async fn sweep_repository(
@@ -133,6 +148,27 @@ impl Summit {
         }
         Ok(())
     }
+}
+
+/// Writes a repository's row when it says something new. What another branch is published of now
+/// goes on from what the old one was at.
+fn keep_repository(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    id: RepositoryId,
+    row: Repository,
+) -> Result<(), StorageError> {
+    let before = tables.repositories.find(txn, &id.number())?;
+    if before.as_ref() == Some(&row) {
+        return Ok(());
+    }
+    tables.repositories.put(txn, &id.number(), &row)?;
+    if let Some(before) = before
+        && before.default_branch != row.default_branch
+    {
+        tables.move_branch(txn, id, before.default_branch, row.default_branch)?;
+    }
+    Ok(())
 }
 
 /// The branches that are not where they were when they were last looked at.

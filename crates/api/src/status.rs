@@ -41,9 +41,12 @@ pub struct Summit {
     pub looks: u64,
     /// Comment commands that are not answered yet.
     pub commands: u64,
+    /// Pressed buttons of check runs that are not acted on yet.
+    pub presses: u64,
     /// What builders are still to be told.
     pub effects: u64,
-    /// Builds whose check run does not agree with them yet.
+    /// Builds whose check run does not agree with them yet, but for those of repositories that the
+    /// App cannot see any more.
     pub check_runs: u64,
 }
 

@@ -71,6 +71,16 @@ pub(crate) fn init(path: &Path, default_branch: &Branch) -> Result<(), GitError>
     Ok(())
 }
 
+/// Lets `HEAD` of a bare repository point to a branch that is there.
+pub(crate) fn set_default(path: &Path, branch: &Branch) -> Result<(), GitError> {
+    let name = format!("refs/heads/{branch}");
+    let repository = open(path)?;
+    repository
+        .find_reference(&name)
+        .and_then(|_| repository.set_head(&name))
+        .context("change the default branch", path)
+}
+
 /// Removes a bare repository from the disk.
 pub(crate) fn remove(path: &Path) -> Result<(), GitError> {
     std::fs::remove_dir_all(path)

@@ -28,6 +28,10 @@ fn with(mut body: Value, more: Value) -> Value {
 
 /// What a delivery comes to, in words.
 fn deliver(store: &Store, event: &str, body: &Value) -> String {
+    taken(store, event, body).outcome
+}
+
+fn taken(store: &Store, event: &str, body: &Value) -> Taken {
     let delivery = Delivery {
         event: event.to_owned(),
         body: Some(body.to_string()),
@@ -39,7 +43,7 @@ fn deliver(store: &Store, event: &str, body: &Value) -> String {
         .env
         .write(|txn| take(&store.tables, txn, "Snekbook", "a-guid", &delivery))
         .unwrap()
-        .unwrap_or_else(|error| format!("unreadable: {error}"))
+        .unwrap_or_else(|error| format!("unreadable: {error}").into())
 }
 
 fn is_wished(store: &Store, target: &Target) -> bool {
@@ -228,4 +232,38 @@ fn an_odd_body_is_an_outcome() {
         deliver(&store, "push", &uninstalled),
         "it names no installation"
     );
+}
+
+/// Webhooks come late and again: one that contradicts what is known only makes us ask GitHub.
+#[test]
+fn a_webhook_does_not_change_a_repository_that_is_known() {
+    let store = store();
+    let row = || {
+        let found = store
+            .env
+            .read(|txn| store.tables.repositories.find(txn, &1));
+        found.unwrap().unwrap()
+    };
+    let said = source("snekbook/recipes");
+    assert!(!taken(&store, "push", &with(said.clone(), push("main"))).is_news);
+    let known = row();
+    assert_eq!(known.default_branch, "main");
+
+    let mut old = with(said.clone(), push("master"));
+    old["repository"]["default_branch"] = json!("master");
+    let old = taken(&store, "push", &old);
+    assert!(old.is_news, "{}", old.outcome);
+    assert!(old.outcome.contains("is not published"), "{}", old.outcome);
+    assert_eq!(row(), known);
+
+    let gone = Repository {
+        gone_at: Some(at(9)),
+        ..known
+    };
+    store
+        .env
+        .write(|txn| store.tables.repositories.put(txn, &1, &gone))
+        .unwrap();
+    assert!(taken(&store, "push", &with(said, push("main"))).is_news);
+    assert_eq!(row(), gone);
 }

@@ -183,6 +183,7 @@ fn commands_are_forgotten_once_answered_long_ago() {
         outcome: None,
         answered,
         taken_at,
+        mark: None,
     };
     let rows = [
         command(1, true, Some(at(0))),

@@ -361,6 +361,7 @@ fn summit_status() -> Summit {
         looks: 1,
         commands: 0,
         effects: 0,
+        presses: 0,
         check_runs: 3,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::forge::{Forge, blocking};
 use crate::git;
 use crate::id::RepositoryId;
+use crate::name::Branch;
 use crate::people::{Refused, account, repository};
 use crate::state::State;
 use crate::state::repository::{Repository, Standing};
@@ -40,6 +41,42 @@ impl Forge {
         };
         self.shared.changed();
         blocking(move || git::remove(&path)).await?;
+        Ok(())
+    }
+
+    /// Makes another branch of a repository, which has to be there, its default branch.
+    ///
+    /// # Errors
+    /// When the repository, the branch or the person is missing, or git fails.
+    pub async fn set_default_branch(
+        &self,
+        name: &str,
+        by: &str,
+        branch: Branch,
+    ) -> Result<(), Refused> {
+        let (id, path, lock) = {
+            let state = self.shared.lock();
+            let record = repository(&state, name)?;
+            (
+                record.id,
+                record.path.clone(),
+                Arc::clone(&record.refs_lock),
+            )
+        };
+        let _held = lock.lock_owned().await;
+        let (folder, wanted) = (path, branch.clone());
+        blocking(move || git::set_default(&folder, &wanted)).await?;
+        {
+            let mut state = self.shared.lock();
+            let person = account(&state, by)?;
+            let Some(record) = state.repositories.get_mut(&id) else {
+                return Err(Refused::missing("repository", name));
+            };
+            let before = std::mem::replace(&mut record.default_branch, branch);
+            let record = record.clone();
+            event::default_branch_changed(&self.shared, &mut state, &record, &before, person);
+        }
+        self.shared.changed();
         Ok(())
     }
 

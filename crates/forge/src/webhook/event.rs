@@ -20,7 +20,9 @@ use crate::state::comment::Subject;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
 
-pub(crate) use repository::{Change as AppChange, app_moved, repository_deleted};
+pub(crate) use repository::{
+    Change as AppChange, app_moved, default_branch_changed, repository_deleted,
+};
 
 /// What happened to a pull request.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::envelope;
 use crate::forge::Shared;
 use crate::id::AccountId;
+use crate::name::Branch;
 use crate::shape::{self, node_id};
 use crate::state::State;
 use crate::state::repository::Repository;
@@ -39,6 +40,24 @@ pub(crate) fn repository_deleted(
         Some("deleted"),
         payload,
     );
+}
+
+/// `repository`, of one whose default branch was `before` until now.
+pub(crate) fn default_branch_changed(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    record: &Repository,
+    before: &Branch,
+    sender: AccountId,
+) {
+    let mut payload = envelope(shared, state, record, sender);
+    payload.insert("action".to_owned(), json!("edited"));
+    payload.insert(
+        "changes".to_owned(),
+        json!({ "default_branch": { "from": before.as_str() } }),
+    );
+    let payload = Value::Object(payload);
+    emit(shared, state, record, "repository", Some("edited"), payload);
 }
 
 /// `installation_repositories`. `record` is as it is while the App is in the repository.
