@@ -2,6 +2,7 @@
 //! each the real binary in a process of its own.
 
 mod finish;
+mod gate;
 mod hosts;
 mod look;
 mod people;
@@ -25,6 +26,7 @@ use crate::actor::Actor;
 use crate::authority::Authority;
 use crate::mirror::Mirror;
 
+pub use gate::Gate;
 pub use look::Runs;
 pub use setup::{Builders, Https, Setup};
 
@@ -61,6 +63,7 @@ pub struct Stage {
     folder: TempDir,
     authority: Option<Authority>,
     limit: Duration,
+    end_limit: Duration,
     repositories: Vec<String>,
     read: HashSet<CommentId>,
     /// Asks what everyone may ask, and does not wait for ever.
@@ -149,6 +152,15 @@ impl Stage {
     pub async fn until<T>(
         &mut self,
         what: &str,
+        probe: impl AsyncFnMut(&Self) -> Result<Option<T>>,
+    ) -> Result<T> {
+        self.until_within(self.limit, what, probe).await
+    }
+
+    async fn until_within<T>(
+        &mut self,
+        limit: Duration,
+        what: &str,
         mut probe: impl AsyncFnMut(&Self) -> Result<Option<T>>,
     ) -> Result<T> {
         let begin = Instant::now();
@@ -157,7 +169,7 @@ impl Stage {
             for actor in actors.into_iter().chain(&mut self.second) {
                 actor.check()?;
             }
-            let left = self.limit.saturating_sub(begin.elapsed());
+            let left = limit.saturating_sub(begin.elapsed());
             match tokio::time::timeout(left, probe(self)).await {
                 Ok(found) => {
                     if let Some(found) = found? {
@@ -165,11 +177,10 @@ impl Stage {
                     }
                 }
                 Err(_) if left.is_zero() => {
-                    bail!("{what} did not happen within {:?}", self.limit);
+                    bail!("{what} did not happen within {limit:?}");
                 }
                 Err(_) => bail!(
-                    "{what} did not happen within {:?}: whoever was asked last never answered",
-                    self.limit
+                    "{what} did not happen within {limit:?}: whoever was asked last never answered"
                 ),
             }
             tokio::time::sleep(STEP).await;

@@ -7,12 +7,18 @@ use harness::stage::LIMIT;
 use harness::{Builders, REPOSITORY, Recipe, Setup, Stage};
 use summit::domain::build::{Progress, State};
 
-/// Two builders, and a lease after which nobody waits long for a dead one.
 fn two() -> Setup {
     Setup {
         builders: Builders::Two,
-        lease_seconds: 3,
         ..Setup::default()
+    }
+}
+
+/// Two builders, and a lease after which nobody waits long for a dead one.
+fn mortal() -> Setup {
+    Setup {
+        lease_seconds: 10,
+        ..two()
     }
 }
 
@@ -64,7 +70,11 @@ fn names(orders: &[serde_json::Value]) -> Vec<&str> {
 fn the_builder_whose_host_has_it_gets_it() {
     Stage::play(two(), async |stage| {
         stage.install("avalanche-2", "cane").await?;
-        let slow = |name| Recipe::new(name).needs("cane").build("sleep 3").file();
+        let gate = stage.gate("all");
+        let slow = |name| {
+            let recipe = Recipe::new(name).needs("cane");
+            recipe.build(&gate.wait()).file()
+        };
         let head = stage.push(&[slow("reed"), slow("flute")]).await?;
         // The other one is free, and of no use.
         stage
@@ -76,6 +86,7 @@ fn the_builder_whose_host_has_it_gets_it() {
                 Ok(said.then_some(()))
             })
             .await?;
+        gate.open()?;
         stage.succeeded(&head, &["flute", "reed"]).await?;
         ensure!(stage.orders().is_empty());
         ensure!(stage.orders_to(stage.second()?).len() == 2);
@@ -140,11 +151,13 @@ fn what_is_installed_later_lets_held_builds_go_on() {
 
 #[test]
 fn a_build_of_a_dead_builder_goes_to_another() {
-    Stage::play(two(), async |stage| {
-        let reed = Recipe::new("reed").build("sleep 2");
+    Stage::play(mortal(), async |stage| {
+        let gate = stage.gate("reed");
+        let reed = Recipe::new("reed").build(&gate.wait());
         let head = stage.push(&[reed.file()]).await?;
         at_work(stage, &head, "reed", "avalanche").await?;
         stage.avalanche.kill().await?;
+        gate.open()?;
         let runs = stage.succeeded(&head, &["reed"]).await?;
         let said = summary(&runs["reed"]);
         ensure!(said.contains("lost on avalanche: "), "{said}");
@@ -158,12 +171,14 @@ fn a_build_of_a_dead_builder_goes_to_another() {
 
 #[test]
 fn who_lost_a_build_does_not_get_it_again_while_there_is_another() {
-    Stage::play(two(), async |stage| {
-        let reed = Recipe::new("reed").build("sleep 2");
+    Stage::play(mortal(), async |stage| {
+        let gate = stage.gate("reed");
+        let reed = Recipe::new("reed").build(&gate.wait());
         let head = stage.push(&[reed.file()]).await?;
         at_work(stage, &head, "reed", "avalanche").await?;
         // Back at once, and the first by name.
         stage.avalanche.kill().await?;
+        gate.open()?;
         stage.avalanche.start().await?;
         stage.succeeded(&head, &["reed"]).await?;
         ensure!(names(&stage.orders_to(stage.second()?)) == ["reed"]);
@@ -173,7 +188,7 @@ fn who_lost_a_build_does_not_get_it_again_while_there_is_another() {
 
 #[test]
 fn a_member_whose_builder_died_is_built_again_and_the_others_go_on() {
-    Stage::play(two(), async |stage| {
+    Stage::play(mortal(), async |stage| {
         let first = stage
             .push(&[Recipe::new("reed").file(), Recipe::new("bore").file()])
             .await?;

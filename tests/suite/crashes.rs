@@ -168,30 +168,30 @@ fn summit_killed_again_and_again() {
             .pause(Point::rest("GET", "/orgs/*/installation"));
         let files = [Recipe::new("reed").file()];
         let (checkout, head) = stage.commit(REPOSITORY, &files).await?;
-        let mut pause = stage.forge.pause(Point::upload_pack());
-        checkout.push("main").await?;
-        stage.delivered("push").await?;
         let runs = Point::rest("POST", "/repos/*/*/check-runs");
         let attempts = Point::rest("PUT", "/api/v1/attempts/*");
         let imports = Point::rest("PUT", "/api/v1/imports/*");
-        for step in 0..6 {
+        // All are armed before anything can pass them: check runs are shown beside the rest.
+        let points = [
+            stage.forge.pause(Point::upload_pack()),
+            stage.forge.pause(runs.clone()),
+            stage.forge.pause(runs.done()),
+            stage.avalanche.pause(attempts.clone()),
+            stage.avalanche.pause(attempts.done()),
+            stage.vessel.pause(imports.clone()),
+            stage.vessel.pause(imports.done()),
+        ];
+        checkout.push("main").await?;
+        stage.delivered("push").await?;
+        for (step, pause) in points.into_iter().enumerate() {
             pause
                 .held(LIMIT)
                 .await
                 .with_context(|| format!("step {step}"))?;
             stage.summit.kill().await?;
-            // The next point is armed before anything can pass it.
-            let next = match step {
-                0 => stage.forge.pause(runs.clone()),
-                1 => stage.forge.pause(runs.clone().done()),
-                2 => stage.avalanche.pause(attempts.clone().done()),
-                3 => stage.vessel.pause(imports.clone()),
-                _ => stage.vessel.pause(imports.clone().done()),
-            };
-            std::mem::replace(&mut pause, next).resume();
+            pause.resume();
             stage.summit.start().await?;
         }
-        pause.resume();
         stage.succeeded(&head, &["reed"]).await?;
         once(stage, &head).await
     });
@@ -221,11 +221,13 @@ async fn building(stage: &mut Stage, head: &Sha) -> Result<()> {
 #[test]
 fn summit_stopped_while_a_build_runs() {
     Stage::play(Setup::default(), async |stage| {
-        let recipe = Recipe::new("reed").build("sleep 2");
+        let gate = stage.gate("reed");
+        let recipe = Recipe::new("reed").build(&gate.wait());
         let head = stage.push(&[recipe.file()]).await?;
         building(stage, &head).await?;
         stage.summit.stop().await?;
         stage.summit.start().await?;
+        gate.open()?;
         stage.succeeded(&head, &["reed"]).await?;
         once(stage, &head).await
     });
@@ -234,11 +236,12 @@ fn summit_stopped_while_a_build_runs() {
 #[test]
 fn summit_away_for_longer_than_the_lease() {
     let setup = Setup {
-        lease_seconds: 3,
+        lease_seconds: 10,
         ..Setup::default()
     };
     Stage::play(setup, async |stage| {
-        let recipe = Recipe::new("reed").build("sleep 5");
+        let gate = stage.gate("reed");
+        let recipe = Recipe::new("reed").build(&gate.wait());
         let head = stage.push(&[recipe.file()]).await?;
         building(stage, &head).await?;
         stage.summit.kill().await?;
@@ -248,6 +251,7 @@ fn summit_away_for_longer_than_the_lease() {
                 Ok(lines.any(|line| line.contains("expired")).then_some(()))
             })
             .await?;
+        gate.open()?;
         stage.summit.start().await?;
         let runs = stage.succeeded(&head, &["reed"]).await?;
         let build = stage.build_of(&runs["reed"]).await?;
@@ -286,11 +290,12 @@ fn avalanche_and_vessel_away_for_a_while() {
 #[test]
 fn avalanche_killed_while_it_builds() {
     Stage::play(Setup::default(), async |stage| {
-        // Long enough to be met at work.
-        let recipe = Recipe::new("reed").build("sleep 3");
+        let gate = stage.gate("reed");
+        let recipe = Recipe::new("reed").build(&gate.wait());
         let head = stage.push(&[recipe.file()]).await?;
         building(stage, &head).await?;
         stage.avalanche.kill().await?;
+        gate.open()?;
         stage.avalanche.start().await?;
         let runs = stage.succeeded(&head, &["reed"]).await?;
         let build = stage.build_of(&runs["reed"]).await?;

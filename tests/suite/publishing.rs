@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, Result, ensure};
 use forge::Conclusion::{Cancelled, Neutral, Success};
-use forge::Point;
+use forge::{Point, Sha};
 use harness::stage::LIMIT;
 use harness::{Recipe, Setup, Stage};
 
@@ -18,13 +18,40 @@ fn flute() -> Recipe {
     Recipe::new("flute").uses_pkgconfig("reed").program("flute")
 }
 
+/// Waits until a check run has that status.
+async fn shown(stage: &mut Stage, head: &Sha, recipe: &str, status: &str) -> Result<()> {
+    stage
+        .until(&format!("{recipe} {status}"), async |stage| {
+            let runs = stage.runs_on(head);
+            let run = runs.get(recipe);
+            Ok(run.filter(|run| run.status.word() == status).map(drop))
+        })
+        .await
+}
+
 #[test]
 fn a_push_builds_and_publishes_in_dependency_order() {
     Stage::play(Setup::default(), async |stage| {
-        // What is over before it was shown is shown as over: each takes long enough to be seen.
-        let slowly = |recipe: Recipe| recipe.build("sleep 2").file();
+        // What is over before it was shown is shown as over: each goes on when it was seen.
+        let pause = stage
+            .avalanche
+            .pause(Point::rest("PUT", "/api/v1/attempts/*"));
+        let gates = ["reed", "flute"].map(|name| (name, stage.gate(name)));
+        let [(_, at_reed), (_, at_flute)] = &gates;
+        let files = [
+            flute().build(&at_flute.wait()).file(),
+            reed().build(&at_reed.wait()).file(),
+        ];
         // The program comes first by name and in the tree, and must wait all the same.
-        let head = stage.push(&[slowly(flute()), slowly(reed())]).await?;
+        let head = stage.push(&files).await?;
+        for name in ["reed", "flute"] {
+            shown(stage, &head, name, "queued").await?;
+        }
+        pause.resume();
+        for (name, gate) in &gates {
+            shown(stage, &head, name, "in_progress").await?;
+            gate.open()?;
+        }
         let runs = stage.succeeded(&head, &["flute", "reed"]).await?;
 
         for run in runs.values() {
@@ -119,7 +146,9 @@ fn a_library_that_was_built_before_comes_first_by_what_it_provides() {
 #[test]
 fn a_log_can_be_read_while_it_grows() {
     Stage::play(Setup::default(), async |stage| {
-        let slow = Recipe::new("reed").build("echo 'carving has begun'; sleep 2; echo done");
+        let gate = stage.gate("reed");
+        let script = format!("echo 'carving has begun'\n{}\necho done", gate.wait());
+        let slow = Recipe::new("reed").build(&script);
         let head = stage.push(&[slow.file()]).await?;
         let early = stage
             .until("the beginning of the log", async |stage| {
@@ -132,6 +161,7 @@ fn a_log_can_be_read_while_it_grows() {
             })
             .await?;
         ensure!(!early.contains("\ndone\n"), "the build is at work: {early}");
+        gate.open()?;
         let runs = stage.succeeded(&head, &["reed"]).await?;
         let whole = stage.log_of(&runs["reed"]).await?;
         ensure!(
@@ -149,18 +179,16 @@ fn each_slot_of_a_builder_is_used_and_no_more() {
         ..Setup::default()
     };
     Stage::play(setup, async |stage| {
-        let slow = |name| Recipe::new(name).build("sleep 2").file();
+        let gate = stage.gate("all");
+        let slow = |name| Recipe::new(name).build(&gate.wait()).file();
         let head = stage
             .push(&[slow("drum"), slow("horn"), slow("reed")])
             .await?;
         stage
             .until("two builds at work and one that waits", async |stage| {
-                let runs = stage.runs_on(&head);
-                let at_work = runs
-                    .values()
-                    .filter(|run| run.status.word() == "in_progress")
-                    .count();
+                let at_work = stage.attempts().await?.len();
                 ensure!(at_work <= 2, "more than there are slots");
+                let runs = stage.runs_on(&head);
                 let waits = runs.values().any(|run| {
                     let summary = run.output.summary.as_deref().unwrap_or_default();
                     summary.contains("every slot of every builder is taken")
@@ -168,6 +196,7 @@ fn each_slot_of_a_builder_is_used_and_no_more() {
                 Ok((at_work == 2 && waits).then_some(()))
             })
             .await?;
+        gate.open()?;
         stage.succeeded(&head, &["drum", "horn", "reed"]).await?;
         Ok(())
     });

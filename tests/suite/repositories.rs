@@ -134,3 +134,37 @@ fn a_repository_never_seen_builds_what_the_channel_lacks() {
         Ok(())
     });
 }
+
+/// A webhook from before a change of the default branch comes after it: only what is published now
+/// counts, and GitHub alone says what that is.
+#[test]
+fn an_old_webhook_does_not_bring_an_old_default_branch_back() {
+    Stage::play(Setup::default(), async |stage| {
+        let first = stage.push(&[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&first, &["reed"]).await?;
+        let checkout = stage.checkout(REPOSITORY, WRITER).await?;
+        checkout.switch("trunk", "main").await?;
+        checkout.push("trunk").await?;
+
+        stage.forge.set_webhooks(Mode::Hold);
+        let old = stage.push(&[Recipe::new("drum").file()]).await?;
+        let trunk = "trunk".parse()?;
+        stage
+            .forge
+            .set_default_branch(REPOSITORY, WRITER, trunk)
+            .await?;
+        stage.forge.release_webhooks(Order::Reversed).await;
+        stage.delivered("push").await?;
+        stage.delivered("repository").await?;
+
+        let checkout = stage.checkout(REPOSITORY, WRITER).await?;
+        checkout.switch("trunk", "main").await?;
+        let new = checkout.commit(&[Recipe::new("horn").file()]).await?;
+        checkout.push("trunk").await?;
+        stage.succeeded(&new, &["horn"]).await?;
+        let names = stage.published().await?.names();
+        ensure!(names == ["horn-1.0-1-1", "reed-1.0-1-1"], "{names:?}");
+        ensure!(stage.runs_on(&old).is_empty(), "main is not published");
+        Ok(())
+    });
+}

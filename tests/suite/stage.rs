@@ -15,10 +15,10 @@ use service::Supervisor;
 use service::listen::{Config, Listener};
 use url::Url;
 
-/// A stage that loses its patience soon.
+/// A stage that loses its patience soon at the end.
 fn hasty() -> Setup {
     Setup {
-        limit: Duration::from_secs(5),
+        end_limit: Duration::from_secs(5),
         ..Setup::default()
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use api::id::AttemptId;
+use api::status::Summit as Status;
 use forge::Point;
-use moss_db::RoTxn;
 use summit::db::Tables;
 use summit::domain::build::{Build, State};
 
@@ -65,7 +65,7 @@ impl Stage {
     async fn rest(&mut self) -> Result<()> {
         let mut left = Vec::new();
         let rested = self
-            .until("an end of all jobs", async |stage| {
+            .until_within(self.end_limit, "an end of all jobs", async |stage| {
                 left = stage.jobs().await?;
                 Ok(left.is_empty().then_some(()))
             })
@@ -87,6 +87,7 @@ impl Stage {
             }
         }
         left.extend(self.open_deliveries());
+        left.extend(self.open_work().await?);
         let builds = self.builds().await?;
         for build in &builds {
             if !is_at_rest(build) {
@@ -114,7 +115,7 @@ impl Stage {
         Ok(left)
     }
 
-    /// Webhooks that summit took and has not said to be done.
+    /// Webhooks that somebody took for summit, and of which it says nothing.
     fn open_deliveries(&self) -> Vec<String> {
         let log = self.summit.log().lines();
         let done = |guid: &str| {
@@ -127,6 +128,30 @@ impl Stage {
             .filter(|row| row.outcome.code() == 200 && !done(&row.guid.to_string()))
             .map(|row| format!("the delivery {} of {} is open", row.guid, row.event))
             .collect()
+    }
+
+    /// What summit says that it has still to do. An effect can be seen before it is written down as
+    /// done, and summit is not to be stopped in between.
+    pub(super) async fn open_work(&self) -> Result<Vec<String>> {
+        let status = self.summit_status().await?;
+        let open = [
+            ("deliveries", status.deliveries),
+            ("looks", status.looks),
+            ("commands", status.commands),
+            ("presses", status.presses),
+            ("effects", status.effects),
+            ("check runs", status.check_runs),
+        ];
+        let left = open.into_iter().filter(|(_, count)| *count > 0);
+        Ok(left
+            .map(|(what, count)| format!("summit has {count} {what} to do"))
+            .collect())
+    }
+
+    async fn summit_status(&self) -> Result<Status> {
+        let (status, body) = self.get("api/v1/status").await?;
+        ensure!(status == 200, "summit's status: {status}: {body}");
+        Ok(serde_json::from_str(&body)?)
     }
 
     /// Assets that nobody will fetch any more.
@@ -159,7 +184,8 @@ impl Stage {
                     tables.deliveries_open.iter(txn)?.count() as u64,
                 ),
                 ("commands", tables.commands_open.iter(txn)?.count() as u64),
-                ("builds not shown", self.count_unshown(&tables, txn)?),
+                ("presses", tables.presses.len(txn)?),
+                ("builds not shown", tables.unshown_builds(txn)?.len() as u64),
             ];
             let left: Vec<_> = left.iter().filter(|(_, count)| *count > 0).collect();
             ensure!(left.is_empty(), "summit has work left: {left:?}");
@@ -170,21 +196,6 @@ impl Stage {
             }
             Ok(())
         })
-    }
-
-    /// How many builds should have a check run that they do not have, where one could be.
-    fn count_unshown(&self, tables: &Tables, txn: &RoTxn<'_>) -> Result<u64> {
-        let mut count = 0;
-        for row in tables.builds.find_by(txn, &tables.builds_unshown, &0)? {
-            let (_, build) = row?;
-            let row = tables.repositories.find(txn, &build.repository.number())?;
-            let name = row.map(|row| row.name.to_string()).unwrap_or_default();
-            // A repository that was deleted takes its check runs with it.
-            if self.forge.repository_path(&name).is_ok() {
-                count += 1;
-            }
-        }
-        Ok(count)
     }
 
     /// Credentials may stand in no log and no file, but for the keys' own folder.

@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use api::claims::Scope;
-use api::id::HistoryId;
+use api::id::{AttemptId, HistoryId};
 use api::repository::{Channel, History};
 use forge::{CheckRun, Conclusion, Event, Outcome, Sha};
 use serde_json::Value;
 use summit::domain::build::{Build, State};
 use testbed::published::Published;
 
+use super::hosts::find_status;
 use super::{REPOSITORY, Stage};
 use crate::actor::Actor;
 
-/// How long check runs may say something else than expected once all are completed: a build that
-/// was held can still go on.
+/// How long check runs may say something else than expected once all are completed and summit has
+/// nothing to do: a build that was held can still go on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The newest check run of each recipe on a commit, by the recipe's name.
@@ -73,7 +74,7 @@ impl Stage {
             }
             let completed = runs.values().all(|run| run.status.conclusion().is_some());
             let known = expected.iter().all(|(name, _)| runs.contains_key(*name));
-            if !(completed && known) {
+            if !(completed && known && stage.open_work().await?.is_empty()) {
                 wrong_since = None;
             } else if wrong_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                 bail!("the conclusions are not {expected:?}");
@@ -193,6 +194,19 @@ impl Stage {
             bail!("{} is {}", build.recipe, build.state.name());
         };
         Ok(history)
+    }
+
+    /// The attempts that builders have taken and not ended.
+    ///
+    /// # Errors
+    /// When one does not tell.
+    pub async fn attempts(&self) -> Result<Vec<AttemptId>> {
+        let mut attempts = Vec::new();
+        for builder in &self.to_builders {
+            let status = find_status(builder).await?;
+            attempts.extend(status.into_iter().flat_map(|status| status.attempts));
+        }
+        Ok(attempts)
     }
 
     /// The orders that avalanche was given, oldest first: its answers to `PUT /attempts/…`.

@@ -14,6 +14,7 @@ use service::listen::Tls;
 use snekbook_dev::line::{Options, Parts};
 use summit::config::Retention;
 
+use super::gate;
 use super::hosts::{self, SECOND};
 use super::{LIMIT, REPOSITORY, STRANGER, Stage, WRITER};
 use crate::actor::Actor;
@@ -44,6 +45,8 @@ pub struct Setup {
     pub https: Option<Https>,
     /// How long anything is waited for.
     pub limit: Duration,
+    /// How long it is waited at the end for everything to come to rest.
+    pub end_limit: Duration,
 }
 
 /// The builders of a stage.
@@ -74,6 +77,7 @@ impl Default for Setup {
             retention: Retention::default(),
             https: None,
             limit: LIMIT,
+            end_limit: LIMIT,
         }
     }
 }
@@ -146,6 +150,7 @@ impl Stage {
             config.key = Some(options.data.join("keys").join(format!("{name}.pem")));
             config.public_url = Some(to_builder.url());
             config.ca_file.clone_from(&ca_file);
+            gate::show(&mut config, folder.path())?;
             if setup.builders == Builders::Two {
                 hosts::give(&mut config, folder.path(), name)?;
             }
@@ -200,7 +205,8 @@ impl Stage {
             mirror,
             folder,
             authority,
-            limit: setup.limit,
+            limit: LIMIT,
+            end_limit: setup.end_limit,
             repositories: vec![REPOSITORY.to_owned()],
             read: Default::default(),
             http: testbed::http::client(),
@@ -213,8 +219,9 @@ impl Stage {
         )?;
         if let Some(second) = &mut stage.second {
             second.start().await?;
-            stage.look_at_hosts().await?;
         }
+        stage.look_at_hosts().await?;
+        stage.limit = setup.limit;
         Ok(stage)
     }
 }
