@@ -148,7 +148,13 @@ impl FromStr for Named {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let text = text.trim();
+        Self::exactly(text.trim())
+    }
+}
+
+impl Named {
+    /// What the text says to the last blank, as it is written by `Display`.
+    fn exactly(text: &str) -> Result<Self, Error> {
         let Some((word, rest)) = text.split_once('(') else {
             return Self::new(Kind::PackageName, text.to_owned());
         };
@@ -250,8 +256,10 @@ macro_rules! named {
         impl TryFrom<String> for $name {
             type Error = Error;
 
+            /// Takes no blank away: people write texts that are parsed,
+            /// programs those that are read back.
             fn try_from(text: String) -> Result<Self, Error> {
-                text.parse()
+                Named::exactly(&text).map(Self)
             }
         }
 

@@ -6,6 +6,7 @@
 
 mod entry;
 mod validate;
+mod verify;
 
 use std::io::{Read, Write};
 
@@ -15,6 +16,7 @@ use crate::{Limits, Meta};
 
 pub use entry::{Entry, Key, Taken, entries, entries_within, write, write_keeping};
 pub use validate::Invalid;
+pub use verify::{VerifyError, verify};
 
 /// The packages of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -57,6 +57,9 @@ pub enum Kind {
     },
 }
 
+/// Most bytes of one name in a path that Linux takes.
+const NAME: usize = 255;
+
 /// A target that cannot be the place of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnsafePath {
@@ -76,6 +79,14 @@ pub enum UnsafePath {
         /// The limit.
         limit: usize,
     },
+    /// A component is longer than any system takes.
+    #[error("the path {target:?} has a component of {length} bytes, more than {NAME}")]
+    NameTooLong {
+        /// The target.
+        target: String,
+        /// Bytes of the component.
+        length: usize,
+    },
 }
 
 impl Entry {
@@ -83,8 +94,8 @@ impl Entry {
     ///
     /// # Errors
     ///
-    /// When there are none, one is empty, `.`, `..` or holds a NUL, or the
-    /// target is too long.
+    /// When there are none, one is empty, `.`, `..`, too long or holds a NUL,
+    /// or the target is too long.
     pub fn path(&self) -> Result<Vec<&str>, UnsafePath> {
         self.path_within(&Limits::DEFAULT)
     }
@@ -104,6 +115,12 @@ impl Entry {
             });
         }
         let components: Vec<&str> = self.target.split('/').collect();
+        if let Some(long) = components.iter().find(|part| part.len() > NAME) {
+            return Err(UnsafePath::NameTooLong {
+                target: target(),
+                length: long.len(),
+            });
+        }
         let odd = |part: &&str| matches!(*part, "" | "." | "..") || part.contains('\0');
         if components.iter().any(odd) {
             return Err(UnsafePath::Elsewhere { target: target() });

@@ -3,7 +3,8 @@
 //! built from.
 //!
 //! Everything here is plain data in, plain data out: no async, no network, no
-//! clock. Only [`unpack`] and [`package::Folder`] touch the file system.
+//! clock. Only [`unpack`], [`package::Folder`] and [`package::survey()`], which
+//! reads many packages on several threads, touch the file system.
 //!
 //! # The layers of the binary formats
 //!

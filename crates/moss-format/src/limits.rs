@@ -10,8 +10,9 @@ pub struct Limits {
     /// Largest size in bytes, stored and plain, of one payload that is held in
     /// memory: every kind but content. 128 MiB by default.
     pub payload: u64,
-    /// Largest sum in bytes of the plain payloads that one reader decodes in
-    /// memory. 1 GiB by default.
+    /// Largest sum in bytes of what the payloads that one reader decodes take
+    /// in memory: their plain bytes, and 64 more for each record. 512 MiB by
+    /// default; an index of 65,535 packages as they are takes a third of it.
     pub payloads: u64,
     /// Most records of one payload. 4,194,304 by default.
     pub records: u32,
@@ -39,11 +40,12 @@ pub struct Limits {
     /// Most collections of a recipe that stand within one another. 32 by
     /// default; real ones need six.
     pub recipe_depth: usize,
-    /// Most values of a recipe once its aliases are resolved, so that aliases
-    /// of aliases cannot fill the memory. 100,000 by default; the largest real
+    /// Most values of a recipe once its aliases are resolved, each anchor being
+    /// a copy too, so that aliases of aliases cannot fill the memory. 100,000 by default; the largest real
     /// recipe has fewer than a thousand.
     pub recipe_values: usize,
-    /// Most bytes of text that a recipe's aliases copy. 4 MiB by default.
+    /// Most bytes of text that a recipe's anchors and aliases copy. 4 MiB by
+    /// default.
     pub recipe_aliased: usize,
     /// Most findings that are listed for one recipe, of which real ones have a
     /// dozen. Where there are more, one more says how many; errors come first.
@@ -61,7 +63,7 @@ impl Limits {
     pub const DEFAULT: Self = Self {
         file: 1 << 30,
         payload: 128 << 20,
-        payloads: 1 << 30,
+        payloads: 512 << 20,
         records: 1 << 22,
         path: 3072,
         content: 64 << 30,

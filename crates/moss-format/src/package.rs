@@ -15,9 +15,9 @@ use std::io::{self, Read, Seek, Write};
 
 use crate::content::{self, Slice, Visit};
 use crate::layout::Entry;
-use crate::payload;
-use crate::stone::{self, FileType, Kept, Reader};
-use crate::{Digest, Limits, Meta};
+use crate::payload::{self, Decoder};
+use crate::stone::{self, FileType, Kept, Located, Reader};
+use crate::{Digest, Limits, Meta, attributes};
 
 use parts::Parts;
 
@@ -89,8 +89,10 @@ impl ReadError {
         match self {
             Self::Stone(error) => error.is_of_system(),
             Self::Write { .. } => true,
-            // What zstd says has no number of the system.
-            Self::Content(content::Error::Read { source, .. }) => source.raw_os_error().is_some(),
+            Self::Content(content::Error::Read { source, .. }) => {
+                // What zstd says has no number of the system, a lack of memory neither.
+                source.raw_os_error().is_some() || payload::is_lack_of_memory(source)
+            }
             Self::Content(_)
             | Self::Inconsistent(_)
             | Self::Twice { .. }
@@ -213,8 +215,13 @@ impl<R: Read + Seek> Package<R> {
     /// The first fault found.
     pub fn verify(&mut self) -> Result<(), ReadError> {
         self.check()?;
+        let mut decoder = Decoder::new(*self.reader.limits());
         for (_, at) in &self.parts.other {
-            self.reader.verify(at)?;
+            if at.header().holds(payload::Kind::Attributes) {
+                check_attributes(&mut self.reader, &mut decoder, at)?;
+            } else {
+                self.reader.verify(at)?;
+            }
         }
         self.walk(|_, _| Ok::<_, ReadError>(Visit::Continue))
     }
@@ -263,6 +270,22 @@ impl<R: Read + Seek> Package<R> {
             visit,
         )
     }
+}
+
+/// Reads attributes and drops them: nothing here acts on any.
+fn check_attributes(
+    reader: &mut Reader<impl Read + Seek>,
+    decoder: &mut Decoder,
+    at: &Located,
+) -> Result<(), stone::Error> {
+    let encoded = reader.read(at)?;
+    let plain = decoder.plain(&encoded)?;
+    attributes::decode(&plain, at.header().records)
+        .map(drop)
+        .map_err(|source| stone::Error::Attributes {
+            payload: at.offset(),
+            source,
+        })
 }
 
 #[cfg(test)]

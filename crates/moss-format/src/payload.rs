@@ -6,6 +6,7 @@ mod level;
 
 use crate::bytes::{Input, Short};
 
+pub(crate) use codec::is_lack_of_memory;
 pub use codec::{Decoder, Encoding};
 pub use encoded::{EncodeError, Encoded};
 pub use level::{Level, LevelError};
@@ -143,7 +144,8 @@ impl Header {
     }
 
     /// Whether it [is known](Self::is_known) and of this kind.
-    pub(crate) fn holds(&self, kind: Kind) -> bool {
+    #[must_use]
+    pub fn holds(&self, kind: Kind) -> bool {
         self.is_known() && self.kind == kind
     }
 

@@ -135,7 +135,7 @@ impl Recipe {
         // Lints never make a failure of a recipe that could be read.
         let first_error = findings.first_error().cloned();
         if let Some(recipe) = &recipe {
-            lint::check(recipe, &mut findings);
+            lint::check(recipe, limits, &mut findings);
         }
         match (recipe, first_error) {
             (Some(recipe), None) => Ok((recipe, findings.into_diagnostics())),

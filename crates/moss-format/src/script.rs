@@ -21,9 +21,11 @@ pub use expand::{ExpandError, Problem, expand};
 pub use path::{BuildPath, Invalid as InvalidPath};
 pub use toolchain::{COMPILE_FLAGS, FORTRAN_FLAGS, Flags, LINK_FLAGS, MARCH, MTUNE, Toolchain};
 
+use crate::limits::Limits;
 pub use crate::recipe::Phase;
 use crate::recipe::findings::Findings;
 use crate::recipe::{Code, Diagnostic, Recipe, Script, Severity, Span, nearest};
+use expand::Lengths;
 use token::{Token, tokens};
 
 /// The names of all actions, for documentation and completion.
@@ -36,10 +38,11 @@ pub fn definition_names() -> impl Iterator<Item = &'static str> {
     definitions::ALL.iter().map(|&(name, _)| name)
 }
 
-/// A finding for every macro in the recipe's scripts that nothing defines: an
-/// error where a build would fail on it, a warning in scripts that builds pass
-/// over.
-pub(crate) fn unknown_names(recipe: &Recipe, findings: &mut Findings) {
+/// A finding for every macro in the recipe's scripts that nothing defines, and
+/// for every script that becomes too large: an error where a build would fail
+/// on it, a warning in scripts that builds pass over.
+pub(crate) fn check(recipe: &Recipe, limits: &Limits, findings: &mut Findings) {
+    let mut lengths = Lengths::default();
     for (key, script) in recipe.scripts.all() {
         let severity = if key == "workload" {
             Severity::Warning
@@ -47,10 +50,37 @@ pub(crate) fn unknown_names(recipe: &Recipe, findings: &mut Findings) {
             Severity::Error
         };
         unknown_in(script, severity, findings);
+        too_large(script, severity, limits, &mut lengths, findings);
     }
     for profile in &recipe.profiles {
         for (_, script) in profile.scripts.all() {
             unknown_in(script, Severity::Warning, findings);
+            too_large(script, Severity::Warning, limits, &mut lengths, findings);
+        }
+    }
+}
+
+/// What only a builder knows, such as its folders, counts nothing here.
+fn too_large(
+    script: &Script,
+    severity: Severity,
+    limits: &Limits,
+    lengths: &mut Lengths,
+    findings: &mut Findings,
+) {
+    let mut length = 0_usize;
+    for token in tokens(script.text()) {
+        length = length.saturating_add(lengths.of(token));
+        if length > limits.script {
+            let problem = Problem::TooLarge(limits.script);
+            let span = expand::span_of(script, token);
+            findings.report(Diagnostic::new(
+                Code::ExpansionLimit,
+                severity,
+                span,
+                problem.to_string(),
+            ));
+            return;
         }
     }
 }

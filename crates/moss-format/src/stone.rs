@@ -10,7 +10,7 @@ mod view;
 mod write;
 
 use crate::bytes::Input;
-use crate::{Limits, Short, content, layout, meta, payload};
+use crate::{Limits, Short, attributes, content, layout, meta, payload};
 
 pub use kept::Kept;
 pub(crate) use kept::Places;
@@ -230,6 +230,15 @@ pub enum Error {
         #[source]
         source: content::IndexError,
     },
+    /// An attribute is malformed.
+    #[error("the attributes in the payload at byte {payload} are malformed")]
+    Attributes {
+        /// Where the payload's header begins.
+        payload: u64,
+        /// What is wrong, at which plain byte.
+        #[source]
+        source: attributes::Error,
+    },
 }
 
 impl Error {
@@ -252,8 +261,12 @@ pub(crate) fn decode_meta(
     })
 }
 
-/// Reads a whole file into memory.
-pub(crate) fn read_whole(source: impl std::io::Read, limits: &Limits) -> Result<Vec<u8>, Error> {
+/// Reads a whole file into memory, up to the [limit](Limits::file).
+///
+/// # Errors
+///
+/// When it is larger or cannot be read.
+pub fn read_whole(source: impl std::io::Read, limits: &Limits) -> Result<Vec<u8>, Error> {
     let limit = limits.file;
     let mut bytes = Vec::new();
     let mut source = source.take(limit.saturating_add(1));

@@ -131,8 +131,8 @@ impl Description {
                 self.sizes.extend(sized);
             }
             payload::Kind::Attributes => {
-                // Nobody is known to write any; what is not understood is shown as payload only.
-                let pairs = attributes::decode(&plain, records).unwrap_or_default();
+                let pairs = attributes::decode(&plain, records);
+                let pairs = pairs.map_err(|source| stone::Error::Attributes { payload, source })?;
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 let pairs = pairs
                     .iter()

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use moss_format::package::{self, Package, ReadError, SurveyError};
 use moss_format::stone::{self, FileType, Located, Reader};
-use moss_format::{Index, Limits, Manifest, Meta, index};
+use moss_format::{Index, Limits, Manifest, Meta, index, payload};
 
 use crate::cli::Verify;
 use crate::printable::Printable;
@@ -45,8 +45,8 @@ struct Verified {
     file_type: FileType,
     /// The packages that an index names.
     packages: Vec<Meta>,
-    /// How many payloads are of a later kind, compression or version. Only their checksums say
-    /// that they are as they were written.
+    /// How many payloads are of a later kind, compression or version, or of a kind that such a file
+    /// has no use for. Only their checksums say that they are as they were written.
     unknown: usize,
 }
 
@@ -68,7 +68,7 @@ enum Fault {
     #[error(transparent)]
     Package(#[from] ReadError),
     #[error(transparent)]
-    Index(#[from] index::WriteError),
+    Index(#[from] index::VerifyError),
     #[error("the package has {found} bytes, and the index says {expected}")]
     Size { expected: u64, found: u64 },
     #[error("the package hashes to {found}, and the index says {expected}")]
@@ -81,6 +81,7 @@ impl Fault {
             Self::Io(_) => true,
             Self::Stone(error) => error.is_of_system(),
             Self::Package(error) => error.is_of_system(),
+            // It was read before.
             Self::Index(_) | Self::Size { .. } | Self::Hash { .. } => false,
         }
     }
@@ -89,16 +90,21 @@ impl Fault {
 fn verify(path: &Path) -> Result<Verified, Fault> {
     let reader = Reader::open(BufReader::new(File::open(path)?))?;
     let file_type = reader.header().file_type;
-    let is_unknown = |at: &&Located| !at.header().is_known();
+    let is_unknown = |at: &&Located| match file_type {
+        FileType::Package => !at.header().is_known(),
+        FileType::Manifest | FileType::Index => !at.header().holds(payload::Kind::Meta),
+        FileType::Delta => true,
+    };
     let unknown = reader.payloads().iter().filter(is_unknown).count();
     let mut packages = Vec::new();
     match file_type {
         FileType::Package => Package::open(reader.into_inner())?.verify()?,
         FileType::Manifest => drop(Manifest::read(checked(reader)?)?),
         FileType::Index => {
-            let index = Index::read(checked(reader)?)?;
-            index.validate()?;
-            packages = index.packages;
+            let limits = Limits::default();
+            let bytes = stone::read_whole(checked(reader)?, &limits)?;
+            packages = Index::decode_within(&bytes, limits)?.packages;
+            index::verify(&bytes, limits)?;
         }
         FileType::Delta => drop(checked(reader)?),
     }
@@ -144,10 +150,8 @@ fn named(index: &Path, packages: &[Meta], talk: &mut Talk) -> bool {
                 Ok(()) => continue,
                 Err(fault) => (Box::new(fault), false),
             },
-            // An index that names what is not there is at fault itself.
-            Err(SurveyError::Open(error)) if error.kind() == io::ErrorKind::NotFound => {
-                (Box::new(error), false)
-            }
+            // An index that names what cannot be there is at fault itself.
+            Err(SurveyError::Open(error)) if is_of_the_name(&error) => (Box::new(error), false),
             Err(error) => {
                 let is_of_system = error.is_of_system();
                 (Box::new(error), is_of_system)
@@ -158,6 +162,17 @@ fn named(index: &Path, packages: &[Meta], talk: &mut Talk) -> bool {
         talk.either(subject, error.as_ref(), IsOfSystem(is_of_system));
     }
     sound
+}
+
+/// Whether a file cannot be opened because of what it is called.
+fn is_of_the_name(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidFilename
+    )
 }
 
 fn folder_of(file: &Path) -> io::Result<PathBuf> {

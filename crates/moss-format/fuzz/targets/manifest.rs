@@ -12,16 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(manifest) = Manifest::decode_within(&bytes, LIMITS) else {
         return;
     };
-    let mut names: Vec<&str> = manifest
-        .packages
-        .iter()
-        .map(|meta| meta.name.as_str())
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.len() == manifest.packages.len() {
-        assert_eq!(manifest.mismatches(&manifest), []);
-    }
+    assert_eq!(manifest.mismatches(&manifest), []);
     let Ok(again) = manifest.encode(&FAST) else {
         return;
     };

@@ -70,13 +70,21 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(lower_hex)
 }
 
+/// Whether these digits encode a byte that a path can have.
+fn is_encoded(high: Option<u8>, low: Option<u8>) -> bool {
+    let (Some(high), Some(low)) = (high, low) else {
+        return false;
+    };
+    high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && (high, low) != (b'0', b'0')
+}
+
 /// Whether a URL reference has neither query nor fragment and encodes what
 /// has to be encoded.
 fn is_file_reference(uri: &str) -> bool {
     let mut bytes = uri.bytes();
     while let Some(byte) = bytes.next() {
         let allowed = match byte {
-            b'%' => (0..2).all(|_| bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())),
+            b'%' => is_encoded(bytes.next(), bytes.next()),
             b'#' | b'?' | b'\\' | b'"' | b'<' | b'>' | b'`' | b'{' | b'|' | b'}' => false,
             other => other.is_ascii_graphic(),
         };

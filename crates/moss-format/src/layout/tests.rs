@@ -148,9 +148,12 @@ fn paths_that_lead_elsewhere_are_refused() {
 #[test]
 fn a_path_beyond_the_limit_is_refused() {
     let limit = Limits::default().path;
-    let longest = entry(&"x".repeat(limit), 0, Kind::Directory);
+    // Of names of 127 bytes and a slash each.
+    let path = format!("{}/", "x".repeat(127)).repeat(limit / 128);
+    let longest = entry(&format!("{}x", &path[..limit - 1]), 0, Kind::Directory);
+    assert_eq!(longest.target.len(), limit);
     assert!(longest.path().is_ok());
-    let longer = entry(&"x".repeat(limit + 1), 0, Kind::Directory);
+    let longer = entry(&format!("{path}x"), 0, Kind::Directory);
     assert!(matches!(
         longer.path(),
         Err(UnsafePath::TooLong { length, limit: 3072, .. }) if length == limit + 1
@@ -169,6 +172,18 @@ fn a_path_beyond_the_limit_is_refused() {
             .path_within(&limits)
             .is_err()
     );
+}
+
+/// Systems refuse a longer name, and half of the package would be unpacked by then.
+#[test]
+fn a_name_that_no_system_takes_is_refused() {
+    let longest = entry(&format!("a/{}", "x".repeat(255)), 0, Kind::Directory);
+    assert!(longest.path().is_ok());
+    let longer = entry(&format!("a/{}/b", "x".repeat(256)), 0, Kind::Directory);
+    assert!(matches!(
+        longer.path(),
+        Err(UnsafePath::NameTooLong { length: 256, .. })
+    ));
 }
 
 fn any_kind() -> impl Strategy<Value = Kind> {

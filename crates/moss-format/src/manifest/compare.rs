@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::Manifest;
 use crate::meta::Tag;
@@ -13,7 +13,7 @@ pub enum Mismatch {
         /// The package's name.
         name: String,
     },
-    /// The build made a package more.
+    /// The build made a package more, or one more of that name.
     #[error("the build made the package {name:?}, which the manifest lacks")]
     NotListed {
         /// The package's name.
@@ -37,31 +37,49 @@ pub enum Mismatch {
         /// The package's name.
         name: String,
     },
+    /// Payloads that this library does not understand differ.
+    #[error("the payloads that are not understood differ")]
+    Kept,
 }
 
 impl Manifest {
     /// How the manifest of a build differs from this committed one; nothing
     /// when they say the same.
     ///
-    /// Packages are matched by name and compared on every field. Build
-    /// dependencies count among the dependencies, because readers without that
-    /// tag take them for such.
+    /// Packages are matched by name, those of one name in their order, and
+    /// compared on every field. Build dependencies count among the
+    /// dependencies, because readers without that tag take them for such.
     #[must_use]
     pub fn mismatches(&self, built: &Self) -> Vec<Mismatch> {
+        let mut left: HashMap<&str, VecDeque<&Meta>> = HashMap::new();
+        for meta in &built.packages {
+            left.entry(&meta.name).or_default().push_back(meta);
+        }
         let mut found = Vec::new();
         for committed in &self.packages {
-            match built.find(&committed.name) {
+            let of_name = left.get_mut(committed.name.as_str());
+            match of_name.and_then(VecDeque::pop_front) {
                 Some(built) => compare(committed, built, &mut found),
                 None => found.push(Mismatch::NotBuilt {
                     name: committed.name.clone(),
                 }),
             }
         }
-        let unlisted = built.packages.iter();
-        let unlisted = unlisted.filter(|meta| self.find(&meta.name).is_none());
-        found.extend(unlisted.map(|meta| Mismatch::NotListed {
-            name: meta.name.clone(),
-        }));
+        // The last of a name are those that are left.
+        for meta in &built.packages {
+            let of_name = left.get_mut(meta.name.as_str());
+            let is_left = of_name
+                .and_then(|left| left.pop_front_if(|first| std::ptr::eq(*first, meta)))
+                .is_some();
+            if is_left {
+                found.push(Mismatch::NotListed {
+                    name: meta.name.clone(),
+                });
+            }
+        }
+        if self.kept != built.kept {
+            found.push(Mismatch::Kept);
+        }
         found
     }
 }

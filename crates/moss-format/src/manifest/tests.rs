@@ -224,3 +224,37 @@ proptest! {
         }
     }
 }
+
+/// Two packages of one name are two packages, also where they differ in nothing else.
+#[test]
+fn packages_of_one_name_are_counted() {
+    let one = Manifest::new(vec![meta("a"), meta("b")]);
+    let two = Manifest::new(vec![meta("a"), meta("b"), meta("a")]);
+    let other = Meta {
+        release: 9,
+        ..meta("a")
+    };
+    let text = |committed: &Manifest, built: &Manifest| {
+        let found = committed.mismatches(built).into_iter();
+        found.map(|found| found.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(text(&two, &two), [""; 0]);
+    assert_eq!(
+        text(&one, &two),
+        [r#"the build made the package "a", which the manifest lacks"#]
+    );
+    assert_eq!(text(&two, &one), [r#"the build made no package "a""#]);
+    let changed = Manifest::new(vec![meta("a"), meta("b"), other]);
+    assert_eq!(text(&two, &changed).len(), 1);
+}
+
+#[test]
+fn payloads_that_are_not_understood_are_compared() {
+    let plain = Manifest::new(vec![meta("a")]);
+    let [unknown, ..] = unknown_payloads();
+    let known = meta("a").encode(&FAST).unwrap();
+    let bytes = stone(FileType::Manifest, &[known, unknown]);
+    let odd = Manifest::decode(&bytes).unwrap();
+    assert_eq!(odd.mismatches(&odd), []);
+    assert_eq!(plain.mismatches(&odd), [Mismatch::Kept]);
+}

@@ -79,6 +79,20 @@ pub enum Contradiction {
     /// There is a content index but no content, or the reverse.
     #[error("the package has a content index or a content, but not both")]
     Halved,
+    /// A part is there and has no records: clients reject that.
+    #[error("the {part:?} payload has no records")]
+    Empty {
+        /// The kind of the payload.
+        part: payload::Kind,
+    },
+    /// A link's text is longer than any system takes.
+    #[error("the text of the link {target:?} has {length} bytes, more than {LINK}")]
+    LinkText {
+        /// The path of the link.
+        target: String,
+        /// How long its text is.
+        length: usize,
+    },
     /// A part is there, but of a later version or compression only: the package
     /// holds more than is understood.
     #[error("the package has its {part:?} payload in an unknown version or compression only")]
@@ -87,6 +101,9 @@ pub enum Contradiction {
         part: payload::Kind,
     },
 }
+
+/// Most bytes of a link's text that Linux takes.
+const LINK: usize = 4095;
 
 /// A contradiction and the number of the record that shows it.
 pub(super) type AtRecord = (usize, Contradiction);
@@ -97,6 +114,15 @@ pub(super) fn layout(entries: &[Entry], limits: &Limits) -> Result<(), AtRecord>
     for (record, entry) in entries.iter().enumerate() {
         if let Err(error) = entry.path_within(limits) {
             return Err((record, error.into()));
+        }
+        if let Kind::Symlink(text) = &entry.kind
+            && text.len() > LINK
+        {
+            let link = Contradiction::LinkText {
+                target: entry.target.clone(),
+                length: text.len(),
+            };
+            return Err((record, link));
         }
     }
     let mut sorted: Vec<(usize, &Entry)> = entries.iter().enumerate().collect();
@@ -169,6 +195,16 @@ fn check_whole(parts: &Parts) -> Result<(), Inconsistent> {
         };
         if missing {
             return Err(whole(at.offset(), Contradiction::NotUnderstood { part }));
+        }
+    }
+    let layout = (&parts.layout.payload, parts.layout.records.is_empty());
+    let slices = (&parts.slices.payload, parts.slices.records.is_empty());
+    for (part, (offset, is_empty)) in [
+        (payload::Kind::Layout, layout),
+        (payload::Kind::Index, slices),
+    ] {
+        if is_empty && *offset != 0 {
+            return Err(whole(*offset, Contradiction::Empty { part }));
         }
     }
     match (parts.slices.records.is_empty(), &parts.content) {

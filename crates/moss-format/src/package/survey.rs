@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use super::ReadError;
@@ -24,6 +25,9 @@ pub enum SurveyError {
     /// The file could not be opened.
     #[error("the file cannot be opened")]
     Open(#[source] io::Error),
+    /// It is a folder, a pipe or another thing that is no file.
+    #[error("it is no regular file")]
+    NotFile,
     /// It is no package, or cannot be read.
     #[error(transparent)]
     Package(#[from] ReadError),
@@ -35,6 +39,7 @@ impl SurveyError {
     pub fn is_of_system(&self) -> bool {
         match self {
             Self::Open(_) => true,
+            Self::NotFile => false,
             Self::Package(error) => error.is_of_system(),
         }
     }
@@ -131,8 +136,8 @@ pub fn survey<P: AsRef<Path> + Sync>(
             let Some(path) = files.get(at) else {
                 return done;
             };
-            let opened = File::open(path).map_err(SurveyError::Open);
-            done.push((at, opened.and_then(|file| Ok(surveyor.read(file)?))));
+            let answer = open(path.as_ref()).and_then(|file| Ok(surveyor.read(file)?));
+            done.push((at, answer));
         }
     };
     let mut all = std::thread::scope(|scope| {
@@ -149,6 +154,20 @@ pub fn survey<P: AsRef<Path> + Sync>(
     });
     all.sort_by_key(|(at, _)| *at);
     all.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// Opens a regular file, and waits for no one: a pipe would be opened only when
+/// somebody writes to it.
+fn open(path: &Path) -> Result<File, SurveyError> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let opened = rustix::fs::open(path, flags, Mode::empty());
+    let file = File::from(opened.map_err(|error| SurveyError::Open(error.into()))?);
+    let metadata = file.metadata().map_err(SurveyError::Open)?;
+    if metadata.is_file() {
+        Ok(file)
+    } else {
+        Err(SurveyError::NotFile)
+    }
 }
 
 fn payload_header<R: Read>(pass: &mut Pass<'_, R>) -> Result<payload::Header, stone::Error> {

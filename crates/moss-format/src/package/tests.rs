@@ -17,7 +17,7 @@ use crate::testing::{
     FAST, Memory, entry, file, meta, package, plain_payload, raw_package, stone, symlink,
     unknown_payloads,
 };
-use crate::{Digest, Limits, Meta};
+use crate::{Digest, Limits, Meta, attributes};
 
 fn open(bytes: &[u8]) -> Result<Package<Cursor<&[u8]>>, ReadError> {
     Package::open(Cursor::new(bytes))
@@ -330,12 +330,63 @@ fn unknown_payloads_are_passed_over_but_verified() {
     assert!(open(&bytes).unwrap().verify().is_err());
 }
 
+/// Nothing acts on attributes, and yet a package with malformed ones is not sound.
+#[test]
+fn attributes_are_verified() {
+    let known = || meta("test").encode(&FAST).unwrap();
+    let malformed = plain_payload(PayloadKind::Attributes, 7, b"garbage");
+    let bytes = stone(FileType::Package, &[known(), malformed]);
+    assert!(matches!(
+        open(&bytes).unwrap().verify(),
+        Err(ReadError::Stone(stone::Error::Attributes { .. }))
+    ));
+    let damaged = {
+        let compressed = attributes::encode(&[], &FAST);
+        assert!(compressed.is_err(), "no writer makes an empty one");
+        let mut header = *plain_payload(PayloadKind::Attributes, 1, b"no zstd").header();
+        header.compression = payload::Compression::Zstd;
+        payload::Encoded::found(header, b"no zstd"[..].into(), 0)
+    };
+    let bytes = stone(FileType::Package, &[known(), damaged]);
+    assert!(matches!(
+        open(&bytes).unwrap().verify(),
+        Err(ReadError::Stone(stone::Error::Payload(
+            payload::Error::Decompress { .. }
+        )))
+    ));
+}
+
+/// Clients reject it, and so no package with one is sound.
+#[test]
+fn a_part_without_records_is_named() {
+    let known = meta("test").encode(&FAST).unwrap();
+    for part in [PayloadKind::Layout, PayloadKind::Index] {
+        let empty = plain_payload(part, 0, b"");
+        let bytes = stone(FileType::Package, &[known.clone(), empty]);
+        assert_eq!(inconsistent(&bytes).what, Contradiction::Empty { part });
+    }
+}
+
+#[test]
+fn a_link_that_no_system_takes_is_named() {
+    let long = |length| raw_package(&[symlink("a", &"x".repeat(length))], &[], b"");
+    open(&long(4095)).unwrap().verify().unwrap();
+    assert!(matches!(
+        inconsistent(&long(4096)).what,
+        Contradiction::LinkText { length: 4096, .. }
+    ));
+}
+
 /// The payloads of a package, with others put in between.
 fn with_others(bytes: &[u8]) -> Vec<u8> {
     let payloads: Result<Vec<_>, _> = View::new(bytes).unwrap().payloads().collect();
     let [meta, layout, index, content] = payloads.unwrap().try_into().unwrap();
     let [kind, compression, version] = unknown_payloads();
-    let attributes = plain_payload(PayloadKind::Attributes, 1, b"key and value");
+    let pair = attributes::Attribute {
+        key: b"key".to_vec(),
+        value: b"value".to_vec(),
+    };
+    let attributes = attributes::encode(&[pair], &FAST).unwrap();
     let all = [
         compression,
         meta,

@@ -12,8 +12,19 @@ const SMALL: usize = 64 << 10;
 /// How many times its stored size a payload of records usually has at most.
 const USUAL_RATIO: usize = 16;
 
+/// What a record takes in memory beside its plain bytes, in bytes: about as
+/// much as the smallest is held in.
+const RECORD: u64 = 64;
+
 /// What zstd says when the room does not suffice.
 const TOO_SMALL: usize = (ZSTD_ErrorCode::ZSTD_error_dstSize_tooSmall as usize).wrapping_neg();
+
+/// Whether zstd says that there is no memory for the window that the data asks
+/// for, which says nothing about the data.
+pub(crate) fn is_lack_of_memory(error: &std::io::Error) -> bool {
+    const CODE: usize = (ZSTD_ErrorCode::ZSTD_error_memory_allocation as usize).wrapping_neg();
+    error.to_string() == get_error_name(CODE)
+}
 
 /// How payloads are compressed when they are written.
 ///
@@ -106,10 +117,12 @@ impl Decoder {
                 limit,
             })
         };
-        self.spent = self.spent.saturating_add(header.plain_size);
+        let records = u64::from(header.records).saturating_mul(RECORD);
+        let size = header.plain_size.saturating_add(records);
+        self.spent = self.spent.saturating_add(size);
         within("plain bytes", header.plain_size, self.limits.payload)?;
         within(
-            "plain bytes with those before it",
+            "plain bytes and records with those before it",
             self.spent,
             self.limits.payloads,
         )?;
@@ -153,5 +166,27 @@ impl std::fmt::Debug for Decoder {
             .field("limits", &self.limits)
             .field("spent", &self.spent)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is known by its text only.
+    #[test]
+    fn a_lack_of_memory_is_told_from_bad_data() {
+        let said = |code: ZSTD_ErrorCode| {
+            let code = (code as usize).wrapping_neg();
+            std::io::Error::other(get_error_name(code))
+        };
+        assert!(is_lack_of_memory(&said(
+            ZSTD_ErrorCode::ZSTD_error_memory_allocation
+        )));
+        assert!(!is_lack_of_memory(&said(
+            ZSTD_ErrorCode::ZSTD_error_corruption_detected
+        )));
+        let cut = zstd::stream::decode_all(&[0x28, 0xb5, 0x2f, 0xfd][..]).unwrap_err();
+        assert!(!is_lack_of_memory(&cut));
     }
 }

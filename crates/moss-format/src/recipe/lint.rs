@@ -6,14 +6,15 @@ use super::diagnostic::{Code, Diagnostic};
 use super::findings::Findings;
 use super::span::{Position, Span};
 use super::{Recipe, Upstream};
+use crate::limits::Limits;
 
 /// The file of overrides that boulder reads beside a recipe.
 pub const CONTROL_FILE: &str = "control.kdl";
 
 /// Checks what concerns more than the form of one value. Errors among the
 /// findings mean that a build would fail; the recipe is still read.
-pub(crate) fn check(recipe: &Recipe, findings: &mut Findings) {
-    crate::script::unknown_names(recipe, findings);
+pub(crate) fn check(recipe: &Recipe, limits: &Limits, findings: &mut Findings) {
+    crate::script::check(recipe, limits, findings);
     for licence in &recipe.licenses {
         licence::check(licence, findings);
     }

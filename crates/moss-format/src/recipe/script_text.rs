@@ -34,9 +34,11 @@ impl Script {
             Style::Plain | Style::Quoted if !text.contains('\n') => {
                 let quote = u32::from(style == Style::Quoted);
                 let Position { line, column } = span.start;
-                let mut marks = Vec::new();
                 let start = Position::new(line, column.saturating_add(quote));
-                mark_line(&mut marks, text, 0, start);
+                let mut marks = Vec::new();
+                if stands_at(text, start, source) {
+                    mark_line(&mut marks, text, 0, start);
+                }
                 marks
             }
             Style::Plain | Style::Quoted | Style::Folded => Vec::new(),
@@ -89,6 +91,18 @@ impl Eq for Script {}
 
 fn characters(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
+
+/// Whether the source says just this at a place: without escapes, without
+/// doubled quotes, and on one line.
+fn stands_at(text: &str, place: Position, source: &[&str]) -> bool {
+    let index = |number: u32| usize::try_from(number.saturating_sub(1)).ok();
+    let line = index(place.line).and_then(|line| source.get(line));
+    let (Some(line), Some(before)) = (line, index(place.column)) else {
+        return false;
+    };
+    let mut there = line.chars().skip(before);
+    text.chars().all(|expected| there.next() == Some(expected))
 }
 
 /// Marks a line of the text, which starts at byte `start` of it and stands at

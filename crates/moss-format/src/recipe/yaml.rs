@@ -253,20 +253,27 @@ impl<'a> Composer<'a> {
                 "this alias stands within the value it refers to",
             ));
         };
+        self.charge(&node)
+            .map_err(|error| Diagnostic { span, ..error })?;
+        self.finish(node, 0)
+    }
+
+    /// Counts a copy of a node.
+    fn charge(&mut self, node: &Node) -> Result<(), Diagnostic> {
         let (nodes, bytes) = node.weight();
         self.nodes = self.nodes.saturating_add(nodes);
         self.aliased_bytes = self.aliased_bytes.saturating_add(bytes);
         if self.aliased_bytes > self.limits.recipe_aliased {
             return Err(Diagnostic::error(
                 Code::YamlSyntax,
-                span,
+                node.span,
                 format!(
-                    "aliases copy more than {} bytes",
+                    "anchors and aliases copy more than {} bytes",
                     self.limits.recipe_aliased
                 ),
             ));
         }
-        self.finish(node, 0)
+        Ok(())
     }
 
     fn finish(&mut self, node: Node, anchor: usize) -> Result<(), Diagnostic> {
@@ -279,6 +286,8 @@ impl<'a> Composer<'a> {
             ));
         }
         if anchor != 0 {
+            // It is copied for those who refer to it, and weighs as much, referred to or not.
+            self.charge(&node)?;
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.items) {

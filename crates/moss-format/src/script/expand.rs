@@ -1,8 +1,12 @@
 //! Replacing macros in text.
 
+use std::collections::HashMap;
+
 use super::actions;
 use super::context::{Context, Meaning};
+use super::definitions::{self, Value};
 use super::token::{Token, tokens};
+use crate::limits::Limits;
 use crate::recipe::{Code, Diagnostic, Script, Span};
 
 /// A script could not be expanded.
@@ -102,6 +106,49 @@ fn replace(
         return Err(Problem::TooLarge(most));
     }
     Ok(())
+}
+
+/// How long macros become at least, each computed once.
+#[derive(Default)]
+pub(crate) struct Lengths {
+    known: HashMap<&'static str, usize>,
+}
+
+impl Lengths {
+    /// Bytes that a token becomes, but for what only a context knows.
+    pub(crate) fn of(&mut self, token: Token<'_>) -> usize {
+        self.of_token(token, 0)
+    }
+
+    fn of_token(&mut self, token: Token<'_>, depth: usize) -> usize {
+        match token {
+            Token::Text(text) => text.len(),
+            Token::Percent => 1,
+            Token::Action { name, .. } => {
+                actions::find(name).map_or(0, |action| self.of_text(action.text.trim(), depth))
+            }
+            Token::Definition { name, .. } => match definitions::find(name) {
+                Some(Value::Template(template)) => self.of_text(template, depth),
+                Some(Value::Context(_)) | None => 0,
+            },
+        }
+    }
+
+    /// A text of the fixed tables. They are not deep, and end all the same if
+    /// they should ever go round in circles.
+    fn of_text(&mut self, text: &'static str, depth: usize) -> usize {
+        if depth > Limits::DEFAULT.script_depth {
+            return 0;
+        }
+        if let Some(known) = self.known.get(text) {
+            return *known;
+        }
+        let length = tokens(text)
+            .map(|token| self.of_token(token, depth + 1))
+            .fold(0, usize::saturating_add);
+        self.known.insert(text, length);
+        length
+    }
 }
 
 /// The place of a macro in the recipe.

@@ -193,20 +193,44 @@ fn a_bomb_is_cut_at_its_claim_and_at_the_limit() {
 #[test]
 fn many_payloads_share_one_limit() {
     let limits = Limits {
-        payloads: 5,
+        payloads: 100,
         ..Limits::default()
     };
     let mut decoder = Decoder::new(limits);
+    // Three bytes, and what one record takes beside them.
     let payload = plain_payload(Kind::Meta, 1, b"abc");
     assert!(decoder.plain(&payload).is_ok());
     assert!(matches!(
         decoder.plain(&payload),
         Err(payload::Error::Limit {
-            size: 6,
-            limit: 5,
+            size: 134,
+            limit: 100,
             ..
         })
     ));
+}
+
+/// Records of next to no bytes take memory all the same: some 90 KB of them, in few payloads, would
+/// come to seven GiB.
+#[test]
+fn many_small_records_are_refused_at_the_default_limits() {
+    let record = [0, 0, 0, 1, 0, 99, 1, 0, 7];
+    let plain = record.repeat(1 << 22);
+    let stored = zstd::bulk::compress(&plain, 3).unwrap();
+    let header = payload::Header {
+        stored_size: stored.len() as u64,
+        plain_size: plain.len() as u64,
+        checksum: xxhash_rust::xxh3::xxh3_64(&stored),
+        records: 1 << 22,
+        version: payload::VERSION,
+        kind: Kind::Meta,
+        compression: Compression::Zstd,
+    };
+    let payload = payload::Encoded::found(header, stored.into(), 32);
+    let mut decoder = Decoder::new(Limits::default());
+    let taken = (0..29).take_while(|_| decoder.plain(&payload).is_ok());
+    // At 73 bytes for each record.
+    assert_eq!(taken.count(), 1);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::meta::RawRecord;
 use crate::stone::Kept;
 
 prop_compose! {
-    fn any_named()(kind in 0..9_u8, name in "[!-~é]{1,12}") -> (Kind, String) {
+    fn any_named()(kind in 0..9_u8, name in "[ -~é]{1,12}") -> (Kind, String) {
         (Kind::from_byte(kind).unwrap(), name)
     }
 }

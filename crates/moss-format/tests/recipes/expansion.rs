@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use moss_format::recipe::{Diagnostic, Phase, Recipe};
+use moss_format::Limits;
+use moss_format::recipe::{Code, Diagnostic, Phase, Recipe};
 use moss_format::script::{self, Context, Folders, Problem, Toolchain};
 use proptest::prelude::*;
 
@@ -230,4 +231,47 @@ proptest! {
         let doubled = text.replace('%', "%%");
         prop_assert_eq!(expand(&doubled), Ok(format!("{text}\n")));
     }
+}
+
+/// What no builder could expand is an error before anyone tries, whatever a builder's folders are.
+#[test]
+fn a_script_that_grows_beyond_the_limit_is_an_error() {
+    let limits = Limits {
+        script: 1000,
+        ..Limits::default()
+    };
+    let text = |count: usize| {
+        let lines = "    %(options_configure)\n".repeat(count);
+        format!(
+            "name: demo\nversion: \"1.0\"\nrelease: 3\nhomepage: x\nlicense: MIT\nsummary: s\n\
+             description: d\nbuild: |\n{lines}"
+        )
+    };
+    let found = |count| Recipe::parse_within(&text(count), &limits).unwrap().1;
+    assert_eq!(found(1), []);
+    let many = found(100);
+    assert_eq!(many.len(), 1, "{many:?}");
+    assert_eq!(
+        (many[0].code, many[0].is_error()),
+        (Code::ExpansionLimit, true)
+    );
+    assert!(many[0].span.start.line > 9, "where it becomes too large");
+    // A builder with this limit refuses it too, and one with the default does not.
+    let recipe = Recipe::parse(&text(100)).unwrap().0;
+    let mut context = context(&recipe, "/b").unwrap();
+    assert!(script::assemble(&recipe, Phase::Build, &context).is_ok());
+    context.limits = limits;
+    let refused = script::assemble(&recipe, Phase::Build, &context).unwrap_err();
+    assert_eq!(refused.problem, Problem::TooLarge(1000));
+}
+
+#[test]
+fn macros_stand_within_macros_only_so_deep() {
+    let recipe = recipe("%configure");
+    let mut context = context(&recipe, "/b").unwrap();
+    let build = recipe.scripts.build.as_ref().unwrap();
+    assert!(script::expand(build, &context).is_ok());
+    context.limits.script_depth = 1;
+    let refused = script::expand(build, &context).unwrap_err();
+    assert_eq!(refused.problem, Problem::TooDeep(1));
 }

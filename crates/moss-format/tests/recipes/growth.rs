@@ -70,3 +70,23 @@ fn places_on_a_long_line_are_exact() {
         assert_eq!(span.end.unwrap().column, column + 5);
     }
 }
+
+/// Each anchor is a copy of all below it, whether anything refers to it or not.
+#[test]
+fn anchors_within_anchors_do_not_fill_the_memory() {
+    let text = |depth: usize| {
+        let anchors: String = (0..depth).map(|level| format!("&a{level} [")).collect();
+        let long = "x".repeat(180 << 10);
+        format!(
+            "{HEAD}license: MIT\nodd: {anchors}{long}{}\n",
+            "]".repeat(depth)
+        )
+    };
+    assert!(Recipe::parse(&text(10)).is_ok());
+    let failure = Recipe::parse(&text(30)).unwrap_err();
+    let said = &failure.first().message;
+    assert!(
+        said.contains("anchors and aliases copy more than"),
+        "{said}"
+    );
+}

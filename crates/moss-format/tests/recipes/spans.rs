@@ -246,3 +246,33 @@ fn what_is_not_given_has_none() {
     );
     assert!(!*recipe.options.strip);
 }
+
+/// Where escapes, doubled quotes or folding hide a place, the whole script is named, and never
+/// another place.
+#[test]
+fn places_in_scripts_on_one_line_are_those_of_the_source() {
+    let head = "name: a\nversion: '1'\nrelease: 1\nhomepage: x\nlicense: MIT\nsummary: s\n\
+                description: d\n";
+    for (script, is_exact) in [
+        ("build: make %nope", true),
+        ("build: \"make é %nope\"", true),
+        ("build: 'make %nope'", true),
+        ("build: \"echo \\\"hi\\\" \\\"x\\\" %nope\"", false),
+        ("build: 'echo ''hi'' %nope'", false),
+        ("build: make\n  %nope", false),
+        ("build: \"make\n  %nope\"", false),
+    ] {
+        let text = format!("{head}{script}\n");
+        let (recipe, _) = Recipe::parse(&text).unwrap();
+        let build = recipe.scripts.build.unwrap();
+        let at = build.text().find("%nope").unwrap();
+        let span = build.span_of(at, 5);
+        if !is_exact {
+            assert_eq!(span, build.span(), "{script}");
+            continue;
+        }
+        let line = text.lines().nth(span.start.line as usize - 1).unwrap();
+        let there = line.chars().skip(span.start.column as usize - 1).take(5);
+        assert_eq!(there.collect::<String>(), "%nope", "{script}");
+    }
+}

@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use moss_format::layout::{self, Entry, Kind};
 use moss_format::payload::{self, Encoding};
-use moss_format::stone::View;
+use moss_format::stone::{self, View};
 use moss_format::{Index, Meta};
 
 use super::tool::{NANO, Place, meta, package};
@@ -137,6 +138,88 @@ fn all_files_are_looked_at_and_the_worst_counts() {
     let files = ["missing.stone", "bad.stone", "folder.stone", "good.stone"];
     let ended = place.stone(&[&["verify"], &files[..]].concat());
     insta::assert_snapshot!(ended.text());
+}
+
+/// What a kind of file has no use for is not looked into, and verify says so.
+#[test]
+fn what_is_not_understood_is_counted() {
+    let place = Place::new();
+    let entry = Entry {
+        uid: 0,
+        gid: 0,
+        mode: 0o040_755,
+        tag: 0,
+        kind: Kind::Directory,
+        target: "share".to_owned(),
+    };
+    let layout = layout::encode(&[entry], &Encoding::default()).unwrap();
+    let mut writer = stone::Writer::new(Vec::new(), stone::FileType::Manifest, 1).unwrap();
+    writer.payload(&layout).unwrap();
+    let bytes = writer.finish().unwrap();
+    place.write("odd.bin", bytes);
+    let ended = place.stone(&["verify", "odd.bin"]);
+    assert_eq!(
+        ended.out,
+        "odd.bin: build manifest, sound, with 1 payload that is not understood\n"
+    );
+}
+
+/// Each fault of an index as a whole comes with its place.
+#[test]
+fn an_index_out_of_order_or_with_a_hash_twice_is_named() {
+    let place = Place::new();
+    let metas = ["a", "b"].map(|name| listed(name, b"x", &format!("{name:0>64}")));
+    let sound = index(metas.to_vec());
+    let payloads: Vec<_> = View::new(&sound)
+        .unwrap()
+        .payloads()
+        .map(Result::unwrap)
+        .collect();
+    let write = |name: &str, payloads: &[&payload::Encoded<'_>]| {
+        let out = Vec::new();
+        let mut writer = stone::Writer::new(out, stone::FileType::Index, payloads.len()).unwrap();
+        for payload in payloads {
+            writer.payload(payload).unwrap();
+        }
+        place.write(name, writer.finish().unwrap());
+    };
+    write("order.index", &[&payloads[1], &payloads[0]]);
+    write("twice.index", &[&payloads[0], &payloads[0]]);
+    place.write("lacks.index", {
+        let lacking = meta("a").encode(&Encoding::default()).unwrap();
+        let mut writer = stone::Writer::new(Vec::new(), stone::FileType::Index, 1).unwrap();
+        writer.payload(&lacking).unwrap();
+        writer.finish().unwrap()
+    });
+    let names = ["order.index", "twice.index", "lacks.index"].map(str::to_owned);
+    insta::assert_snapshot!(all_are_named(&place, &names));
+}
+
+/// A reference that cannot lead to a package is a fault of the index, not of the system.
+#[test]
+fn an_index_that_leads_nowhere_is_at_fault() {
+    let place = Place::new();
+    fs::create_dir(place.path("folder.stone")).unwrap();
+    place.write("file.stone", "x");
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(place.path("pipe.stone"))
+        .status();
+    assert!(pipe.unwrap().success());
+    let long = "x".repeat(300);
+    for uri in ["folder.stone", "file.stone/x", "pipe.stone", &long] {
+        let leading = Meta {
+            uri: Some(uri.to_owned()),
+            ..listed("a", b"x", &"0".repeat(64))
+        };
+        place.write("stone.index", index(vec![leading]));
+        let ended = place.stone(&["verify", "--packages", "stone.index"]);
+        assert_eq!(ended.code, Some(1), "{}", ended.text());
+    }
+    let nul = Meta {
+        uri: Some("a%00b".to_owned()),
+        ..listed("a", b"x", &"0".repeat(64))
+    };
+    assert!(Index::new(vec![nul]).encode(&Encoding::default()).is_err());
 }
 
 #[test]

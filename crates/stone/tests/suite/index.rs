@@ -82,3 +82,16 @@ fn a_missing_folder_is_a_fault_of_the_system() {
     assert_eq!(empty.code, Some(0), "{}", empty.err);
     assert_eq!(uris(&place.read("there/stone.index")), [""; 0]);
 }
+
+/// Nobody writes to it, and nobody is waited for.
+#[test]
+fn a_pipe_is_no_package() {
+    let place = Place::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(place.path("pipe.stone"))
+        .status();
+    assert!(made.unwrap().success());
+    let ended = place.stone(&["index", "."]);
+    assert_eq!(ended.code, Some(1), "{}", ended.text());
+    assert!(ended.err.contains("it is no regular file"), "{}", ended.err);
+}
