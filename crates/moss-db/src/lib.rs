@@ -61,7 +61,7 @@
 //!
 //! [`Environment::check`] looks over all tables: rows that cannot be read, indexes that disagree with
 //! their rows, and tables that are nobody's. [`Environment::backup`] copies a database in use, and
-//! [`restore`] takes a copy back only if it is one.
+//! [`restore`] takes a copy back only if it is one and no byte of it has changed.
 //!
 //! # Versions
 //!

@@ -17,6 +17,9 @@ mod kill;
 #[path = "durability/load.rs"]
 mod load;
 #[cfg(test)]
+#[path = "durability/memory.rs"]
+mod memory;
+#[cfg(test)]
 #[path = "durability/sync.rs"]
 mod sync;
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod error;
 mod readers;
 
 pub use error::OpenError;
+pub(super) use readers::reserve as reserve_readers;
 
 use super::Env;
 use super::lock::FolderLock;

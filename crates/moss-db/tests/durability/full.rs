@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use moss_db::{Environment, Error, Migration, OpenError, Opener, Options, Schema, Table};
+use moss_db::{
+    BackupError, Environment, Error, Migration, OpenError, Opener, Options, Schema, Table,
+};
 use tokio::task::JoinSet;
 
 use crate::child;
@@ -37,6 +39,11 @@ fn a_full_disk_refuses_changes_whole_and_takes_them_again_once_there_is_room() {
 #[test]
 fn a_disk_too_full_to_open_a_database_says_so() {
     run_on_small_disk("full::open_without_room");
+}
+
+#[test]
+fn a_disk_too_full_for_a_restore_is_not_blamed_on_the_backup() {
+    run_on_small_disk("full::restore_without_room");
 }
 
 fn run_on_small_disk(test: &str) {
@@ -162,4 +169,50 @@ fn open_without_room() {
     std::fs::remove_file(ballast).unwrap();
     let (environment, tables) = open(&folder).unwrap();
     assert!(is_whole(&environment, &tables, 0).unwrap());
+}
+
+#[test]
+#[ignore = "run by another, on a disk of its own"]
+fn restore_without_room() {
+    let Some((folder, [_])) = child::task() else {
+        return;
+    };
+    let elsewhere = tempfile::tempdir().unwrap();
+    let backup = elsewhere.path().join("backup.mdb");
+    {
+        let (environment, tables) = open(elsewhere.path()).unwrap();
+        environment
+            .write(|txn| (0..20).try_for_each(|key| tables.rows.put(txn, &key, &row(key))))
+            .unwrap();
+        environment.backup(&backup).unwrap();
+    }
+    // One page more each time: for more of the copy, and then for more of what LMDB needs beside.
+    let ballast = folder.join("ballast");
+    let mut length: usize = 4 << 20;
+    let mut refusals = Vec::new();
+    loop {
+        if std::fs::write(&ballast, vec![1; length]).is_ok() {
+            match moss_db::restore(&backup, &folder.join("db")) {
+                Ok(()) => break,
+                Err(error) => refusals.push(error),
+            }
+        }
+        length -= 4096;
+    }
+    let count = |is: fn(&BackupError) -> bool| refusals.iter().filter(|error| is(error)).count();
+    let copying = count(|error| matches!(error, BackupError::File { .. }));
+    let probing = count(|error| {
+        matches!(
+            error,
+            BackupError::Probe {
+                source: OpenError::DiskFull { .. },
+                ..
+            }
+        )
+    });
+    assert!(copying > 0 && probing > 0, "{refusals:?}");
+    assert_eq!(copying + probing, refusals.len(), "{refusals:?}");
+    std::fs::remove_file(ballast).unwrap();
+    let (environment, tables) = open(&folder).unwrap();
+    assert!(is_whole(&environment, &tables, 20).unwrap());
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use heed::MdbError;
+
 use crate::error::{Error, is_disk_full};
 
 /// Why an environment could not be opened. The database is as it was.
@@ -126,6 +128,67 @@ impl OpenError {
             | heed::Error::Mdb(_)
             | heed::Error::Encoding(_)
             | heed::Error::Decoding(_)) => Self::Storage { path, source },
+        }
+    }
+
+    /// Whether what is in the file is to blame: no database, a damaged one, or one of a strange
+    /// kind. Everything else may succeed at another time or on another machine.
+    pub(in crate::environment) fn is_of_the_content(&self) -> bool {
+        match self {
+            Self::Foreign { .. } | Self::Newer { .. } | Self::Identity { .. } => true,
+            Self::Storage { source, .. } => matches!(
+                source,
+                heed::Error::Mdb(
+                    MdbError::Invalid
+                        | MdbError::VersionMismatch
+                        | MdbError::Corrupted
+                        | MdbError::PageNotFound
+                        // A row where a table should be, or the other way round.
+                        | MdbError::Incompatible
+                        // A tree that is deeper than any that LMDB makes.
+                        | MdbError::CursorFull
+                )
+            ),
+            Self::Folder { .. }
+            | Self::DiskFull { .. }
+            | Self::AlreadyOpen { .. }
+            | Self::Migration { .. }
+            | Self::TableName { .. }
+            | Self::Writer { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_system_are_not_blamed_on_the_content() {
+        let path = Path::new("folder");
+        let storage = |source| OpenError::storage(path, source);
+        let errno = |code| std::io::Error::from_raw_os_error(code);
+        for error in [
+            MdbError::Invalid,
+            MdbError::VersionMismatch,
+            MdbError::Corrupted,
+            MdbError::PageNotFound,
+        ] {
+            assert!(
+                storage(heed::Error::Mdb(error)).is_of_the_content(),
+                "{error}"
+            );
+        }
+        for error in [MdbError::ReadersFull, MdbError::Panic, MdbError::Problem] {
+            assert!(
+                !storage(heed::Error::Mdb(error)).is_of_the_content(),
+                "{error}"
+            );
+        }
+        let (eio, enomem, eacces, enospc) = (5, 12, 13, 28);
+        for code in [eio, enomem, eacces, enospc] {
+            assert!(!storage(heed::Error::Io(errno(code))).is_of_the_content());
+            assert!(!OpenError::folder(path, errno(code)).is_of_the_content());
         }
     }
 }

@@ -23,7 +23,7 @@ const READER: u64 = 128;
 const HEADER: u64 = 4096;
 
 /// Takes the blocks for `readers`. LMDB gives a longer file to more readers.
-pub(super) fn reserve(folder: &Path, readers: u32) -> Result<(), OpenError> {
+pub(in crate::environment) fn reserve(folder: &Path, readers: u32) -> Result<(), OpenError> {
     let path = folder.join(FILE);
     let failed = |source| OpenError::folder(&path, source);
     let file = File::options()
