@@ -116,11 +116,13 @@ impl Host {
         let fingerprint = snapshot.fingerprint();
         let before = self.latest.send_replace(Some(Arc::new(snapshot)));
         match before.map(|before| before.fingerprint()) {
-            None => tracing::info!(host.fingerprint = %fingerprint, seconds, "looked at the host"),
-            Some(before) if before != fingerprint => {
-                tracing::info!(host.fingerprint = %fingerprint, seconds, "the host has changed");
+            None => {
+                tracing::info!(host.fingerprint = %fingerprint, host.seconds = seconds, "looked at the host");
             }
-            Some(_) => tracing::debug!(seconds, "the host is what it was"),
+            Some(before) if before != fingerprint => {
+                tracing::info!(host.fingerprint = %fingerprint, host.seconds = seconds, "the host has changed");
+            }
+            Some(_) => tracing::debug!(host.seconds = seconds, "the host is what it was"),
         }
     }
 

@@ -129,7 +129,12 @@ pub(super) async fn build(
             pre { (log) }
         }
     };
-    Ok(page(&label(&build), !build.is_settled(), &body))
+    let refresh = if build.is_settled() {
+        Refresh::Never
+    } else {
+        Refresh::Soon
+    };
+    Ok(page(&label(&build), refresh, &body))
 }
 
 fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
@@ -245,8 +250,16 @@ fn time(at: jiff::Timestamp) -> Markup {
     html! { time datetime=(at) { (shown) } }
 }
 
-/// A page; one that will change asks for itself again.
-fn page(title: &str, changes: bool, body: &Markup) -> Response {
+/// Whether a page asks for itself again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refresh {
+    /// What it shows will change.
+    Soon,
+    /// It is as it will stay.
+    Never,
+}
+
+fn page(title: &str, refresh: Refresh, body: &Markup) -> Response {
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -271,7 +284,7 @@ fn page(title: &str, changes: bool, body: &Markup) -> Response {
              frame-ancestors 'none'",
         ),
     );
-    if changes {
+    if refresh == Refresh::Soon {
         headers.insert(REFRESH, HeaderValue::from_static("3"));
     }
     answer

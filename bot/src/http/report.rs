@@ -18,7 +18,7 @@ pub(super) async fn take(
 ) -> Result<Json<()>, ApiError> {
     let Json(report) =
         report.map_err(|rejection| ApiError::new(Code::Malformed, rejection.body_text()))?;
-    tracing::debug!(attempt.id = %report.id, builder = %caller.name(), "a report");
+    tracing::debug!(attempt.id = %report.id, builder.name = %caller.name(), "a report");
     handlers.summit.wakes.attend.wake();
     Ok(Json(()))
 }

@@ -188,7 +188,7 @@ impl Summit {
                 return Sent::Later(Chain(&error).to_string());
             }
         }
-        tracing::info!(attempt.id = %attempt, builder = %client.service(), "sending the order");
+        tracing::info!(attempt.id = %attempt, builder.name = %client.service(), "sending the order");
         let path = format!("/api/v1/attempts/{attempt}");
         Sent::Order(client.put(Scope::Attempts, &path, &order).await)
     }

@@ -66,7 +66,7 @@ impl Summit {
             Ok(_) => Ok(()),
             // Gone already, or over: what was wanted is so.
             Err(error) if matches!(error.find_status(), Some(404 | 409 | 410 | 422)) => {
-                tracing::debug!(%builder, %error, "an effect had nothing to do");
+                tracing::debug!(builder.name = %builder, %error, "an effect had nothing to do");
                 Ok(())
             }
             Err(error) => Err(error),

@@ -67,7 +67,7 @@ impl Summit {
                     return Err(error);
                 }
                 Err(error) => {
-                    tracing::warn!(repository = %row.name, error = %Chain(&error), "a repository was not swept");
+                    tracing::warn!(repository.name = %row.name, error = %Chain(&error), "a repository was not swept");
                 }
             }
         }

@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn at_the_limit_the_whole_group_is_killed() {
         let (folder, _) = fake("echo started >&2; (sleep 600 & echo $! > grandchild; wait)");
-        let tools = HostTools::from_folder(folder.path().to_owned(), Duration::from_secs(3));
+        let tools = HostTools::from_folder(folder.path().to_owned(), Duration::from_secs(6));
         let error = tools.run(Program::Strip, &[], folder.path()).unwrap_err();
         assert!(
             matches!(&error, ToolError::TimedOut { stderr, .. } if stderr == "started"),

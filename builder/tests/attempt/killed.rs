@@ -16,7 +16,9 @@ use crate::bench::{Bench, config, path};
 use crate::{failure, new_id, recipe};
 
 /// No other process of the machine sleeps for so long.
-const MARK: &str = "sleep 7133.9";
+fn mark() -> String {
+    format!("sleep 7133.{}", std::process::id())
+}
 
 /// The binary on a configuration of its own below the bench's folder.
 struct Process(Child);
@@ -58,13 +60,13 @@ impl Drop for Process {
 }
 
 fn marked() -> usize {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let (processes, mark) = (std::fs::read_dir("/proc").unwrap().flatten(), mark());
     processes
         .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
         .filter(|line| {
             String::from_utf8_lossy(line)
                 .replace('\0', " ")
-                .starts_with(MARK)
+                .starts_with(&mark)
         })
         .count()
 }
@@ -80,8 +82,9 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
 #[tokio::test]
 async fn nothing_runs_on_and_the_next_start_says_what_was_interrupted() {
     let bench = Bench::new().await;
+    let mark = mark();
     let text = recipe(&format!(
-        "build: |\n    setsid {MARK} &\n    {MARK}\ninstall: |\n    true\n"
+        "build: |\n    setsid {mark} &\n    {mark}\ninstall: |\n    true\n"
     ));
     let mut order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
     order.report_to = None;

@@ -81,7 +81,10 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let address = listener.address();
     let url = match &config.public_url {
         Some(url) => url.clone(),
-        None => own_url(address, config.listen.tls.is_some()),
+        None => match config.listen.tls {
+            Some(_) => own_url("https", address),
+            None => own_url("http", address),
+        },
     };
     let clock = Clock::default();
     let client = reqwest::Client::builder()
@@ -114,8 +117,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     Ok(Running { address, forge })
 }
 
-fn own_url(address: SocketAddr, tls: bool) -> Url {
-    let scheme = if tls { "https" } else { "http" };
+fn own_url(scheme: &str, address: SocketAddr) -> Url {
     Url::parse(&format!("{scheme}://{address}")).expect("a scheme and an address are a URL")
 }
 

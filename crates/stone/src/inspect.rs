@@ -33,10 +33,10 @@ pub(crate) fn run(arguments: &Inspect, talk: &mut Talk, out: &mut dyn Write) -> 
         let document = serde_json::to_string_pretty(&description)?;
         return writeln!(out, "{}", printable::json(&document));
     }
-    text(&description, arguments.files, out)
+    text(&description, arguments, out)
 }
 
-fn text(description: &Description, files: bool, out: &mut dyn Write) -> io::Result<()> {
+fn text(description: &Description, arguments: &Inspect, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{}: {}, {}, {}",
@@ -60,7 +60,7 @@ fn text(description: &Description, files: bool, out: &mut dyn Write) -> io::Resu
             for (key, value) in &description.attributes {
                 writeln!(out, "\nAttribute {}: {}", Printable(key), Printable(value))?;
             }
-            if files {
+            if arguments.files {
                 paths(description, out)
             } else {
                 summary(description, out)

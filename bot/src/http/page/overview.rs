@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use moss_db::{Error as StorageError, RoTxn};
 use service::ApiError;
 
-use super::{Handlers, SHOWN, badge, label, page, target, time};
+use super::{Handlers, Refresh, SHOWN, badge, label, page, target, time};
 use crate::db::{Look, Repository, Tables};
 use crate::domain::build::Build;
 
@@ -29,6 +29,7 @@ pub(in crate::http) async fn overview(
         .await
         .map_err(|error| ApiError::internal(&error))?;
     let busy = !shown.waiting.is_empty() || shown.builds.iter().any(|(b, _)| !b.is_settled());
+    let refresh = if busy { Refresh::Soon } else { Refresh::Never };
     let body = html! {
         @if !shown.waiting.is_empty() {
             h1 { "Not planned yet" }
@@ -41,7 +42,7 @@ pub(in crate::http) async fn overview(
             (builds(&shown.builds))
         }
     };
-    Ok(page("Builds", busy, &body))
+    Ok(page("Builds", refresh, &body))
 }
 
 fn read(tables: &Tables, txn: &RoTxn<'_>) -> Result<Overview, StorageError> {

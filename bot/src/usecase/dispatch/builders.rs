@@ -201,9 +201,9 @@ async fn within<T>(
         Ok(Err(error)) if error.find_status() == Some(503) => return Err(Standing::Starting),
         Ok(Err(error)) => {
             let error = service::error::Chain(&error);
-            tracing::warn!(%builder, %error, "a builder does not answer");
+            tracing::warn!(builder.name = %builder, %error, "a builder does not answer");
         }
-        Err(_) => tracing::warn!(%builder, "a builder takes too long to answer"),
+        Err(_) => tracing::warn!(builder.name = %builder, "a builder takes too long to answer"),
     }
     Err(Standing::Silent)
 }

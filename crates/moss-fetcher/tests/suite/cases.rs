@@ -342,7 +342,7 @@ async fn attempts_end_and_leave_what_came_for_the_next_fetch() {
 async fn silence_does_not_last_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start([("/file", vec![Answer::Silence])]).await;
-    let stall_timeout = Duration::from_millis(20);
+    let stall_timeout = Duration::from_millis(500);
     let options = Options {
         stall_timeout,
         attempts: NonZero::new(2).unwrap(),
@@ -624,12 +624,12 @@ async fn a_dripping_server_is_given_up_with_its_rate() {
     let options = Options {
         attempts: NonZero::<u32>::MIN,
         least_rate: NonZero::new(1_000_000).unwrap(),
-        grace: Duration::from_millis(50),
+        grace: Duration::from_secs(1),
         ..options()
     };
-    let fetcher = Fetcher::new(options).unwrap();
+    let hasty = Fetcher::new(options).unwrap();
     let request = request(vec![server.url("/drip")], folder.path());
-    let causes = causes(fetcher.fetch(&request).await);
+    let causes = causes(hasty.fetch(&request).await);
     let [
         Cause::TooSlow {
             rate,
@@ -639,7 +639,7 @@ async fn a_dripping_server_is_given_up_with_its_rate() {
     else {
         panic!("{causes:?}");
     };
-    assert!((1..=1000).contains(rate), "{rate}");
+    assert!((1..1_000_000).contains(rate), "{rate}");
     let shown = causes[0].to_string();
     assert!(
         shown.ends_with("bytes per second, the least is 1000000"),
@@ -647,7 +647,7 @@ async fn a_dripping_server_is_given_up_with_its_rate() {
     );
     // The drops stay as a part; the next server's file is not one of them.
     let urls = vec![server.url("/file")];
-    fetcher.fetch(&Request { urls, ..request }).await.unwrap();
+    fetcher().fetch(&Request { urls, ..request }).await.unwrap();
     assert_fetched(folder.path());
 }
 
