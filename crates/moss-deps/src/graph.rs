@@ -5,8 +5,12 @@
 //! channel or the host. That includes what only the recipe itself provides, as a compiler that
 //! needs a compiler: its last published self has to serve.
 //!
+//! What packages depend on at run time makes no edges either: it does not have to be there before
+//! they are built. It is known all the same, since it tells who was linked with a library that
+//! goes: see [`Graph::affected_by`].
+//!
 //! What is needed and provided is named by a [symbol](symbols), and edges are not kept at all: a
-//! recipe knows its symbols, and a symbol the recipes that provide and need it. So a recipe that
+//! recipe knows its symbols, and a symbol the recipes that provide it, need it and run with it. So a recipe that
 //! changes touches nothing but itself and its symbols, and the rest of the graph stays. The names
 //! themselves stay in the nodes, where they came from: moving millions of them takes longer than
 //! ordering the recipes.

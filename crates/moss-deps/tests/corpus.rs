@@ -32,6 +32,44 @@ mod tests {
         Graph::new(entries.iter().map(|(folder, entry)| node(folder, entry)))
     }
 
+    /// Which folders provide what, the long way.
+    fn providers<'a>(
+        entries: &'a BTreeMap<String, Entry<'_>>,
+    ) -> BTreeMap<Provider, BTreeSet<&'a str>> {
+        let mut providers: BTreeMap<Provider, BTreeSet<&str>> = BTreeMap::new();
+        for (folder, entry) in entries {
+            for package in &entry.manifest.unwrap().packages {
+                let name: Provider = package.name.parse().unwrap();
+                for provider in package.provides.iter().chain([&name]) {
+                    providers
+                        .entry(provider.clone())
+                        .or_default()
+                        .insert(folder);
+                }
+            }
+        }
+        providers
+    }
+
+    /// What a recipe's build needs, the long way.
+    fn needs(entry: &Entry<'_>) -> BTreeSet<Dependency> {
+        let mut needs: BTreeSet<Dependency> = entry.build_dependencies().collect();
+        for package in &entry.manifest.unwrap().packages {
+            needs.extend(package.build_depends.iter().cloned());
+        }
+        needs
+    }
+
+    /// Who else provides what a recipe needs.
+    fn others<'a>(
+        providers: &BTreeMap<Provider, BTreeSet<&'a str>>,
+        folder: &str,
+        need: &Dependency,
+    ) -> BTreeSet<&'a str> {
+        let all = providers.get(&need.to_provider()).into_iter().flatten();
+        all.copied().filter(|other| *other != folder).collect()
+    }
+
     #[test]
     fn the_corpus_tip_orders_without_a_dropped_edge() {
         let Some(history) = history() else { return };
@@ -51,32 +89,11 @@ mod tests {
 
         // Every need again, the long way: whoever provides it comes earlier or in the same
         // cycle, and where nobody does, it is reported.
-        let mut providers: BTreeMap<Provider, BTreeSet<&str>> = BTreeMap::new();
-        for (folder, entry) in &entries {
-            for package in &entry.manifest.unwrap().packages {
-                let name: Provider = package.name.parse().unwrap();
-                for provider in package.provides.iter().chain([&name]) {
-                    providers
-                        .entry(provider.clone())
-                        .or_default()
-                        .insert(folder);
-                }
-            }
-        }
+        let providers = providers(&entries);
         let mut edges = 0;
         for (folder, entry) in &entries {
-            let mut needs: BTreeSet<Dependency> = entry.build_dependencies().collect();
-            for package in &entry.manifest.unwrap().packages {
-                needs.extend(package.build_depends.iter().cloned());
-            }
-            for need in needs {
-                let others: BTreeSet<&str> = providers
-                    .get(&need.to_provider())
-                    .into_iter()
-                    .flatten()
-                    .copied()
-                    .filter(|other| other != folder)
-                    .collect();
+            for need in needs(entry) {
+                let others = others(&providers, folder, &need);
                 let reported = graph.unmet(folder).contains(&&need);
                 assert_eq!(reported, others.is_empty(), "{folder} needs {need}");
                 edges += others.len();
@@ -149,6 +166,51 @@ mod tests {
         insta::assert_snapshot!(format!("{}\n\n{}", names.join("\n"), missing.join("\n")));
     }
 
+    #[test]
+    fn a_soname_of_the_corpus_tip_affects_who_is_linked_with_it() {
+        let Some(history) = history() else { return };
+        let entries = history.tip();
+        let gone: Dependency = "soname(libz.so.1(x86_64))".parse().unwrap();
+        let built: BTreeSet<&str> = entries
+            .iter()
+            .filter(|(_, entry)| needs(entry).contains(&gone))
+            .map(|(folder, _)| folder.as_str())
+            .collect();
+        let linked: BTreeSet<&str> = entries
+            .iter()
+            .filter(|(_, entry)| {
+                let mut packages = entry.manifest.unwrap().packages.iter();
+                packages.any(|package| package.depends.contains(&gone))
+            })
+            .map(|(folder, _)| folder.as_str())
+            .collect();
+
+        // The closure again, the long way: as long as there is one more, whoever needs one of it.
+        let providers = providers(&entries);
+        let mut expected: BTreeSet<&str> = built.union(&linked).copied().collect();
+        let mut before = 0;
+        while before != expected.len() {
+            before = expected.len();
+            for (folder, entry) in &entries {
+                let needs_one = needs(entry)
+                    .iter()
+                    .any(|need| !others(&providers, folder, need).is_disjoint(&expected));
+                if needs_one {
+                    expected.insert(folder);
+                }
+            }
+        }
+        let graph = graph(&entries);
+        let affected: BTreeSet<&str> = graph
+            .affected_by(&gone)
+            .into_iter()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(affected, expected);
+        assert!(affected.is_superset(&linked));
+        assert_eq!((built.len(), linked.len(), affected.len()), (0, 81, 589));
+    }
+
     /// One graph goes through all commits, recipe by recipe; now and then it is compared with one
     /// made anew.
     #[test]
@@ -176,6 +238,15 @@ mod tests {
                         "commit {commit}: {folder}"
                     );
                     assert_eq!(graph.unmet(folder), fresh.unmet(folder), "commit {commit}");
+                }
+                for gone in [
+                    "soname(libz.so.1(x86_64))",
+                    "soname(libc.so.6(x86_64))",
+                    "zlib",
+                ] {
+                    let gone = gone.parse().unwrap();
+                    let (affected, anew) = (graph.affected_by(&gone), fresh.affected_by(&gone));
+                    assert_eq!(affected, anew, "commit {commit}: {gone}");
                 }
                 compared += 1;
             }

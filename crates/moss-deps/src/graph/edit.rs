@@ -7,8 +7,8 @@ use crate::node::Node;
 impl<Id: Ord + Clone> Graph<Id> {
     /// The graph of these recipes. Nodes of one id are taken together.
     ///
-    /// Takes time in proportion to the recipes and to what they need and provide, apart from
-    /// sorting the recipes.
+    /// Takes time in proportion to the recipes and to what they need, run with and provide, apart
+    /// from sorting the recipes.
     pub fn new(nodes: impl IntoIterator<Item = Node<Id>>) -> Self {
         let nodes = merge(nodes);
         let (symbols, mut needs, mut provides) = Symbols::of(&nodes);
@@ -31,8 +31,8 @@ impl<Id: Ord + Clone> Graph<Id> {
     /// Adds a recipe, in place of the one of this id, if there is one. The graph is then the same
     /// as one made anew.
     ///
-    /// Takes time in proportion to what the old and the new recipe need and provide, and hardly
-    /// more in a large graph than in a small one.
+    /// Takes time in proportion to what the old and the new recipe need, run with and provide, and
+    /// hardly more in a large graph than in a small one.
     pub fn insert(&mut self, node: Node<Id>) {
         self.remove(&node.id);
         let place = self.empty.pop().unwrap_or_else(|| {
@@ -55,6 +55,9 @@ impl<Id: Ord + Clone> Graph<Id> {
         for need in &recipe.node.needs {
             self.symbols.remove(Role::Needs, place, need);
         }
+        for dependency in &recipe.node.runs_with {
+            self.symbols.remove(Role::RunsWith, place, dependency);
+        }
         for provided in &recipe.node.provides {
             self.symbols.remove(Role::Provides, place, provided);
         }
@@ -71,6 +74,7 @@ fn merge<Id: Ord>(nodes: impl IntoIterator<Item = Node<Id>>) -> Vec<Node<Id>> {
         let same = later.id == kept.id;
         if same {
             kept.needs.append(&mut later.needs);
+            kept.runs_with.append(&mut later.runs_with);
             kept.provides.append(&mut later.provides);
         }
         same
@@ -83,6 +87,9 @@ fn link<Id>(symbols: &mut Symbols, place: u32, node: Node<Id>) -> Recipe<Id> {
     let needs = needs
         .map(|need| symbols.add(Role::Needs, place, need))
         .collect();
+    for dependency in &node.runs_with {
+        symbols.add(Role::RunsWith, place, dependency);
+    }
     let provides = node.provides.iter();
     let provides = provides
         .map(|provided| symbols.add(Role::Provides, place, provided))

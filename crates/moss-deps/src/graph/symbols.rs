@@ -1,4 +1,4 @@
-//! What is needed and provided, each named by a number.
+//! What is needed, run with and provided, each named by a number.
 //!
 //! Names are told apart by keyed hashes of 128 bits, so that none has to be looked at twice, and
 //! those of many recipes are numbered one shard of the hashes after the other: a shard's table fits
@@ -23,7 +23,7 @@ const SHARD: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Symbol(u32);
 
-/// All that some recipe needs or provides.
+/// All that some recipe needs, runs with or provides.
 #[derive(Debug, Clone)]
 pub(super) struct Symbols {
     /// Recipes are written by strangers: the hashes are keyed, so that none can be aimed at.
@@ -32,6 +32,9 @@ pub(super) struct Symbols {
     shards: Vec<HashTable<(Key, Symbol)>>,
     providers: Vec<Slots>,
     needed_by: Vec<Slots>,
+    /// Reaches as far as the last symbol that a recipe ran with: it is empty where none did, so that
+    /// ordering pays nothing for it.
+    running_with: Vec<Slots>,
     unused: Vec<Symbol>,
 }
 
@@ -77,6 +80,7 @@ impl Named for Provider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Needs,
+    RunsWith,
     Provides,
 }
 
@@ -122,25 +126,33 @@ impl Symbols {
     /// needs, and of what they provide.
     pub(super) fn of<Id>(nodes: &[Node<Id>]) -> (Self, Numbers, Numbers) {
         let needed: usize = nodes.iter().map(|node| node.needs.len()).sum();
+        let run_with: usize = nodes.iter().map(|node| node.runs_with.len()).sum();
         let provided: usize = nodes.iter().map(|node| node.provides.len()).sum();
-        let shards = (needed + provided).div_ceil(SHARD).next_power_of_two();
+        let shards = (needed + run_with + provided)
+            .div_ceil(SHARD)
+            .next_power_of_two();
         let mut symbols = Self {
             hasher: RandomState::new(),
             shards: vec![HashTable::new(); shards],
             providers: Vec::with_capacity(provided),
             needed_by: Vec::with_capacity(provided),
+            running_with: Vec::new(),
             unused: Vec::new(),
         };
         let lists = nodes.iter().map(|node| node.needs.as_slice());
         let needing = symbols.mentions(needed, lists);
+        let lists = nodes.iter().map(|node| node.runs_with.as_slice());
+        let running = symbols.mentions(run_with, lists);
         let lists = nodes.iter().map(|node| node.provides.as_slice());
         let providing = symbols.mentions(provided, lists);
         let (mut needs, mut provides) = (Vec::new(), Vec::new());
-        let mentions = needing.by_shard.into_iter().zip(providing.by_shard);
-        for (shard, (needing, providing)) in mentions.enumerate() {
+        let mentions = needing.by_shard.into_iter().zip(running.by_shard);
+        let mentions = mentions.zip(providing.by_shard);
+        for (shard, ((needing, running), providing)) in mentions.enumerate() {
             symbols.shards[shard].reserve(providing.len(), |(key, _)| key.hash);
             provides.push(symbols.note_all(Role::Provides, providing));
             needs.push(symbols.note_all(Role::Needs, needing));
+            symbols.note_all(Role::RunsWith, running);
         }
         let needs = Numbers::new(needing.shards, needs);
         let provides = Numbers::new(providing.shards, provides);
@@ -155,13 +167,18 @@ impl Symbols {
         &self.needed_by[symbol.0 as usize]
     }
 
+    pub(super) fn running_with(&self, symbol: Symbol) -> &[u32] {
+        let slots = self.running_with.get(symbol.0 as usize);
+        slots.map_or(&[], Slots::as_slice)
+    }
+
     pub(super) fn find(&self, dependency: &Dependency) -> Option<Symbol> {
         let key = self.key(dependency);
         let found = self.shards[self.shard(key)].find(key.hash, |(other, _)| *other == key);
         found.map(|(_, symbol)| *symbol)
     }
 
-    /// Notes what one recipe needs or provides.
+    /// Notes what one recipe needs, runs with or provides.
     pub(super) fn add(&mut self, role: Role, place: u32, name: &impl Named) -> Symbol {
         self.note(role, place, self.key(name))
     }
@@ -177,10 +194,16 @@ impl Symbols {
         let number = symbol.0 as usize;
         match role {
             Role::Needs => self.needed_by[number].remove(place),
+            Role::RunsWith => self.running_with[number].remove(place),
             Role::Provides => self.providers[number].remove(place),
         }
-        let is_unused = |slots: &Slots| slots.as_slice().is_empty();
-        if is_unused(&self.needed_by[number]) && is_unused(&self.providers[number]) {
+        let is_unused = self.needed_by[number].as_slice().is_empty()
+            && self.providers[number].as_slice().is_empty()
+            && self
+                .running_with
+                .get(number)
+                .is_none_or(|slots| slots.as_slice().is_empty());
+        if is_unused {
             entry.remove();
             self.unused.push(symbol);
         }
@@ -241,9 +264,16 @@ impl Symbols {
 
     fn note(&mut self, role: Role, place: u32, key: Key) -> Symbol {
         let symbol = self.symbol(key);
+        let number = symbol.0 as usize;
         match role {
-            Role::Needs => self.needed_by[symbol.0 as usize].insert(place),
-            Role::Provides => self.providers[symbol.0 as usize].insert(place),
+            Role::Needs => self.needed_by[number].insert(place),
+            Role::RunsWith => {
+                if self.running_with.len() <= number {
+                    self.running_with.resize_with(number + 1, Slots::default);
+                }
+                self.running_with[number].insert(place);
+            }
+            Role::Provides => self.providers[number].insert(place),
         }
         symbol
     }

@@ -2,6 +2,8 @@ use proptest::prelude::{Just, Strategy, any, proptest};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use moss_format::{Manifest, Meta};
+
 use super::*;
 use crate::Node;
 
@@ -129,6 +131,80 @@ fn what_a_soname_takes_along_is_found() {
     assert_eq!(affected("binary(unknown)").count(), 0);
 }
 
+/// Who is built against zlib needs its pkgconfig file, and only when built is linked with its soname.
+const LIBZ: &str = "soname(libz.so.1(x86_64))";
+
+fn linked_with_zlib() -> Graph<&'static str> {
+    let linked = |line, with| node(line).runs_with([dependency(with)]);
+    Graph::new([
+        node("zlib: | pkgconfig(zlib) soname(libz.so.1(x86_64))"),
+        linked("git: pkgconfig(zlib)", LIBZ),
+        node("preload: soname(libz.so.1(x86_64))"),
+        linked("both: soname(libz.so.1(x86_64))", LIBZ),
+        node("static: pkgconfig(zlib)"),
+        node("docs: git"),
+        node("site: docs"),
+        linked("forge:", "git"),
+        node("runner: forge"),
+    ])
+}
+
+#[test]
+fn a_soname_takes_along_who_is_linked_with_it() {
+    let mut graph = linked_with_zlib();
+    let affected = |graph: &Graph<&'static str>, gone| {
+        let affected = graph.affected_by(&dependency(gone)).into_iter().copied();
+        affected.collect::<Vec<_>>()
+    };
+    let direct_and_built_with_those = ["both", "docs", "git", "preload", "site"];
+    assert_eq!(affected(&graph, LIBZ), direct_and_built_with_those);
+    assert_eq!(
+        affected(&graph, "git"),
+        ["docs", "forge", "runner", "site"],
+        "what runs with a recipe is affected when it goes, and not when it is rebuilt"
+    );
+
+    assert!(graph.remove(&"git"));
+    assert_eq!(affected(&graph, LIBZ), ["both", "preload"]);
+    graph.insert(node("both: soname(libz.so.1(x86_64))"));
+    assert_eq!(affected(&graph, LIBZ), ["both", "preload"]);
+    graph.insert(node("both:").runs_with([dependency(LIBZ)]));
+    graph.insert(node("preload:"));
+    assert_eq!(affected(&graph, LIBZ), ["both"]);
+    graph.remove(&"zlib");
+    assert_eq!(affected(&graph, LIBZ), ["both"], "nobody has to provide it");
+}
+
+#[test]
+fn what_a_recipe_runs_with_is_no_edge() {
+    let graph = linked_with_zlib();
+    assert_eq!(graph.dependencies_of(&"forge").count(), 0);
+    assert!(graph.unmet(&"forge").is_empty());
+    assert_eq!(graph.why(&"forge", &"git"), None);
+    assert!(!graph.dependents_of(&"git").contains(&"forge"));
+    let first = &graph.batches()[0];
+    assert_eq!(*first, [Step::One("forge"), Step::One("zlib")]);
+}
+
+#[test]
+fn a_manifest_tells_what_its_packages_run_with() {
+    let package = |name: &str, depends: &str| Meta {
+        name: name.to_owned(),
+        depends: BTreeSet::from([dependency(depends)]),
+        build_depends: vec![dependency("pkgconfig(zlib)")],
+        ..Meta::default()
+    };
+    let manifest = Manifest::new(vec![package("git", LIBZ), package("git-svn", "perl")]);
+    let graph = Graph::new([Node::new("git").manifest(&manifest).unwrap()]);
+    for gone in [LIBZ, "perl", "pkgconfig(zlib)"] {
+        assert_eq!(
+            graph.affected_by(&dependency(gone)),
+            BTreeSet::from([&"git"])
+        );
+    }
+    assert_eq!(graph.unmet(&"git"), [&dependency("pkgconfig(zlib)")]);
+}
+
 #[test]
 fn why_gives_a_shortest_chain() {
     let graph = graph(&LINES);
@@ -185,6 +261,15 @@ fn nodes_of_one_id_are_taken_together() {
 }
 
 #[test]
+fn nodes_of_one_id_run_with_what_any_of_them_does() {
+    let linked = |with| Node::new("a").runs_with([dependency(with)]);
+    let graph = Graph::new([linked("b"), linked("c"), linked("b")]);
+    for gone in ["b", "c"] {
+        assert_eq!(graph.affected_by(&dependency(gone)), BTreeSet::from([&"a"]));
+    }
+}
+
+#[test]
 fn a_long_chain_does_not_exhaust_the_stack() {
     let chain = (0..100_000_u32).map(|number| {
         let node = Node::new(number).package(&number.to_string()).unwrap();
@@ -193,6 +278,9 @@ fn a_long_chain_does_not_exhaust_the_stack() {
     });
     assert_eq!(Graph::new(chain).batches().len(), 100_000);
 }
+
+/// All that a recipe made at random can need, run with or provide.
+const NAMES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Names of the nodes and for each those that it needs.
 fn random() -> impl Strategy<Value = Vec<(u32, Vec<u32>)>> {
@@ -213,25 +301,41 @@ fn build(nodes: &[(u32, Vec<u32>)]) -> Graph<u32> {
     }))
 }
 
-/// What a recipe needs, and what it provides.
-type Numbers = (Vec<u32>, Vec<u32>);
+/// What a recipe needs, what it runs with, and what it provides.
+type Numbers = (Vec<u32>, Vec<u32>, Vec<u32>);
 
-/// A recipe that is added or changed, with numbers of what it needs and provides, or removed.
+/// What each of the recipes of [`random`] runs with; there may be fewer of them.
+fn random_run_time() -> impl Strategy<Value = Vec<Vec<u32>>> {
+    proptest::collection::vec(proptest::collection::vec(0..16_u32, 0..3), 14)
+}
+
+/// A recipe that is added or changed, with numbers of what it needs, runs with and provides, or
+/// removed.
 fn edit() -> impl Strategy<Value = (u32, Option<Numbers>)> {
     let numbers = || proptest::collection::vec(0..16_u32, 0..4);
     (
         0..14_u32,
-        proptest::option::weighted(0.8, (numbers(), numbers())),
+        proptest::option::weighted(0.8, (numbers(), numbers(), numbers())),
     )
 }
 
-fn edited(id: u32, needs: &[u32], provides: &[u32]) -> Node<u32> {
-    let needs = needs.iter().map(|need| dependency(&need.to_string()));
-    provides
-        .iter()
-        .fold(Node::new(id).needs(needs), |node, provided| {
-            node.package(&provided.to_string()).unwrap()
-        })
+fn edited(id: u32, needs: &[u32], runs_with: &[u32], provides: &[u32]) -> Node<u32> {
+    let node = Node::new(id)
+        .needs(dependencies(needs))
+        .runs_with(dependencies(runs_with));
+    provides.iter().fold(node, |node, provided| {
+        node.package(&provided.to_string()).unwrap()
+    })
+}
+
+fn dependencies(numbers: &[u32]) -> impl Iterator<Item = Dependency> {
+    numbers.iter().map(|number| dependency(&number.to_string()))
+}
+
+/// As [`build`], and what each recipe runs with.
+fn build_linked(nodes: &[(u32, Vec<u32>)], runs_with: &[Vec<u32>]) -> Graph<u32> {
+    let nodes = nodes.iter().zip(runs_with);
+    Graph::new(nodes.map(|((id, needs), runs_with)| edited(*id, needs, runs_with, &[*id])))
 }
 
 fn assert_same(changed: &Graph<u32>, fresh: &Graph<u32>) {
@@ -242,8 +346,11 @@ fn assert_same(changed: &Graph<u32>, fresh: &Graph<u32>) {
         assert_eq!(changed.unmet(id), fresh.unmet(id));
         assert_eq!(changed.dependents_of(id), fresh.dependents_of(id));
         assert_eq!(changed.why(id, id), fresh.why(id, id));
-        let gone = dependency(&id.to_string());
+    }
+    for gone in dependencies(&NAMES) {
         assert_eq!(changed.affected_by(&gone), fresh.affected_by(&gone));
+        let known = |graph: &Graph<u32>| graph.symbols.find(&gone).is_some();
+        assert_eq!(known(changed), known(fresh), "{gone}");
     }
     for step in fresh.order() {
         let (members, never) = (step.members(), |_: &u32, _: &Dependency| false);
@@ -323,16 +430,23 @@ proptest! {
         }
     }
 
-    /// Those who need what goes, whether it is provided or not, and all that reach one of them.
+    /// Those who need what goes or run with it, whether it is provided or not, and all that reach
+    /// one of them by needs of builds.
     #[test]
-    fn what_goes_affects_those_who_need_it_and_their_dependents(nodes in random()) {
-        let graph = build(&nodes);
+    fn what_goes_affects_those_who_need_it_and_their_dependents(
+        nodes in random(),
+        runs_with in random_run_time(),
+    ) {
+        let graph = build_linked(&nodes, &runs_with);
         let reach = reachable(&nodes);
-        for gone in 0..u32::try_from(nodes.len()).unwrap() + 2 {
+        for gone in NAMES {
             let direct: BTreeSet<u32> = nodes
                 .iter()
-                .filter(|(_, needs)| needs.contains(&gone))
-                .map(|(id, _)| *id)
+                .zip(&runs_with)
+                .filter(|((_, needs), runs_with)| {
+                    needs.contains(&gone) || runs_with.contains(&gone)
+                })
+                .map(|((id, _), _)| *id)
                 .collect();
             let around = reach
                 .iter()
@@ -341,6 +455,17 @@ proptest! {
             let expected: BTreeSet<u32> = direct.iter().copied().chain(around).collect();
             let affected = graph.affected_by(&dependency(&gone.to_string()));
             assert_eq!(affected.into_iter().copied().collect::<BTreeSet<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn what_recipes_run_with_changes_no_order(nodes in random(), runs_with in random_run_time()) {
+        let (linked, plain) = (build_linked(&nodes, &runs_with), build(&nodes));
+        assert_eq!(linked.batches(), plain.batches());
+        for id in plain.ids() {
+            assert!(linked.dependencies_of(id).eq(plain.dependencies_of(id)));
+            assert_eq!(linked.unmet(id), plain.unmet(id));
+            assert_eq!(linked.dependents_of(id), plain.dependents_of(id));
         }
     }
 
@@ -375,16 +500,21 @@ proptest! {
 
     /// A graph that was changed again and again is the graph made anew from what it then holds.
     #[test]
-    fn a_changed_graph_is_as_one_made_anew(nodes in random(), edits in proptest::collection::vec(edit(), 0..30)) {
+    fn a_changed_graph_is_as_one_made_anew(
+        nodes in random(),
+        runs_with in random_run_time(),
+        edits in proptest::collection::vec(edit(), 0..30),
+    ) {
         let mut nodes: BTreeMap<u32, Node<u32>> = nodes
             .iter()
-            .map(|(id, needs)| (*id, edited(*id, needs, &[*id])))
+            .zip(&runs_with)
+            .map(|((id, needs), runs_with)| (*id, edited(*id, needs, runs_with, &[*id])))
             .collect();
         let mut graph = Graph::new(nodes.values().cloned());
         for (id, change) in edits {
             match change {
-                Some((needs, provides)) => {
-                    let node = edited(id, &needs, &provides);
+                Some((needs, runs_with, provides)) => {
+                    let node = edited(id, &needs, &runs_with, &provides);
                     nodes.insert(id, node.clone());
                     graph.insert(node);
                 }
@@ -396,6 +526,7 @@ proptest! {
             graph.remove(&id);
         }
         assert!(graph.is_empty() && graph.batches().is_empty());
+        assert_same(&graph, &Graph::new([]));
     }
 
     #[test]

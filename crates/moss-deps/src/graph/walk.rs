@@ -20,14 +20,25 @@ impl<Id: Ord + Clone> Graph<Id> {
         found
     }
 
-    /// What must be rebuilt when something goes, such as a soname: the recipes that need it, and
-    /// all that need those, directly or around corners.
+    /// What must be rebuilt when something goes, such as a soname: the recipes whose builds need
+    /// it or whose packages run with it, and all whose builds need those, directly or around
+    /// corners.
+    ///
+    /// A soname is hardly ever a need of a build, which asks for `pkgconfig(zlib)` or the like. It
+    /// is what the packages that were linked with the library depend on at run time, and these are
+    /// broken when it goes.
+    ///
+    /// From there on only needs of builds count. A rebuilt recipe may differ in all that other
+    /// builds take from it, such as headers, static libraries and the sonames they are linked with.
+    /// What merely runs with it goes on with its new stones, as long as they provide the same. If
+    /// they do not, that is another thing that goes, to be asked for itself.
     #[must_use]
     pub fn affected_by(&self, gone: &Dependency) -> BTreeSet<&Id> {
         let Some(symbol) = self.symbols.find(gone) else {
             return BTreeSet::new();
         };
-        self.reach_back(self.symbols.needed_by(symbol).as_slice().to_vec())
+        let needing = self.symbols.needed_by(symbol).as_slice();
+        self.reach_back([needing, self.symbols.running_with(symbol)].concat())
     }
 
     /// Why one recipe needs another: a shortest chain of edges from `from` to `to`, each from
@@ -68,7 +79,7 @@ impl<Id: Ord + Clone> Graph<Id> {
             .filter(move |&other| other != place)
     }
 
-    /// These recipes and all that need them.
+    /// These recipes and all whose builds need them.
     fn reach_back(&self, mut pending: Vec<u32>) -> BTreeSet<&Id> {
         let mut is_found = vec![false; self.recipes.len()];
         let mut found = BTreeSet::new();
