@@ -151,7 +151,7 @@ const FRESH: [&str; 2] = ["BuildId", "ImportId"];
 /// Lines above which a file is refused, tests aside.
 const MAX_LINES: usize = 800;
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the package lies in the workspace")
@@ -422,11 +422,11 @@ fn is_test(file: &Path) -> bool {
         .any(|part| matches!(part.to_str(), Some("tests" | "tests.rs" | "benches")))
 }
 
-fn read(file: &Path) -> String {
+pub(crate) fn read(file: &Path) -> String {
     std::fs::read_to_string(file).expect("the source can be read")
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let entries = std::fs::read_dir(folder).expect("the folder can be read");
     for entry in entries {

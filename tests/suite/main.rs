@@ -3,6 +3,7 @@
 mod architecture;
 mod away;
 mod builders;
+mod calls;
 mod commands;
 mod corpus;
 mod crashes;
