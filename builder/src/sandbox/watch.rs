@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 
 use rustix::process::Pid;
 
@@ -60,19 +61,40 @@ impl Watch {
             return excess(Resource::Processes, threads, self.limits.processes);
         }
         let most = self.limits.memory_bytes;
-        let resident = |process: &Process| process.resident_pages * page_size();
-        if self.memory == Memory::Held || processes.iter().map(resident).sum::<u64>() <= most {
+        let resident = processes.iter().map(Process::resident).sum::<u64>();
+        if self.memory == Memory::Held || resident <= most {
             return None;
         }
-        // Pages that processes share were counted for each of them; this counts them once.
-        let used = processes
-            .iter()
-            .map(|process| proportional(process.id).unwrap_or_else(|| resident(process)))
-            .sum();
+        // Pages that processes share were counted for each of them; this counts them once. When one
+        // ends while the others are measured, its share is counted with them again: what is too much
+        // must be so twice.
+        let used = memory(&processes);
+        if used <= most {
+            return None;
+        }
+        let used = used.min(memory(&processes_below(self.helper)));
         (used > most)
             .then(|| excess(Resource::Memory, used, most))
             .flatten()
     }
+}
+
+/// The memory of processes in bytes, of shared pages each one's share.
+fn memory(processes: &[Process]) -> u64 {
+    let shares = processes
+        .iter()
+        .map(|process| match proportional(process.id) {
+            Ok(bytes) => bytes,
+            // It has ended.
+            Err(error) if is_gone(&error) => 0,
+            Err(_) => process.resident(),
+        });
+    shares.sum()
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
 
 #[derive(Debug, Clone)]
@@ -81,6 +103,13 @@ struct Process {
     parent: u32,
     threads: u64,
     resident_pages: u64,
+}
+
+impl Process {
+    /// Its memory in bytes, with all that it shares.
+    fn resident(&self) -> u64 {
+        self.resident_pages * page_size()
+    }
 }
 
 /// The ids of the processes that `ancestor` and its descendants have started and that still run.
@@ -132,8 +161,8 @@ fn parse_stat(id: u32, stat: &str) -> Option<Process> {
 }
 
 /// The memory of a process in bytes, of shared pages only its share.
-fn proportional(id: u32) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+fn proportional(id: u32) -> io::Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
     let kibibytes = rollup
         .lines()
         .filter_map(|line| {
@@ -143,7 +172,7 @@ fn proportional(id: u32) -> Option<u64> {
             rest.trim().strip_suffix(" kB")?.parse::<u64>().ok()
         })
         .sum::<u64>();
-    Some(kibibytes * 1024)
+    Ok(kibibytes * 1024)
 }
 
 fn page_size() -> u64 {
@@ -175,8 +204,20 @@ mod tests {
         let found = processes_below(std::process::id());
         let process = found.iter().find(|process| process.id == child.id());
         assert_eq!(process.map(|process| process.threads), Some(1), "{found:?}");
-        assert!(proportional(std::process::id()).is_some_and(|bytes| bytes > 100_000));
+        assert!(proportional(std::process::id()).is_ok_and(|bytes| bytes > 100_000));
         child.kill().unwrap();
+        // It has ended and is not reaped: it has no memory any more, whatever it had.
+        let id = child.id();
+        let ended = |stat: String| stat.contains(") Z ");
+        while !fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(ended) {
+            std::thread::yield_now();
+        }
+        let once = Process {
+            resident_pages: 1 << 30,
+            ..process.unwrap().clone()
+        };
+        assert_eq!(memory(std::slice::from_ref(&once)), 0);
         child.wait().unwrap();
+        assert_eq!(memory(&[once]), 0);
     }
 }
