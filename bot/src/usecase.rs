@@ -115,10 +115,14 @@ impl Wake {
         self.wait_at_most(IDLE).await;
     }
 
-    /// Waits to be woken, for as long as `limit`.
+    /// Waits to be woken, for as long as `limit`. Running out of time is as good a reason to look.
     pub async fn wait_at_most(&self, limit: Duration) {
-        // Running out of time is as good a reason to look.
-        let _ = tokio::time::timeout(limit, self.0.notified()).await;
+        self.is_woken_within(limit).await;
+    }
+
+    /// Waits to be woken, for as long as `limit`, and says whether it was.
+    pub async fn is_woken_within(&self, limit: Duration) -> bool {
+        tokio::time::timeout(limit, self.0.notified()).await.is_ok()
     }
 }
 

@@ -234,9 +234,9 @@ impl Inbox<'_> {
         self.wish(txn, id, source, &Target::Pull { number })
     }
 
-    /// What we know of the delivery's repository. One that is first heard of is kept as it says. Of
-    /// any other it may be long out of date, as webhooks come late and again: where it says something
-    /// else, GitHub is asked.
+    /// What we know of the delivery's repository. What it says itself may be long out of date, as
+    /// webhooks come late and again: where it says what we did not know, GitHub is asked. Until then
+    /// one that is first heard of is kept as it says.
     fn repository(
         &mut self,
         txn: &mut RwTxn<'_>,
@@ -253,6 +253,7 @@ impl Inbox<'_> {
                 known
             }
             None => {
+                self.is_news = true;
                 self.tables.repositories.put(txn, &id.number(), &said)?;
                 said
             }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use api::id::CommitSha;
 use moss_db::{Error as StorageError, RoTxn, RwTxn};
 use service::error::Chain;
+use tokio::time::Instant;
 
-use super::{Summit, look};
+use super::{Backoff, Summit, look};
 use crate::db::{Repository, Tables, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
@@ -17,18 +18,33 @@ use crate::github::{self, Class, Pull};
 /// How many pages of deliveries a sweep reads: 100 attempts each.
 const DELIVERY_PAGES: usize = 10;
 
-/// How long a sweep is waited with at least, however often it is asked for.
-const LEAST_PAUSE: Duration = Duration::from_secs(1);
+/// How far apart sweeps are at most that are asked for, or that follow one that failed.
+const MOST_PAUSE: Duration = Duration::from_secs(60);
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let pause = Duration::from_secs(summit.config.github.sweep_seconds.max(1));
+    // Anyone may install a public App, which wakes us, and so does each webhook that is out of date.
+    let mut backoff = Backoff::up_to(MOST_PAUSE.min(pause));
+    let mut redelivered: Option<Instant> = None;
     loop {
-        if let Err(error) = summit.sweep().await {
+        let swept = async {
+            summit.sweep().await?;
+            // Not with every sweep that is asked for: the list of deliveries is long, and has no tag.
+            if redelivered.is_none_or(|last| last.elapsed() >= pause) {
+                summit.redeliver().await?;
+                redelivered = Some(Instant::now());
+            }
+            Ok::<_, look::Error>(())
+        };
+        if let Err(error) = swept.await {
             tracing::warn!(error = %Chain(&error), "a sweep failed; the next one follows");
+            backoff.wait().await;
+            continue;
         }
-        // Anyone may install a public App, which wakes us.
-        tokio::time::sleep(LEAST_PAUSE).await;
-        summit.wakes.sweep.wait_at_most(pause).await;
+        backoff.wait().await;
+        if !summit.wakes.sweep.is_woken_within(pause).await {
+            backoff.reset();
+        }
     }
 }
 
@@ -53,12 +69,18 @@ impl Summit {
             }
             None => tracing::error!("the App is not installed in the organisation"),
         }
+        self.keep_repositories(found.clone()).await?;
         for gone in seen {
-            if !found.iter().any(|(id, _)| *id == gone) {
-                self.let_go(gone).await?;
+            if !found.iter().any(|(id, _)| *id == gone)
+                && let Err(error) = self.let_go(gone).await
+            {
+                tracing::warn!(
+                    repository.id = %gone,
+                    error = %Chain(&error),
+                    "a repository that is gone is not let go of yet"
+                );
             }
         }
-        self.keep_repositories(found.clone()).await?;
         for (id, row) in found {
             match self.sweep_repository(id, &row).await {
                 Ok(()) => {}
@@ -71,7 +93,7 @@ impl Summit {
                 }
             }
         }
-        self.redeliver().await
+        Ok(())
     }
 
     /// Writes down what GitHub says of the repositories, all at once: when each was written only after
