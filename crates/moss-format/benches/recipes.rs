@@ -62,10 +62,10 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Work that grew with the square would give 8.
+/// Work that grew with the square would give 8. CI runs this too, on machines that do other work.
 fn growth(shape: &Shape) -> Ratio {
     let name = format!("time for each byte of {}, long by short", shape.name);
-    Ratio::new(name, Target::AtMost(2.0))
+    Ratio::new(name, Target::AtMost(4.0))
 }
 
 fn read(text: &str) -> Duration {

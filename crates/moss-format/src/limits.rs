@@ -41,8 +41,8 @@ pub struct Limits {
     /// default; real ones need six.
     pub recipe_depth: usize,
     /// Most values of a recipe once its aliases are resolved, each anchor being
-    /// a copy too, so that aliases of aliases cannot fill the memory. 100,000 by default; the largest real
-    /// recipe has fewer than a thousand.
+    /// a copy too, so that aliases of aliases cannot fill the memory. 100,000 by
+    /// default; the largest real recipe has fewer than a thousand.
     pub recipe_values: usize,
     /// Most bytes of text that a recipe's anchors and aliases copy. 4 MiB by
     /// default.

@@ -45,7 +45,7 @@ impl Key {
         }
     }
 
-    pub(super) fn order(&self, other: &Self) -> Ordering {
+    fn order(&self, other: &Self) -> Ordering {
         let sortable = |key: &Self| (key.release, key.build_release);
         self.source_id
             .cmp(&other.source_id)

@@ -1,7 +1,6 @@
-use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::{TakeError, entries_within};
+use super::{Entry, TakeError, entries_within};
 use crate::Limits;
 
 /// Why an index is not as clients and writers need it.
@@ -11,7 +10,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Take(#[from] TakeError),
     /// A package stands behind one that it belongs before: packages are sorted
-    /// by source id, then name, then release.
+    /// by source id, then name.
     #[error(
         "the package {name:?} in the payload at byte {offset} belongs before {before:?}, which precedes it"
     )]
@@ -48,7 +47,7 @@ pub enum VerifyError {
 pub fn verify(bytes: &[u8], limits: Limits) -> Result<(), VerifyError> {
     let entries = entries_within(bytes, limits)?.entries;
     for (before, entry) in entries.iter().zip(entries.iter().skip(1)) {
-        if before.key().order(entry.key()) == Ordering::Greater {
+        if sorted_by(before) > sorted_by(entry) {
             return Err(VerifyError::Order {
                 offset: entry.payload().offset(),
                 name: entry.key().name.clone(),
@@ -69,4 +68,8 @@ pub fn verify(bytes: &[u8], limits: Limits) -> Result<(), VerifyError> {
         }
     }
     Ok(())
+}
+
+fn sorted_by(entry: &Entry) -> (&str, &str) {
+    (&entry.key().source_id, &entry.key().name)
 }

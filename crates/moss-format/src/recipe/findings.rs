@@ -2,8 +2,9 @@
 
 use super::diagnostic::{Code, Diagnostic, Severity};
 
-/// Gathers findings. Beyond the limit they are only counted, and what makes a finding dear, such as a suggestion, is not computed for them.
-/// Errors take the places of others.
+/// Gathers findings. Beyond the limit they are only counted, and what makes a
+/// finding dear, such as a suggestion, is not computed for them. Errors take
+/// the places of others.
 #[derive(Debug)]
 pub(crate) struct Findings {
     most: usize,

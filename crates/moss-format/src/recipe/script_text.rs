@@ -93,6 +93,11 @@ fn characters(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
+/// How many characters may stand on a line before a script on one line whose
+/// places are looked for, so that thousands of them on a line of a megabyte
+/// take little time.
+const FAR: usize = 4096;
+
 /// Whether the source says just this at a place: without escapes, without
 /// doubled quotes, and on one line.
 fn stands_at(text: &str, place: Position, source: &[&str]) -> bool {
@@ -101,6 +106,9 @@ fn stands_at(text: &str, place: Position, source: &[&str]) -> bool {
     let (Some(line), Some(before)) = (line, index(place.column)) else {
         return false;
     };
+    if before > FAR {
+        return false;
+    }
     let mut there = line.chars().skip(before);
     text.chars().all(|expected| there.next() == Some(expected))
 }

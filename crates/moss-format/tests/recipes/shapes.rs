@@ -62,6 +62,12 @@ pub(crate) const SHAPES: &[Shape] = &[
         after: "",
     },
     Shape {
+        name: "scripts on one line",
+        before: "license: MIT\nprofiles: [",
+        piece: |n| format!("{{p{n}: {{build: x}}}}, "),
+        after: "{q: {build: x}}]\n",
+    },
+    Shape {
         name: "licences that nobody knows",
         before: "license:\n",
         piece: |n| format!("  - Apachee-{n}.0\n"),
