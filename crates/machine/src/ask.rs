@@ -1,6 +1,7 @@
 //! Running a program for its answer.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -11,44 +12,92 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// How long a program may take. Those asked here need milliseconds.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What `command` says, or what it said until it was killed for taking too long.
+/// The most bytes that are read of what a program says.
+const MOST: u64 = 64 << 10;
+
+/// What `command` says.
+///
+/// # Errors
+/// When it cannot be run, or takes too long; then with what it wrote to its standard error.
 pub(crate) fn ask(command: &mut Command) -> io::Result<Output> {
     ask_within(command, LIMIT)
 }
 
 fn ask_within(command: &mut Command, limit: Duration) -> io::Result<Output> {
-    let child = command
+    // Files and no pipes: whoever keeps a pipe open would have to be waited for.
+    let (output, errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let mut child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(output.try_clone()?)
+        .stderr(errors.try_clone()?)
         .process_group(0)
         .spawn()?;
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let (ended, end) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            if let (Err(RecvTimeoutError::Timeout), Some(group)) = (end.recv_timeout(limit), group)
-            {
+    let (status, is_late) = std::thread::scope(|scope| {
+        let watch = scope.spawn(move || {
+            let is_late = matches!(end.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
+            if let (true, Some(group)) = (is_late, group) {
                 // It may have ended just now.
                 let _ = kill_process_group(group, Signal::KILL);
             }
+            is_late
         });
-        let output = child.wait_with_output();
+        let status = child.wait();
         drop(ended);
-        output
+        let is_late = watch
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (status, is_late)
+    });
+    let stderr = said(errors)?;
+    if is_late {
+        let said = String::from_utf8_lossy(&stderr);
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("it took more than {} s: {}", limit.as_secs(), said.trim()),
+        ));
+    }
+    Ok(Output {
+        status: status?,
+        stdout: said(output)?,
+        stderr,
     })
+}
+
+fn said(mut file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_program_that_hangs_is_killed_with_its_children_and_its_words_are_kept() {
+    fn shell(script: &str) -> Command {
         let mut command = Command::new("sh");
-        command.args(["-c", "echo so far >&2; sleep 600 & wait"]);
-        let output = ask_within(&mut command, Duration::from_millis(300)).unwrap();
-        assert!(!output.status.success());
-        assert_eq!(output.stderr, b"so far\n");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_program_is_heard() {
+        let output = ask(&mut shell("echo out; echo err >&2; exit 3")).unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(
+            (&output.stdout[..], &output.stderr[..]),
+            (&b"out\n"[..], &b"err\n"[..])
+        );
+    }
+
+    /// Nor is one waited for that left the group and holds what it was given to write to.
+    #[test]
+    fn a_program_that_hangs_is_killed_and_its_words_are_kept() {
+        let mut command = shell("echo so far >&2; setsid sleep 30 & sleep 600");
+        let error = ask_within(&mut command, Duration::from_millis(500)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(error.to_string().ends_with(": so far"), "{error}");
     }
 }

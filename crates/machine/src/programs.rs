@@ -1,5 +1,6 @@
 //! Programs and headers, for the builds and for the forge.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::ask::ask;
@@ -65,6 +66,9 @@ pub(crate) fn git(program: &str) -> Option<Missing> {
                 "{}, by which the forge serves repositories",
                 server.display()
             )
+        }
+        Err(error) if error.kind() == ErrorKind::TimedOut => {
+            format!("a git that answers, by which the forge serves repositories ({error})")
         }
         Ok(_) | Err(_) => "git, by which the forge serves repositories".to_owned(),
     };
