@@ -1,4 +1,5 @@
-//! The forge answers the calls that summit makes, and no others: what nobody makes, nobody tests.
+//! The forge answers the calls that summit makes, by their paths, and no others: what nobody makes,
+//! nobody tests.
 
 use std::collections::BTreeSet;
 

@@ -63,7 +63,9 @@ fn is_obeyed(limit: Failure, status: u16) {
         one_run(stage, &head).await?;
         let pause = pause_after(stage, status)?;
         // The time of a reset has whole seconds.
-        ensure!(pause >= Duration::from_secs(1), "{pause:?}");
+        // Without what it says, a minute would be waited.
+        let obeyed = Duration::from_secs(1)..Duration::from_secs(50);
+        ensure!(obeyed.contains(&pause), "{pause:?}");
         let log = stage.summit.log().lines();
         let asked = log.iter().filter(|line| line.contains("asks for a pause"));
         ensure!(asked.count() == 1, "it is in the log, once");
@@ -119,8 +121,9 @@ fn answers_keep_their_distance() {
         let times: Vec<_> = answers.map(|exchange| exchange.at).collect();
         ensure!(times.len() == 6, "{times:?}");
         // Between any two there is a second when they are sent; when they arrive, one may be late.
-        let whole = times[5].duration_since(times[0]).as_millis();
-        ensure!(whole >= 4000, "{whole} ms");
+        let apart = |from: usize, to: usize| times[to].duration_since(times[from]).as_millis();
+        ensure!(apart(0, 5) >= 4500, "{times:?}");
+        ensure!((0..4).all(|at| apart(at, at + 2) >= 1000), "{times:?}");
         Ok(())
     });
 }

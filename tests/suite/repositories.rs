@@ -1,6 +1,6 @@
 //! Branches and repositories: what is looked at, from where to where.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use forge::Conclusion::{Cancelled, Success};
 use forge::{Mode, Order};
 use harness::{REPOSITORY, Recipe, Setup, Stage, WRITER};
@@ -146,16 +146,36 @@ fn an_old_webhook_does_not_bring_an_old_default_branch_back() {
         checkout.switch("trunk", "main").await?;
         checkout.push("trunk").await?;
 
-        stage.forge.set_webhooks(Mode::Hold);
+        stage.forge.set_webhooks(Mode::Lose);
         let old = stage.push(&[Recipe::new("drum").file()]).await?;
+        stage.forge.set_webhooks(Mode::Deliver);
+        let late = stage.forge.deliveries().into_iter();
+        let late = late
+            .filter(|row| row.event == "push")
+            .max_by_key(|row| row.id);
+        let late = late.context("the push")?;
         let trunk = "trunk".parse()?;
         stage
             .forge
             .set_default_branch(REPOSITORY, WRITER, trunk)
             .await?;
-        stage.forge.release_webhooks(Order::Reversed).await;
-        stage.delivered("push").await?;
-        stage.delivered("repository").await?;
+        stage
+            .until("a look at the new default branch", async |stage| {
+                let traffic = stage.forge.traffic();
+                let mut asked = traffic.iter().map(|exchange| exchange.path.as_str());
+                Ok(asked
+                    .any(|path| path.ends_with("/branches/trunk"))
+                    .then_some(()))
+            })
+            .await?;
+        stage.forge.redeliver(late.id)?;
+        stage
+            .until("the late webhook", async |stage| {
+                let rows = stage.forge.deliveries();
+                let mut again = rows.iter().filter(|row| row.guid == late.guid);
+                Ok(again.any(|row| row.outcome.is_success()).then_some(()))
+            })
+            .await?;
 
         let checkout = stage.checkout(REPOSITORY, WRITER).await?;
         checkout.switch("trunk", "main").await?;

@@ -209,7 +209,9 @@ mod tests {
         // It has ended and is not reaped: it has no memory any more, whatever it had.
         let id = child.id();
         let ended = |stat: String| stat.contains(") Z ");
+        let begun = std::time::Instant::now();
         while !fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(ended) {
+            assert!(begun.elapsed().as_secs() < 10, "it does not end");
             std::thread::yield_now();
         }
         let once = Process {

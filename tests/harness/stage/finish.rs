@@ -187,6 +187,14 @@ impl Stage {
                 ("presses", tables.presses.len(txn)?),
                 ("builds not shown", tables.unshown_builds(txn)?.len() as u64),
             ];
+            for row in tables.repositories.iter(txn)? {
+                let (_, row) = row?;
+                ensure!(
+                    row.gone_at.is_none() || !self.forge.has_app(&row.name.to_string()),
+                    "{} is not gone",
+                    row.name
+                );
+            }
             let left: Vec<_> = left.iter().filter(|(_, count)| *count > 0).collect();
             ensure!(left.is_empty(), "summit has work left: {left:?}");
             for build in tables.active_builds(txn)? {

@@ -16,12 +16,13 @@ impl Gate {
         format!("until [ -e {} ]; do sleep 0.1; done", self.0.display())
     }
 
-    /// Lets everyone pass, now and later.
+    /// Lets everyone pass, now and later. That makes a folder: a file would be something new on the
+    /// builder's host.
     ///
     /// # Errors
-    /// When the file that opens it cannot be written.
+    /// When the folder that opens it cannot be made.
     pub fn open(&self) -> Result<()> {
-        std::fs::write(&self.0, "").with_context(|| format!("no {}", self.0.display()))
+        std::fs::create_dir(&self.0).with_context(|| format!("no {}", self.0.display()))
     }
 }
 

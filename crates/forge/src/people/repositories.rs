@@ -54,10 +54,11 @@ impl Forge {
         by: &str,
         branch: Branch,
     ) -> Result<(), Refused> {
-        let (id, path, lock) = {
+        let (person, id, path, lock) = {
             let state = self.shared.lock();
             let record = repository(&state, name)?;
             (
+                account(&state, by)?,
                 record.id,
                 record.path.clone(),
                 Arc::clone(&record.refs_lock),
@@ -68,7 +69,6 @@ impl Forge {
         blocking(move || git::set_default(&folder, &wanted)).await?;
         {
             let mut state = self.shared.lock();
-            let person = account(&state, by)?;
             let Some(record) = state.repositories.get_mut(&id) else {
                 return Err(Refused::missing("repository", name));
             };
@@ -102,6 +102,13 @@ impl Forge {
         drop(state);
         self.shared.changed();
         Ok(())
+    }
+
+    /// Whether there is a repository of that name that the App is in.
+    #[must_use]
+    pub fn has_app(&self, name: &str) -> bool {
+        let state = self.shared.lock();
+        repository(&state, name).is_ok_and(|record| state.installation_of(record).is_some())
     }
 
     /// Puts the App back into a repository that it was taken out of.
