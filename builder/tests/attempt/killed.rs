@@ -122,7 +122,13 @@ async fn a_builder_in_a_closed_folder_builds_all_the_same() {
     let folder = bench.folder.path().join("closed");
     std::fs::create_dir(&folder).unwrap();
     let executable = folder.join("avalanche");
-    std::fs::copy(env!("CARGO_BIN_EXE_avalanche"), &executable).unwrap();
+    // By another process: what this one writes to may be held open by a child that another test has
+    // just forked, and is "busy" for as long.
+    let copied = Command::new("cp")
+        .arg(env!("CARGO_BIN_EXE_avalanche"))
+        .arg(&executable)
+        .status();
+    assert!(copied.unwrap().success());
     let text: String = config(&folder, &bench.base, &bench.key, "")
         .lines()
         .filter(|line| !line.contains("work = ") && !line.contains("executable = "))
