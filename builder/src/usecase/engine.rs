@@ -208,9 +208,7 @@ impl Engine {
         let parts = &self.inner.parts;
         let _one_at_a_time = self.inner.accepting.lock().await;
         let record = Record::new(id, order, parts.clock.now());
-        let tables = parts.tables.clone();
-        let before = parts.env.query(move |txn| tables.find(txn, &id)).await?;
-        if let Some(before) = before {
+        if let Some(before) = self.find_record(id).await? {
             if !before.is_same_order(&record) {
                 return Err(AcceptError::Conflict(id));
             }
@@ -229,6 +227,13 @@ impl Engine {
         let live = Arc::new(Live::new(attempt.clone(), log, lease));
         self.lives().insert(id, Arc::clone(&live));
         Ok((attempt, Some(live)))
+    }
+
+    /// What the database has of an attempt.
+    async fn find_record(&self, id: AttemptId) -> Result<Option<Record>, moss_db::Error> {
+        let parts = &self.inner.parts;
+        let tables = parts.tables.clone();
+        parts.env.query(move |txn| tables.find(txn, &id)).await
     }
 
     /// Stops the attempt when its lease ends or avalanche does.

@@ -65,13 +65,7 @@ impl Engine {
             self.wait(&live, moved).await;
             return Ok(Some(live.attempt()));
         }
-        let tables = self.inner.parts.tables.clone();
-        let record = self
-            .inner
-            .parts
-            .env
-            .query(move |txn| tables.find(txn, &id))
-            .await?;
+        let record = self.find_record(id).await?;
         Ok(record.map(|record| record.attempt))
     }
 
@@ -172,13 +166,7 @@ impl Engine {
                 live: Some(live),
             }));
         }
-        let tables = self.inner.parts.tables.clone();
-        let record = self
-            .inner
-            .parts
-            .env
-            .query(move |txn| tables.find(txn, &id))
-            .await?;
+        let record = self.find_record(id).await?;
         Ok(record.map(|_| LogSource { path, live: None }))
     }
 
