@@ -47,13 +47,19 @@ fn a_backup_of_a_database_in_use_is_one_state_and_restores() {
         .unwrap();
 }
 
-#[test]
-fn what_is_no_database_is_not_restored() {
-    let folder = tempfile::tempdir().unwrap();
-    let (environment, tables) = open(&folder.path().join("live"));
+/// A database of 5,000 rows.
+fn filled(folder: &Path) -> Environment {
+    let (environment, tables) = open(folder);
     environment
         .write(|txn| (0..5000).try_for_each(|key| tables.rows.put(txn, &key, &"row".to_owned())))
         .unwrap();
+    environment
+}
+
+#[test]
+fn what_is_no_database_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let environment = filled(&folder.path().join("live"));
     let backup = folder.path().join("backup.mdb");
     environment.backup(&backup).unwrap();
     let whole = std::fs::read(&backup).unwrap();
@@ -87,10 +93,7 @@ fn what_is_no_database_is_not_restored() {
 #[test]
 fn a_damaged_backup_is_not_restored() {
     let folder = tempfile::tempdir().unwrap();
-    let (environment, tables) = open(&folder.path().join("live"));
-    environment
-        .write(|txn| (0..5000).try_for_each(|key| tables.rows.put(txn, &key, &"row".to_owned())))
-        .unwrap();
+    let environment = filled(&folder.path().join("live"));
     let backup = folder.path().join("backup.mdb");
     environment.backup(&backup).unwrap();
     let whole = std::fs::read(&backup).unwrap();
@@ -183,10 +186,7 @@ fn only_the_owner_may_read_copies() {
 fn of_backups_to_one_target_at_once_one_succeeds() {
     const AT_ONCE: usize = 8;
     let folder = tempfile::tempdir().unwrap();
-    let (environment, tables) = open(&folder.path().join("live"));
-    environment
-        .write(|txn| (0..5000).try_for_each(|key| tables.rows.put(txn, &key, &"row".to_owned())))
-        .unwrap();
+    let environment = filled(&folder.path().join("live"));
     let backups = folder.path().join("backups");
     std::fs::create_dir(&backups).unwrap();
     let target = backups.join("backup.mdb");
