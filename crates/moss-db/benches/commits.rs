@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode, Throughput};
 use moss_db::{Environment, Error, Migration, Opener, Options, Schema, Table};
 use testbed::Ratio;
-use testbed::ratio::Target;
+use testbed::ratio::{Target, conclude};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
@@ -60,13 +60,7 @@ fn main() -> ExitCode {
     let ratios =
         CALLERS.map(|(callers, target)| compare(&mut criterion, folder.path(), callers, target));
     criterion.final_summary();
-    for ratio in &ratios {
-        println!("{ratio}");
-    }
-    if ratios.iter().any(Ratio::misses) {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    conclude(&ratios)
 }
 
 /// Measures `callers` that wait, by turns with one that does not share.

@@ -17,7 +17,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rustix::time::ClockId;
 use testbed::Ratio;
-use testbed::ratio::Target;
+use testbed::ratio::{Target, conclude};
 
 use history::History;
 
@@ -63,13 +63,7 @@ fn main() -> ExitCode {
         ratios.extend(growth(&mut criterion, &models, &few, count));
     }
     criterion.final_summary();
-    for ratio in &ratios {
-        println!("{ratio}");
-    }
-    if ratios.iter().any(Ratio::misses) {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    conclude(&ratios)
 }
 
 fn model(entry: &history::Entry<'_>) -> Model {

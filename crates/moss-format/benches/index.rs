@@ -12,7 +12,7 @@ use moss_format::index::{self, Entry};
 use moss_format::payload::Encoding;
 use moss_format::{Index, Meta};
 use testbed::Ratio;
-use testbed::ratio::Target;
+use testbed::ratio::{Target, conclude};
 
 const PACKAGES: u64 = 10_000;
 
@@ -71,13 +71,7 @@ fn main() -> ExitCode {
     });
     group.finish();
     criterion.final_summary();
-    for ratio in &ratios {
-        println!("{ratio}");
-    }
-    if ratios.iter().any(Ratio::misses) {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    conclude(&ratios)
 }
 
 fn anew(index: &Index) -> (Duration, Vec<u8>) {

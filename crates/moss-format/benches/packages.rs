@@ -22,7 +22,7 @@ use moss_format::payload::{Encoding, Level};
 use moss_format::{Digest, Limits, Meta};
 use sha2::{Digest as _, Sha256};
 use testbed::Ratio;
-use testbed::ratio::Target;
+use testbed::ratio::{Target, conclude};
 
 const PACKAGES: usize = 5000;
 /// Files of each package.
@@ -60,11 +60,7 @@ fn main() -> ExitCode {
     });
     group.finish();
     criterion.final_summary();
-    println!("{ratio}");
-    if ratio.misses() {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    conclude(&[ratio])
 }
 
 fn surveyed(paths: &[PathBuf], threads: NonZeroUsize) -> Duration {

@@ -3,8 +3,6 @@
 //!
 //! Run by `cargo bench -p moss-format` or, with the other benchmarks, by `cargo xtask bench`.
 
-#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
-
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -12,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode};
 use moss_format::recipe::Recipe;
 use testbed::Ratio;
-use testbed::ratio::Target;
+use testbed::ratio::{Target, conclude};
 
 use shapes::{SHAPES, Shape};
 
@@ -53,13 +51,7 @@ fn main() -> ExitCode {
     }
     group.finish();
     criterion.final_summary();
-    for ratio in &ratios {
-        println!("{ratio}");
-    }
-    if ratios.iter().any(Ratio::misses) {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
+    conclude(&ratios)
 }
 
 /// Work that grew with the square would give 8. CI runs this too, on machines that do other work.

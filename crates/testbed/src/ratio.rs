@@ -2,6 +2,7 @@
 //! busy or slow machine weighs on both.
 
 use std::fmt;
+use std::process::ExitCode;
 use std::time::Duration;
 
 /// How often one thing goes into another, measured pair by pair.
@@ -106,6 +107,22 @@ impl fmt::Display for Ratio {
         }
         f.write_str(if self.misses() { " MISSED" } else { "" })
     }
+}
+
+/// Prints the ratios, and fails when one misses its target: how a benchmark ends.
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are what benchmarks are run for"
+)]
+#[must_use]
+pub fn conclude(ratios: &[Ratio]) -> ExitCode {
+    for ratio in ratios {
+        println!("{ratio}");
+    }
+    if ratios.iter().any(Ratio::misses) {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
 }
 
 #[cfg(test)]
