@@ -17,9 +17,10 @@
 
 mod components;
 mod cycle;
+mod deal;
 mod edit;
 mod order;
-mod slots;
+mod places;
 mod symbols;
 mod walk;
 
@@ -27,7 +28,7 @@ use std::collections::BTreeMap;
 
 use moss_format::Dependency;
 
-use symbols::{Symbol, Symbols};
+use symbols::{Role, Symbol, Symbols};
 
 use crate::node::Node;
 
@@ -129,7 +130,7 @@ impl<Id: Ord + Clone> Graph<Id> {
 
     /// The recipes other than `place` that provide something.
     fn providers(&self, place: u32, symbol: Symbol) -> impl Iterator<Item = u32> {
-        let all = self.symbols.providers(symbol).as_slice();
+        let all = self.symbols.recipes(Role::Provides, symbol);
         all.iter().copied().filter(move |&other| other != place)
     }
 
@@ -165,7 +166,7 @@ impl<Id: Ord + Clone> Graph<Id> {
 
     /// What a need stands for, in the words of the first recipe that has it.
     fn text(&self, need: Symbol) -> &Dependency {
-        let place = self.symbols.needed_by(need).as_slice()[0];
+        let place = self.symbols.recipes(Role::Needs, need)[0];
         let recipe = self.recipe(place);
         let position = recipe.needs.iter().position(|other| *other == need);
         &recipe.node.needs[position.expect("a need is one of those of who needs it")]

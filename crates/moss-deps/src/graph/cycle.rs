@@ -6,7 +6,7 @@ use std::fmt;
 use moss_format::Dependency;
 
 use super::Graph;
-use super::symbols::Symbol;
+use super::symbols::{Role, Symbol};
 
 /// No member of what is left of a cycle can be built before the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl<Id: Ord + Clone> Graph<Id> {
             let built = self.recipe(places[next]);
             order.push(built.node.id.clone());
             for &provided in built.provides.iter() {
-                for dependent in self.symbols.needed_by(provided).as_slice() {
+                for dependent in self.symbols.recipes(Role::Needs, provided) {
                     let Some(dependent) = position.get(dependent) else {
                         continue;
                     };

@@ -1,51 +1,72 @@
 //! What is needed, run with and provided, each named by a number.
 //!
-//! Names are told apart by keyed hashes of 128 bits, so that none has to be looked at twice, and
+//! Names are told apart by keyed hashes of 96 bits, so that none has to be looked at twice, and
 //! those of many recipes are numbered one shard of the hashes after the other: a shard's table fits
 //! into the processor's cache, where one table of millions of names would not. All else goes through
-//! memory from its beginning to its end: names are dealt out to the shards in the order of the
+//! memory from its beginning to its end: names are [dealt](deal) to the shards in the order of the
 //! recipes, and their numbers are taken back in the same order.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::vec;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use moss_format::dependency::Kind;
 use moss_format::{Dependency, Provider};
 
-use super::slots::Slots;
+use super::deal::{self, Dealt, Mention, Numbers};
+use super::places::Places;
 use crate::node::Node;
-
-/// About how many names a shard is to hold at first.
-const SHARD: usize = 16 * 1024;
 
 /// A number for a kind and a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Symbol(u32);
+
+impl Symbol {
+    fn of(index: usize) -> Self {
+        Self(u32::try_from(index).expect("four thousand million names do not fit into memory"))
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// All that some recipe needs, runs with or provides.
 #[derive(Debug, Clone)]
 pub(super) struct Symbols {
     /// Recipes are written by strangers: the hashes are keyed, so that none can be aimed at.
     hasher: RandomState,
-    /// Whose number is a power of two.
-    shards: Vec<HashTable<(Key, Symbol)>>,
-    providers: Vec<Slots>,
-    needed_by: Vec<Slots>,
-    /// Reaches as far as the last symbol that a recipe ran with: it is empty where none did, so that
-    /// ordering pays nothing for it.
-    running_with: Vec<Slots>,
+    /// Of each symbol.
+    keys: Vec<Key>,
+    /// The symbols by their keys. The number of shards is a power of two.
+    shards: Vec<HashTable<Symbol>>,
     unused: Vec<Symbol>,
+    /// The recipes that have to do with each symbol, by their [`Role`].
+    recipes: [Places; 3],
 }
 
-/// What stands for a kind and a name.
+/// What stands for a kind and a name, in twelve bytes: there are millions, and they all go through
+/// memory.
 ///
-/// The two halves are one keyed hash of the name with either of two ends. Nobody without the key
-/// can find two names with one such hash, and by chance it takes 2^64 names to expect two.
+/// It is taken from one keyed hash of the name with either of two ends. Nobody without the key can
+/// find two names with one such hash, and by chance it takes 2^48 names to expect two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
-    hash: u64,
-    shard: u64,
+pub(super) struct Key {
+    high: u32,
+    low: u32,
+    shard: u32,
+}
+
+impl Key {
+    /// Which of so many shards it is in; their number is a power of two.
+    pub(super) fn shard(self, shards: usize) -> usize {
+        self.shard as usize & (shards - 1)
+    }
+
+    /// By which it is found in its shard.
+    fn hash(self) -> u64 {
+        u64::from(self.high) << 32 | u64::from(self.low)
+    }
 }
 
 /// A kind and a name.
@@ -84,43 +105,6 @@ pub(super) enum Role {
     Provides,
 }
 
-/// Names of many recipes that are to be numbered.
-struct Mentions {
-    /// Of each name, in the order of the recipes.
-    shards: Vec<u32>,
-    /// The names of each shard, in the same order.
-    by_shard: Vec<Vec<Mention>>,
-}
-
-struct Mention {
-    key: Key,
-    place: u32,
-}
-
-/// The symbols of the names of many recipes, which come one after the other.
-pub(super) struct Numbers {
-    shards: vec::IntoIter<u32>,
-    by_shard: Vec<vec::IntoIter<Symbol>>,
-}
-
-impl Numbers {
-    fn new(shards: Vec<u32>, by_shard: Vec<Vec<Symbol>>) -> Self {
-        Self {
-            shards: shards.into_iter(),
-            by_shard: by_shard.into_iter().map(Vec::into_iter).collect(),
-        }
-    }
-
-    /// Those of the next `count` names.
-    pub(super) fn take(&mut self, count: usize) -> Box<[Symbol]> {
-        let mut symbols = Vec::with_capacity(count);
-        for shard in self.shards.by_ref().take(count) {
-            symbols.extend(self.by_shard[shard as usize].next());
-        }
-        symbols.into_boxed_slice()
-    }
-}
-
 impl Symbols {
     /// All names of these recipes, of which each is at its position. Returns the symbols of their
     /// needs, and of what they provide.
@@ -128,16 +112,13 @@ impl Symbols {
         let needed: usize = nodes.iter().map(|node| node.needs.len()).sum();
         let run_with: usize = nodes.iter().map(|node| node.runs_with.len()).sum();
         let provided: usize = nodes.iter().map(|node| node.provides.len()).sum();
-        let shards = (needed + run_with + provided)
-            .div_ceil(SHARD)
-            .next_power_of_two();
+        let shards = deal::shards(needed + run_with + provided);
         let mut symbols = Self {
             hasher: RandomState::new(),
+            keys: Vec::with_capacity(provided),
             shards: vec![HashTable::new(); shards],
-            providers: Vec::with_capacity(provided),
-            needed_by: Vec::with_capacity(provided),
-            running_with: Vec::new(),
             unused: Vec::new(),
+            recipes: Default::default(),
         };
         let lists = nodes.iter().map(|node| node.needs.as_slice());
         let needing = symbols.mentions(needed, lists);
@@ -149,7 +130,8 @@ impl Symbols {
         let mentions = needing.by_shard.into_iter().zip(running.by_shard);
         let mentions = mentions.zip(providing.by_shard);
         for (shard, ((needing, running), providing)) in mentions.enumerate() {
-            symbols.shards[shard].reserve(providing.len(), |(key, _)| key.hash);
+            let keys = &symbols.keys;
+            symbols.shards[shard].reserve(providing.len(), |symbol| keys[symbol.index()].hash());
             provides.push(symbols.note_all(Role::Provides, providing));
             needs.push(symbols.note_all(Role::Needs, needing));
             symbols.note_all(Role::RunsWith, running);
@@ -159,23 +141,16 @@ impl Symbols {
         (symbols, needs, provides)
     }
 
-    pub(super) fn providers(&self, symbol: Symbol) -> &Slots {
-        &self.providers[symbol.0 as usize]
-    }
-
-    pub(super) fn needed_by(&self, symbol: Symbol) -> &Slots {
-        &self.needed_by[symbol.0 as usize]
-    }
-
-    pub(super) fn running_with(&self, symbol: Symbol) -> &[u32] {
-        let slots = self.running_with.get(symbol.0 as usize);
-        slots.map_or(&[], Slots::as_slice)
+    /// The recipes that have this to do with something.
+    pub(super) fn recipes(&self, role: Role, symbol: Symbol) -> &[u32] {
+        self.recipes[role as usize].of(symbol)
     }
 
     pub(super) fn find(&self, dependency: &Dependency) -> Option<Symbol> {
         let key = self.key(dependency);
-        let found = self.shards[self.shard(key)].find(key.hash, |(other, _)| *other == key);
-        found.map(|(_, symbol)| *symbol)
+        let shard = &self.shards[self.shard(key)];
+        let found = shard.find(key.hash(), |symbol| self.keys[symbol.index()] == key);
+        found.copied()
     }
 
     /// Notes what one recipe needs, runs with or provides.
@@ -187,23 +162,17 @@ impl Symbols {
     pub(super) fn remove(&mut self, role: Role, place: u32, name: &impl Named) {
         let key = self.key(name);
         let shard = self.shard(key);
-        let Ok(entry) = self.shards[shard].find_entry(key.hash, |(other, _)| *other == key) else {
+        let is_same = |symbol: &Symbol| self.keys[symbol.index()] == key;
+        let Ok(entry) = self.shards[shard].find_entry(key.hash(), is_same) else {
             return;
         };
-        let (_, symbol) = *entry.get();
-        let number = symbol.0 as usize;
-        match role {
-            Role::Needs => self.needed_by[number].remove(place),
-            Role::RunsWith => self.running_with[number].remove(place),
-            Role::Provides => self.providers[number].remove(place),
-        }
-        let is_unused = self.needed_by[number].as_slice().is_empty()
-            && self.providers[number].as_slice().is_empty()
-            && self
-                .running_with
-                .get(number)
-                .is_none_or(|slots| slots.as_slice().is_empty());
-        if is_unused {
+        let symbol = *entry.get();
+        self.recipes[role as usize].remove(symbol, place);
+        if self
+            .recipes
+            .iter()
+            .all(|places| places.of(symbol).is_empty())
+        {
             entry.remove();
             self.unused.push(symbol);
         }
@@ -214,21 +183,14 @@ impl Symbols {
         &self,
         count: usize,
         recipes: impl Iterator<Item = &'a [N]>,
-    ) -> Mentions {
-        // A little more than the mean, so that hardly a shard has to grow.
-        let mean = count / self.shards.len();
-        let mut by_shard = Vec::new();
-        by_shard.resize_with(self.shards.len(), || Vec::with_capacity(mean + mean / 16));
-        let mut shards = Vec::with_capacity(count);
-        for (place, names) in (0..).zip(recipes) {
-            for name in names {
+    ) -> Dealt {
+        let names = (0..).zip(recipes).flat_map(|(place, names)| {
+            names.iter().map(move |name| {
                 let key = self.key(name);
-                let shard = self.shard(key);
-                shards.push(u32::try_from(shard).expect("there are fewer shards than names"));
-                by_shard[shard].push(Mention { key, place });
-            }
-        }
-        Mentions { shards, by_shard }
+                Mention { key, place }
+            })
+        });
+        Dealt::new(self.shards.len(), count, names)
     }
 
     /// Notes the names of one shard, whose table stays in the cache meanwhile. Gives back the memory
@@ -241,6 +203,10 @@ impl Symbols {
         symbols
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a half of each hash is all that is wanted"
+    )]
     fn key(&self, name: &impl Named) -> Key {
         let mut hash = self.hasher.build_hasher();
         hash.write(name.name().as_bytes());
@@ -248,52 +214,44 @@ impl Symbols {
         // Ends of one length: they cannot be taken for more of a name.
         hash.write(&[name.kind().as_byte(), 0]);
         shard.write(&[name.kind().as_byte(), 1]);
+        let hash = hash.finish();
         Key {
-            hash: hash.finish(),
-            shard: shard.finish(),
+            high: (hash >> 32) as u32,
+            low: hash as u32,
+            shard: shard.finish() as u32,
         }
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the low bits are all that is wanted"
-    )]
     fn shard(&self, key: Key) -> usize {
-        key.shard as usize & (self.shards.len() - 1)
+        key.shard(self.shards.len())
     }
 
     fn note(&mut self, role: Role, place: u32, key: Key) -> Symbol {
         let symbol = self.symbol(key);
-        let number = symbol.0 as usize;
-        match role {
-            Role::Needs => self.needed_by[number].insert(place),
-            Role::RunsWith => {
-                if self.running_with.len() <= number {
-                    self.running_with.resize_with(number + 1, Slots::default);
-                }
-                self.running_with[number].insert(place);
-            }
-            Role::Provides => self.providers[number].insert(place),
-        }
+        self.recipes[role as usize].insert(symbol, place);
         symbol
     }
 
     fn symbol(&mut self, key: Key) -> Symbol {
         let shard = self.shard(key);
-        let entry =
-            self.shards[shard].entry(key.hash, |(other, _)| *other == key, |(key, _)| key.hash);
-        let (_, symbol) = *entry
-            .or_insert_with(|| {
-                let symbol = self.unused.pop().unwrap_or_else(|| {
-                    let number = u32::try_from(self.providers.len())
-                        .expect("four thousand million names do not fit into memory");
-                    self.providers.push(Slots::None);
-                    self.needed_by.push(Slots::None);
-                    Symbol(number)
-                });
-                (key, symbol)
-            })
-            .get();
-        symbol
+        let keys = &mut self.keys;
+        let entry = self.shards[shard].entry(
+            key.hash(),
+            |symbol| keys[symbol.index()] == key,
+            |symbol| keys[symbol.index()].hash(),
+        );
+        match entry {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                let symbol = if let Some(symbol) = self.unused.pop() {
+                    keys[symbol.index()] = key;
+                    symbol
+                } else {
+                    keys.push(key);
+                    Symbol::of(keys.len() - 1)
+                };
+                *entry.insert(symbol).get()
+            }
+        }
     }
 }

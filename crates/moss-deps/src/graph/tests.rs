@@ -280,6 +280,43 @@ fn a_long_chain_does_not_exhaust_the_stack() {
 }
 
 /// All that a recipe made at random can need, run with or provide.
+/// So many names that they are dealt in several blocks to several shards, of which a graph that grows
+/// recipe by recipe has one.
+#[test]
+fn a_large_graph_is_as_one_that_grew() {
+    const COUNT: u32 = 8000;
+    let named = |name: u32| dependency(&(name % (COUNT + 10)).to_string());
+    let nodes = (0..COUNT).map(|id| {
+        Node::new(id)
+            .needs([7, 13, 17].map(|step| named(id * step)))
+            .runs_with([named(id * 31)])
+            .provides([id, id / 2].map(|name| named(name).to_provider()))
+    });
+    let large = Graph::new(nodes.clone());
+    let mut grown = Graph::new([]);
+    for node in nodes {
+        grown.insert(node);
+    }
+    assert!(large.ids().eq(grown.ids()));
+    assert_eq!(large.batches(), grown.batches());
+    for id in large.ids() {
+        assert!(large.dependencies_of(id).eq(grown.dependencies_of(id)));
+        assert_eq!(large.unmet(id), grown.unmet(id));
+    }
+    for symbol in dependencies(&(0..COUNT + 10).collect::<Vec<_>>()) {
+        let of = |graph: &Graph<u32>| {
+            let symbols = &graph.symbols;
+            let symbol = symbols.find(&symbol)?;
+            Some([
+                symbols.recipes(Role::Needs, symbol).to_vec(),
+                symbols.recipes(Role::RunsWith, symbol).to_vec(),
+                symbols.recipes(Role::Provides, symbol).to_vec(),
+            ])
+        };
+        assert_eq!(of(&large), of(&grown), "{symbol}");
+    }
+}
+
 const NAMES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Names of the nodes and for each those that it needs.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use moss_format::Dependency;
 
-use super::symbols::Symbol;
+use super::symbols::{Role, Symbol};
 use super::{Edge, Graph};
 
 impl<Id: Ord + Clone> Graph<Id> {
@@ -37,8 +37,8 @@ impl<Id: Ord + Clone> Graph<Id> {
         let Some(symbol) = self.symbols.find(gone) else {
             return BTreeSet::new();
         };
-        let needing = self.symbols.needed_by(symbol).as_slice();
-        self.reach_back([needing, self.symbols.running_with(symbol)].concat())
+        let needing = self.symbols.recipes(Role::Needs, symbol);
+        self.reach_back([needing, self.symbols.recipes(Role::RunsWith, symbol)].concat())
     }
 
     /// Why one recipe needs another: a shortest chain of edges from `from` to `to`, each from
@@ -74,7 +74,7 @@ impl<Id: Ord + Clone> Graph<Id> {
         self.recipe(place)
             .provides
             .iter()
-            .flat_map(|&provided| self.symbols.needed_by(provided).as_slice())
+            .flat_map(|&provided| self.symbols.recipes(Role::Needs, provided))
             .copied()
             .filter(move |&other| other != place)
     }
