@@ -11,9 +11,9 @@
 //!
 //! What is needed and provided is named by a [symbol](symbols), and edges are not kept at all: a
 //! recipe knows its symbols, and a symbol the recipes that provide it, need it and run with it. So a
-//! recipe that changes touches nothing but itself and its symbols, and the rest of the graph stays. The names
-//! themselves stay in the nodes, where they came from: moving millions of them takes longer than
-//! ordering the recipes.
+//! recipe that changes touches nothing but itself and its symbols, and the rest of the graph stays.
+//! The names themselves stay in the nodes, where they came from: moving millions of them takes longer
+//! than ordering the recipes.
 
 mod components;
 mod cycle;

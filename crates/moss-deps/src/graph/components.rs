@@ -35,7 +35,7 @@ impl Lists {
             }
         }
         self.all.truncate(end);
-        let end = u32::try_from(end).expect("four thousand million edges do not fit into memory");
+        let end = u32::try_from(end).expect("so many edges do not fit into memory");
         self.ends.push(end);
     }
 

@@ -12,7 +12,7 @@ use super::symbols::{Key, Symbol};
 const SHARD: usize = 16 * 1024;
 
 /// How many names are brought into order at a time: so many that each of hundreds of shards gets
-/// some dozens of them, and so few that all fit into the cache.
+/// a dozen or more of them, and so few that all fit into the cache.
 const BLOCK: usize = 8 * 1024;
 
 /// How many shards so many names are to have: a power of two.

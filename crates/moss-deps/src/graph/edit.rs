@@ -37,8 +37,7 @@ impl<Id: Ord + Clone> Graph<Id> {
         self.remove(&node.id);
         let place = self.empty.pop().unwrap_or_else(|| {
             self.recipes.push(None);
-            u32::try_from(self.recipes.len() - 1)
-                .expect("four thousand million recipes do not fit into memory")
+            u32::try_from(self.recipes.len() - 1).expect("so many recipes do not fit into memory")
         });
         self.places.insert(node.id.clone(), place);
         self.recipes[place as usize] = Some(link(&mut self.symbols, place, node));

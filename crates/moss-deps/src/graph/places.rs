@@ -30,7 +30,7 @@ impl Places {
     }
 
     /// # Panics
-    /// When there are two thousand million recipes: they do not fit into memory.
+    /// When there are two thousand million recipes or lists of them.
     pub(super) fn insert(&mut self, symbol: Symbol, place: u32) {
         assert!(place < LIST, "so many recipes do not fit into memory");
         let number = symbol.index();
@@ -75,7 +75,9 @@ impl Places {
             return number;
         }
         self.lists.push(list);
-        u32::try_from(self.lists.len() - 1).expect("there are fewer lists than symbols")
+        let number = u32::try_from(self.lists.len() - 1).unwrap_or(NONE);
+        assert!(number < NONE - LIST, "so many lists do not fit into memory");
+        number
     }
 }
 
@@ -87,3 +89,6 @@ fn insert(list: &mut Vec<u32>, place: u32) {
         list.insert(position, place);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,8 @@ use crate::node::Node;
 pub(super) struct Symbol(u32);
 
 impl Symbol {
-    fn of(index: usize) -> Self {
-        Self(u32::try_from(index).expect("four thousand million names do not fit into memory"))
+    pub(super) fn of(index: usize) -> Self {
+        Self(u32::try_from(index).expect("so many names do not fit into memory"))
     }
 
     pub(super) fn index(self) -> usize {
@@ -41,15 +41,17 @@ pub(super) struct Symbols {
     /// The symbols by their keys. The number of shards is a power of two.
     shards: Vec<HashTable<Symbol>>,
     unused: Vec<Symbol>,
-    /// The recipes that have to do with each symbol, by their [`Role`].
-    recipes: [Places; 3],
+    needed_by: Places,
+    running_with: Places,
+    provided_by: Places,
 }
 
 /// What stands for a kind and a name, in twelve bytes: there are millions, and they all go through
 /// memory.
 ///
-/// It is taken from one keyed hash of the name with either of two ends. Nobody without the key can
-/// find two names with one such hash, and by chance it takes 2^48 names to expect two.
+/// It is taken from one keyed hash of the name with either of two ends. Who does not know how the
+/// hash is keyed cannot find two names that get the same, and by chance it takes 2^48 names to
+/// expect two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
     high: u32,
@@ -118,7 +120,9 @@ impl Symbols {
             keys: Vec::with_capacity(provided),
             shards: vec![HashTable::new(); shards],
             unused: Vec::new(),
-            recipes: Default::default(),
+            needed_by: Places::default(),
+            running_with: Places::default(),
+            provided_by: Places::default(),
         };
         let lists = nodes.iter().map(|node| node.needs.as_slice());
         let needing = symbols.mentions(needed, lists);
@@ -143,11 +147,25 @@ impl Symbols {
 
     /// The recipes that have this to do with something.
     pub(super) fn recipes(&self, role: Role, symbol: Symbol) -> &[u32] {
-        self.recipes[role as usize].of(symbol)
+        let places = match role {
+            Role::Needs => &self.needed_by,
+            Role::RunsWith => &self.running_with,
+            Role::Provides => &self.provided_by,
+        };
+        places.of(symbol)
+    }
+
+    /// How many numbers were ever given away at a time.
+    #[cfg(test)]
+    pub(super) fn numbers(&self) -> usize {
+        self.keys.len()
     }
 
     pub(super) fn find(&self, dependency: &Dependency) -> Option<Symbol> {
-        let key = self.key(dependency);
+        self.find_key(self.key(dependency))
+    }
+
+    fn find_key(&self, key: Key) -> Option<Symbol> {
         let shard = &self.shards[self.shard(key)];
         let found = shard.find(key.hash(), |symbol| self.keys[symbol.index()] == key);
         found.copied()
@@ -161,19 +179,15 @@ impl Symbols {
     /// Undoes [`Self::add`].
     pub(super) fn remove(&mut self, role: Role, place: u32, name: &impl Named) {
         let key = self.key(name);
-        let shard = self.shard(key);
-        let is_same = |symbol: &Symbol| self.keys[symbol.index()] == key;
-        let Ok(entry) = self.shards[shard].find_entry(key.hash(), is_same) else {
+        let Some(symbol) = self.find_key(key) else {
             return;
         };
-        let symbol = *entry.get();
-        self.recipes[role as usize].remove(symbol, place);
-        if self
-            .recipes
-            .iter()
-            .all(|places| places.of(symbol).is_empty())
-        {
-            entry.remove();
+        self.places_mut(role).remove(symbol, place);
+        let mut roles = [Role::Needs, Role::RunsWith, Role::Provides].into_iter();
+        if roles.all(|role| self.recipes(role, symbol).is_empty()) {
+            let shard = self.shard(key);
+            let found = self.shards[shard].find_entry(key.hash(), |other| *other == symbol);
+            found.expect("it was just found").remove();
             self.unused.push(symbol);
         }
     }
@@ -228,8 +242,16 @@ impl Symbols {
 
     fn note(&mut self, role: Role, place: u32, key: Key) -> Symbol {
         let symbol = self.symbol(key);
-        self.recipes[role as usize].insert(symbol, place);
+        self.places_mut(role).insert(symbol, place);
         symbol
+    }
+
+    fn places_mut(&mut self, role: Role) -> &mut Places {
+        match role {
+            Role::Needs => &mut self.needed_by,
+            Role::RunsWith => &mut self.running_with,
+            Role::Provides => &mut self.provided_by,
+        }
     }
 
     fn symbol(&mut self, key: Key) -> Symbol {

@@ -279,44 +279,67 @@ fn a_long_chain_does_not_exhaust_the_stack() {
     assert_eq!(Graph::new(chain).batches().len(), 100_000);
 }
 
-/// All that a recipe made at random can need, run with or provide.
 /// So many names that they are dealt in several blocks to several shards, of which a graph that grows
 /// recipe by recipe has one.
 #[test]
 fn a_large_graph_is_as_one_that_grew() {
-    const COUNT: u32 = 8000;
+    const COUNT: u32 = 9000;
+    assert!(deal::shards(6 * COUNT as usize) > 1);
     let named = |name: u32| dependency(&(name % (COUNT + 10)).to_string());
-    let nodes = (0..COUNT).map(|id| {
+    let node = |id: u32, step: u32| {
         Node::new(id)
-            .needs([7, 13, 17].map(|step| named(id * step)))
-            .runs_with([named(id * 31)])
-            .provides([id, id / 2].map(|name| named(name).to_provider()))
-    });
-    let large = Graph::new(nodes.clone());
+            .needs([7, 13, 17].map(|factor| named(id * factor + step)))
+            .runs_with([named(id * 31 + step)])
+            .provides([id, id / 2].map(|name| named(name + step).to_provider()))
+    };
+    let mut large = Graph::new((0..COUNT).map(|id| node(id, 0)));
     let mut grown = Graph::new([]);
-    for node in nodes {
-        grown.insert(node);
+    for id in 0..COUNT {
+        grown.insert(node(id, 0));
     }
-    assert!(large.ids().eq(grown.ids()));
-    assert_eq!(large.batches(), grown.batches());
-    for id in large.ids() {
-        assert!(large.dependencies_of(id).eq(grown.dependencies_of(id)));
-        assert_eq!(large.unmet(id), grown.unmet(id));
+    let names: Vec<_> = (0..COUNT + 10).map(named).collect();
+    assert_alike(&large, &grown, &names);
+    for graph in [&mut large, &mut grown] {
+        for id in (0..COUNT).step_by(3) {
+            graph.insert(node(id, 1));
+            graph.remove(&(id + 1));
+        }
     }
-    for symbol in dependencies(&(0..COUNT + 10).collect::<Vec<_>>()) {
-        let of = |graph: &Graph<u32>| {
-            let symbols = &graph.symbols;
-            let symbol = symbols.find(&symbol)?;
-            Some([
-                symbols.recipes(Role::Needs, symbol).to_vec(),
-                symbols.recipes(Role::RunsWith, symbol).to_vec(),
-                symbols.recipes(Role::Provides, symbol).to_vec(),
-            ])
-        };
-        assert_eq!(of(&large), of(&grown), "{symbol}");
+    assert_alike(&large, &grown, &names);
+    for graph in [&mut large, &mut grown] {
+        for id in 0..COUNT {
+            graph.remove(&id);
+        }
+        assert!(names.iter().all(|name| graph.symbols.find(name).is_none()));
+        // Numbers that nothing has any more are given away again.
+        assert!(graph.symbols.numbers() <= names.len());
+        graph.insert(node(0, 0));
+        assert!(graph.symbols.numbers() <= names.len());
     }
 }
 
+fn assert_alike(left: &Graph<u32>, right: &Graph<u32>, names: &[Dependency]) {
+    assert!(left.ids().eq(right.ids()));
+    assert_eq!(left.batches(), right.batches());
+    for id in left.ids() {
+        assert!(left.dependencies_of(id).eq(right.dependencies_of(id)));
+        assert_eq!(left.unmet(id), right.unmet(id));
+    }
+    for name in names {
+        let recipes = |graph: &Graph<u32>| {
+            let symbol = graph.symbols.find(name)?;
+            let ids = |role| {
+                let places = graph.symbols.recipes(role, symbol).iter();
+                let ids = places.map(|place| graph.recipe(*place).node.id);
+                ids.collect::<BTreeSet<_>>()
+            };
+            Some([Role::Needs, Role::RunsWith, Role::Provides].map(ids))
+        };
+        assert_eq!(recipes(left), recipes(right), "{name}");
+    }
+}
+
+/// All that a recipe made at random can need, run with or provide.
 const NAMES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Names of the nodes and for each those that it needs.
