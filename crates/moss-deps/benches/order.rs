@@ -15,6 +15,7 @@ use moss_deps::{Graph, Node};
 use moss_format::{Dependency, Provider};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
 use rustix::time::ClockId;
 use testbed::Ratio;
 use testbed::ratio::{Target, conclude};
@@ -38,8 +39,8 @@ const SIZES: [u32; 2] = [10_000, 100_000];
 const MANY: u32 = 1000;
 /// How often the thousand are measured beside one measurement of the many.
 const TIMES: usize = 61;
-/// How long the many are measured, without the thousand beside them: the processor may be half as fast
-/// for a second, and then as fast again, so that only the median of dozens of pairs says something.
+/// How long the many are measured, without the thousand beside them. A processor may be half as fast
+/// for a second, and then as fast again: only the median of dozens of pairs says something.
 const LONG: Duration = Duration::from_secs(30);
 /// How long all else is measured.
 const SHORT: Duration = Duration::from_secs(5);
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let models: Vec<Model> = history.tip().values().map(model).collect();
+    stay_on_one_processor();
     let mut criterion = Criterion::default()
         .sample_size(10)
         .measurement_time(SHORT)
@@ -70,6 +72,14 @@ fn main() -> ExitCode {
     }
     criterion.final_summary();
     conclude(&ratios)
+}
+
+/// All threads from now on: what else the machine does may make one processor half as fast as the other
+/// one for minutes.
+fn stay_on_one_processor() {
+    let mut this_one = CpuSet::new();
+    this_one.set(sched_getcpu());
+    sched_setaffinity(None, &this_one).expect("a process may stay where it is");
 }
 
 fn model(entry: &history::Entry<'_>) -> Model {
