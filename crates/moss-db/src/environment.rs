@@ -30,7 +30,8 @@ pub struct Environment {
 }
 
 /// Fields are dropped in order: the writer finishes its work before the environment closes,
-/// and the folder is free for others only after that.
+/// and the folder is free for others only after that. Only a writer whose last change drops the
+/// environment itself cannot be waited for.
 #[derive(Debug)]
 struct Inner {
     writer: Writer,

@@ -98,21 +98,29 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> Indexed<K, V> {
     ///
     /// # Errors
     ///
-    /// When the row or an entry cannot be written. The transaction must then be given up.
+    /// When a key is too long or the row cannot be encoded: nothing was written then. Or when the
+    /// database cannot be written: the transaction can then only be given up.
     pub fn put(&self, txn: &mut RwTxn<'_>, key: &K::Item, value: &V) -> Result<(), Error> {
         let old = self.inner.rows.find(txn, key)?;
-        self.inner.rows.put(txn, key, value)?;
+        let mut changes = Vec::with_capacity(self.inner.indexes.len());
         for index in &self.inner.indexes {
             let before = old
                 .as_ref()
                 .map(|old| index.entries(key, old))
                 .unwrap_or_default();
             let after = index.entries(key, value);
+            for new in after.difference(&before) {
+                index.table().check_key(new)?;
+            }
+            changes.push((index.table(), before, after));
+        }
+        self.inner.rows.put(txn, key, value)?;
+        for (table, before, after) in changes {
             for gone in before.difference(&after) {
-                index.table().delete(txn, gone)?;
+                table.delete(txn, gone)?;
             }
             for new in after.difference(&before) {
-                index.table().put(txn, new, ENTRY)?;
+                table.put(txn, new, ENTRY)?;
             }
         }
         Ok(())

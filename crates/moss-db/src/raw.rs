@@ -51,7 +51,8 @@ impl RawTable {
             .map_err(|error| self.failed("read from", error))
     }
 
-    pub(crate) fn put(&self, txn: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), Error> {
+    /// Whether something can be written under this key.
+    pub(crate) fn check_key(&self, key: &[u8]) -> Result<(), Error> {
         if key.len() > MAX_KEY_LENGTH {
             let (table, length, limit) = (self.name, key.len(), MAX_KEY_LENGTH);
             return Err(Error::KeyTooLong {
@@ -60,6 +61,11 @@ impl RawTable {
                 limit,
             });
         }
+        Ok(())
+    }
+
+    pub(crate) fn put(&self, txn: &mut RwTxn<'_>, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        self.check_key(key)?;
         self.handle()
             .put(txn, key, value)
             .map_err(|error| self.failed("write to", error))

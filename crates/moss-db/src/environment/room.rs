@@ -83,3 +83,18 @@ impl Alarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_is_raised_at_four_fifths() {
+        let usage = |used| Usage {
+            used,
+            map_size: 1000,
+        };
+        assert!(!usage(799).is_high());
+        assert!(usage(800).is_high());
+    }
+}

@@ -109,6 +109,39 @@ fn compare(environment: &Environment, tables: &Packages, model: &BTreeMap<u64, P
 }
 
 #[test]
+fn a_row_whose_entries_cannot_be_written_is_not_written_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let (environment, tables) =
+        Environment::open::<Packages>(folder.path(), &Options::default()).unwrap();
+    let row = |name: &str, provided| Package {
+        name: name.to_owned(),
+        provides: vec![provided],
+    };
+    let long = "a".repeat(1000);
+    // The change goes on in spite of the error, and is committed.
+    environment
+        .write(|txn| {
+            tables.packages.put(txn, &1, &row("a", 1))?;
+            for key in [1, 2] {
+                let refused = tables.packages.put(txn, &key, &row(&long, 2));
+                assert!(
+                    matches!(
+                        refused,
+                        Err(Error::KeyTooLong {
+                            table: "by_name",
+                            ..
+                        })
+                    ),
+                    "{refused:?}"
+                );
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    compare(&environment, &tables, &BTreeMap::from([(1, row("a", 1))]));
+}
+
+#[test]
 fn put_new_and_clear_keep_the_indexes_too() {
     let folder = tempfile::tempdir().unwrap();
     let (environment, tables) =

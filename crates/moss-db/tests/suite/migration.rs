@@ -24,6 +24,19 @@ impl Schema for VersionZero {
     }
 }
 
+/// The second schema: attempts as a number.
+struct VersionOne;
+
+impl Schema for VersionOne {
+    const NAME: &'static str = "example";
+    const MIGRATIONS: &'static [Migration] = &[count_attempts];
+
+    fn declare(opener: &mut Opener) -> Self {
+        opener.table::<u64, serde_json::Value>("builds");
+        Self
+    }
+}
+
 /// The third schema: attempts as a number, owners in a table of their own, an index.
 #[derive(Debug)]
 struct VersionTwo {
@@ -65,6 +78,7 @@ fn count_attempts(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
 fn move_owners(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
     let owners = upgrade.table::<String, u64>("owners")?;
     change_all(txn, upgrade, |txn, key, build| {
+        assert!(build["attempts"].is_number(), "not counted before: {build}");
         let owner = build.as_object_mut().unwrap().remove("owner").unwrap();
         owners.put(txn, &owner.as_str().unwrap().to_owned(), &key)
     })
@@ -114,7 +128,18 @@ fn save_version_zero() {
 
 #[test]
 fn a_saved_older_database_becomes_current() {
+    becomes_current(&restored());
+}
+
+/// Where [`count_attempts`] would find no text to count.
+#[test]
+fn only_the_migrations_that_a_database_lacks_are_run() {
     let folder = restored();
+    drop(Environment::open::<VersionOne>(folder.path(), &Options::default()).unwrap());
+    becomes_current(&folder);
+}
+
+fn becomes_current(folder: &tempfile::TempDir) {
     for start in ["the migrating", "the next"] {
         let (environment, tables) =
             Environment::open::<VersionTwo>(folder.path(), &Options::default()).unwrap();
