@@ -37,8 +37,9 @@ pub struct Limits {
     pub window_log: u32,
     /// Largest recipe in bytes. 1 MiB by default; real ones stay below 32 KiB.
     pub recipe: usize,
-    /// Most collections of a recipe that stand within one another. 32 by
-    /// default; real ones need six.
+    /// Most collections of a recipe that stand within one another by their
+    /// lines, and most that do so by their brackets. 32 by default; real ones
+    /// need six.
     pub recipe_depth: usize,
     /// Most values of a recipe once its aliases are resolved, each anchor being
     /// a copy too, so that aliases of aliases cannot fill the memory. 100,000 by

@@ -185,13 +185,14 @@ pub fn unpack_some<R: Read + Seek>(
         .below
         .make_folder(&[USR])
         .map_err(|source| fault(USR, source))?;
+    let new_folders = target.new_folders(&layout);
     let files = target.make_rest(&layout)?;
     package.walk(|slice, file| {
         let entries = files.get(&slice.digest).map(Vec::as_slice);
         target.make_files(entries.unwrap_or_default(), file)?;
         Ok::<_, Error>(Visit::Continue)
     })?;
-    target.set_folder_modes(&layout)
+    target.set_folder_modes(new_folders)
 }
 
 struct Target {
@@ -250,13 +251,18 @@ impl Target {
         write().map_err(|source| fault(&entry.target, source))
     }
 
+    /// The folders that are not there yet.
+    fn new_folders<'a>(&self, layout: &'a [Entry]) -> Vec<&'a Entry> {
+        let mut folders: Vec<&Entry> = layout.iter().collect();
+        folders.retain(|entry| {
+            entry.kind == Kind::Directory && self.below.folder(&path(entry)).is_err()
+        });
+        folders
+    }
+
     /// Folders get their modes last and deepest first, or one without write
     /// permission could not be filled.
-    fn set_folder_modes(&self, layout: &[Entry]) -> Result<(), Error> {
-        let mut folders: Vec<&Entry> = layout
-            .iter()
-            .filter(|entry| entry.kind == Kind::Directory)
-            .collect();
+    fn set_folder_modes(&self, mut folders: Vec<&Entry>) -> Result<(), Error> {
         folders.sort_by(|a, b| b.target.cmp(&a.target));
         for entry in folders {
             self.below

@@ -107,8 +107,9 @@ pub(crate) struct Extract {
 /// Writes an index of the packages in a folder.
 ///
 /// Folders below it count as well. Packages are named relative to the index, so that both can be
-/// moved together. Nothing is written when a package is malformed, or could not stand in an index
-/// that clients take.
+/// moved together. Nothing is written when a package cannot be read as far as an index needs it, or
+/// could not stand in one that clients take. What is in the packages is not looked at: see `stone
+/// verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

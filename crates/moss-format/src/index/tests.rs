@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::{
     Entry, Index, Invalid, Key, TakeError, Taken, WriteError, entries, write, write_keeping,
 };
-use crate::meta::Tag;
+use crate::meta::{Primitive, RawRecord, Tag};
 use crate::payload::{Decoder, Encoding, Level};
 use crate::stone::FileType;
 use crate::testing::{FAST, any_kept, any_meta, meta, stone, unknown_payloads};
@@ -152,6 +152,11 @@ fn packages_that_clients_cannot_read_are_refused() {
         invalid(|meta| meta.source_id.clear()),
         missing(Tag::SourceId)
     );
+    assert_eq!(invalid(|meta| meta.version.clear()), missing(Tag::Version));
+    assert_eq!(
+        invalid(|meta| meta.architecture.clear()),
+        missing(Tag::Architecture)
+    );
     assert!(matches!(
         invalid(|meta| meta.hash = Some("A".repeat(64))),
         Invalid::Hash { .. }
@@ -164,6 +169,23 @@ fn packages_that_clients_cannot_read_are_refused() {
         invalid(|meta| meta.build_depends.push("gcc".parse().unwrap())),
         Invalid::BuildDepends
     );
+    let unknown = |tag, primitive: Primitive| RawRecord {
+        tag,
+        primitive: primitive.as_byte(),
+        value: b"\0gcc\0".to_vec(),
+    };
+    for tag in [Tag::BuildDepends.number(), Tag::Provides.number(), 999] {
+        assert_eq!(
+            invalid(|meta| meta.other.push(unknown(tag, Primitive::Dependency))),
+            Invalid::StrayDependency { tag }
+        );
+    }
+    let mut index = some();
+    index.packages[0].other = vec![
+        unknown(999, Primitive::Provider),
+        unknown(Tag::Depends.number(), Primitive::Dependency),
+    ];
+    assert!(index.validate().is_ok());
 }
 
 #[test]
@@ -186,8 +208,10 @@ fn more_packages_than_the_header_counts_are_refused() {
 }
 
 /// A package that can stand in an index, with a hash of this number.
-fn listed(meta: Meta, number: usize) -> Meta {
+fn listed(mut meta: Meta, number: usize) -> Meta {
     let some = |text: String| format!("x{text}");
+    let dependency = Primitive::Dependency.as_byte();
+    meta.other.retain(|record| record.primitive != dependency);
     Meta {
         name: some(meta.name),
         version: some(meta.version),

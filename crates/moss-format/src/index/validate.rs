@@ -1,5 +1,5 @@
 use crate::Meta;
-use crate::meta::Tag;
+use crate::meta::{Primitive, RawRecord, Tag};
 
 /// Why a package cannot stand in an index.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,13 @@ pub enum Invalid {
     /// It has build dependencies, which clients take for run-time ones.
     #[error("it has build dependencies, which clients would take for run-time dependencies")]
     BuildDepends,
+    /// It has a dependency under another tag, which clients take for a run-time
+    /// one all the same.
+    #[error("its record of tag {tag} is a dependency, which clients would take for a run-time one")]
+    StrayDependency {
+        /// The number of the tag.
+        tag: u16,
+    },
 }
 
 /// Checks one package.
@@ -49,6 +56,13 @@ pub(super) fn meta(meta: &Meta) -> Result<(), Invalid> {
     }
     if !meta.build_depends.is_empty() {
         return Err(Invalid::BuildDepends);
+    }
+    let depends = Tag::Depends.number();
+    let is_stray = |record: &&RawRecord| {
+        Primitive::from_byte(record.primitive) == Primitive::Dependency && record.tag != depends
+    };
+    if let Some(RawRecord { tag, .. }) = meta.other.iter().find(is_stray) {
+        return Err(Invalid::StrayDependency { tag: *tag });
     }
     let hash = meta.hash.as_deref().unwrap_or_default();
     if !is_sha256(hash) {

@@ -105,6 +105,29 @@ fn two_packages_share_folders_but_not_files() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_folder_that_exists_keeps_its_mode() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let usr = folder.path().join("usr");
+    fs::create_dir_all(usr.join("old"))?;
+    fs::set_permissions(usr.join("old"), fs::Permissions::from_mode(0o750))?;
+    let directory = |target: &str| entry(target, 0o040_700, Kind::Directory);
+    let layout = [
+        directory("old"),
+        directory("new"),
+        file("new/a", 0o644, b"a"),
+        file("old/a", 0o644, b"a"),
+    ];
+    unpack_bytes(
+        &package(&layout, &[b"a"]),
+        folder.path(),
+        &Options::default(),
+    )?;
+    assert_eq!(mode(&usr.join("old"))?, 0o750);
+    assert_eq!(mode(&usr.join("new"))?, 0o700);
+    Ok(())
+}
+
 /// A package with one file at a path that no writer accepts.
 fn hostile(layout: &[Entry]) -> Vec<u8> {
     let slices = [Slice {
