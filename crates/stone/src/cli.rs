@@ -108,8 +108,7 @@ pub(crate) struct Extract {
 ///
 /// Folders below it count as well. Packages are named relative to the index, so that both can be
 /// moved together. Nothing is written when a package cannot be read as far as an index needs it, or
-/// could not stand in one that clients take. What is in the packages is not looked at: see `stone
-/// verify`.
+/// could not stand in one that clients take. Their files are not looked at: see `stone verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
