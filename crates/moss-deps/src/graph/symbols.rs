@@ -219,7 +219,7 @@ impl Symbols {
 
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a half of each hash is all that is wanted"
+        reason = "one hash is taken in its two halves, and a half of the other"
     )]
     fn key(&self, name: &impl Named) -> Key {
         let mut hash = self.hasher.build_hasher();
