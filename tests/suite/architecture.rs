@@ -2,6 +2,7 @@
 //!
 //! The tables below are the design; a new crate or layer has to be entered here before it passes.
 
+mod layout;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,8 +284,8 @@ fn files_are_short_and_lie_beside_their_folders() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Every crate of the workspace with those of the workspace that it depends on.
-fn workspace_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+/// The packages of the workspace, as `cargo metadata` lists them.
+fn packages() -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -301,9 +302,17 @@ fn workspace_dependencies() -> BTreeMap<String, BTreeSet<String>> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let metadata: serde_json::Value =
+    let mut metadata: serde_json::Value =
         serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
-    let packages = metadata["packages"].as_array().expect("there are packages");
+    match metadata["packages"].take() {
+        serde_json::Value::Array(packages) => packages,
+        other => panic!("there are no packages: {other}"),
+    }
+}
+
+/// Every crate of the workspace with those of the workspace that it depends on.
+fn workspace_dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let packages = packages();
     let name = |value: &serde_json::Value| value["name"].as_str().expect("a name").to_owned();
     let ours: BTreeSet<String> = packages.iter().map(name).collect();
     packages

@@ -48,7 +48,7 @@ struct Caller {
 impl Caller {
     async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let public_key = include_str!("../../crates/forge/tests/it/app.pub.pem");
+        let public_key = include_str!("../../crates/forge/tests/suite/app.pub.pem");
         let mut app = App::new(public_key.to_owned(), "secret".into());
         // Nobody listens there: what is sent is on record all the same.
         app.webhook_url = Some("http://127.0.0.1:1/webhook".parse()?);
@@ -69,7 +69,8 @@ impl Caller {
     }
 
     fn jwt() -> Result<String> {
-        let key = EncodingKey::from_rsa_pem(include_bytes!("../../crates/forge/tests/it/app.pem"))?;
+        let key =
+            EncodingKey::from_rsa_pem(include_bytes!("../../crates/forge/tests/suite/app.pem"))?;
         let now = jiff::Timestamp::now().as_second();
         let claims = json!({ "iss": "77", "iat": now - 60, "exp": now + 540 });
         Ok(jsonwebtoken::encode(

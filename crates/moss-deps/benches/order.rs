@@ -26,7 +26,7 @@ use history::History;
     clippy::unwrap_used,
     reason = "the corpus is read as by the tests: one that is broken is to be seen"
 )]
-#[path = "../tests/corpus/history.rs"]
+#[path = "../tests/suite/corpus/history.rs"]
 mod history;
 
 /// What the order of the corpus tip may take.

@@ -14,7 +14,7 @@ use testbed::ratio::{Target, conclude};
 
 use shapes::{SHAPES, Shape};
 
-#[path = "../tests/recipes/shapes.rs"]
+#[path = "../tests/suite/recipes/shapes.rs"]
 mod shapes;
 
 /// The length of the short text in bytes, and how many times as long the other is.

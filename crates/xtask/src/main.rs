@@ -90,7 +90,7 @@ fn kill_loop(count: u64, seed: Option<u64>) -> anyhow::Result<ExitCode> {
     environment.extend(seed.map(|seed| ("MOSS_DB_SEED", seed.to_string())));
     let status = cargo()
         .args(["test", "--quiet", "--package", "moss-db"])
-        .args(["--test", "durability", "--", "kill::"])
+        .args(["--test", "suite", "--", "durability::kill::"])
         .envs(environment)
         .status()?;
     Ok(exit(status.success()))

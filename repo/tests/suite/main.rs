@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod channels;
+mod cli;
 mod corpus;
 mod faults;
 mod files;

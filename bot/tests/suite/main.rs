@@ -1,0 +1,3 @@
+//! summit as an administrator meets it.
+
+mod cli;

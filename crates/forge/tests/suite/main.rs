@@ -1,0 +1,18 @@
+//! The forge from outside: a real git client, a receiver of webhooks, and REST as an App speaks
+//! it. The key pair beside this file signs the test App's JWTs and nothing else.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
+mod bench;
+mod checks;
+mod cli;
+mod cloning;
+mod comments;
+mod deliveries;
+mod faults;
+mod pages;
+mod pulls;
+mod repositories;
+mod tokens;

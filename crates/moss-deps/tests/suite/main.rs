@@ -1,0 +1,4 @@
+//! Tests of moss-deps on a real distribution.
+
+#[cfg(test)]
+mod corpus;
