@@ -1,5 +1,6 @@
 //! Commands that are too long or too special for `cargo test`.
 
+mod check;
 mod fuzz;
 
 use std::io::Write as _;
@@ -11,6 +12,9 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", version)]
 enum Task {
+    /// Formats, lints and tests what differs from the main branch: in under two minutes where all
+    /// else is compiled. Says what it leaves out.
+    Check(check::Options),
     /// From git's answer to a push to the check run readable over REST: 20 pushes, release build.
     Latency,
     /// Fuzzes moss-format, seeded from the corpus: executions, coverage and memory of each target.
@@ -44,6 +48,7 @@ const SERVICES: [&str; 3] = ["summit", "avalanche", "vessel"];
 
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
+        Task::Check(options) => Ok(exit(check::run(&options)?)),
         Task::Latency => latency(),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
