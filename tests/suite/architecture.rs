@@ -303,12 +303,10 @@ fn packages() -> Vec<serde_json::Value> {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let mut metadata: serde_json::Value =
+    let metadata: serde_json::Value =
         serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
-    match metadata["packages"].take() {
-        serde_json::Value::Array(packages) => packages,
-        other => panic!("there are no packages: {other}"),
-    }
+    let packages = metadata["packages"].as_array().expect("there are packages");
+    packages.clone()
 }
 
 /// Every crate of the workspace with those of the workspace that it depends on.
