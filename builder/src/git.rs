@@ -17,7 +17,6 @@ use crate::helper::{self, CallError, Helper};
 
 mod access;
 pub(crate) mod child;
-mod egress;
 mod submodules;
 
 /// How long a clone may take.

@@ -37,7 +37,7 @@ fn an_authority_that_the_builder_does_not_trust_is_named_as_the_cause() {
             })
             .await?;
         ensure!(
-            said.contains("the SSL certificate is invalid") && said.contains("refs/heads/main"),
+            said.contains("invalid peer certificate") && said.contains("refs/heads/main"),
             "{said}"
         );
         ensure!(stage.published().await?.names().is_empty());

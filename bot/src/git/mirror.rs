@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use api::id::CommitSha;
-use git2::{
-    AutotagOption, Cred, ErrorCode, FetchOptions, Oid, RemoteCallbacks, RemoteHead, RemoteRedirect,
-    Repository,
-};
+use git2::{AutotagOption, ErrorCode, FetchOptions, Oid, RemoteCallbacks, RemoteHead, Repository};
+use plain_git::http::Network;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -39,6 +38,9 @@ pub enum Error {
         /// Why.
         source: git2::Error,
     },
+    /// Nothing can be fetched from anywhere.
+    #[error("cannot make a client for git over HTTP")]
+    Client(#[from] reqwest::Error),
     /// The repository's server is silent.
     #[error("reading {url} takes too long")]
     TimedOut {
@@ -62,12 +64,17 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct Mirrors {
     folder: PathBuf,
+    /// Made by the first fetch, as that runs where a thread may wait.
+    network: Arc<OnceLock<Network>>,
 }
 
 impl Mirrors {
     /// The mirrors in `folder`.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self {
+            folder,
+            network: Arc::default(),
+        }
     }
 
     /// Opens the mirror of a repository; an empty one is made if there is none.
@@ -90,6 +97,7 @@ impl Mirrors {
             })?;
         Ok(Mirror {
             git,
+            network: Arc::clone(&self.network),
             stop: Stop::default(),
         })
     }
@@ -110,6 +118,7 @@ fn init(path: &Path) -> Result<Repository, git2::Error> {
 /// One open mirror.
 pub struct Mirror {
     pub(super) git: Repository,
+    network: Arc<OnceLock<Network>>,
     stop: Stop,
 }
 
@@ -146,34 +155,25 @@ impl Mirror {
             source,
         };
         let mut callbacks = RemoteCallbacks::new();
-        let mut asked = false;
-        callbacks.credentials(move |asking, _, _| match token {
-            // Asked a second time, the token was refused: the same again would loop.
-            Some(token) if !asked && is_same_origin(asking, url) => {
-                asked = true;
-                Cred::userpass_plaintext("x-access-token", token.expose_secret())
-            }
-            _ => Err(git2::Error::from_str(
-                "the repository refuses our token, or is elsewhere now",
-            )),
-        });
         let begun = Instant::now();
         let stop = self.stop.clone();
         callbacks.transfer_progress(move |_| begun.elapsed() < FETCH_TIMEOUT && !stop.is_asked());
-        // A server that talks and never sends anything ends too; one that is silent ends by
-        // `plain_git::isolate`.
+        // A server that talks and never sends anything ends too; one that is silent ends by the
+        // network.
         let stop = self.stop.clone();
         callbacks.sideband_progress(move |_| begun.elapsed() < FETCH_TIMEOUT && !stop.is_asked());
         let mut options = FetchOptions::new();
         options
             .remote_callbacks(callbacks)
-            .download_tags(AutotagOption::None)
-            .follow_redirects(RemoteRedirect::Initial);
+            .download_tags(AutotagOption::None);
         let specs: Vec<String> = refs.iter().map(|name| format!("+{name}:{name}")).collect();
         let mut remote = self.git.remote_anonymous(url.as_str()).map_err(failed)?;
-        remote
-            .fetch(&specs, Some(&mut options), None)
-            .map_err(failed)?;
+        let mut fetch = || remote.fetch(&specs, Some(&mut options), None);
+        match self.network(url, token)? {
+            Some(network) => network.run(fetch),
+            None => fetch(),
+        }
+        .map_err(failed)?;
         let there = remote.list().map_err(failed)?;
         let there: HashSet<&str> = there.iter().map(RemoteHead::name).collect();
         for name in refs.iter().filter(|name| !there.contains(name.as_str())) {
@@ -182,6 +182,24 @@ impl Mirror {
             }
         }
         Ok(())
+    }
+
+    /// The way to a repository, where that leads over HTTP.
+    fn network(&self, url: &Url, token: Option<&SecretString>) -> Result<Option<Network>, Error> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Ok(None);
+        }
+        let network = match self.network.get() {
+            Some(network) => network.clone(),
+            None => {
+                let made = Network::new(None)?;
+                self.network.get_or_init(|| made).clone()
+            }
+        };
+        Ok(Some(match token {
+            Some(token) => network.with_password(token.expose_secret()),
+            None => network,
+        }))
     }
 
     /// The commit that a ref names; none when there is no such ref.
@@ -255,8 +273,4 @@ pub(super) fn commit_sha(oid: Oid) -> CommitSha {
     let mut bytes = [0; 20];
     bytes.copy_from_slice(oid.as_bytes());
     CommitSha::from_bytes(bytes)
-}
-/// A redirect may lead to another server, which the token is not for.
-fn is_same_origin(asking: &str, url: &Url) -> bool {
-    Url::parse(asking).is_ok_and(|asking| asking.origin() == url.origin())
 }

@@ -1,26 +1,72 @@
 //! Fetching from one repository.
 
-use git2::{
-    AutotagOption, Cred, CredentialType, FetchOptions, ProxyOptions, RemoteCallbacks,
-    RemoteRedirect, Repository,
-};
-use url::Url;
+use std::sync::Arc;
+
+use git2::{AutotagOption, FetchOptions, Repository};
+use moss_fetcher::Reach;
+use plain_git::http::{Budget, Network, Redirects};
 
 use super::Token;
-use super::egress::Egress;
 
 /// A repository elsewhere, and the way to it.
 pub(super) struct Access<'a> {
     pub(super) url: &'a str,
-    pub(super) way: Way<'a>,
+    pub(super) way: &'a Way,
 }
 
-/// The way to a repository.
-pub(super) enum Way<'a> {
-    /// Straight, as whoever ordered it is trusted; the token opens it.
-    Straight(Option<&'a Token>),
-    /// To what a recipe may reach.
-    Checked(&'a Egress),
+/// The way to repositories.
+pub(super) struct Way {
+    network: Network,
+    budget: Arc<Budget>,
+    most: u64,
+}
+
+impl Way {
+    /// Straight to the repository of someone who is trusted; the token opens it.
+    pub(super) fn straight(token: Option<&Token>) -> Result<Self, String> {
+        let network = Network::new(None).map_err(|error| unable(&error))?;
+        let network = match token {
+            // A redirect would only lead to where the token is not for.
+            Some(token) => network
+                .with_password(token.expose())
+                .with_redirects(Redirects::Refused),
+            None => network,
+        };
+        Ok(Self::within(network, u64::MAX))
+    }
+
+    /// To what a recipe may reach, and to so many bytes in all.
+    pub(super) fn checked(reach: Reach, most: u64) -> Result<Self, String> {
+        let network = Network::new(Some(reach.resolver())).map_err(|error| unable(&error))?;
+        let network = network
+            .with_admission(move |url| reach.check(url).map_err(|refused| refused.to_string()));
+        Ok(Self::within(network, most))
+    }
+
+    fn within(network: Network, most: u64) -> Self {
+        let budget = Arc::new(Budget::new(most));
+        Self {
+            network: network.with_budget(Arc::clone(&budget)),
+            budget,
+            most,
+        }
+    }
+
+    /// That all fetches have brought too much, if they have.
+    fn find_excess(&self) -> Option<String> {
+        let (received, most) = (self.budget.find_excess()?, self.most);
+        Some(format!(
+            "the repository and its submodules come to {received} bytes and more, and an attempt may \
+             fetch {most} (`sources.max_bytes` of the builder's configuration)"
+        ))
+    }
+}
+
+fn unable(error: &reqwest::Error) -> String {
+    format!(
+        "cannot make an HTTP client: {}",
+        service::error::Chain(error)
+    )
 }
 
 impl Access<'_> {
@@ -32,70 +78,15 @@ impl Access<'_> {
         depth: i32,
     ) -> Result<(), git2::Error> {
         let mut options = FetchOptions::new();
-        options
-            .remote_callbacks(self.callbacks())
-            .download_tags(AutotagOption::None)
-            .depth(depth)
-            .follow_redirects(self.redirects());
-        if let Way::Checked(egress) = &self.way {
-            self.check(egress)?;
-            let mut proxy = ProxyOptions::new();
-            proxy.url(&egress.url());
-            options.proxy_options(proxy);
-        }
-        let fetched =
-            repository
-                .remote_anonymous(self.url)?
-                .fetch(&[refspec], Some(&mut options), None);
-        match &self.way {
-            Way::Checked(egress) => fetched.map_err(|error| {
-                let told = egress.find_excess().or_else(|| egress.take_failure());
-                told.map_or(error, |told| git2::Error::from_str(&told))
-            }),
-            Way::Straight(_) => fetched,
-        }
-    }
-
-    fn callbacks(&self) -> RemoteCallbacks<'_> {
-        let token = match self.way {
-            Way::Straight(token) => token,
-            Way::Checked(_) => None,
-        };
-        let mut callbacks = RemoteCallbacks::new();
-        let mut asked = false;
-        callbacks.credentials(move |_, _, allowed| match token {
-            // Asked a second time, the token was refused; answering again would loop.
-            Some(token) if !asked && allowed.contains(CredentialType::USER_PASS_PLAINTEXT) => {
-                asked = true;
-                Cred::userpass_plaintext("x-access-token", token.expose())
-            }
-            Some(_) => Err(git2::Error::from_str("the repository refuses the token")),
-            None => Err(git2::Error::from_str("the repository asks for credentials")),
-        });
-        if let Way::Checked(egress) = self.way {
-            let before = egress.fetched();
-            callbacks
-                .transfer_progress(move |progress| egress.count(before, progress.received_bytes()));
-        }
-        callbacks
-    }
-
-    fn redirects(&self) -> RemoteRedirect {
-        match self.way {
-            // A redirect would carry the token elsewhere.
-            Way::Straight(Some(_)) => RemoteRedirect::None,
-            // Nobody would check where it leads.
-            Way::Checked(_) if !self.url.starts_with("https:") => RemoteRedirect::None,
-            // From HTTPS to HTTP libgit2 follows none.
-            Way::Straight(None) | Way::Checked(_) => RemoteRedirect::Initial,
-        }
-    }
-
-    fn check(&self, egress: &Egress) -> Result<(), git2::Error> {
-        let told = |error: &dyn std::fmt::Display| git2::Error::from_str(&error.to_string());
-        let url = Url::parse(self.url).map_err(|error| told(&error))?;
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or_default();
-        egress.check(host, port).map_err(|error| told(&error))
+        options.download_tags(AutotagOption::None).depth(depth);
+        let mut remote = repository.remote_anonymous(self.url)?;
+        let fetch = || remote.fetch(&[refspec], Some(&mut options), None);
+        self.way
+            .network
+            .run(fetch)
+            .map_err(|error| match self.way.find_excess() {
+                Some(told) => git2::Error::from_str(&told),
+                None => error,
+            })
     }
 }

@@ -9,7 +9,6 @@ use git2::{Commit, ErrorCode, Oid, Repository};
 use moss_fetcher::{Exceptions, Reach};
 
 use super::access::{Access, Way};
-use super::egress::Egress;
 use super::{Cloned, Job, RecipeText, submodules};
 use crate::folder::{self, Folder};
 
@@ -25,6 +24,7 @@ const ALL_HISTORY: i32 = i32::MAX;
 /// Does a job.
 pub(crate) fn run(job: Job) -> Result<Cloned, String> {
     plain_git::isolate();
+    service::install_tls_provider();
     match job {
         Job::Recipe {
             url,
@@ -37,7 +37,7 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
         } => {
             let access = Access {
                 url: url.as_str(),
-                way: Way::Straight(token.as_ref()),
+                way: &Way::straight(token.as_ref())?,
             };
             recipe(&access, &git_ref, &commit, &folder, &git, &target)
         }
@@ -53,9 +53,8 @@ pub(crate) fn run(job: Job) -> Result<Cloned, String> {
                 networks: allow_private,
                 origins: Vec::new(),
             });
-            let egress = Egress::open(reach, max_bytes)
-                .map_err(|error| format!("cannot open a proxy: {error}"))?;
-            upstream(&url, &reference, &root, &directory, &egress)
+            let way = Way::checked(reach, max_bytes)?;
+            upstream(&url, &reference, &root, &directory, &way)
         }
     }
 }
@@ -162,12 +161,9 @@ fn upstream(
     reference: &str,
     root: &Path,
     directory: &Path,
-    egress: &Egress,
+    way: &Way,
 ) -> Result<Cloned, String> {
-    let access = Access {
-        url,
-        way: Way::Checked(egress),
-    };
+    let access = Access { url, way };
     let target = empty_folder(root, directory)?;
     let repository = Repository::init(&target).map_err(|e| failed("make a repository", &e))?;
     fetch_all(&access, &repository)?;
@@ -193,7 +189,7 @@ fn upstream(
         .checkout_tree(commit.as_object(), Some(CheckoutBuilder::new().force()))
         .and_then(|()| repository.set_head_detached(commit.id()))
         .map_err(|error| failed(&format!("check out {reference} of {url}"), &error))?;
-    submodules::check_out(&repository, url, egress).map_err(|error| error.to_string())?;
+    submodules::check_out(&repository, url, way).map_err(|error| error.to_string())?;
     let id = <[u8; 20]>::try_from(commit.id().as_bytes())
         .map_err(|_| format!("{url} does not use SHA-1"))?;
     Ok(Cloned {

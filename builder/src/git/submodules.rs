@@ -11,7 +11,6 @@ use url::Url;
 
 use super::access::{Access, Way};
 use super::child::{FETCHED, fetch_all};
-use super::egress::Egress;
 use crate::folder::Folder;
 
 /// How deep submodules may nest.
@@ -47,15 +46,15 @@ pub(super) enum Error {
 }
 
 /// Fetches and checks out the submodules of a repository that was cloned from `url`.
-pub(super) fn check_out(repository: &Repository, url: &str, egress: &Egress) -> Result<(), Error> {
+pub(super) fn check_out(repository: &Repository, url: &str, way: &Way) -> Result<(), Error> {
     let mut left = MAX_COUNT;
-    descend(repository, url, egress, 0, &mut left)
+    descend(repository, url, way, 0, &mut left)
 }
 
 fn descend(
     repository: &Repository,
     url: &str,
-    egress: &Egress,
+    way: &Way,
     depth: u32,
     left: &mut u32,
 ) -> Result<(), Error> {
@@ -74,12 +73,11 @@ fn descend(
         *left = left.checked_sub(1).ok_or(Error::TooMany(url.to_owned()))?;
         let from = address(&submodule, url)?;
         let folder = folder(repository, submodule.path())?;
-        let inner =
-            fetch(&folder, from.as_str(), commit, egress).map_err(|message| Error::Fetch {
-                path: submodule.path().to_owned(),
-                message,
-            })?;
-        descend(&inner, from.as_str(), egress, depth + 1, left)?;
+        let inner = fetch(&folder, from.as_str(), commit, way).map_err(|message| Error::Fetch {
+            path: submodule.path().to_owned(),
+            message,
+        })?;
+        descend(&inner, from.as_str(), way, depth + 1, left)?;
     }
     Ok(())
 }
@@ -129,13 +127,10 @@ fn folder(repository: &Repository, path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn fetch(folder: &Path, url: &str, commit: Oid, egress: &Egress) -> Result<Repository, String> {
+fn fetch(folder: &Path, url: &str, commit: Oid, way: &Way) -> Result<Repository, String> {
     let told = |error: git2::Error| error.message().to_owned();
     let repository = Repository::init(folder).map_err(told)?;
-    let access = Access {
-        url,
-        way: Way::Checked(egress),
-    };
+    let access = Access { url, way };
     fetch_all(&access, &repository)?;
     if repository.find_commit(commit).is_err() {
         // One that no branch or tag leads to.

@@ -90,6 +90,12 @@ impl Reach {
         self.admitted(host, found).map_err(std::io::Error::other)
     }
 
+    /// Resolves names for an HTTP client, to addresses that may be asked. Addresses as text are not
+    /// asked of it: see [`Self::check`].
+    pub fn resolver(&self) -> Arc<dyn Resolve> {
+        Arc::new(Resolver(Arc::new(self.clone())))
+    }
+
     fn admitted(
         &self,
         host: &str,
