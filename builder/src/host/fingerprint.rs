@@ -34,6 +34,7 @@ pub(super) fn fingerprint(paths: &[PathBuf], packages: &Packages) -> Sha256 {
     for path in &paths {
         let entries = WalkDir::new(path)
             .follow_links(false)
+            .follow_root_links(leads_elsewhere(path, &paths))
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| !IDLE.iter().any(|idle| entry.path() == Path::new(idle)))
@@ -58,6 +59,16 @@ pub(super) fn fingerprint(paths: &[PathBuf], packages: &Packages) -> Sha256 {
         }
     }
     Sha256::from_bytes(digest.finalize().into())
+}
+
+/// Whether a path is a link to what none of the others has. A link such as `/lib` leads into `/usr`,
+/// which is looked at in any case.
+fn leads_elsewhere(path: &Path, paths: &[PathBuf]) -> bool {
+    let Ok(real) = path.canonicalize() else {
+        return false;
+    };
+    let others = paths.iter().filter(|other| other.as_path() != path);
+    path.is_symlink() && !others.into_iter().any(|other| real.starts_with(other))
 }
 
 /// With its length, so that no two lists of fields look alike.
@@ -93,5 +104,27 @@ mod tests {
         let named = fingerprint(&paths, &packages(&[("a", "/usr/bin/a")]));
         assert_ne!(named, third);
         assert_ne!(fingerprint(&paths, &packages(&[("a", "binary(a)")])), named);
+    }
+
+    #[test]
+    fn links_are_followed_only_to_what_is_not_looked_at_in_any_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let [usr, other, lib, opt] =
+            ["usr", "other", "lib", "opt"].map(|name| folder.path().join(name));
+        for real in [&usr, &other] {
+            std::fs::create_dir(real).unwrap();
+        }
+        std::os::unix::fs::symlink("usr", &lib).unwrap();
+        std::os::unix::fs::symlink("other", &opt).unwrap();
+        let none = Packages::new(&Default::default()).unwrap();
+        let paths = [usr.clone(), lib.clone(), opt.clone()];
+        assert!(!leads_elsewhere(&usr, &paths) && !leads_elsewhere(&lib, &paths));
+        assert!(leads_elsewhere(&opt, &paths));
+        let first = fingerprint(&paths, &none);
+        std::fs::write(other.join("a"), "1").unwrap();
+        let second = fingerprint(&paths, &none);
+        assert_ne!(second, first, "it is seen through the link");
+        std::fs::remove_file(&lib).unwrap();
+        assert_ne!(fingerprint(&paths, &none), second, "the link counts");
     }
 }

@@ -184,15 +184,15 @@ async fn assets_of_a_build_that_is_cancelled_at_its_very_end_are_taken_back() {
             )
         })
         .await;
-    let cancelled: api::attempt::Attempt = bench
+    let _: Attempt = bench
         .client
         .delete(Scope::Attempts, &path(id))
         .await
         .unwrap();
-    assert!(
-        matches!(cancelled.state, State::Cancelled { .. }),
-        "{cancelled:?}"
-    );
+    // The answer does not wait for ever; a busy machine packages for longer.
+    bench
+        .until(id, |state| matches!(state, State::Cancelled { .. }))
+        .await;
     for folder in ["assets", "emitting"] {
         let left = std::fs::read_dir(bench.data().join(folder))
             .unwrap()
