@@ -114,7 +114,7 @@ impl OpenApi {
     /// What is wrong with a webhook.
     pub fn judge_webhook(&self, event: &Event) -> Vec<String> {
         let event_name = event.event.replace('_', "-");
-        let name = match event.action {
+        let name = match &event.action {
             Some(action) => format!("{event_name}-{}", action.replace('_', "-")),
             None => event_name,
         };

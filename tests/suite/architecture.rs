@@ -21,7 +21,7 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("moss-db", &[]),
     ("moss-fetcher", &["api"]),
     ("service", &["api"]),
-    ("forge", &["service", "plain-git"]),
+    ("forge", &["service", "moss-db", "plain-git"]),
     ("summit", SERVICE),
     ("avalanche", SERVICE),
     ("vessel", SERVICE),

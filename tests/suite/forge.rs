@@ -161,7 +161,7 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
         let sent = caller.forge.sent_webhooks();
         let found = sent
             .iter()
-            .any(|event| (event.event, event.action) == wanted);
+            .any(|event| (event.event.as_ref(), event.action.as_deref()) == wanted);
         ensure!(found, "no webhook {wanted:?} was sent");
     }
     caller.judge(&api)

@@ -20,7 +20,7 @@ pub struct Config {
     /// How it is reached, where that differs from where it listens.
     #[serde(default)]
     pub public_url: Option<Url>,
-    /// The folder of the bare repositories.
+    /// The folder of the bare repositories and the database.
     pub data: PathBuf,
     /// The one App.
     pub app: App,
@@ -56,7 +56,7 @@ pub struct App {
     pub client_id: String,
     /// The RSA public key that its JWTs are checked with, in PEM.
     pub public_key: String,
-    /// Where webhooks go. None: none are sent until [`crate::Forge::set_webhook_url`].
+    /// Where webhooks go. None: they wait for [`crate::Forge::set_webhook_url`].
     #[serde(default)]
     pub webhook_url: Option<Url>,
     /// What webhooks are signed with.

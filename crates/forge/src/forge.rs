@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
@@ -15,9 +15,9 @@ use crate::config;
 use crate::fault::Faults;
 use crate::git::GitError;
 use crate::git::backend::Backend;
+use crate::records::{Guard, Records, Unrecorded};
 use crate::rest::limit::Limits;
 use crate::shape::Urls;
-use crate::state::State;
 use crate::traffic::Traffic;
 
 /// A running forge. Cheap to clone; all clones are one forge.
@@ -29,7 +29,7 @@ pub struct Forge {
 }
 
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    records: Records,
     pub(crate) app: config::App,
     pub(crate) app_key: DecodingKey,
     pub(crate) urls: Urls,
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Shared {
 
 /// What [`Shared`] is made of.
 pub(crate) struct Parts {
-    pub(crate) state: State,
+    pub(crate) records: Records,
     pub(crate) app: config::App,
     pub(crate) app_key: DecodingKey,
     pub(crate) urls: Urls,
@@ -83,7 +83,7 @@ impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         let webhook_url = parts.app.webhook_url.clone();
         Self {
-            state: Mutex::new(parts.state),
+            records: parts.records,
             app: parts.app,
             app_key: parts.app_key,
             urls: parts.urls,
@@ -102,9 +102,20 @@ impl Shared {
         }
     }
 
-    /// The tables. Never held across an await or a git operation.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The tables. Never held across an await or a git operation. What is changed in them is on its
+    /// way to the database when the lock is let go.
+    pub(crate) fn lock(&self) -> Guard<'_> {
+        self.records.lock()
+    }
+
+    /// Waits until all that was changed so far is in the database: before anybody is told.
+    pub(crate) async fn recorded(&self) -> Result<(), Unrecorded> {
+        self.records.recorded().await
+    }
+
+    /// As [`Self::recorded`], and goes on waiting while it cannot be written.
+    pub(crate) async fn recorded_at_last(&self) {
+        self.records.recorded_at_last().await;
     }
 
     /// Whether only this machine can reach the forge.
@@ -153,6 +164,15 @@ pub struct TimedOut {
 }
 
 impl Forge {
+    /// Waits until all that was done so far survives the process. Requests and webhooks wait for it
+    /// by themselves; a caller of these methods does before it tells somebody outside.
+    ///
+    /// # Errors
+    /// When it cannot be written, as on a full disk. It is tried again by itself.
+    pub async fn recorded(&self) -> Result<(), Unrecorded> {
+        self.shared.recorded().await
+    }
+
     /// Asks again after every change of the forge until there is an answer.
     ///
     /// # Errors

@@ -81,11 +81,22 @@ pub(crate) fn set_default(path: &Path, branch: &Branch) -> Result<(), GitError> 
         .context("change the default branch", path)
 }
 
-/// Removes a bare repository from the disk.
+/// Lets `HEAD` of a bare repository point to a branch, which may be one to come.
+pub(crate) fn point_head(path: &Path, branch: &Branch) -> Result<(), GitError> {
+    open(path)?
+        .set_head(&branch.reference())
+        .context("point HEAD to the default branch", path)
+}
+
+/// Removes a bare repository from the disk, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), GitError> {
-    std::fs::remove_dir_all(path)
-        .map_err(|error| git2::Error::from_str(&error.to_string()))
-        .context("remove a repository", path)
+    match std::fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => {
+            Err(git2::Error::from_str(&error.to_string())).context("remove a repository", path)
+        }
+    }
 }
 
 /// Copies a repository into a new one of its own.

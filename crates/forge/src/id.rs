@@ -34,6 +34,18 @@ macro_rules! ids {
             }
         }
 
+        impl moss_db::Key for $name {
+            type Item = Self;
+
+            fn encode(item: &Self, out: &mut Vec<u8>) {
+                <u64 as moss_db::Key>::encode(&item.0, out);
+            }
+
+            fn decode(input: &mut moss_db::Reader<'_>) -> Result<Self, moss_db::KeyError> {
+                <u64 as moss_db::Key>::decode(input).map(Self)
+            }
+        }
+
         impl FromStr for $name {
             type Err = ParseIntError;
 

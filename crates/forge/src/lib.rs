@@ -15,7 +15,9 @@ mod id;
 mod name;
 mod page;
 mod people;
+mod pull;
 mod push;
+mod records;
 mod rest;
 mod shape;
 mod smart;
@@ -36,6 +38,7 @@ pub use id::{
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
 pub use people::{OpenPull, Refused};
+pub use records::{RecordsError, Unrecorded};
 pub use start::{Running, StartError, start};
 pub use state::access::{Level, Permission, Permissions};
 pub use state::account::{Account, Kind};

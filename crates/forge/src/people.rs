@@ -12,10 +12,12 @@ use crate::forge::Forge;
 use crate::git::GitError;
 use crate::id::{AccountId, RepositoryId};
 use crate::name::Invalid;
+use crate::records::Unrecorded;
 use crate::state::State;
 use crate::state::repository::{Repository, Right};
 
 pub use pulls::OpenPull;
+pub(crate) use repositories::remove_leftovers;
 
 /// Why something was not done.
 #[derive(Debug, Error)]
@@ -51,6 +53,9 @@ pub enum Refused {
     /// Git could not.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// It cannot be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
 }
 
 impl Refused {

@@ -1,45 +1,115 @@
 //! What follows a change of refs: push events, check suites, and the pull requests that the
 //! change is about.
+//!
+//! A change has four steps, each of which a crash may follow:
+//!
+//! 1. Who is going to change the refs is recorded ([`begin`]).
+//! 2. Git changes them.
+//! 3. They are *settled*: what they point to now, the push events and the check suites are recorded
+//!    as one, with a mark on each branch that pull requests have to follow.
+//! 4. Each pull request follows, and its webhook with it; then the mark goes.
+//!
+//! A start does what is left of 4, and then 3 and 4 for all refs that are not as they were settled
+//! ([`catch_up`]).
 
-use std::path::PathBuf;
+mod catch_up;
+mod follow;
+
 use std::sync::Arc;
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::forge::{Shared, blocking};
+use crate::git::GitError;
 use crate::git::commit::{self, Pushed};
 use crate::git::refs::{self, Change, ChangeKind, Refs};
-use crate::git::{GitError, merge};
 use crate::id::{AccountId, RepositoryId};
 use crate::name::Sha;
-use crate::state::pull::{PullRequest, State as PullState};
+use crate::records::Unrecorded;
 use crate::state::{Novelty, State};
 use crate::webhook::event;
+
+pub(crate) use catch_up::catch_up;
 
 /// With more tags than this at once GitHub makes no events for them.
 const MAX_TAGS: usize = 3;
 /// With more branches than this at once GitHub makes no events for them.
 const MAX_BRANCHES: usize = 5_000;
 
-/// Settles what changed since `before`. The caller holds the repository's `refs_lock`.
-pub(crate) async fn settle(
+/// The turn of one who changes a repository's refs: nobody else does meanwhile.
+#[must_use = "what was changed has to be settled"]
+pub(crate) struct Turn {
+    repository: RepositoryId,
+    pusher: AccountId,
+    _held: OwnedMutexGuard<()>,
+}
+
+/// Waits for the turn to change a repository's refs, and records whose it is.
+pub(crate) async fn begin(
     shared: &Arc<Shared>,
     repository: RepositoryId,
     pusher: AccountId,
-    before: Refs,
+) -> Result<Turn, Unrecorded> {
+    let lock = Arc::clone(&shared.lock().repository(repository).refs_lock);
+    let turn = Turn {
+        repository,
+        pusher,
+        _held: lock.lock_owned().await,
+    };
+    shared.lock().pushers.insert(repository, pusher);
+    shared.recorded().await?;
+    Ok(turn)
+}
+
+/// Settles what changed in a turn.
+pub(crate) async fn settle(shared: &Arc<Shared>, turn: Turn) -> Result<(), GitError> {
+    settle_refs(shared, turn.repository, turn.pusher).await
+}
+
+/// Settles all refs that are not as they were settled last.
+async fn settle_refs(
+    shared: &Arc<Shared>,
+    repository: RepositoryId,
+    pusher: AccountId,
 ) -> Result<(), GitError> {
-    let path = shared.lock().repository(repository).path.clone();
+    let (path, before) = {
+        let state = shared.lock();
+        let path = state.repository(repository).path.clone();
+        (path, settled(&state, repository))
+    };
     let facts = blocking(move || read(&path, &before)).await?;
-    if facts.is_empty() {
-        return Ok(());
-    }
+    let branches: Vec<_> = facts
+        .iter()
+        .filter_map(|(change, _)| change.branch().map(str::to_owned))
+        .collect();
     announce(shared, repository, pusher, &facts);
-    for (change, _) in &facts {
-        if let Some(branch) = change.branch() {
-            follow_head(shared, repository, pusher, branch, change.kind).await?;
-            follow_base(shared, repository, pusher, branch, change.kind).await?;
-        }
+    for branch in branches {
+        follow::follow(shared, repository, pusher, &branch).await?;
     }
     shared.changed();
     Ok(())
+}
+
+fn settled(state: &State, repository: RepositoryId) -> Refs {
+    state
+        .refs_of(repository)
+        .map(|(name, sha)| (name.to_owned(), sha.oid()))
+        .collect()
+}
+
+/// Takes the refs of a repository that is new here as settled: nobody is told of them.
+pub(crate) fn adopt(state: &mut State, repository: RepositoryId, refs: &Refs) {
+    for (name, oid) in refs {
+        let key = (repository, name.clone());
+        state.refs.insert(key, Sha::from_oid(*oid));
+    }
+}
+
+/// Forgets the refs of a repository that goes.
+pub(crate) fn forget(state: &mut State, repository: RepositoryId) {
+    state.refs.retain(|(of, _), _| *of != repository);
+    state.follows.retain(|(of, _), _| *of != repository);
+    state.pushers.remove(&repository);
 }
 
 fn read(path: &std::path::Path, before: &Refs) -> Result<Vec<(Change, Pushed)>, GitError> {
@@ -60,7 +130,7 @@ fn read(path: &std::path::Path, before: &Refs) -> Result<Vec<(Change, Pushed)>, 
         .collect()
 }
 
-/// Sends the push events and the check suites of new heads.
+/// Takes the changes as settled, and sends the push events and the check suites of new heads.
 fn announce(
     shared: &Arc<Shared>,
     repository: RepositoryId,
@@ -69,6 +139,10 @@ fn announce(
 ) {
     let now = shared.clock.now();
     let mut state = shared.lock();
+    state.pushers.remove(&repository);
+    if facts.is_empty() {
+        return;
+    }
     if let Some(record) = state.repositories.get_mut(&repository) {
         record.pushed_at = now;
     }
@@ -78,6 +152,7 @@ fn announce(
         .count();
     let tags = facts.len() - branches;
     for (change, pushed) in facts {
+        take(&mut state, repository, pusher, change);
         let silent = match change.branch() {
             Some(_) => branches > MAX_BRANCHES,
             None => tags > MAX_TAGS,
@@ -95,146 +170,17 @@ fn announce(
     }
 }
 
-/// Moves the pull requests whose head the branch is.
-async fn follow_head(
-    shared: &Arc<Shared>,
-    repository: RepositoryId,
-    pusher: AccountId,
-    branch: &str,
-    kind: ChangeKind,
-) -> Result<(), GitError> {
-    let affected = open_pulls(&shared.lock(), |pull| {
-        pull.head.repository == repository && pull.head.branch.as_str() == branch
-    });
-    for (target, number) in affected {
-        let Some(after) = kind.after() else {
-            close(shared, target, number, pusher).await?;
-            continue;
-        };
-        let after = Sha::from_oid(after);
-        let before = {
-            let mut state = shared.lock();
-            let Some(pull) = state.pulls.get_mut(&(target, number)) else {
-                continue;
-            };
-            pull.updated_at = shared.clock.now();
-            std::mem::replace(&mut pull.head.sha, after.clone())
-        };
-        refresh(shared, target, number).await?;
-        event::pull_request(
-            shared,
-            target,
-            number,
-            pusher,
-            event::PullAction::Synchronize { before, after },
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-/// Looks again at the pull requests whose base the branch is: merged by this push, or to be
-/// merged with something else now.
-async fn follow_base(
-    shared: &Arc<Shared>,
-    repository: RepositoryId,
-    pusher: AccountId,
-    branch: &str,
-    kind: ChangeKind,
-) -> Result<(), GitError> {
-    let Some(after) = kind.after().map(Sha::from_oid) else {
-        return Ok(());
-    };
-    let affected = open_pulls(&shared.lock(), |pull| {
-        pull.repository == repository && pull.base.branch.as_str() == branch
-    });
-    for (target, number) in affected {
-        let (path, head) = {
-            let state = shared.lock();
-            let Some(pull) = state.pulls.get(&(target, number)) else {
-                continue;
-            };
-            (state.repository(target).path.clone(), pull.head.sha.clone())
-        };
-        let tip = after.clone();
-        if blocking(move || merge::contains(&path, &tip, &head)).await? {
-            conclude(shared, target, number, pusher, after.clone());
-            event::pull_request(shared, target, number, pusher, event::PullAction::Closed).await?;
-        } else {
-            if let Some(pull) = shared.lock().pulls.get_mut(&(target, number)) {
-                pull.base.sha = after.clone();
-            }
-            refresh(shared, target, number).await?;
+/// Takes a change as settled, and marks a branch for the pull requests that have to follow it.
+fn take(state: &mut State, repository: RepositoryId, pusher: AccountId, change: &Change) {
+    let key = (repository, change.name.clone());
+    match change.kind.after() {
+        Some(after) => state.refs.insert(key, Sha::from_oid(after)),
+        None => {
+            state.refs.remove(&key);
         }
     }
-    Ok(())
-}
-
-fn open_pulls(state: &State, matches: impl Fn(&PullRequest) -> bool) -> Vec<(RepositoryId, u64)> {
-    state
-        .pulls
-        .values()
-        .filter(|pull| pull.is_open() && matches(pull))
-        .map(|pull| (pull.repository, pull.number))
-        .collect()
-}
-
-fn conclude(shared: &Shared, target: RepositoryId, number: u64, by: AccountId, commit: Sha) {
-    let at = shared.clock.now();
-    if let Some(pull) = shared.lock().pulls.get_mut(&(target, number)) {
-        pull.state = PullState::Merged { at, by, commit };
-        pull.updated_at = at;
+    if let Some(branch) = change.branch() {
+        let key = (repository, branch.to_owned());
+        state.follows.insert(key, pusher);
     }
-}
-
-/// Closes a pull request without a merge.
-pub(crate) async fn close(
-    shared: &Arc<Shared>,
-    target: RepositoryId,
-    number: u64,
-    by: AccountId,
-) -> Result<(), GitError> {
-    let at = shared.clock.now();
-    if let Some(pull) = shared.lock().pulls.get_mut(&(target, number)) {
-        pull.state = PullState::Closed { at };
-        pull.updated_at = at;
-    }
-    event::pull_request(shared, target, number, by, event::PullAction::Closed).await?;
-    shared.changed();
-    Ok(())
-}
-
-/// Brings a pull request's refs up to date: its head where the base repository serves it, and
-/// the merge that would be made.
-pub(crate) async fn refresh(
-    shared: &Shared,
-    target: RepositoryId,
-    number: u64,
-) -> Result<(), GitError> {
-    let Some((from, into, head, base, message)) = ({
-        let state = shared.lock();
-        state.pulls.get(&(target, number)).map(|pull| {
-            let from: PathBuf = state.repository(pull.head.repository).path.clone();
-            let into: PathBuf = state.repository(target).path.clone();
-            let message = format!("Merge {} into {}", pull.head.sha, pull.base.sha);
-            (
-                from,
-                into,
-                pull.head.sha.clone(),
-                pull.base.sha.clone(),
-                message,
-            )
-        })
-    }) else {
-        return Ok(());
-    };
-    let mergeable = blocking(move || {
-        merge::fetch(&from, &into, &head, &format!("refs/pull/{number}/head"))?;
-        merge::attempt(&into, number, &base, &head, &message)
-    })
-    .await?;
-    if let Some(pull) = shared.lock().pulls.get_mut(&(target, number)) {
-        pull.mergeable = mergeable;
-    }
-    Ok(())
 }

@@ -17,9 +17,8 @@ use http::{HeaderMap, StatusCode, header};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::fault::Moment;
-use crate::forge::{Shared, blocking};
+use crate::forge::Shared;
 use crate::git::backend::{self, Answer, BackendError, Session};
-use crate::git::refs;
 use crate::id::{AccountId, RepositoryId};
 use crate::push;
 use crate::state::State as Tables;
@@ -187,27 +186,24 @@ async fn receive(
     session: Session,
     answer: Answer,
 ) {
-    let (lock, path) = {
-        let state = shared.lock();
-        let record = state.repository(repository);
-        (Arc::clone(&record.refs_lock), record.path.clone())
-    };
-    let _held = lock.lock_owned().await;
-    let before = {
-        let path = path.clone();
-        blocking(move || refs::read(&path)).await
+    let turn = match push::begin(shared, repository, account).await {
+        Ok(turn) => turn,
+        // Without an answer the client is told that git could not be served.
+        Err(error) => return report(&error),
     };
     session.run(answer).await;
-    let settled = match before {
-        Ok(before) => push::settle(shared, repository, account, before).await,
-        Err(error) => Err(error),
-    };
-    if let Err(error) = settled {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "cannot settle a push"
-        );
+    if let Err(error) = push::settle(shared, turn).await {
+        report(&error);
     }
+    // Git has said already that the push is taken, and so it is: what of it cannot be recorded now,
+    // the next start settles.
+    if let Err(error) = shared.recorded().await {
+        report(&error);
+    }
+}
+
+fn report(error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(error, "cannot settle a push");
 }
 
 /// Lets a client in, or says why not: a repository it may not see does not exist.

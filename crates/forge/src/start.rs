@@ -1,10 +1,15 @@
 //! Starting a forge.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::StatusCode;
 use jsonwebtoken::DecodingKey;
 use secrecy::ExposeSecret;
 use service::Supervisor;
@@ -18,9 +23,11 @@ use crate::forge::{Forge, Parts, Reach, Shared};
 use crate::git::backend::{Backend, BackendError};
 use crate::name::Login;
 use crate::people::Refused;
+use crate::records::{Records, RecordsError, Unrecorded};
 use crate::shape::Urls;
-use crate::state::State;
-use crate::{page, rest, smart};
+use crate::state::access::TokenDigest;
+use crate::webhook::send;
+use crate::{page, people, push, rest, smart};
 
 /// A forge that answers.
 #[derive(Debug, Clone)]
@@ -58,6 +65,12 @@ pub enum StartError {
         #[source]
         source: Refused,
     },
+    /// What an earlier start left cannot be read, or nothing can be kept.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// What was made cannot be recorded.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
     /// A name in the configuration is none.
     #[error("a name in the configuration")]
     Name(#[from] crate::name::Invalid),
@@ -94,7 +107,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         .build()
         .map_err(StartError::Client)?;
     let shared = Arc::new(Shared::new(Parts {
-        state: State::new(bot, clock.now()),
+        records: Records::open(&config.data, bot, clock.now())?,
         app: config.app.clone(),
         app_key,
         urls: Urls::new(&url),
@@ -112,7 +125,15 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let forge = Forge {
         shared: Arc::clone(&shared),
     };
+    let named = |source| StartError::Content {
+        what: "room for new repositories".to_owned(),
+        source,
+    };
+    people::remove_leftovers(&shared).await.map_err(named)?;
     fill(&forge, &config).await?;
+    push::catch_up(&shared).await;
+    shared.recorded().await?;
+    send::resume(&shared);
     listener.serve(supervisor, "forge", router(shared));
     Ok(Running { address, forge })
 }
@@ -136,34 +157,55 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/{owner}/{repo}/commit/{sha}/checks", get(page::commit))
         .route("/{owner}/{repo}/pull/{number}", get(page::pull))
         .with_state(Arc::clone(&shared))
-        .nest(rest::BASE, rest::router(shared))
+        .nest(rest::BASE, rest::router(Arc::clone(&shared)))
+        .layer(from_fn_with_state(shared, answer_when_recorded))
 }
 
-/// Makes the organisations, people and repositories of the configuration.
+/// The middleware around all that the forge answers: nobody is told what a crash would undo, be it
+/// what they did or what they see.
+async fn answer_when_recorded(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    match shared.recorded().await {
+        Ok(()) => response,
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a request is not answered"
+            );
+            let text = "The forge cannot write its records; its log says why. Try again later.\n";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
+}
+
+/// Makes the organisations, people and repositories of the configuration that are not there yet,
+/// and sees to tokens and roles as it has them. What it does not name any more stays.
 async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
     let named = |what: String| move |source| StartError::Content { what, source };
     for login in &config.organisations {
         forge
-            .create_organisation(login.as_str())
+            .ensure_organisation(login.as_str())
             .map_err(named(format!("the organisation {login}")))?;
     }
+    let mut tokens = BTreeMap::new();
     for (login, user) in &config.users {
         let id = forge
-            .create_user(login)
+            .ensure_user(login)
             .map_err(named(format!("the user {login}")))?;
         if let Some(token) = &user.token {
-            forge
-                .shared
-                .lock()
-                .tokens
-                .insert_user(token.expose_secret().to_owned(), id);
+            tokens.insert(TokenDigest::of(token.expose_secret()), id);
         }
     }
+    forge.shared.lock().tokens.configure(&tokens);
     for name in config.repository_names()? {
         let settings = &config.repositories[&name.to_string()];
         let what = format!("the repository {name}");
         forge
-            .create_repository_on(&name.to_string(), settings.default_branch.clone())
+            .ensure_repository(&name.to_string(), settings.default_branch.clone())
             .await
             .map_err(named(what.clone()))?;
         for (login, role) in &settings.roles {

@@ -1,5 +1,5 @@
-//! Everything the forge knows besides git itself. It lives in memory: a forge that starts anew
-//! finds its bare repositories again and nothing else (see `docs/forge.md`).
+//! Everything the forge knows besides git itself. It is read in memory; every change of it is
+//! written to the database too (see `records`), and a forge that starts anew finds it there.
 
 pub(crate) mod access;
 pub(crate) mod account;
@@ -7,10 +7,13 @@ pub(crate) mod check_run;
 pub(crate) mod comment;
 pub(crate) mod pull;
 pub(crate) mod repository;
+pub(crate) mod table;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use self::access::Tokens;
 use self::account::{Account, Kind};
@@ -18,50 +21,62 @@ use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
 use self::pull::PullRequest;
 use self::repository::{Repository, Role, Standing};
+use self::table::Table;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
 };
-use crate::name::{FullName, Login, RepositoryName, Sha};
+use crate::name::{Branch, FullName, Login, RepositoryName, Sha};
 use crate::webhook::log::Log;
 
 /// The tables. Held under one lock, never across an await or a git operation.
 #[derive(Debug)]
 pub(crate) struct State {
     last_id: u64,
-    pub(crate) accounts: BTreeMap<AccountId, Account>,
-    by_login: HashMap<String, AccountId>,
-    pub(crate) installations: BTreeMap<InstallationId, AccountId>,
-    pub(crate) repositories: BTreeMap<RepositoryId, Repository>,
-    pub(crate) pulls: BTreeMap<(RepositoryId, u64), PullRequest>,
-    pub(crate) comments: BTreeMap<CommentId, Comment>,
-    pub(crate) check_runs: BTreeMap<CheckRunId, CheckRun>,
-    pub(crate) suites: BTreeMap<CheckSuiteId, Suite>,
+    /// The last id of which the database was told.
+    told_id: u64,
+    pub(crate) accounts: Table<AccountId, Account>,
+    by_login: BTreeMap<String, AccountId>,
+    pub(crate) installations: Table<InstallationId, AccountId>,
+    pub(crate) repositories: Table<RepositoryId, Repository>,
+    /// Deleted repositories whose folders are still to be removed.
+    pub(crate) leftovers: Table<RepositoryId, ()>,
+    /// What branches and tags pointed to when they were last settled, by their full names.
+    pub(crate) refs: Table<(RepositoryId, String), Sha>,
+    /// Who is changing a repository's refs now.
+    pub(crate) pushers: Table<RepositoryId, AccountId>,
+    /// Branches whose change was announced and is yet to be followed by the pull requests it is
+    /// about, and who changed them.
+    pub(crate) follows: Table<(RepositoryId, String), AccountId>,
+    pub(crate) pulls: Table<(RepositoryId, u64), PullRequest>,
+    pub(crate) comments: Table<CommentId, Comment>,
+    pub(crate) check_runs: Table<CheckRunId, CheckRun>,
+    pub(crate) suites: Table<CheckSuiteId, Suite>,
     pub(crate) tokens: Tokens,
     pub(crate) deliveries: Log,
+    /// When the forge first started.
     pub(crate) started_at: Timestamp,
     /// The account the App acts as.
     pub(crate) bot: AccountId,
+}
+
+/// What there is once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    last_id: u64,
+    bot: AccountId,
+    started_at: Timestamp,
 }
 
 impl State {
     /// Tables with nothing but the App's bot.
     pub(crate) fn new(bot: Login, now: Timestamp) -> Self {
         let id = AccountId::new(FIRST_ID);
-        let mut state = Self {
+        let mut state = Self::empty(&Head {
             last_id: FIRST_ID,
-            accounts: BTreeMap::new(),
-            by_login: HashMap::new(),
-            installations: BTreeMap::new(),
-            repositories: BTreeMap::new(),
-            pulls: BTreeMap::new(),
-            comments: BTreeMap::new(),
-            check_runs: BTreeMap::new(),
-            suites: BTreeMap::new(),
-            tokens: Tokens::default(),
-            deliveries: Log::default(),
-            started_at: now,
             bot: id,
-        };
+            started_at: now,
+        });
+        state.told_id = 0;
         state.insert_account(Account {
             id,
             login: bot,
@@ -69,6 +84,66 @@ impl State {
             created_at: now,
         });
         state
+    }
+
+    /// Tables to be filled with the rows that an earlier process wrote.
+    pub(crate) fn empty(head: &Head) -> Self {
+        Self {
+            last_id: head.last_id,
+            told_id: head.last_id,
+            accounts: Table::default(),
+            by_login: BTreeMap::new(),
+            installations: Table::default(),
+            repositories: Table::default(),
+            leftovers: Table::default(),
+            refs: Table::default(),
+            pushers: Table::default(),
+            follows: Table::default(),
+            pulls: Table::default(),
+            comments: Table::default(),
+            check_runs: Table::default(),
+            suites: Table::default(),
+            tokens: Tokens::default(),
+            deliveries: Log::default(),
+            started_at: head.started_at,
+            bot: head.bot,
+        }
+    }
+
+    /// Makes what follows from the rows, once they are there: where repositories lie in `data`, and
+    /// who has which login. The App's bot is called `bot` from now on.
+    pub(crate) fn complete(&mut self, data: &Path, bot: Login) {
+        self.by_login = self
+            .accounts
+            .values()
+            .map(|account| (login_key(account.login.as_str()), account.id))
+            .collect();
+        let mut repositories = BTreeMap::clone(&self.repositories);
+        for record in repositories.values_mut() {
+            let owner = &self.account(record.owner).login;
+            record.path = repository::folder(data, owner, &record.name);
+        }
+        self.repositories = Table::from(repositories);
+        self.deliveries.wait_for_address();
+        let mut account = self.account(self.bot).clone();
+        if account.login != bot {
+            self.by_login.remove(&login_key(account.login.as_str()));
+            account.login = bot;
+            self.insert_account(account);
+        }
+    }
+
+    /// What there is once, if it changed since the last call.
+    pub(crate) fn take_head(&mut self) -> Option<Head> {
+        if self.told_id == self.last_id {
+            return None;
+        }
+        self.told_id = self.last_id;
+        Some(Head {
+            last_id: self.last_id,
+            bot: self.bot,
+            started_at: self.started_at,
+        })
     }
 
     /// The next number of the one id counter.
@@ -79,12 +154,12 @@ impl State {
 
     pub(crate) fn insert_account(&mut self, account: Account) {
         self.by_login
-            .insert(account.login.as_str().to_ascii_lowercase(), account.id);
+            .insert(login_key(account.login.as_str()), account.id);
         self.accounts.insert(account.id, account);
     }
 
     pub(crate) fn find_account(&self, login: &str) -> Option<&Account> {
-        let id = self.by_login.get(&login.to_ascii_lowercase())?;
+        let id = self.by_login.get(&login_key(login))?;
         self.accounts.get(id)
     }
 
@@ -208,19 +283,32 @@ impl State {
         id
     }
 
-    pub(crate) fn insert_pull(&mut self, mut pull: PullRequest) -> u64 {
+    /// The number of a repository's next pull request. Taken, whether it is opened or not.
+    pub(crate) fn next_pull_number(&mut self, repository: RepositoryId) -> u64 {
+        let repository = self
+            .repositories
+            .get_mut(&repository)
+            .expect("repositories are never removed");
+        repository.last_number += 1;
+        repository.last_number
+    }
+
+    pub(crate) fn insert_pull(&mut self, mut pull: PullRequest) {
         pull.id = PullId::new(self.next_id());
-        let number = {
-            let repository = self
-                .repositories
-                .get_mut(&pull.repository)
-                .expect("repositories are never removed");
-            repository.last_number += 1;
-            repository.last_number
-        };
-        pull.number = number;
-        self.pulls.insert((pull.repository, number), pull);
-        number
+        self.pulls.insert((pull.repository, pull.number), pull);
+    }
+
+    /// What a branch pointed to when the repository was last settled.
+    pub(crate) fn find_tip(&self, repository: RepositoryId, branch: &Branch) -> Option<&Sha> {
+        self.refs.get(&(repository, branch.reference()))
+    }
+
+    /// What all branches and tags of a repository pointed to when it was last settled.
+    pub(crate) fn refs_of(&self, repository: RepositoryId) -> impl Iterator<Item = (&str, &Sha)> {
+        self.refs
+            .range((repository, String::new())..)
+            .take_while(move |((of, _), _)| *of == repository)
+            .map(|((_, name), sha)| (name.as_str(), sha))
     }
 
     /// Whether an owner already has a repository of that name.
@@ -228,6 +316,11 @@ impl State {
         self.find_repository(owner.as_str(), name.as_str())
             .is_some()
     }
+}
+
+/// Logins are compared without regard to case.
+fn login_key(login: &str) -> String {
+    login.to_ascii_lowercase()
 }
 
 /// Whether something was there before.

@@ -1,17 +1,21 @@
 //! Webhooks: which events there are, and what happens to one from its making to its delivery.
 //!
-//! A change of the state makes an event while it holds the state's lock. The event goes on its
-//! way at once, in a task of its own: deliveries overtake each other, as GitHub's do. The
-//! [`Mode`] can stop, double or hold back events for tests.
+//! A change of the state makes an event while it holds the state's lock, so that both are recorded
+//! as one. Once they are, the event is sent, in a task of its own: deliveries overtake each other, as
+//! GitHub's do. While it is not known where to, events wait. The [`Mode`] can stop, double or hold
+//! back events for tests.
 
+pub(crate) mod body_text;
 pub(crate) mod event;
 pub(crate) mod log;
 pub(crate) mod send;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -46,7 +50,8 @@ pub enum Order {
 }
 
 /// Whether an attempt is the first of its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Redelivery {
     /// The first attempt.
     First,
@@ -66,19 +71,20 @@ impl Redelivery {
 }
 
 /// An event on its way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Event {
     /// Names the event; every attempt to deliver it carries it.
     pub guid: Uuid,
     /// `push`, `pull_request` …
-    pub event: &'static str,
+    pub event: Cow<'static, str>,
     /// `opened`, `created` …, where the event has one.
-    pub action: Option<&'static str>,
+    pub action: Option<Cow<'static, str>>,
     /// The installation it is sent for.
     pub installation: InstallationId,
     /// The repository it is about.
     pub repository: RepositoryId,
     /// The JSON, byte for byte as signed and sent.
+    #[serde(with = "body_text")]
     pub body: Bytes,
     /// When it happened.
     pub made_at: Timestamp,
@@ -114,8 +120,8 @@ pub(crate) fn emit(
     }
     let event = Event {
         guid: Uuid::new_v4(),
-        event,
-        action,
+        event: event.into(),
+        action: action.map(Into::into),
         installation,
         repository: repository.id,
         body: Bytes::from(payload.to_string()),
@@ -123,15 +129,16 @@ pub(crate) fn emit(
     };
     match state.deliveries.mode {
         Mode::Mute => {}
-        Mode::Deliver => send::spawn(shared, event, Redelivery::First),
+        Mode::Deliver => send::spawn(shared, state, event, Redelivery::First),
         Mode::Double => {
-            send::spawn(shared, event.clone(), Redelivery::First);
-            send::spawn(shared, event, Redelivery::First);
+            send::spawn(shared, state, event.clone(), Redelivery::First);
+            send::spawn(shared, state, event, Redelivery::First);
         }
         Mode::Lose => {
             let now = shared.clock.now();
             let id = crate::id::DeliveryId::new(state.next_id());
-            state.deliveries.insert(log::Delivery::lost(id, event, now));
+            let row = log::Delivery::lost(id, event, now);
+            state.deliveries.insert(row, now);
         }
         Mode::Hold => state.deliveries.held.push(event),
     }

@@ -1,17 +1,16 @@
 //! Pull requests.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use crate::forge::{Forge, blocking};
-use crate::git::{merge, refs};
-use crate::id::{PullId, RepositoryId};
+use crate::git::merge;
+use crate::id::{AccountId, PullId};
 use crate::name::{Branch, Sha};
 use crate::people::{Refused, account, repository};
+use crate::pull::{self, Changed, Step};
 use crate::push;
 use crate::state::pull::{Base, Head, Mergeability, PullRequest, State};
-use crate::webhook::event::{self, PullAction};
+use crate::webhook::event::PullAction;
 
 /// What [`Forge::open_pull`] needs.
 #[derive(Debug, Clone, Copy)]
@@ -49,40 +48,36 @@ impl Forge {
                 }
             };
             let branch: Branch = branch.parse()?;
-            (
-                (target.id, target.path.clone()),
-                (source.id, source.path.clone()),
-                author,
-                branch,
-            )
+            (target.id, source.id, author, branch)
         };
         let base: Branch = open.base.parse()?;
-        let head_sha = tip(source.1, &branch).await?;
-        let base_sha = tip(target.1, &base).await?;
         let now = shared.clock.now();
-        let number = shared.lock().insert_pull(PullRequest {
-            id: PullId::new(0),
-            number: 0,
-            repository: target.0,
-            title: open.title.to_owned(),
-            body: open.body.map(str::to_owned),
-            author,
-            head: Head {
-                repository: source.0,
-                branch,
-                sha: head_sha,
+        let opened = pull::open(
+            shared,
+            PullRequest {
+                id: PullId::new(0),
+                number: 0,
+                repository: target,
+                title: open.title.to_owned(),
+                body: open.body.map(str::to_owned),
+                author,
+                head: Head {
+                    repository: source,
+                    branch,
+                    sha: Sha::zero(),
+                },
+                base: Base {
+                    branch: base,
+                    sha: Sha::zero(),
+                },
+                state: State::Open,
+                mergeable: Mergeability::Conflicting,
+                created_at: now,
+                updated_at: now,
             },
-            base: Base {
-                branch: base,
-                sha: base_sha,
-            },
-            state: State::Open,
-            mergeable: Mergeability::Conflicting,
-            created_at: now,
-            updated_at: now,
-        });
-        push::refresh(shared, target.0, number).await?;
-        event::pull_request(shared, target.0, number, author, PullAction::Opened).await?;
+        )
+        .await?;
+        let number = opened.map_err(|missing| Refused::missing("branch", missing.0))?;
         shared.changed();
         Ok(number)
     }
@@ -99,8 +94,12 @@ impl Forge {
     /// # Errors
     /// When it is missing or not open, or git fails.
     pub async fn close_pull(&self, name: &str, number: u64, by: &str) -> Result<(), Refused> {
-        let (id, person) = self.open_one(name, number, by)?;
-        Ok(push::close(&self.shared, id, number, person).await?)
+        let at = self.shared.clock.now();
+        self.change_open(name, number, by, |pull| {
+            pull.state = State::Closed { at };
+            PullAction::Closed
+        })
+        .await
     }
 
     /// Opens a closed pull request again.
@@ -108,28 +107,16 @@ impl Forge {
     /// # Errors
     /// When it is missing or not closed, or git fails.
     pub async fn reopen_pull(&self, name: &str, number: u64, by: &str) -> Result<(), Refused> {
-        let (id, person) = {
-            let mut state = self.shared.lock();
-            let person = account(&state, by)?;
-            let id = repository(&state, name)?.id;
-            let pull = state
-                .pulls
-                .get_mut(&(id, number))
-                .ok_or_else(|| Refused::missing("pull request", number))?;
-            match pull.state {
-                State::Closed { .. } => pull.state = State::Open,
-                State::Open | State::Merged { .. } => {
-                    return Err(Refused::State(format!(
-                        "pull request {number} is not closed"
-                    )));
-                }
+        let (key, person) = self.pull_key(name, number, by)?;
+        let changed = pull::change(&self.shared, key, person, |pull| match pull.state {
+            State::Closed { .. } => {
+                pull.state = State::Open;
+                Step::Tell(PullAction::Reopened)
             }
-            (id, person)
-        };
-        push::refresh(&self.shared, id, number).await?;
-        event::pull_request(&self.shared, id, number, person, PullAction::Reopened).await?;
-        self.shared.changed();
-        Ok(())
+            State::Open | State::Merged { .. } => Step::Stay,
+        });
+        let changed = changed.await?;
+        self.told(changed, || format!("pull request {number} is not closed"))
     }
 
     /// Gives a pull request another title.
@@ -143,23 +130,13 @@ impl Forge {
         by: &str,
         title: &str,
     ) -> Result<(), Refused> {
-        let (id, person) = self.open_one(name, number, by)?;
-        let now = self.shared.clock.now();
-        let old = {
-            let mut state = self.shared.lock();
-            let pull = state
-                .pulls
-                .get_mut(&(id, number))
-                .expect("it was just found");
-            pull.updated_at = now;
-            std::mem::replace(&mut pull.title, title.to_owned())
-        };
-        let action = PullAction::Edited {
-            changes: json!({ "title": { "from": old } }),
-        };
-        event::pull_request(&self.shared, id, number, person, action).await?;
-        self.shared.changed();
-        Ok(())
+        self.change_open(name, number, by, |pull| {
+            let old = std::mem::replace(&mut pull.title, title.to_owned());
+            PullAction::Edited {
+                changes: json!({ "title": { "from": old } }),
+            }
+        })
+        .await
     }
 
     /// Sends a pull request to another branch of its repository.
@@ -173,29 +150,23 @@ impl Forge {
         by: &str,
         base: &str,
     ) -> Result<(), Refused> {
-        let (id, person) = self.open_one(name, number, by)?;
         let branch: Branch = base.parse()?;
-        let path = self.shared.lock().repository(id).path.clone();
-        let sha = tip(path, &branch).await?;
-        let now = self.shared.clock.now();
-        let old = {
-            let mut state = self.shared.lock();
-            let pull = state
-                .pulls
-                .get_mut(&(id, number))
-                .expect("it was just found");
-            pull.updated_at = now;
-            std::mem::replace(&mut pull.base, Base { branch, sha })
+        let sha = {
+            let state = self.shared.lock();
+            let id = repository(&state, name)?.id;
+            let tip = state.find_tip(id, &branch).cloned();
+            tip.ok_or_else(|| Refused::missing("branch", &branch))?
         };
-        push::refresh(&self.shared, id, number).await?;
-        let action = PullAction::Edited {
-            changes: json!({
-                "base": { "ref": { "from": old.branch }, "sha": { "from": old.sha } },
-            }),
-        };
-        event::pull_request(&self.shared, id, number, person, action).await?;
-        self.shared.changed();
-        Ok(())
+        self.change_open(name, number, by, |pull| {
+            let (branch, sha) = (branch.clone(), sha.clone());
+            let old = std::mem::replace(&mut pull.base, Base { branch, sha });
+            PullAction::Edited {
+                changes: json!({
+                    "base": { "ref": { "from": old.branch }, "sha": { "from": old.sha } },
+                }),
+            }
+        })
+        .await
     }
 
     /// Merges a pull request with a merge commit on its base branch, and gives that commit.
@@ -203,11 +174,12 @@ impl Forge {
     /// # Errors
     /// When it is missing, not open or conflicting, or git fails.
     pub async fn merge_pull(&self, name: &str, number: u64, by: &str) -> Result<Sha, Refused> {
-        let (id, person) = self.open_one(name, number, by)?;
-        let (path, lock, base, head, message) = {
+        let (key, person) = self.pull_key(name, number, by)?;
+        let turn = push::begin(&self.shared, key.0, person).await?;
+        let (path, base, head, message) = {
             let state = self.shared.lock();
-            let pull = state.pulls.get(&(id, number)).expect("it was just found");
-            let record = state.repository(id);
+            let pull = state.pulls.get(&key).filter(|pull| pull.is_open());
+            let pull = pull.ok_or_else(|| Refused::State(not_open(number)))?;
             let source = state.full_name(state.repository(pull.head.repository));
             let message = format!(
                 "Merge pull request #{number} from {}/{}\n\n{}",
@@ -215,56 +187,69 @@ impl Forge {
                 pull.head.branch,
                 pull.title
             );
-            let lock = Arc::clone(&record.refs_lock);
+            let path = state.repository(key.0).path.clone();
             (
-                record.path.clone(),
-                lock,
+                path,
                 pull.base.branch.clone(),
                 pull.head.sha.clone(),
                 message,
             )
         };
-        let _held = lock.lock_owned().await;
-        let (before, merged) = blocking(move || {
-            let before = refs::read(&path)?;
-            Ok((before, merge::perform(&path, &base, &head, &message)?))
-        })
-        .await?;
-        let Some(commit) = merged else {
-            return Err(Refused::State(format!(
-                "pull request {number} conflicts with its base"
-            )));
-        };
+        let merged = blocking(move || merge::perform(&path, &base, &head, &message)).await?;
         // The pull request's own event follows from the base branch holding its head.
-        push::settle(&self.shared, id, person, before).await?;
-        Ok(commit)
+        push::settle(&self.shared, turn).await?;
+        merged
+            .ok_or_else(|| Refused::State(format!("pull request {number} conflicts with its base")))
     }
 
-    fn open_one(
+    /// Changes a pull request that has to be open.
+    async fn change_open(
         &self,
         name: &str,
         number: u64,
         by: &str,
-    ) -> Result<(RepositoryId, crate::id::AccountId), Refused> {
+        change: impl Fn(&mut PullRequest) -> PullAction,
+    ) -> Result<(), Refused> {
+        let (key, person) = self.pull_key(name, number, by)?;
+        let now = self.shared.clock.now();
+        let changed = pull::change(&self.shared, key, person, |pull| {
+            if !pull.is_open() {
+                return Step::Stay;
+            }
+            pull.updated_at = now;
+            Step::Tell(change(pull))
+        });
+        let changed = changed.await?;
+        self.told(changed, || not_open(number))
+    }
+
+    fn told(&self, changed: Changed, otherwise: impl Fn() -> String) -> Result<(), Refused> {
+        match changed {
+            Changed::Yes => {
+                self.shared.changed();
+                Ok(())
+            }
+            Changed::No => Err(Refused::State(otherwise())),
+        }
+    }
+
+    fn pull_key(
+        &self,
+        name: &str,
+        number: u64,
+        by: &str,
+    ) -> Result<(pull::Key, AccountId), Refused> {
         let state = self.shared.lock();
         let person = account(&state, by)?;
-        let id = repository(&state, name)?.id;
-        let pull = state
-            .pulls
-            .get(&(id, number))
-            .ok_or_else(|| Refused::missing("pull request", number))?;
-        if pull.is_open() {
-            Ok((id, person))
+        let key = (repository(&state, name)?.id, number);
+        if state.pulls.contains_key(&key) {
+            Ok((key, person))
         } else {
-            Err(Refused::State(format!("pull request {number} is not open")))
+            Err(Refused::missing("pull request", number))
         }
     }
 }
 
-async fn tip(path: std::path::PathBuf, branch: &Branch) -> Result<Sha, Refused> {
-    let reference = branch.reference();
-    let refs = blocking(move || refs::read(&path)).await?;
-    refs.get(&reference)
-        .map(|tip| Sha::from_oid(*tip))
-        .ok_or_else(|| Refused::missing("branch", branch))
+fn not_open(number: u64) -> String {
+    format!("pull request {number} is not open")
 }

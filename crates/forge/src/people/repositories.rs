@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::forge::{Forge, blocking};
+use crate::forge::{Forge, Shared, blocking};
 use crate::git;
 use crate::id::RepositoryId;
 use crate::name::Branch;
 use crate::people::{Refused, account, repository};
+use crate::push;
 use crate::state::State;
 use crate::state::repository::{Repository, Standing};
 use crate::webhook::event::{self, AppChange};
@@ -36,11 +37,15 @@ impl Forge {
             }
             refuse_sources(&state, id)?;
             stand(&mut state, id, Standing::Deleted);
+            push::forget(&mut state, id);
+            state.leftovers.insert(id, ());
             event::repository_deleted(&self.shared, &mut state, &record, person);
             record.path
         };
         self.shared.changed();
+        self.shared.recorded().await?;
         blocking(move || git::remove(&path)).await?;
+        self.shared.lock().leftovers.remove(&id);
         Ok(())
     }
 
@@ -131,6 +136,22 @@ impl Forge {
         self.shared.changed();
         Ok(())
     }
+}
+
+/// Removes the folders of repositories that an earlier process deleted.
+pub(crate) async fn remove_leftovers(shared: &Shared) -> Result<(), Refused> {
+    let leftovers: Vec<_> = {
+        let state = shared.lock();
+        let paths = state.leftovers.keys();
+        paths
+            .map(|id| (*id, state.repository(*id).path.clone()))
+            .collect()
+    };
+    for (id, path) in leftovers {
+        blocking(move || git::remove(&path)).await?;
+        shared.lock().leftovers.remove(&id);
+    }
+    Ok(())
 }
 
 /// On GitHub such a pull request stays, without a repository that it comes from; here it cannot.

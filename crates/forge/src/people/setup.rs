@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::config;
 use crate::forge::{Forge, blocking};
 use crate::git::commit::{self, Edit};
-use crate::git::{self, GitError, refs};
+use crate::git::refs::{self, Refs};
+use crate::git::{self, GitError};
 use crate::id::{AccountId, InstallationId, RepositoryId};
 use crate::name::{Branch, FullName, Login, Sha};
 use crate::people::{Refused, account, repository};
 use crate::push;
 use crate::state::account::{Account, Kind};
 use crate::state::repository::{Repository, Role, Standing};
+use crate::state::{self, State};
+use crate::webhook::send;
 
 impl Forge {
     /// Where the forge is reached.
@@ -31,9 +34,10 @@ impl Forge {
         self.shared.urls.api()
     }
 
-    /// Sends webhooks there from now on; None sends none.
+    /// Sends webhooks there from now on, those first that waited for an address. With None they wait.
     pub fn set_webhook_url(&self, url: Option<Url>) {
         self.shared.set_webhook_url(url);
+        send::resume(&self.shared);
     }
 
     /// Makes an organisation and installs the App on it, for all its repositories.
@@ -41,11 +45,41 @@ impl Forge {
     /// # Errors
     /// When the login is none or taken.
     pub fn create_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
-        let id = self.create_account(login, Kind::Organisation)?;
         let mut state = self.shared.lock();
+        let id = self.insert_account(&mut state, login, Kind::Organisation)?;
         let installation = InstallationId::new(state.next_id());
         state.installations.insert(installation, id);
         Ok(installation)
+    }
+
+    /// The organisation of that login, made as by [`Self::create_organisation`] where it is not there
+    /// yet.
+    ///
+    /// # Errors
+    /// When the login is none, or an account that is no organisation has it.
+    pub fn ensure_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
+        let installed = {
+            let state = self.shared.lock();
+            let id = state.find_account(login).map(|account| account.id);
+            let mut all = state.installations.iter();
+            all.find(|(_, account)| Some(**account) == id)
+                .map(|(installation, _)| *installation)
+        };
+        match installed {
+            Some(installation) => Ok(installation),
+            None => self.create_organisation(login),
+        }
+    }
+
+    /// The person of that login, made where it is not there yet.
+    ///
+    /// # Errors
+    /// When the login is none, or an account that is no person has it.
+    pub fn ensure_user(&self, login: &str) -> Result<AccountId, Refused> {
+        match self.find_account(login) {
+            Some(account) if account.kind == Kind::User => Ok(account.id),
+            Some(_) | None => self.create_user(login),
+        }
     }
 
     /// Makes a person.
@@ -53,12 +87,16 @@ impl Forge {
     /// # Errors
     /// When the login is none or taken.
     pub fn create_user(&self, login: &str) -> Result<AccountId, Refused> {
-        self.create_account(login, Kind::User)
+        self.insert_account(&mut self.shared.lock(), login, Kind::User)
     }
 
-    fn create_account(&self, login: &str, kind: Kind) -> Result<AccountId, Refused> {
+    fn insert_account(
+        &self,
+        state: &mut State,
+        login: &str,
+        kind: Kind,
+    ) -> Result<AccountId, Refused> {
         let parsed: Login = login.parse()?;
-        let mut state = self.shared.lock();
         if state.find_account(login).is_some() || login.ends_with("[bot]") {
             return Err(Refused::taken("account", login));
         }
@@ -89,6 +127,33 @@ impl Forge {
         Ok(state.tokens.mint_user(id).into())
     }
 
+    /// Gives a person a token that the caller chose, which does not expire. Again it does nothing.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub fn ensure_token(&self, login: &str, token: &SecretString) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let id = account(&state, login)?;
+        state.tokens.give_user(token.expose_secret(), id);
+        Ok(())
+    }
+
+    /// The repository `owner/name`, made as by [`Self::create_repository_on`] where it is not there
+    /// yet. The default branch of one that is there stays.
+    ///
+    /// # Errors
+    /// When the name is none, the owner is missing, or git fails.
+    pub async fn ensure_repository(
+        &self,
+        name: &str,
+        default_branch: Branch,
+    ) -> Result<RepositoryId, Refused> {
+        match self.repository_id(name) {
+            Ok(id) => Ok(id),
+            Err(_) => self.create_repository_on(name, default_branch).await,
+        }
+    }
+
     /// Makes a repository `owner/name` with the default branch `main`, or takes over the one
     /// that an earlier forge left in the data folder.
     ///
@@ -108,58 +173,55 @@ impl Forge {
         default_branch: Branch,
     ) -> Result<RepositoryId, Refused> {
         let full_name: FullName = name.parse()?;
-        let path = self.path_of(&full_name);
-        let owner = self.free_place(&full_name)?;
-        let (folder, branch) = (path.clone(), default_branch.clone());
-        blocking(move || git::init(&folder, &branch)).await?;
-        self.insert_repository(&full_name, owner, default_branch, path, None)
+        let place = self.free_place(full_name)?;
+        let (folder, branch) = (place.path.clone(), default_branch.clone());
+        let refs = blocking(move || {
+            git::init(&folder, &branch)?;
+            refs::read(&folder)
+        });
+        let refs = refs.await?;
+        self.insert_repository(place, default_branch, &refs, None)
     }
 
-    /// The owner of a repository that is not there yet.
-    fn free_place(&self, name: &FullName) -> Result<AccountId, Refused> {
+    /// Where a repository that is not there yet is made.
+    fn free_place(&self, name: FullName) -> Result<Place, Refused> {
         let state = self.shared.lock();
         if state.has_repository(name.owner(), name.name()) {
             return Err(Refused::taken("repository", name));
         }
-        account(&state, name.owner().as_str())
-    }
-
-    fn path_of(&self, name: &FullName) -> PathBuf {
-        let folder = format!("{}.git", name.name());
-        self.shared
-            .data
-            .join("git")
-            .join(name.owner().as_str())
-            .join(folder)
+        let owner = account(&state, name.owner().as_str())?;
+        let login = &state.account(owner).login;
+        let path = state::repository::folder(&self.shared.data, login, name.name());
+        Ok(Place { name, owner, path })
     }
 
     fn insert_repository(
         &self,
-        name: &FullName,
-        owner: AccountId,
+        place: Place,
         default_branch: Branch,
-        path: PathBuf,
+        refs: &Refs,
         parent: Option<RepositoryId>,
     ) -> Result<RepositoryId, Refused> {
         let now = self.shared.clock.now();
         let mut state = self.shared.lock();
-        if state.has_repository(name.owner(), name.name()) {
-            return Err(Refused::taken("repository", name));
+        if state.has_repository(place.name.owner(), place.name.name()) {
+            return Err(Refused::taken("repository", place.name));
         }
         let id = state.insert_repository(Repository {
             id: RepositoryId::new(0),
-            owner,
-            name: name.name().clone(),
+            owner: place.owner,
+            name: place.name.name().clone(),
             default_branch,
             parent,
             standing: Standing::Here,
             roles: BTreeMap::new(),
-            path,
+            path: place.path,
             last_number: 0,
             created_at: now,
             pushed_at: now,
             refs_lock: Arc::default(),
         });
+        push::adopt(&mut state, id, refs);
         drop(state);
         self.shared.changed();
         Ok(id)
@@ -182,11 +244,14 @@ impl Forge {
                 parent.default_branch.clone(),
             )
         };
-        let owner = self.free_place(&name)?;
-        let path = self.path_of(&name);
-        let (into, default) = (path.clone(), branch.clone());
-        blocking(move || git::fork(&from, &into, &default)).await?;
-        self.insert_repository(&name, owner, branch, path, Some(parent_id))?;
+        let place = self.free_place(name.clone())?;
+        let (into, default) = (place.path.clone(), branch.clone());
+        let refs = blocking(move || {
+            git::fork(&from, &into, &default)?;
+            refs::read(&into)
+        });
+        let refs = refs.await?;
+        self.insert_repository(place, branch, &refs, Some(parent_id))?;
         Ok(name)
     }
 
@@ -214,7 +279,6 @@ impl Forge {
     /// # Errors
     /// When there is no such person.
     pub fn push_url(&self, name: &str, login: &str) -> Result<String, Refused> {
-        use secrecy::ExposeSecret;
         let token = self.mint_token(login)?;
         let (scheme, rest) = self
             .shared
@@ -263,32 +327,31 @@ impl Forge {
         edits: &[(&str, Edit)],
     ) -> Result<Sha, Refused> {
         let branch: Branch = branch.parse()?;
-        let (id, path, lock, person) = {
+        let (id, path, person) = {
             let state = self.shared.lock();
             let record = repository(&state, name)?;
-            let person = account(&state, login)?;
-            (
-                record.id,
-                record.path.clone(),
-                Arc::clone(&record.refs_lock),
-                person,
-            )
+            (record.id, record.path.clone(), account(&state, login)?)
         };
         let edits: Vec<_> = edits
             .iter()
             .map(|(file, edit)| ((*file).to_owned(), edit.clone()))
             .collect();
         let (login, message) = (login.to_owned(), message.to_owned());
-        let _held = lock.lock_owned().await;
-        let (before, sha) = blocking(move || {
-            let before = refs::read(&path)?;
+        let turn = push::begin(&self.shared, id, person).await?;
+        let written = blocking(move || {
             let email = format!("{login}@users.noreply.forge.invalid");
             let author = (login.as_str(), email.as_str());
-            let sha = commit::write(&path, branch.as_str(), author, &message, &edits)?;
-            Ok((before, sha))
-        })
-        .await?;
-        push::settle(&self.shared, id, person, before).await?;
+            commit::write(&path, branch.as_str(), author, &message, &edits)
+        });
+        let sha = written.await?;
+        push::settle(&self.shared, turn).await?;
         Ok(sha)
     }
+}
+
+/// Where a repository is to be made.
+struct Place {
+    name: FullName,
+    owner: AccountId,
+    path: PathBuf,
 }

@@ -48,12 +48,10 @@ impl Forge {
     /// When there is no such delivery.
     pub fn redeliver(&self, id: DeliveryId) -> Result<(), Refused> {
         let now = self.shared.clock.now();
-        let event = {
-            let state = self.shared.lock();
-            let row = state.deliveries.find(id, now);
-            row.ok_or_else(|| Refused::missing("delivery", id))?.event()
-        };
-        send::spawn(&self.shared, event, Redelivery::Again);
+        let mut state = self.shared.lock();
+        let row = state.deliveries.find(id, now);
+        let event = row.ok_or_else(|| Refused::missing("delivery", id))?.event();
+        send::spawn(&self.shared, &mut state, event, Redelivery::Again);
         Ok(())
     }
 

@@ -101,14 +101,9 @@ pub(crate) async fn again(
     Path(id): Path<DeliveryId>,
 ) -> Answer {
     caller.require_app()?;
-    let event = {
-        let state = shared.lock();
-        state
-            .deliveries
-            .find(id, shared.clock.now())
-            .ok_or(Failure::NotFound)?
-            .event()
-    };
-    send::spawn(&shared, event, Redelivery::Again);
+    let mut state = shared.lock();
+    let found = state.deliveries.find(id, shared.clock.now());
+    let event = found.ok_or(Failure::NotFound)?.event();
+    send::spawn(&shared, &mut state, event, Redelivery::Again);
     Ok((StatusCode::ACCEPTED, Json(json!({}))).into_response())
 }

@@ -1,12 +1,13 @@
 //! Users, organisations and the App's bot.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::id::AccountId;
 use crate::name::Login;
 
 /// A user, an organisation or a bot.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// What identifies it: a login can change, the id cannot.
     pub id: AccountId,
@@ -19,7 +20,8 @@ pub struct Account {
 }
 
 /// What an account is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A person.
     User,

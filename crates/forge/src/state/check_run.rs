@@ -7,7 +7,7 @@ use crate::id::{CheckRunId, CheckSuiteId, RepositoryId};
 use crate::name::Sha;
 
 /// A check run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckRun {
     /// Its id.
     pub id: CheckRunId,
@@ -36,7 +36,8 @@ pub struct CheckRun {
 }
 
 /// How far a check run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Waiting.
     Queued,
@@ -66,7 +67,7 @@ pub enum Conclusion {
 }
 
 /// What a check run says.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// Its headline.
     pub title: Option<String>,
@@ -121,7 +122,7 @@ pub struct Action {
 }
 
 /// All check runs of the App on one commit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Suite {
     pub(crate) id: CheckSuiteId,
     pub(crate) repository: RepositoryId,

@@ -10,7 +10,7 @@ use crate::id::{AccountId, CommentId, ReactionId, RepositoryId};
 use crate::name::Sha;
 
 /// A comment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comment {
     /// Its id.
     pub id: CommentId,
@@ -31,7 +31,8 @@ pub struct Comment {
 }
 
 /// What a comment is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// The pull request of that number.
     Pull(u64),
@@ -47,7 +48,7 @@ pub enum Subject {
 }
 
 /// A reaction to a comment.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
     /// Its id.
     pub id: ReactionId,

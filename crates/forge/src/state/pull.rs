@@ -1,12 +1,13 @@
 //! Pull requests.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, PullId, RepositoryId};
 use crate::name::{Branch, Sha};
 
 /// A pull request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequest {
     /// Its id, which is not its number.
     pub id: PullId,
@@ -35,7 +36,7 @@ pub struct PullRequest {
 }
 
 /// The commits a pull request brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// The repository they are in: the pull request's own or a fork.
     pub repository: RepositoryId,
@@ -46,7 +47,7 @@ pub struct Head {
 }
 
 /// The branch a pull request wants to change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// Its name.
     pub branch: Branch,
@@ -55,7 +56,8 @@ pub struct Base {
 }
 
 /// The life of a pull request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Waiting.
     Open,
@@ -76,7 +78,8 @@ pub enum State {
 }
 
 /// Whether a pull request merges without conflict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Mergeability {
     /// It merges: the commit `refs/pull/N/merge` points to.
     Clean(Sha),

@@ -1,17 +1,17 @@
 //! Repositories and the roles people have in them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, RepositoryId};
-use crate::name::{Branch, RepositoryName};
+use crate::name::{Branch, Login, RepositoryName};
 
 /// A repository: a bare git repository on disk and what belongs to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Repository {
     pub(crate) id: RepositoryId,
     pub(crate) owner: AccountId,
@@ -21,17 +21,28 @@ pub(crate) struct Repository {
     pub(crate) parent: Option<RepositoryId>,
     pub(crate) standing: Standing,
     pub(crate) roles: BTreeMap<AccountId, Role>,
+    /// Follows from the owner's login and the name, see [`folder`], so that the data can be moved.
+    #[serde(skip)]
     pub(crate) path: PathBuf,
     pub(crate) last_number: u64,
     pub(crate) created_at: Timestamp,
     pub(crate) pushed_at: Timestamp,
     /// Held while git or the forge changes refs, so that what changed is attributed to the one
     /// who changed it.
+    #[serde(skip)]
     pub(crate) refs_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
+/// Where the bare repository of that owner and name lies in the data.
+pub(crate) fn folder(data: &Path, owner: &Login, name: &RepositoryName) -> PathBuf {
+    data.join("git")
+        .join(owner.as_str())
+        .join(format!("{name}.git"))
+}
+
 /// Whether a repository is there, and for whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Standing {
     /// For people, and for the App where it is installed on the owner.
     Here,

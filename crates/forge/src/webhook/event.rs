@@ -86,22 +86,21 @@ pub(crate) fn push(
 }
 
 /// `pull_request`
-pub(crate) async fn pull_request(
+pub(crate) fn pull_request(
     shared: &Arc<Shared>,
-    repository: RepositoryId,
-    number: u64,
+    state: &mut State,
+    key: (RepositoryId, u64),
     sender: AccountId,
     action: PullAction,
-) -> Result<(), GitError> {
-    let distance = distance(shared, repository, number).await?;
-    let mut state = shared.lock();
-    let record = state.repository(repository).clone();
-    let Some(pull) = state.pulls.get(&(repository, number)) else {
-        return Ok(());
+    distance: Distance,
+) {
+    let record = state.repository(key.0).clone();
+    let Some(pull) = state.pulls.get(&key) else {
+        return;
     };
-    let mut payload = envelope(shared, &state, &record, sender);
-    payload.insert("number".to_owned(), json!(number));
-    let shape = shape::pull::full(&state, &shared.urls, pull, distance);
+    let mut payload = envelope(shared, state, &record, sender);
+    payload.insert("number".to_owned(), json!(key.1));
+    let shape = shape::pull::full(state, &shared.urls, pull, distance);
     payload.insert("pull_request".to_owned(), shape);
     let word = match action {
         PullAction::Opened => "opened",
@@ -119,15 +118,7 @@ pub(crate) async fn pull_request(
     };
     payload.insert("action".to_owned(), json!(word));
     let payload = Value::Object(payload);
-    emit(
-        shared,
-        &mut state,
-        &record,
-        "pull_request",
-        Some(word),
-        payload,
-    );
-    Ok(())
+    emit(shared, state, &record, "pull_request", Some(word), payload);
 }
 
 /// How far a pull request's head is from its base.

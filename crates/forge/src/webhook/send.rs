@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::forge::Shared;
 use crate::id::DeliveryId;
-use crate::webhook::log::{Delivery, Outcome};
+use crate::state::State;
+use crate::webhook::log::{Delivery, Outcome, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
 /// As long as GitHub waits.
@@ -20,17 +21,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// As much of an answer as the log keeps, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Sends an event in a task of its own. Takes no lock, so that it can be called under the
-/// state's.
-pub(crate) fn spawn(shared: &Arc<Shared>, event: Event, redelivery: Redelivery) {
-    let Some(url) = shared.webhook_url() else {
-        return;
-    };
-    let flight = Flight::begin(shared);
-    let task = deliver(flight, url, event, redelivery);
-    shared
-        .supervisor
-        .spawn_until_shutdown("webhook delivery", task);
+/// Sends an event in a task of its own once it is recorded, as what comes with it under the state's
+/// lock. While it is not known where to, it waits.
+pub(crate) fn spawn(shared: &Arc<Shared>, state: &mut State, event: Event, redelivery: Redelivery) {
+    let id = put_out(state, event, redelivery);
+    match shared.webhook_url() {
+        Some(url) => launch(shared, url, id),
+        None => state.deliveries.wait(id),
+    }
 }
 
 /// Sends an event and waits for the attempt's end.
@@ -38,15 +36,49 @@ pub(crate) async fn now(shared: &Arc<Shared>, event: Event, redelivery: Redelive
     let Some(url) = shared.webhook_url() else {
         return;
     };
-    deliver(Flight::begin(shared), url, event, redelivery).await;
+    let id = put_out(&mut shared.lock(), event, redelivery);
+    deliver(Flight::begin(shared), url, id).await;
 }
 
-async fn deliver(flight: Flight, url: Url, event: Event, redelivery: Redelivery) {
+/// Sends what waited for an address, and what an earlier process left.
+pub(crate) fn resume(shared: &Arc<Shared>) {
+    let now = shared.clock.now();
+    // The lock comes first: what is made before it waits and is seen here, what is made after it
+    // sees the address.
+    let mut state = shared.lock();
+    let Some(url) = shared.webhook_url() else {
+        return;
+    };
+    for id in state.deliveries.take_waiting(now) {
+        launch(shared, url.clone(), id);
+    }
+}
+
+fn put_out(state: &mut State, event: Event, redelivery: Redelivery) -> DeliveryId {
+    let id = DeliveryId::new(state.next_id());
+    let outgoing = Outgoing { event, redelivery };
+    state.deliveries.outgoing.insert(id, outgoing);
+    id
+}
+
+fn launch(shared: &Arc<Shared>, url: Url, id: DeliveryId) {
+    let task = deliver(Flight::begin(shared), url, id);
+    shared
+        .supervisor
+        .spawn_until_shutdown("webhook delivery", task);
+}
+
+async fn deliver(flight: Flight, url: Url, outgoing: DeliveryId) {
     let shared = &flight.0;
+    let found = shared.lock().deliveries.outgoing.get(&outgoing).cloned();
+    let Some(Outgoing { event, redelivery }) = found else {
+        return;
+    };
     shared
         .faults
-        .pass_webhook(event.event, &shared.supervisor.token())
+        .pass_webhook(&event.event, &shared.supervisor.token())
         .await;
+    shared.recorded_at_last().await;
     let (delivered_at, began) = (shared.clock.now(), Instant::now());
     let id = DeliveryId::new(shared.lock().next_id());
     let headers = headers(shared, &event);
@@ -54,10 +86,10 @@ async fn deliver(flight: Flight, url: Url, event: Event, redelivery: Redelivery)
     let outcome = send(&shared.client, &url, &headers, &event).await;
     match &outcome {
         Outcome::Answered { status, .. } => {
-            tracing::debug!(delivery.guid = %event.guid, event = event.event, status, "delivered");
+            tracing::debug!(delivery.guid = %event.guid, event = %event.event, status, "delivered");
         }
         Outcome::TimedOut | Outcome::Unreachable => {
-            tracing::warn!(delivery.guid = %event.guid, event = event.event, "not delivered");
+            tracing::warn!(delivery.guid = %event.guid, event = %event.event, "not delivered");
         }
     }
     let row = Delivery {
@@ -75,7 +107,11 @@ async fn deliver(flight: Flight, url: Url, event: Event, redelivery: Redelivery)
         headers,
         body: event.body,
     };
-    shared.lock().deliveries.insert(row);
+    {
+        let mut state = shared.lock();
+        state.deliveries.outgoing.remove(&outgoing);
+        state.deliveries.insert(row, shared.clock.now());
+    }
     shared.changed();
 }
 
@@ -106,7 +142,7 @@ fn headers(shared: &Shared, event: &Event) -> BTreeMap<String, String> {
         ("Content-Type", "application/json".to_owned()),
         ("User-Agent", "GitHub-Hookshot/forge".to_owned()),
         ("X-GitHub-Delivery", event.guid.to_string()),
-        ("X-GitHub-Event", event.event.to_owned()),
+        ("X-GitHub-Event", event.event.to_string()),
         ("X-GitHub-Hook-ID", shared.app.id.to_string()),
         (
             "X-GitHub-Hook-Installation-Target-ID",

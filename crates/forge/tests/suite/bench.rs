@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) const REPOSITORY: &str = "snekbook/recipes";
-const SECRET: &str = "a secret of the test";
+pub(crate) const SECRET: &str = "a secret of the test";
 
 /// A forge with the organisation `snekbook`, its repository `recipes`, and the people `maya`
 /// (write), `rowan` (read) and `stranger`.
@@ -266,7 +266,7 @@ struct Inner {
 }
 
 impl Receiver {
-    async fn start(supervisor: &Supervisor) -> Self {
+    pub(crate) async fn start(supervisor: &Supervisor) -> Self {
         let inner = Arc::new(Inner {
             hooks: watch::Sender::new(Vec::new()),
             status: Mutex::new(StatusCode::ACCEPTED),
@@ -289,6 +289,29 @@ impl Receiver {
 
     pub(crate) fn hooks(&self) -> Vec<Hook> {
         self.inner.hooks.borrow().clone()
+    }
+
+    /// Waits until webhooks of an event have come that `seen` finds all of these in.
+    pub(crate) async fn wait_for_all<T: PartialEq + std::fmt::Debug>(
+        &self,
+        event: &str,
+        wanted: &[T],
+        seen: impl Fn(&Value) -> Option<T>,
+    ) {
+        let missing = |hooks: &Vec<Hook>| -> Vec<usize> {
+            let of_event = hooks.iter().filter(|hook| hook.event() == event);
+            let found: Vec<_> = of_event.filter_map(|hook| seen(&hook.body)).collect();
+            let is_missing = |at: &usize| !found.contains(&wanted[*at]);
+            (0..wanted.len()).filter(is_missing).collect()
+        };
+        let mut hooks = self.inner.hooks.subscribe();
+        let all = hooks.wait_for(|hooks| missing(hooks).is_empty());
+        let came = tokio::time::timeout(LIMIT, all).await.is_ok();
+        let missing: Vec<_> = missing(&self.hooks())
+            .into_iter()
+            .map(|at| &wanted[at])
+            .collect();
+        assert!(came, "no {event} came for {missing:?}");
     }
 
     /// Waits until so many webhooks of an event have come.

@@ -12,6 +12,7 @@ mod cloning;
 mod comments;
 mod deliveries;
 mod faults;
+mod kept;
 mod pages;
 mod pulls;
 mod repositories;

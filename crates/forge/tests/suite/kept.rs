@@ -1,0 +1,205 @@
+//! What a forge keeps: all that it answered, over a kill in the middle of anything.
+
+mod killed;
+mod process;
+
+use std::path::Path;
+
+use forge::config::{App, Config};
+use forge::{Edit, Forge, OpenPull, PullState, Role, Sha};
+use futures_util::FutureExt;
+use secrecy::ExposeSecret;
+use service::Supervisor;
+
+use crate::bench::{LIMIT, REPOSITORY, Receiver, SECRET, git};
+
+/// A forge in this process, on data that may be kept.
+struct Kept {
+    forge: Forge,
+    supervisor: Supervisor,
+}
+
+impl Kept {
+    async fn start(data: &Path, webhooks: Option<&Receiver>) -> Self {
+        let supervisor = Supervisor::new();
+        let mut app = App::new(include_str!("app.pub.pem").to_owned(), SECRET.into());
+        app.webhook_url = webhooks.map(|receiver| receiver.url.parse().unwrap());
+        let config = Config::loopback(data.to_owned(), app);
+        let forge = forge::start(config, &supervisor).await.unwrap().forge;
+        forge.ensure_organisation("snekbook").unwrap();
+        forge.ensure_user("maya").unwrap();
+        let main = "main".parse().unwrap();
+        forge.ensure_repository(REPOSITORY, main).await.unwrap();
+        forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
+        Self { forge, supervisor }
+    }
+
+    /// Ends, so that another one can start on the data.
+    async fn stop(self) {
+        assert_eq!(self.supervisor.shutdown(LIMIT).await, [""; 0]);
+    }
+
+    async fn commit(&self, branch: &str, file: &str) -> Sha {
+        let edits = [(file, Edit::Put(file.as_bytes().to_vec()))];
+        let message = format!("Write {file}");
+        let committed = self
+            .forge
+            .commit(REPOSITORY, "maya", branch, &message, &edits);
+        committed.await.unwrap()
+    }
+}
+
+/// `main` with a commit, and a pull request from `topic`.
+async fn with_pull(forge: &Kept) -> u64 {
+    forge.commit("main", "a").await;
+    forge.commit("topic", "b").await;
+    let open = OpenPull {
+        repository: REPOSITORY,
+        author: "maya",
+        head: "topic",
+        base: "main",
+        title: "A change",
+        body: None,
+    };
+    forge.forge.open_pull(open).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_finds_people_repositories_and_what_they_did() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    let number = with_pull(&first).await;
+    let forge = &first.forge;
+    let comment = forge
+        .comment_on_pull(REPOSITORY, number, "maya", "Hello")
+        .unwrap();
+    let ids = (
+        forge.ensure_organisation("snekbook").unwrap(),
+        forge.ensure_user("maya").unwrap(),
+    );
+    let token = "chosen".to_owned().into();
+    forge.ensure_token("maya", &token).unwrap();
+    let pull = forge.find_pull(REPOSITORY, number).unwrap();
+    first.stop().await;
+
+    let second = Kept::start(folder.path(), None).await;
+    let forge = &second.forge;
+    assert_eq!(forge.find_pull(REPOSITORY, number).as_ref(), Some(&pull));
+    assert_eq!(forge.find_comment(comment).unwrap().body, "Hello");
+    let found = (
+        forge.ensure_organisation("snekbook").unwrap(),
+        forge.ensure_user("maya").unwrap(),
+    );
+    assert_eq!(ids, found);
+    assert!(forge.ensure_user("snekbook").is_err(), "it is no person");
+    assert!(forge.ensure_organisation("maya").is_err(), "it is a person");
+    let url = format!(
+        "{}/{REPOSITORY}.git",
+        forge
+            .url()
+            .replace("://", &format!("://maya:{}@", token.expose_secret()))
+    );
+    let listed = git(folder.path(), &["ls-remote", &url, "refs/heads/topic"]).await;
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.starts_with(pull.head.sha.as_str()), "{listed}");
+    let again = forge
+        .comment_on_pull(REPOSITORY, number, "maya", "Again")
+        .unwrap();
+    assert!(again > comment, "ids go on from where they were");
+}
+
+/// The refs are as a process leaves them that ends between git's work and the forge's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_was_cut_off_is_settled_at_the_next_start() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let watch = Supervisor::new();
+    let receiver = Receiver::start(&watch).await;
+    let first = Kept::start(folder.path(), None).await;
+    let number = with_pull(&first).await;
+    let path = first.forge.repository_path(REPOSITORY).unwrap();
+    first.stop().await;
+
+    let merge = format!("refs/pull/{number}/merge");
+    let moved = git(&path, &["update-ref", "refs/heads/main", &merge]).await;
+    assert!(moved.status.success());
+    let tip = git(&path, &["rev-parse", "main"]).await;
+    let tip = String::from_utf8(tip.stdout).unwrap();
+    let second = Kept::start(folder.path(), Some(&receiver)).await;
+    let pull = second.forge.find_pull(REPOSITORY, number).unwrap();
+    let merged =
+        matches!(&pull.state, PullState::Merged { commit, .. } if commit.as_str() == tip.trim());
+    assert!(merged, "{:?}", pull.state);
+    let hooks = receiver.wait("pull_request", 2).await;
+    let actions: Vec<_> = hooks.iter().map(|hook| &hook.body["action"]).collect();
+    assert!(
+        actions.contains(&&"opened".into()) && actions.contains(&&"closed".into()),
+        "{actions:?}"
+    );
+    let pushes = receiver.wait("push", 3).await;
+    let is_merge = |hook: &&crate::bench::Hook| hook.body["after"] == tip.trim();
+    assert_eq!(pushes.iter().filter(is_merge).count(), 1);
+    second.stop().await;
+
+    // What is settled is settled once.
+    let third = Kept::start(folder.path(), Some(&receiver)).await;
+    third.commit("main", "c").await;
+    receiver.wait("push", 4).await;
+    let pushes = receiver.wait("push", 4).await;
+    assert_eq!(pushes.iter().filter(is_merge).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_wait_until_it_is_known_where_to() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let watch = Supervisor::new();
+    let receiver = Receiver::start(&watch).await;
+    let first = Kept::start(folder.path(), None).await;
+    let sha = first.commit("main", "a").await;
+    first.stop().await;
+    let second = Kept::start(folder.path(), None).await;
+    let later = second.commit("main", "b").await;
+    assert!(second.forge.deliveries().is_empty());
+    let url = receiver.url.parse().unwrap();
+    second.forge.set_webhook_url(Some(url));
+    let pushes = receiver.wait("push", 2).await;
+    for sha in [sha, later] {
+        let is_it = |hook: &&crate::bench::Hook| hook.body["after"] == sha.as_str();
+        assert_eq!(pushes.iter().filter(is_it).count(), 1);
+    }
+}
+
+/// The process may end between the record of a deletion and the end of the folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_was_cut_off_is_finished_at_the_next_start() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    first.commit("main", "a").await;
+    let other = "snekbook/other";
+    first.forge.create_repository(other).await.unwrap();
+    let path = first.forge.repository_path(other).unwrap();
+    // Polled once, it has changed the record and waits for that.
+    let deletion = first.forge.delete_repository(other, "maya").now_or_never();
+    drop(deletion);
+    assert!(first.forge.repository_path(other).is_err());
+    first.stop().await;
+    let second = Kept::start(folder.path(), None).await;
+    assert!(!path.exists());
+    assert!(second.forge.repository_path(other).is_err());
+    let again = second.forge.create_repository(other).await;
+    again.unwrap();
+    second.stop().await;
+    let third = Kept::start(folder.path(), None).await;
+    assert!(third.forge.repository_path(other).unwrap().exists());
+    assert!(
+        third
+            .forge
+            .find_branch(REPOSITORY, "main")
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
