@@ -110,7 +110,7 @@ impl Line {
     pub async fn start(options: &Options, supervisor: &Supervisor) -> Result<Self, StartError> {
         let parts = Parts::prepare(options)?;
         let forge = forge::start(parts.forge(), supervisor).await?.forge;
-        forge.create_organisation(ORGANISATION)?;
+        forge.ensure_organisation(ORGANISATION)?;
         let avalanche = avalanche::start(parts.avalanche(options), supervisor).await?;
         let vessel = vessel::start(parts.vessel(), supervisor).await?;
         let builder = (avalanche.public_url.clone(), avalanche.public_key);

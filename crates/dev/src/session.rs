@@ -100,8 +100,8 @@ impl Session {
         options.mirrors = vec![distfiles::serve(&archives, supervisor).await?];
         let line = Line::start(&options, supervisor).await?;
         let repository = format!("{ORGANISATION}/{REPOSITORY}");
-        line.forge.create_user(PACKAGER)?;
-        line.forge.create_repository(&repository).await?;
+        line.forge.ensure_user(PACKAGER)?;
+        line.forge.ensure_repository(&repository).await?;
         line.forge.set_role(&repository, PACKAGER, Role::Write)?;
         let urls = urls(&line, &repository)?;
         screen.say(format!("forge   {}", urls.forge));

@@ -1,5 +1,6 @@
 //! What people do, as methods of [`Forge`].
 
+mod ensure;
 mod pulls;
 mod repositories;
 mod setup;

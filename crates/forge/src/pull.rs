@@ -45,7 +45,7 @@ pub(crate) async fn change(
     shared: &Arc<Shared>,
     key: Key,
     by: AccountId,
-    mut step: impl FnMut(&mut PullRequest) -> Step,
+    mut step: impl FnMut(&State, &mut PullRequest) -> Step,
 ) -> Result<Changed, GitError> {
     loop {
         let (was, mut next, step, work) = {
@@ -54,7 +54,7 @@ pub(crate) async fn change(
                 return Ok(Changed::No);
             };
             let mut next = was.clone();
-            let step = step(&mut next);
+            let step = step(&state, &mut next);
             let action = match step {
                 Step::Stay => return Ok(Changed::No),
                 Step::Quiet => None,

@@ -107,7 +107,13 @@ pub(crate) fn adopt(state: &mut State, repository: RepositoryId, refs: &Refs) {
 
 /// Forgets the refs of a repository that goes.
 pub(crate) fn forget(state: &mut State, repository: RepositoryId) {
-    state.refs.retain(|(of, _), _| *of != repository);
+    let names: Vec<_> = state
+        .refs_of(repository)
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for name in names {
+        state.refs.remove(&(repository, name));
+    }
     state.follows.retain(|(of, _), _| *of != repository);
     state.pushers.remove(&repository);
 }

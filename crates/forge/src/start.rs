@@ -20,6 +20,7 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::forge::{Forge, Parts, Reach, Shared};
+use crate::git::GitError;
 use crate::git::backend::{Backend, BackendError};
 use crate::name::Login;
 use crate::people::Refused;
@@ -71,6 +72,9 @@ pub enum StartError {
     /// What was made cannot be recorded.
     #[error(transparent)]
     Unrecorded(#[from] Unrecorded),
+    /// What a deletion left cannot be removed, and would be taken for another repository's.
+    #[error("cannot remove the folder of a deleted repository")]
+    Leftover(#[source] GitError),
     /// A name in the configuration is none.
     #[error("a name in the configuration")]
     Name(#[from] crate::name::Invalid),
@@ -125,11 +129,9 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let forge = Forge {
         shared: Arc::clone(&shared),
     };
-    let named = |source| StartError::Content {
-        what: "room for new repositories".to_owned(),
-        source,
-    };
-    people::remove_leftovers(&shared).await.map_err(named)?;
+    people::remove_leftovers(&shared)
+        .await
+        .map_err(StartError::Leftover)?;
     fill(&forge, &config).await?;
     push::catch_up(&shared).await;
     shared.recorded().await?;
@@ -205,7 +207,7 @@ async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
         let settings = &config.repositories[&name.to_string()];
         let what = format!("the repository {name}");
         forge
-            .ensure_repository(&name.to_string(), settings.default_branch.clone())
+            .ensure_repository_on(&name.to_string(), settings.default_branch.clone())
             .await
             .map_err(named(what.clone()))?;
         for (login, role) in &settings.roles {

@@ -9,6 +9,7 @@ use crate::name::{Branch, Sha};
 use crate::people::{Refused, account, repository};
 use crate::pull::{self, Changed, Step};
 use crate::push;
+use crate::state::State as Tables;
 use crate::state::pull::{Base, Head, Mergeability, PullRequest, State};
 use crate::webhook::event::PullAction;
 
@@ -105,15 +106,25 @@ impl Forge {
     /// Opens a closed pull request again.
     ///
     /// # Errors
-    /// When it is missing or not closed, or git fails.
+    /// When it is missing or not closed, when one of its branches is gone, or git fails.
     pub async fn reopen_pull(&self, name: &str, number: u64, by: &str) -> Result<(), Refused> {
         let (key, person) = self.pull_key(name, number, by)?;
-        let changed = pull::change(&self.shared, key, person, |pull| match pull.state {
-            State::Closed { .. } => {
-                pull.state = State::Open;
-                Step::Tell(PullAction::Reopened)
-            }
-            State::Open | State::Merged { .. } => Step::Stay,
+        // Nobody looked at its branches while it was closed.
+        {
+            let state = self.shared.lock();
+            let pull = state.pulls.get(&key);
+            pull.map(|pull| tips(&state, pull)).transpose()?;
+        }
+        let now = self.shared.clock.now();
+        let changed = pull::change(&self.shared, key, person, |state, pull| {
+            let is_closed = matches!(pull.state, State::Closed { .. });
+            let (true, Ok((head, base))) = (is_closed, tips(state, pull)) else {
+                return Step::Stay;
+            };
+            (pull.head.sha, pull.base.sha) = (head, base);
+            pull.state = State::Open;
+            pull.updated_at = now;
+            Step::Tell(PullAction::Reopened)
         });
         let changed = changed.await?;
         self.told(changed, || format!("pull request {number} is not closed"))
@@ -212,7 +223,7 @@ impl Forge {
     ) -> Result<(), Refused> {
         let (key, person) = self.pull_key(name, number, by)?;
         let now = self.shared.clock.now();
-        let changed = pull::change(&self.shared, key, person, |pull| {
+        let changed = pull::change(&self.shared, key, person, |_, pull| {
             if !pull.is_open() {
                 return Step::Stay;
             }
@@ -248,6 +259,16 @@ impl Forge {
             Err(Refused::missing("pull request", number))
         }
     }
+}
+
+/// Where the branches of a pull request point.
+fn tips(state: &Tables, pull: &PullRequest) -> Result<(Sha, Sha), Refused> {
+    let tip = |repository, branch: &Branch| {
+        let found = state.find_tip(repository, branch).cloned();
+        found.ok_or_else(|| Refused::missing("branch", branch))
+    };
+    let head = tip(pull.head.repository, &pull.head.branch)?;
+    Ok((head, tip(pull.repository, &pull.base.branch)?))
 }
 
 fn not_open(number: u64) -> String {

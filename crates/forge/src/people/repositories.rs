@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::forge::{Forge, Shared, blocking};
-use crate::git;
+use crate::git::{self, GitError};
 use crate::id::RepositoryId;
 use crate::name::Branch;
 use crate::people::{Refused, account, repository};
@@ -139,7 +139,7 @@ impl Forge {
 }
 
 /// Removes the folders of repositories that an earlier process deleted.
-pub(crate) async fn remove_leftovers(shared: &Shared) -> Result<(), Refused> {
+pub(crate) async fn remove_leftovers(shared: &Shared) -> Result<(), GitError> {
     let leftovers: Vec<_> = {
         let state = shared.lock();
         let paths = state.leftovers.keys();

@@ -46,7 +46,7 @@ async fn follow_head(
     let affected = keys(&shared.lock(), is_head);
     for key in affected {
         let now = shared.clock.now();
-        let step = |pull: &mut PullRequest| {
+        let step = |_: &State, pull: &mut PullRequest| {
             if !is_head(pull) || Some(&pull.head.sha) == after {
                 return Step::Stay;
             }
@@ -86,7 +86,7 @@ async fn follow_base(
             let is_merged = blocking(move || merge::contains(&path, &tip, &asked)).await?;
             let mut has_moved = false;
             let now = shared.clock.now();
-            let step = |pull: &mut PullRequest| {
+            let step = |_: &State, pull: &mut PullRequest| {
                 has_moved = is_base(pull) && pull.head.sha != head;
                 if !is_base(pull) || has_moved {
                     return Step::Stay;

@@ -28,8 +28,7 @@ impl Kept {
         let forge = forge::start(config, &supervisor).await.unwrap().forge;
         forge.ensure_organisation("snekbook").unwrap();
         forge.ensure_user("maya").unwrap();
-        let main = "main".parse().unwrap();
-        forge.ensure_repository(REPOSITORY, main).await.unwrap();
+        forge.ensure_repository(REPOSITORY).await.unwrap();
         forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
         Self { forge, supervisor }
     }

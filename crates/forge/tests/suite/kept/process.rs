@@ -54,6 +54,7 @@ impl Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_forge"))
             .arg("--config")
             .arg(config)
+            .env("NO_COLOR", "1")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

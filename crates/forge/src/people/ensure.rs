@@ -1,0 +1,77 @@
+//! What has to be there: found on data that were kept, made where it is not there yet.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config;
+use crate::forge::Forge;
+use crate::id::{AccountId, InstallationId, RepositoryId};
+use crate::name::Branch;
+use crate::people::{Refused, account};
+use crate::state::account::Kind;
+
+impl Forge {
+    /// The organisation of that login, made as by [`Self::create_organisation`] where it is not there
+    /// yet.
+    ///
+    /// # Errors
+    /// When the login is none, or an account that is no organisation has it.
+    pub fn ensure_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
+        let installed = {
+            let state = self.shared.lock();
+            let id = state.find_account(login).map(|account| account.id);
+            let mut all = state.installations.iter();
+            all.find(|(_, account)| Some(**account) == id)
+                .map(|(installation, _)| *installation)
+        };
+        match installed {
+            Some(installation) => Ok(installation),
+            None => self.create_organisation(login),
+        }
+    }
+
+    /// The person of that login, made where it is not there yet.
+    ///
+    /// # Errors
+    /// When the login is none, or an account that is no person has it.
+    pub fn ensure_user(&self, login: &str) -> Result<AccountId, Refused> {
+        match self.find_account(login) {
+            Some(account) if account.kind == Kind::User => Ok(account.id),
+            Some(_) | None => self.create_user(login),
+        }
+    }
+
+    /// Gives a person a token that the caller chose, which does not expire. Again it does nothing.
+    ///
+    /// # Errors
+    /// When there is no such person.
+    pub fn ensure_token(&self, login: &str, token: &SecretString) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let id = account(&state, login)?;
+        state.tokens.give_user(token.expose_secret(), id);
+        Ok(())
+    }
+
+    /// The repository `owner/name`, made as by [`Self::create_repository`] where it is not there yet.
+    ///
+    /// # Errors
+    /// When the name is none, the owner is missing, or git fails.
+    pub async fn ensure_repository(&self, name: &str) -> Result<RepositoryId, Refused> {
+        self.ensure_repository_on(name, config::main_branch()).await
+    }
+
+    /// As [`Self::ensure_repository`], with another default branch; that of a repository which is
+    /// there stays.
+    ///
+    /// # Errors
+    /// When the name is none, the owner is missing, or git fails.
+    pub async fn ensure_repository_on(
+        &self,
+        name: &str,
+        default_branch: Branch,
+    ) -> Result<RepositoryId, Refused> {
+        match self.repository_id(name) {
+            Ok(id) => Ok(id),
+            Err(_) => self.create_repository_on(name, default_branch).await,
+        }
+    }
+}
