@@ -14,7 +14,7 @@ use scan::paths;
 
 /// Every crate and the workspace's crates that it may depend on, in whatever way. For its tests
 /// each may also use [`TESTBED`].
-const CRATES: [(&str, &[&str]); 17] = [
+const CRATES: [(&str, &[&str]); 18] = [
     ("moss-format", &[]),
     ("api", &[]),
     ("moss-deps", &["moss-format"]),
@@ -27,7 +27,8 @@ const CRATES: [(&str, &[&str]); 17] = [
     ("vessel", SERVICE),
     ("snekbook-dev", ALL),
     ("tests", ALL),
-    ("stone", &["moss-format"]),
+    ("moss-root", &["moss-deps", "moss-fetcher", "moss-format"]),
+    ("stone", &["moss-format", "moss-root"]),
     ("xtask", &["moss-format", TESTBED]),
     ("machine", &["plain-git"]),
     ("plain-git", &["plain-git"]),
@@ -55,6 +56,7 @@ const ALL: &[&str] = &[
     "moss-deps",
     "moss-fetcher",
     "moss-format",
+    "moss-root",
     "forge",
     "summit",
     "avalanche",

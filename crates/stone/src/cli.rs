@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Verify(Verify),
     Extract(Extract),
     Index(Index),
+    Install(Install),
     /// Works on recipes, `stone.yaml`.
     #[command(subcommand)]
     Recipe(RecipeCommand),
@@ -120,6 +121,32 @@ pub(crate) struct Index {
     /// The index; by default `stone.index` in the folder. One that is there is replaced at once.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Installs packages into a folder, with all that they depend on.
+///
+/// They come from the index of a channel, as a moss client finds it. Nothing is installed when the
+/// index lists no provider of something that they depend on, or a package is not what the index says.
+/// Files come to lie in `FOLDER/usr/…`; the links beside it are made as in every root. Owner and
+/// group are yours, and nothing is set-user-id.
+///
+/// Standard output names each package that was installed. A program runs in there by
+/// `unshare --map-root-user --root FOLDER /usr/bin/PROGRAM`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stone install --index https://packages.example.org/main/stream/volatile/x86_64/stone.index --to root nano
+  stone install --index repository/stone.index --to root nano 'binary(less)'")]
+pub(crate) struct Install {
+    /// The index: a URL, or a file of this machine.
+    #[arg(long, value_name = "URL")]
+    pub(crate) index: String,
+    /// Where to: a new or an empty folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: PathBuf,
+    /// Packages by name, or what one of them provides.
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

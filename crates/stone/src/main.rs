@@ -12,6 +12,7 @@ mod extract;
 mod fault;
 mod index;
 mod inspect;
+mod install;
 mod printable;
 mod progress;
 mod reference;
@@ -59,6 +60,7 @@ fn run(command: Command, talk: &mut Talk, out: &mut dyn Write) -> io::Result<()>
             index::run(&arguments, talk);
             Ok(())
         }
+        Command::Install(arguments) => install::run(&arguments, talk, out),
         Command::Recipe(RecipeCommand::Check(arguments)) => check::run(&arguments, talk, out),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -6,6 +6,7 @@ mod damage;
 mod extract;
 mod index;
 mod inspect;
+mod install;
 mod recipes;
 mod talk;
 mod tool;
