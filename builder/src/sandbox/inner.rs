@@ -13,8 +13,11 @@ use rustix::fs::StatVfsMountFlags;
 use rustix::process::Resource;
 
 use super::limits::Limits;
-use super::spec::{Entry, Network, Report, Spec};
+use super::spec::{Entry, Network, Report, Run, Spec};
 use super::{BUILD_ID, CONTROL, loopback, syscalls};
+
+/// The mark of a sandbox in which something has run, in the control folder.
+const STARTED: &str = "started";
 
 /// Runs the script as the child of process 1, so that signals work for it as they do anywhere;
 /// the mark tells a script that ended from a sandbox that was never made.
@@ -45,8 +48,8 @@ fn stage() -> Result<Report, String> {
     let _ = std::fs::write("/proc/sys/user/max_user_namespaces", "1");
 
     let container = container(&spec)?;
-    let started = control_folder(&spec)?.join("started");
-    let mut command = first_program(&container, spec.script.clone());
+    let started = control_folder(&spec)?.join(STARTED);
+    let mut command = first_program(&container, spec.run.clone());
     command
         .envs(&spec.environment)
         .current_dir(&spec.folder)
@@ -90,17 +93,15 @@ fn control_folder(spec: &Spec) -> Result<&Path, String> {
 }
 
 /// Process 1: between the last mount and the first program, it gives up what no script may call.
-fn first_program(container: &Container, script: String) -> hakoniwa::Command {
+fn first_program(container: &Container, run: Run) -> hakoniwa::Command {
     let enter = move || {
-        let mut bash = std::process::Command::new("/bin/bash");
-        bash.args(["--noprofile", "--norc", "-c", INIT, CONTROL, &script]);
         let ready = shrink_devices()
             .map_err(|error| format!("cannot limit /dev: {error}"))
             .and_then(|()| {
                 syscalls::deny().map_err(|error| format!("cannot deny system calls: {error}"))
             });
         let failed = match ready {
-            Ok(()) => format!("cannot run /bin/bash: {}", bash.exec()),
+            Ok(()) => become_first(&run),
             Err(failed) => failed,
         };
         // The log shows it; the lack of a mark says that no script has run.
@@ -115,6 +116,27 @@ fn first_program(container: &Container, script: String) -> hakoniwa::Command {
     // locked. This stage has a single thread.
     unsafe {
         container.command_from_closure(enter)
+    }
+}
+
+/// Becomes what is to run; says why not.
+fn become_first(run: &Run) -> String {
+    match run {
+        Run::Script { path } => {
+            let mut bash = std::process::Command::new("/bin/bash");
+            bash.args(["--noprofile", "--norc", "-c", INIT, CONTROL, path]);
+            format!("cannot run /bin/bash: {}", bash.exec())
+        }
+        Run::Program { path, arguments } => {
+            // Nothing else can leave the mark: what comes next is the program itself.
+            let mark = Path::new(CONTROL).join(STARTED);
+            if let Err(error) = std::fs::write(&mark, "") {
+                return format!("cannot write to {CONTROL}: {error}");
+            }
+            let error = std::process::Command::new(path).args(arguments).exec();
+            let _ = std::fs::remove_file(&mark);
+            format!("cannot run {path}: {error}")
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 
-/// One sandbox: a root made of mounts, and the script that runs in it.
+/// One sandbox: a root made of mounts, and what runs in it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
@@ -19,14 +19,33 @@ pub struct Spec {
     pub network: Network,
     /// With the host's network: the TCP ports, of whatever machine, that it can connect to.
     pub tcp_ports: Vec<u16>,
-    /// The bash script to run: a path inside the sandbox.
-    pub script: String,
+    /// What runs.
+    pub run: Run,
     /// The folder in which it starts: a path inside the sandbox.
     pub folder: String,
-    /// The whole environment of the script.
+    /// The whole environment of what runs.
     pub environment: BTreeMap<String, String>,
     /// The most that it may use.
     pub limits: Limits,
+}
+
+/// What runs in a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Run {
+    /// A bash script, by the root's own `/bin/bash`.
+    Script {
+        /// Where it is: a path inside the sandbox.
+        path: String,
+    },
+    /// A program, with nothing before it, so that the root needs no shell. It is process 1, for which
+    /// signals without a handler mean nothing.
+    Program {
+        /// Where it is: a path inside the sandbox.
+        path: String,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
 }
 
 /// What a script can reach over the network.

@@ -14,7 +14,7 @@ use super::workspace::Workspace;
 use crate::sandbox::CONTROL;
 use crate::sandbox::limits::Limits;
 use crate::sandbox::root::{self, HostPaths};
-use crate::sandbox::spec::{Entry, Network, Spec};
+use crate::sandbox::spec::{Entry, Network, Run, Spec};
 
 /// Where things are in the sandbox. They are the same in every build, as they get into binaries.
 const RECIPE: &str = "/avalanche/recipe";
@@ -133,7 +133,9 @@ pub(super) fn spec(
         entries,
         network,
         tcp_ports: host.tcp_ports.clone(),
-        script: format!("{SCRIPTS}/{name}"),
+        run: Run::Script {
+            path: format!("{SCRIPTS}/{name}"),
+        },
         folder: BUILD.to_owned(),
         environment: BTreeMap::from([
             ("PATH".to_owned(), DEFAULT_PATH.to_owned()),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use avalanche::log::Log;
-use avalanche::sandbox::spec::{Entry, Network};
+use avalanche::sandbox::spec::{Entry, Network, Run};
 use avalanche::sandbox::{Error, Outcome};
 use bench::Bench;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +53,33 @@ async fn a_script_ends_with_its_status_and_its_output_is_logged() {
     assert_eq!(bench.run("exit 125").await, Outcome::Ended(125));
     assert_eq!(bench.run("kill -KILL $$").await, Outcome::Ended(137));
     assert_eq!(bench.run("kill -TERM $$").await, Outcome::Ended(143));
+}
+
+#[tokio::test]
+async fn a_program_runs_without_a_shell_before_it() {
+    let bench = Bench::new();
+    let mut spec = bench.spec("", Network::Loopback);
+    let mut run = async |path: &str, arguments: &[&str]| {
+        spec.run = Run::Program {
+            path: path.to_owned(),
+            arguments: arguments.iter().map(|&text| text.to_owned()).collect(),
+        };
+        let _ = std::fs::remove_file(bench.path("control/started"));
+        bench.run_spec(&spec).await
+    };
+    let said = run("/usr/bin/printf", &["%s\n", "$GREETING; exit 3"]).await;
+    assert_eq!(said.unwrap(), Outcome::Ended(0));
+    assert_eq!(bench.text(), "$GREETING; exit 3\n");
+    let status = run("/usr/bin/cat", &["/proc/self/status", "/nowhere"]).await;
+    assert_eq!(status.unwrap(), Outcome::Ended(1));
+    assert!(bench.text().contains("NSpid:\t1\n"), "{}", bench.text());
+    let error = run("/usr/bin/nothing", &[]).await.unwrap_err();
+    assert!(matches!(error, Error::Refused { .. }), "{error}");
+    let text = bench.text();
+    assert!(
+        text.contains("cannot run /usr/bin/nothing: No such file"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use avalanche::helper::{Helper, Identity};
 use avalanche::log::Log;
 use avalanche::sandbox::limits::Limits;
 use avalanche::sandbox::root::{self, HostPaths};
-use avalanche::sandbox::spec::{Entry, Network, Spec};
+use avalanche::sandbox::spec::{Entry, Network, Run, Spec};
 use avalanche::sandbox::{CONTROL, Error, Outcome, Sandbox};
 use tokio_util::sync::CancellationToken;
 
@@ -87,7 +87,9 @@ impl Bench {
             entries,
             network,
             tcp_ports: Vec::new(),
-            script: "/work/script".to_owned(),
+            run: Run::Script {
+                path: "/work/script".to_owned(),
+            },
             folder: "/work".to_owned(),
             environment: BTreeMap::from([
                 ("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin".to_owned()),
