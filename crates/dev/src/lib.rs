@@ -9,6 +9,8 @@ pub mod data;
 pub mod distfiles;
 pub mod examples;
 pub mod git;
+pub mod host_glibc;
+pub mod installed;
 pub mod line;
 pub mod logs;
 pub mod outcome;

@@ -11,6 +11,7 @@ use forge::Forge;
 use secrecy::SecretString;
 use service::Supervisor;
 use service::auth::{Peer, PublicKey, ServiceKey};
+use service::client::Client;
 use service::listen;
 use url::Url;
 
@@ -100,6 +101,8 @@ pub struct Line {
     pub vessel: Url,
     /// Where moss clients find the channels.
     pub repository: Url,
+    /// Asks vessel for imports of what no recipe makes.
+    pub importer: Client,
 }
 
 impl Line {
@@ -112,7 +115,14 @@ impl Line {
         let forge = forge::start(parts.forge(), supervisor).await?.forge;
         forge.ensure_organisation(ORGANISATION)?;
         let avalanche = avalanche::start(parts.avalanche(options), supervisor).await?;
-        let vessel = vessel::start(parts.vessel(), supervisor).await?;
+        let importer = parts.importer()?;
+        let mut config = parts.vessel();
+        config.peers.push(Peer {
+            name: importer.name().clone(),
+            public_key: *importer.public(),
+            scopes: vec![Scope::Imports],
+        });
+        let vessel = vessel::start(config, supervisor).await?;
         let builder = (avalanche.public_url.clone(), avalanche.public_key);
         let control = loopback(vessel.address)?;
         let config = parts.summit(
@@ -127,6 +137,7 @@ impl Line {
             forge,
             summit: summit.public_url,
             avalanche: avalanche.public_url,
+            importer: Client::new(importer, name("vessel"), control.clone()),
             vessel: control,
             repository: vessel.public_url,
         })
@@ -270,6 +281,12 @@ impl Parts {
             pulls: summit::config::Pulls::default(),
             telemetry: service::telemetry::Config::default(),
         })
+    }
+
+    /// The key with which snekbook-dev itself asks for imports.
+    fn importer(&self) -> Result<ServiceKey, StartError> {
+        let path = self.folder.join("keys/snekbook-dev.pem");
+        Ok(ServiceKey::load_or_create(name("snekbook-dev"), &path)?)
     }
 
     fn summit_may(&self, scopes: Vec<Scope>) -> Peer {

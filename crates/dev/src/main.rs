@@ -95,9 +95,13 @@ async fn work(
         if let Some(log) = session.log_of_failure().await? {
             screen.say(format!("The end of the log:\n{log}"));
         }
-        screen.say(format!("Not everything is published: {reason}"));
+        let what = match end.published {
+            true => "What is published cannot be used",
+            false => "Not everything is published",
+        };
+        screen.say(format!("{what}: {reason}"));
     }
-    Ok(match end.published {
+    Ok(match end.is_good() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

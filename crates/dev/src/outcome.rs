@@ -7,6 +7,7 @@ use serde::Serialize;
 use summit::domain::build::{Build, Failure, State};
 use url::Url;
 
+use crate::installed::Installed;
 use crate::screen::label;
 
 /// The end state.
@@ -14,9 +15,12 @@ use crate::screen::label;
 pub struct EndState {
     /// Whether every build was published.
     pub published: bool,
-    /// Why not, when it was not.
+    /// Why not, when it was not; or why what was published cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The sample program, installed from the index; none where it is not among the recipes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed: Option<Installed>,
     /// The newest history of the channel.
     pub history: Option<HistoryId>,
     /// The commit that was pushed.
@@ -143,6 +147,11 @@ pub fn find_reason(builds: &[Build]) -> Option<String> {
 }
 
 impl EndState {
+    /// True when everything was published, and what is to be tried could be used.
+    pub fn is_good(&self) -> bool {
+        self.published && self.reason.is_none()
+    }
+
     /// For people.
     pub fn text(&self) -> String {
         let mut text = String::from("Check runs\n");
@@ -165,6 +174,14 @@ impl EndState {
         let _ = writeln!(text, "summit      {}", self.urls.summit);
         let _ = writeln!(text, "vessel      {}", self.urls.vessel);
         let _ = writeln!(text, "Packages    {}", self.packages.join(" "));
+        if let Some(installed) = &self.installed {
+            let _ = writeln!(text, "Installed   {}", installed.folder.display());
+            let _ = writeln!(text, "  {}", installed.packages.join(" "));
+            let _ = writeln!(text, "  {} runs there and says:", installed.program);
+            for line in installed.said.lines() {
+                let _ = writeln!(text, "    {line}");
+            }
+        }
         text
     }
 }
@@ -204,6 +221,12 @@ mod tests {
                 run("build sneksay", "failure", "Failed in phase check"),
             ],
             builds: vec![build("snekcoil"), build("sneksay")],
+            installed: Some(Installed {
+                program: "/usr/bin/sneksay".to_owned(),
+                packages: vec!["snekcoil-1.0-1".to_owned(), "sneksay-1.0-1".to_owned()],
+                folder: "/data/installed/root".into(),
+                said: " ____\n< hi >".to_owned(),
+            }),
             packages: vec!["snekcoil-1.0-1-1-x86_64".to_owned()],
             urls: Urls {
                 forge: url("snekbook/recipes"),

@@ -1,6 +1,7 @@
 //! The main job: a line is started, recipes are pushed, builds are followed to their end.
 
 mod follow;
+mod installs;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,11 +12,12 @@ use url::Url;
 
 use crate::cli::Cli;
 use crate::data::{self, Data};
+use crate::host_glibc::{self, Provided};
 use crate::line::{self, Line, ORGANISATION, Options};
 use crate::outcome::Urls;
 use crate::recipes::{self, Recipes};
 use crate::screen::Screen;
-use crate::{distfiles, examples, git};
+use crate::{distfiles, examples, git, installed};
 
 /// The person who pushes.
 const PACKAGER: &str = "packager";
@@ -67,6 +69,15 @@ pub enum Error {
     /// summit does not see the push.
     #[error("summit planned no build within {} seconds of the push", PLANNING.as_secs())]
     NothingPlanned,
+    /// The channel would lack what every program needs.
+    #[error("the channel cannot begin with the C library of this machine")]
+    HostGlibc(#[from] host_glibc::Error),
+    /// There is no folder to install into.
+    #[error("nothing can be installed")]
+    Installed(#[from] installed::Error),
+    /// The executable does not know where it is.
+    #[error("this program does not know where its file is")]
+    Executable(#[source] std::io::Error),
     /// A service's address makes no URL.
     #[error("an address makes no URL")]
     Url(#[from] url::ParseError),
@@ -81,6 +92,7 @@ pub struct Session {
     repository: String,
     commit: String,
     urls: Urls,
+    installs: installed::Folder,
 }
 
 impl Session {
@@ -108,6 +120,7 @@ impl Session {
         screen.say(format!("summit  {}", urls.summit));
         screen.say(format!("vessel  {}", urls.vessel));
         screen.say("There is one pool of builders, this machine, and everything builds in it.");
+        provide_glibc(&line, &urls, data, supervisor, screen).await?;
         let commit = push(&line, &recipes, data, &repository).await?;
         screen.say(format!(
             "Pushed {} as {commit:.10} to {}",
@@ -124,8 +137,32 @@ impl Session {
             repository,
             commit,
             urls,
+            installs: installed::Folder::choose(data.path())?,
         })
     }
+}
+
+/// Before anything is pushed: summit and clients then find it in the channel like any other package.
+async fn provide_glibc(
+    line: &Line,
+    urls: &Urls,
+    data: &Data,
+    supervisor: &Supervisor,
+    screen: &Screen,
+) -> Result<(), Error> {
+    let place = host_glibc::Place {
+        index: &urls.index,
+        vessel: &line.importer,
+        folder: data.path().join("host-glibc"),
+        loader: host_glibc::LOADER.into(),
+    };
+    if let Provided::Imported(name) = host_glibc::provide(&place, supervisor).await? {
+        screen.say(format!(
+            "Published {name}, the C library of this machine: there is no base channel yet, and \
+             programs need one."
+        ));
+    }
+    Ok(())
 }
 
 /// Says early what would else be found out by builds that wait for a network.

@@ -11,6 +11,7 @@ use summit::domain::tail;
 use tokio::time::Instant;
 use url::Url;
 
+use super::installs::Used;
 use super::{Error, PLANNING, Session};
 use crate::outcome::{BuildEnd, CheckRun, EndState, find_reason};
 use crate::screen::{Lines, Screen, has_ended};
@@ -50,7 +51,7 @@ impl Session {
                 .eq(builds.iter().map(|b| &b.state))
             {
                 drop(lines);
-                return self.end(builds, check_runs).await;
+                return self.end(builds, check_runs, screen).await;
             }
         }
     }
@@ -117,7 +118,12 @@ impl Session {
         Ok(answer.bytes().await.map_err(failed)?.to_vec())
     }
 
-    async fn end(&self, builds: Vec<Build>, check_runs: Vec<CheckRun>) -> Result<EndState, Error> {
+    async fn end(
+        &self,
+        builds: Vec<Build>,
+        check_runs: Vec<CheckRun>,
+        screen: &Screen,
+    ) -> Result<EndState, Error> {
         let published = builds.iter().filter_map(|build| match &build.state {
             State::Published { history, at } => Some((at, history)),
             State::Planned
@@ -142,11 +148,22 @@ impl Session {
             let name = format!("{}-{}-{}-", build.recipe, build.version, build.release);
             !packages.iter().any(|package| package.starts_with(&name))
         });
-        let reason = find_reason(&builds)
-            .or_else(|| absent.map(|build| format!("the index does not list {}", build.recipe)));
+        let absent = absent.map(|build| format!("the index does not list {}", build.recipe));
+        let unpublished = find_reason(&builds).or(absent);
+        let used = match &unpublished {
+            None => self.use_what_is_published(&builds, screen).await?,
+            Some(_) => Used::LeftOut,
+        };
+        let published = unpublished.is_none();
+        let (installed, unusable) = match used {
+            Used::Ran(installed) => (Some(installed), None),
+            Used::Failed(reason) => (None, Some(reason)),
+            Used::LeftOut => (None, None),
+        };
         Ok(EndState {
-            published: reason.is_none(),
-            reason,
+            published,
+            reason: unpublished.or(unusable),
+            installed,
             history,
             commit: self.commit.clone(),
             check_runs,

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod corpus;
+mod host_glibc;
+mod installed;
 mod interrupt;
 mod manifests;
 mod once;
 mod program;
 mod refusals;
 mod samples;
+mod unmet;

@@ -29,6 +29,10 @@ async fn the_samples_end_with_0_and_one_json_object() {
     for build in recipes {
         assert_eq!(build["state"], "published", "{build}");
     }
+    let installed = &end["installed"];
+    assert_eq!(installed["program"], "/usr/bin/sneksay", "{end}");
+    let says = installed["said"].as_str().unwrap();
+    assert!(says.contains("Installed from the index"), "{says}");
     let left: Vec<_> = fs::read_dir(temporary.path()).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }

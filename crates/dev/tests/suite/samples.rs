@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use moss_format::Meta;
+
 use crate::program::{self, Serving};
+use crate::unmet;
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -31,6 +34,8 @@ async fn the_samples_are_published_and_the_program_runs() {
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[build]"),
         (r"\d{8}-\d{6}-[0-9a-f]{12}", "[history]"),
         (r"[0-9a-f]{40}", "[commit]"),
+        (r"host-glibc-\d[\d.]*-1", "host-glibc-[version]-1"),
+        (r"/[^ ]*/installed/root", "[data]/installed/root"),
     ];
     insta::with_settings!({ filters => filters }, {
         insta::assert_snapshot!("the_end_state", line.json);
@@ -38,6 +43,26 @@ async fn the_samples_are_published_and_the_program_runs() {
 
     let root = folder.path().join("root");
     let published = line.published().await;
+    let packages = published.packages();
+    assert_eq!(unmet::dependencies(packages), [""; 0]);
+    // It sees what a channel without the C library of this machine lacks.
+    let without: Vec<Meta> = packages
+        .iter()
+        .filter(|meta| meta.name != "host-glibc")
+        .cloned()
+        .collect();
+    assert!(without.len() < packages.len());
+    insta::assert_snapshot!(
+        "what_it_would_lack",
+        unmet::dependencies(&without).join("\n")
+    );
+    // What was installed runs outside of a sandbox too.
+    let installed = line.state()["installed"]["folder"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let says = program::run_in(Path::new(&installed), "sneksay", &["hi"]).await;
+    assert!(says.contains("hi"), "{says}");
     for recipe in ["snekcoil", "sneksay"] {
         published.unpack_recipe(recipe, &root).await.unwrap();
     }
