@@ -10,7 +10,7 @@ use summit::db::{Delivery, Tables};
 fn leave_undone(stage: &Stage, event: &forge::Event) -> Result<()> {
     let (db, tables) = Tables::open(&stage.data("summit"))?;
     let delivery = Delivery {
-        event: event.event.to_owned(),
+        event: event.event.clone().into_owned(),
         body: Some(String::from_utf8(event.body.to_vec())?),
         arrival: 0,
         received_at: jiff::Timestamp::now(),
