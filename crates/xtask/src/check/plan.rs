@@ -29,7 +29,7 @@ const FUZZ: &str = "crates/moss-format/fuzz";
 pub(crate) struct Plan {
     /// The crates whose files changed: linted and tested.
     pub(crate) touched: BTreeSet<String>,
-    /// The crates that are compiled anew for them: linted, and their tests compiled.
+    /// The crates that are compiled anew for them: linted, with their tests.
     pub(crate) dependents: BTreeSet<String>,
     /// What of the change the check does not look at, and the command that does.
     pub(crate) left_out: Vec<String>,
@@ -55,12 +55,12 @@ impl Plan {
             workspace.dependents(&touched)
         };
         if files.iter().any(|file| file.starts_with(FUZZ)) {
-            left_out.push(format!("{FUZZ}: cargo xtask fuzz --short"));
+            left_out.push(format!("{FUZZ}; cargo xtask fuzz --short"));
         }
         if !dependents.is_empty() {
             let names: Vec<&str> = dependents.iter().copied().collect();
             left_out.push(format!(
-                "the tests of {}, which were only compiled: cargo test --workspace",
+                "the tests of {}, which were only linted; cargo test --workspace",
                 names.join(", ")
             ));
         }
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(listed(&plan.dependents), ["bot"]);
         assert_eq!(
             plan.left_out,
-            ["the tests of bot, which were only compiled: cargo test --workspace"]
+            ["the tests of bot, which were only linted; cargo test --workspace"]
         );
     }
 
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(listed(&plan.touched), [""; 0]);
         assert_eq!(
             plan.left_out,
-            ["crates/moss-format/fuzz: cargo xtask fuzz --short"]
+            ["crates/moss-format/fuzz; cargo xtask fuzz --short"]
         );
     }
 
