@@ -174,7 +174,7 @@ async fn work_tree(folder: &Path, process: &Process) -> Tree {
     let tree = Tree {
         path: folder.join("work"),
     };
-    let url = process.push_url("a token");
+    let url = process.push_url("a-token");
     let cloned = git(folder, &["clone", "--quiet", "-b", "topic", &url, "work"]).await;
     assert!(cloned.status.success(), "{cloned:?}");
     tree
@@ -187,12 +187,12 @@ async fn all_that_was_answered_survives_a_kill() {
     let watch = Supervisor::new();
     let receiver = Receiver::start(&watch).await;
     let (number, sha) = prepare(&folder.path().join("data")).await;
-    let config = write_config(folder.path(), &receiver, "a token");
+    let config = write_config(folder.path(), &receiver, "a-token");
     let book: Book = Arc::new(watch::Sender::new(Answered::default()));
     let mut tree = None;
     for round in 1..=ROUNDS {
         let mut process = Process::start(&config);
-        let url = process.push_url("a token");
+        let url = process.push_url("a-token");
         let tree = match &tree {
             Some(tree) => Arc::clone(tree),
             None => Arc::clone(tree.insert(Arc::new(work_tree(folder.path(), &process).await))),
@@ -230,7 +230,7 @@ async fn all_that_was_answered_survives_a_kill() {
     let process = Process::start(&config);
     check(&process.caller(), &book, &sha, number).await;
     arrived(&receiver, &book).await;
-    let url = process.push_url("a token");
+    let url = process.push_url("a-token");
     let tip = git(folder.path(), &["ls-remote", &url, "refs/heads/topic"]).await;
     let tip = String::from_utf8(tip.stdout).unwrap();
     let tip = tip.split_whitespace().next().unwrap();
@@ -371,7 +371,7 @@ async fn a_push_that_was_cut_off_is_settled_at_the_next_start() {
     let receiver = Receiver::start(&watch).await;
     let data = folder.path().join("data");
     let (number, _) = prepare(&data).await;
-    let config = write_config(folder.path(), &receiver, "a token");
+    let config = write_config(folder.path(), &receiver, "a-token");
     let process = Process::start(&config);
     let tree = work_tree(folder.path(), &process).await;
     let sha = tree.commit("c", "c", "Write c").await;
@@ -432,7 +432,7 @@ async fn a_configuration_of_today_starts_again_and_again() {
     let branch = format!("/repos/{REPOSITORY}/branches/main");
     let mut installations = BTreeSet::new();
     let mut before = None;
-    for token in ["a token", "a token", "another token"] {
+    for token in ["a-token", "a-token", "another-token"] {
         let config = write_config(folder.path(), &receiver, token);
         let mut process = Process::start(&config);
         let caller = process.caller();
