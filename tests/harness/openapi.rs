@@ -280,15 +280,24 @@ impl OpenApi {
     }
 }
 
-/// Puts right where the description lacks what GitHub says. There is one such place: every error
-/// has its `status` in its body, as the component `basic-error` says; `validation-error`, which
-/// answers 422, does not.
+/// Puts right where the description lacks what GitHub says: every error has its `status` in its
+/// body, as the component `basic-error` says. `validation-error`, which answers 422, does not have
+/// it, nor do the two errors that merging a pull request describes by itself.
 fn correct(document: &mut Value) -> Result<()> {
-    let fields = document
-        .pointer_mut("/components/schemas/validation-error/properties")
-        .and_then(Value::as_object_mut)
-        .context("a validation error has fields")?;
-    fields.insert("status".to_owned(), json!({ "type": "string" }));
+    const MERGE: &str =
+        "/paths/~1repos~1{owner}~1{repo}~1pulls~1{pull_number}~1merge/put/responses";
+    let of_merge = |status| format!("{MERGE}/{status}/content/application~1json/schema/properties");
+    for pointer in [
+        "/components/schemas/validation-error/properties".to_owned(),
+        of_merge(405),
+        of_merge(409),
+    ] {
+        let fields = document
+            .pointer_mut(&pointer)
+            .and_then(Value::as_object_mut)
+            .with_context(|| format!("an error has fields: {pointer}"))?;
+        fields.insert("status".to_owned(), json!({ "type": "string" }));
+    }
     Ok(())
 }
 

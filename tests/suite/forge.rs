@@ -18,7 +18,8 @@ const ORGANISATION: &str = "/orgs/snekbook/installation";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The webhooks that the calls below make the forge send.
-const WEBHOOKS: [(&str, Option<&str>); 17] = [
+const WEBHOOKS: [(&str, Option<&str>); 18] = [
+    ("fork", None),
     ("push", None),
     ("pull_request", Some("opened")),
     ("pull_request", Some("synchronize")),
@@ -52,6 +53,7 @@ impl Caller {
         let mut app = App::new(public_key.to_owned(), "secret".into());
         // Nobody listens there: what is sent is on record all the same.
         app.webhook_url = Some("http://127.0.0.1:1/webhook".parse()?);
+        app.events.push("fork".to_owned());
         let config = Config::loopback(folder.path().to_owned(), app);
         let forge = forge::start(config, &Supervisor::new()).await?.forge;
         forge.create_organisation("snekbook")?;
@@ -153,6 +155,7 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
     checks(&caller, &token).await?;
     comments(&caller, &token, number).await?;
     people(&caller, &token).await?;
+    by_rest(&caller).await?;
     gone(&caller, &token).await?;
     deliveries(&caller).await?;
     refusals(&caller, &token).await?;
@@ -350,6 +353,72 @@ async fn people(caller: &Caller, token: &str) -> Result<()> {
         let permission = caller.get(&of, token).await?;
         caller
             .get(&format!("/user/{}", permission["user"]["id"]), token)
+            .await?;
+    }
+    Ok(())
+}
+
+/// What people do by REST: the calls of their own, answered and refused.
+async fn by_rest(caller: &Caller) -> Result<()> {
+    use secrecy::ExposeSecret as _;
+    let token = |login| anyhow::Ok(caller.forge.mint_token(login)?.expose_secret().to_owned());
+    let (maya, rowan) = (token("maya")?, token("rowan")?);
+    caller.get("/user", &maya).await?;
+    caller.get(&path(""), &maya).await?;
+    caller.get(&path("/branches?per_page=1"), &maya).await?;
+    caller
+        .get(&path("/commits?sha=main&per_page=1"), &maya)
+        .await?;
+    let fork = path("/forks");
+    caller
+        .ask(Method::POST, &fork, &rowan, Some(json!({})), 202)
+        .await?;
+    caller.get("/repos/rowan/recipes", &rowan).await?;
+
+    let edits = [("zstd/stone.yaml", Edit::Put(b"name: zstd\n".to_vec()))];
+    let made = caller
+        .forge
+        .commit("rowan/recipes", "rowan", "main", "Add zstd", &edits);
+    let head = made.await?;
+    let new = json!({ "title": "Add zstd", "head": "rowan:main", "base": "main", "body": "Why" });
+    let pull = caller.post(&path("/pulls"), &rowan, new.clone()).await?;
+    let pull = path(&format!("/pulls/{}", pull["number"]));
+    caller
+        .ask(Method::POST, &path("/pulls"), &rowan, Some(new), 422)
+        .await?;
+    caller.get(&format!("{pull}/files"), &rowan).await?;
+    caller.get(&format!("{pull}/commits"), &rowan).await?;
+    for change in [
+        json!({ "title": "Add zstd 1.5", "body": "Because" }),
+        json!({ "state": "closed" }),
+        json!({ "state": "open" }),
+    ] {
+        caller.patch(&pull, &rowan, change).await?;
+    }
+    let merge = format!("{pull}/merge");
+    let put = |token, body, status| caller.ask(Method::PUT, &merge, token, Some(body), status);
+    put(&rowan, json!({}), 403).await?;
+    put(&maya, json!({ "sha": "0".repeat(40) }), 409).await?;
+    put(&maya, json!({ "merge_method": "rebase" }), 405).await?;
+    put(
+        &maya,
+        json!({ "sha": head, "commit_title": "Take zstd" }),
+        200,
+    )
+    .await?;
+    put(&maya, json!({}), 405).await?;
+
+    let run = caller.forge.check_runs(REPOSITORY);
+    let run = run.first().context("a check run")?;
+    for again in [
+        format!("/check-runs/{}/rerequest", run.id),
+        format!("/check-suites/{}/rerequest", run.suite),
+    ] {
+        caller
+            .ask(Method::POST, &path(&again), &maya, None, 201)
+            .await?;
+        caller
+            .ask(Method::POST, &path(&again), &rowan, None, 403)
             .await?;
     }
     Ok(())

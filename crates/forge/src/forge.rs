@@ -1,11 +1,13 @@
 //! The handle, and what all its clones share.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
+use secrecy::SecretString;
 use service::Supervisor;
 use tokio::sync::watch;
 use url::Url;
@@ -15,9 +17,12 @@ use crate::config;
 use crate::fault::Faults;
 use crate::git::GitError;
 use crate::git::backend::Backend;
+use crate::name::Sha;
+use crate::page::session::Sessions;
 use crate::records::{Guard, Records, Unrecorded};
 use crate::rest::limit::Limits;
 use crate::shape::Urls;
+use crate::state::comment::Subject;
 use crate::traffic::Traffic;
 
 /// A running forge. Cheap to clone; all clones are one forge.
@@ -46,6 +51,9 @@ pub(crate) struct Shared {
     pub(crate) data: PathBuf,
     pub(crate) backend: Backend,
     reach: Reach,
+    pub(crate) sessions: Sessions,
+    /// The tokens that the configuration chose, by login in lower case.
+    known_tokens: BTreeMap<String, SecretString>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -68,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) data: PathBuf,
     pub(crate) backend: Backend,
     pub(crate) reach: Reach,
+    pub(crate) known_tokens: BTreeMap<String, SecretString>,
 }
 
 /// Who can reach the forge.
@@ -99,6 +108,8 @@ impl Shared {
             data: parts.data,
             backend: parts.backend,
             reach: parts.reach,
+            sessions: Sessions::default(),
+            known_tokens: parts.known_tokens,
         }
     }
 
@@ -123,9 +134,26 @@ impl Shared {
         self.reach == Reach::Local
     }
 
+    /// The token that the configuration gave a person, where nobody else could be shown it.
+    pub(crate) fn known_token(&self, login: &str) -> Option<&SecretString> {
+        let token = self.known_tokens.get(&login.to_ascii_lowercase());
+        token.filter(|_| self.is_local())
+    }
+
     /// Wakes those who wait for a change.
     pub(crate) fn changed(&self) {
         self.revision.send_modify(|revision| *revision += 1);
+    }
+
+    /// How many comments a commit has.
+    pub(crate) fn comments_on(&self, commit: &Sha) -> usize {
+        let about = |subject: &Subject| match subject {
+            Subject::Commit { sha, .. } => sha == commit,
+            Subject::Pull(_) => false,
+        };
+        let state = self.lock();
+        let all = state.comments.values();
+        all.filter(|comment| about(&comment.subject)).count()
     }
 
     pub(crate) fn webhook_url(&self) -> Option<Url> {

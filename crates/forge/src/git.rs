@@ -2,8 +2,11 @@
 
 pub(crate) mod backend;
 pub(crate) mod commit;
+pub(crate) mod diff;
+pub(crate) mod history;
 pub(crate) mod merge;
 pub(crate) mod refs;
+pub(crate) mod tree;
 
 use std::path::{Path, PathBuf};
 

@@ -19,6 +19,7 @@ mod pull;
 mod push;
 mod records;
 mod rest;
+mod rights;
 mod shape;
 mod smart;
 mod start;
@@ -37,7 +38,7 @@ pub use id::{
     RepositoryId,
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
-pub use people::{OpenPull, Refused};
+pub use people::{EditPull, MergePull, OpenPull, Refused};
 pub use records::{RecordsError, Unrecorded};
 pub use start::{Running, StartError, start};
 pub use state::access::{Level, Permission, Permissions};

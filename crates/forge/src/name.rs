@@ -188,7 +188,7 @@ mod tests {
         for text in ["-a", "a-", "a--b", "", "a.b", "a/b", "a[bot"] {
             assert!(text.parse::<Login>().is_err(), "{text:?}");
         }
-        for text in ["-x", "a..b", "", "a b", "a/", "x.lock", "@{"] {
+        for text in ["-x", "a..b", "", "a b", "a/", "x.lock", "@{", "a\0b"] {
             assert!(text.parse::<Branch>().is_err(), "{text:?}");
         }
     }

@@ -1,130 +1,77 @@
-//! Pages for people: the check runs of a repository, a commit and a pull request.
+//! Pages for people: repositories, commits, pull requests, check runs, and the forms that do what
+//! people do on GitHub.
 //!
-//! Everything that a stranger can write stands in them as text: it is escaped, and no link leads
-//! to anything but http and https. On loopback whoever reaches the forge may look; elsewhere a
-//! person's token is asked for.
+//! Everything that a stranger can write stands in them as text or as rendered Markdown: it is
+//! escaped, and no link leads to anything but the web and mail. On loopback whoever reaches the
+//! forge may look; elsewhere one has to sign in. What a person may do their role says
+//! ([`crate::rights`]), and [`crate::Forge`]'s methods do it, webhooks included.
+//!
+//! A form is sent by POST and answered with 303; what is refused is a page that says why. Nothing
+//! needs JavaScript, and nothing comes from elsewhere.
 
-mod html;
-mod view;
+mod check;
+mod code;
+mod commit;
+mod difference;
+mod door;
+mod form;
+mod frame;
+mod history;
+mod look;
+mod markdown;
+mod overview;
+mod pull;
+mod pulls;
+mod refusal;
+pub(crate) mod session;
+mod sign_in;
+mod talk;
+mod text;
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
 
-use crate::forge::{Shared, blocking};
-use crate::git::commit;
-use crate::id::RepositoryId;
-use crate::smart;
-use crate::state::repository::Right;
+use crate::forge::Shared;
+use crate::page::refusal::Refusal;
 
-/// `GET /`
-pub(crate) async fn index(State(shared): State<Arc<Shared>>) -> Response {
-    // Elsewhere than on loopback not even the names are for everyone.
-    show(shared.is_local().then(|| view::index(&shared.lock())))
-}
-
-/// `GET /{owner}/{repo}`
-pub(crate) async fn repository(
-    State(shared): State<Arc<Shared>>,
-    Path((owner, name)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    match enter(&shared, &headers, &owner, &name) {
-        Ok(id) => show(Some(view::repository(&shared.lock(), id))),
-        Err(refusal) => *refusal,
-    }
-}
-
-/// `GET /{owner}/{repo}/commit/{sha}` and its `/checks`.
-pub(crate) async fn commit(
-    State(shared): State<Arc<Shared>>,
-    Path((owner, name, sha)): Path<(String, String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    let id = match enter(&shared, &headers, &owner, &name) {
-        Ok(id) => id,
-        Err(refusal) => return *refusal,
-    };
-    let path = shared.lock().repository(id).path.clone();
-    let found = blocking(move || match commit::find(&path, &sha)? {
-        Some(sha) => commit::read(&path, &sha),
-        None => Ok(None),
-    });
-    match found.await {
-        Ok(found) => show(found.map(|commit| view::commit(&shared.lock(), id, &commit))),
-        Err(error) => {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "cannot read a commit"
-            );
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
-}
-
-/// `GET /{owner}/{repo}/pull/{number}`
-pub(crate) async fn pull(
-    State(shared): State<Arc<Shared>>,
-    Path((owner, name, number)): Path<(String, String, u64)>,
-    headers: HeaderMap,
-) -> Response {
-    match enter(&shared, &headers, &owner, &name) {
-        Ok(id) => {
-            let state = shared.lock();
-            let found = state.pulls.get(&(id, number));
-            show(found.map(|pull| view::pull(&state, pull)))
-        }
-        Err(refusal) => *refusal,
-    }
-}
-
-fn enter(
-    shared: &Shared,
-    headers: &HeaderMap,
-    owner: &str,
-    name: &str,
-) -> Result<RepositoryId, Box<Response>> {
-    let state = shared.lock();
-    let name = name.strip_suffix(".git").unwrap_or(name);
-    let found = state.find_repository(owner, name);
-    if !shared.is_local() {
-        let secret = smart::password(headers)
-            .ok_or_else(|| Box::new(smart::challenge("Authentication is needed.")))?;
-        let person = state
-            .tokens
-            .find_user(&secret)
-            .ok_or_else(|| Box::new(smart::challenge("Invalid username or token.")))?;
-        let may = found.filter(|found| state.role(found, person).right() >= Right::Pull);
-        return may
-            .map(|found| found.id)
-            .ok_or_else(|| Box::new(show(None)));
-    }
-    found
-        .map(|found| found.id)
-        .ok_or_else(|| Box::new(show(None)))
-}
-
-/// Wraps a page in the headers that keep it what it is: text and style, nothing that runs.
-fn show(page: Option<String>) -> Response {
-    let (status, body) = match page {
-        Some(body) => (StatusCode::OK, body),
-        None => (StatusCode::NOT_FOUND, view::missing()),
-    };
-    let mut response = (status, body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
+/// All pages. What begins with `/-/` is the forge's own: no account has such a name.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    let repository = Router::new()
+        .route("/", get(code::repository))
+        .route("/tree/{*rest}", get(code::browse))
+        .route("/blob/{*rest}", get(code::browse))
+        .route("/branches", get(code::branches))
+        .route("/commits", get(history::of_default))
+        .route("/commits/{*reference}", get(history::list))
+        .route("/commit/{sha}", get(commit::show))
+        .route("/commit/{sha}/checks", get(commit::show))
+        .route("/commit/{sha}/comments", post(commit::comment))
+        .route("/fork", post(pulls::fork))
+        .route("/pulls", get(pulls::list).post(pulls::open))
+        .route("/pulls/new", get(pulls::ask))
+        .route("/pull/{number}", get(pull::conversation))
+        .route("/pull/{number}/commits", get(pull::commit_list))
+        .route("/pull/{number}/files", get(pull::files))
+        .route("/pull/{number}/comments", post(pull::comment))
+        .route("/pull/{number}/merge", post(pull::merge))
+        .route("/pull/{number}/close", post(pull::close))
+        .route("/pull/{number}/reopen", post(pull::reopen))
+        .route("/check-runs/{id}/rerun", post(check::rerun))
+        .route("/check-runs/{id}/action", post(check::press))
+        .route("/check-suites/{id}/rerun", post(check::rerun_suite));
+    Router::new()
+        .route("/", get(overview::show))
+        .route(frame::STYLE_PATH, get(frame::style))
+        .route(frame::ICON_PATH, get(frame::icon))
+        .route("/-/sign-in", get(sign_in::ask).post(sign_in::enter))
+        .route("/-/sign-out", post(sign_in::leave))
+        .route("/-/tokens", get(sign_in::tokens).post(sign_in::make_token))
+        .nest("/{owner}/{repo}", repository)
+        .fallback(|| async { Refusal::missing() })
+        .method_not_allowed_fallback(|| async { Refusal::missing() })
+        .layer(from_fn_with_state(Arc::clone(&shared), door::door))
+        .with_state(shared)
 }

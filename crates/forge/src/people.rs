@@ -1,7 +1,7 @@
 //! What people do, as methods of [`Forge`].
 
 mod ensure;
-mod pulls;
+pub(crate) mod pulls;
 mod repositories;
 mod setup;
 mod talk;
@@ -17,7 +17,7 @@ use crate::records::Unrecorded;
 use crate::state::State;
 use crate::state::repository::{Repository, Right};
 
-pub use pulls::OpenPull;
+pub use pulls::{EditPull, MergePull, OpenPull};
 pub(crate) use repositories::remove_leftovers;
 
 /// Why something was not done.
@@ -48,6 +48,12 @@ pub enum Refused {
         /// The person's login.
         login: String,
     },
+    /// A pull request conflicts with its base.
+    #[error("pull request {0} conflicts with its base")]
+    Conflict(u64),
+    /// A pull request's head is another than the one that was looked at.
+    #[error("the head of pull request {0} was moved")]
+    Moved(u64),
     /// It is not in the state for that.
     #[error("{0}")]
     State(String),

@@ -13,7 +13,7 @@ use crate::forge::{Shared, blocking};
 use crate::git::GitError;
 use crate::git::merge::{self, Distance};
 use crate::id::{AccountId, PullId, RepositoryId};
-use crate::name::Sha;
+use crate::name::{Branch, Sha};
 use crate::state::State;
 use crate::state::pull::{Mergeability, PullRequest};
 use crate::webhook::event::{self, PullAction};
@@ -81,7 +81,10 @@ pub(crate) async fn change(
 pub(crate) async fn open(
     shared: &Arc<Shared>,
     mut pull: PullRequest,
-) -> Result<Result<u64, MissingTip>, GitError> {
+) -> Result<Result<u64, NotOpened>, GitError> {
+    if let Some(number) = find_second(&shared.lock(), &pull) {
+        return Ok(Err(NotOpened::Second(number)));
+    }
     let key = {
         let mut state = shared.lock();
         (pull.repository, state.next_pull_number(pull.repository))
@@ -101,6 +104,9 @@ pub(crate) async fn open(
         if follow_tips(&state, &mut pull).is_err() || pull != seen {
             continue;
         }
+        if let Some(number) = find_second(&state, &pull) {
+            return Ok(Err(NotOpened::Second(number)));
+        }
         pull.mergeable = done.mergeable.unwrap_or(Mergeability::Conflicting);
         let author = pull.author;
         state.insert_pull(pull);
@@ -116,17 +122,34 @@ pub(crate) async fn open(
     }
 }
 
-/// A branch that is not there.
+/// Why a pull request was not opened.
 #[derive(Debug)]
-pub(crate) struct MissingTip(pub(crate) crate::name::Branch);
+pub(crate) enum NotOpened {
+    /// A branch is not there.
+    Missing(Branch),
+    /// The one of this number, from the same branch to the same base, is open already.
+    Second(u64),
+}
+
+/// An open pull request from the same branch to the same base.
+fn find_second(state: &State, pull: &PullRequest) -> Option<u64> {
+    let same = state.pulls.values().find(|other| {
+        other.is_open()
+            && other.repository == pull.repository
+            && other.base.branch == pull.base.branch
+            && other.head.repository == pull.head.repository
+            && other.head.branch == pull.head.branch
+    });
+    same.map(|other| other.number)
+}
 
 /// Sets head and base to what their branches point to, as it was settled last: what is pushed now
 /// finds the pull request when it is settled.
-fn follow_tips(state: &State, pull: &mut PullRequest) -> Result<(), MissingTip> {
+fn follow_tips(state: &State, pull: &mut PullRequest) -> Result<(), NotOpened> {
     let (head, base) = (&mut pull.head, &mut pull.base);
-    let tip = |repository, branch: &crate::name::Branch| -> Result<Sha, MissingTip> {
+    let tip = |repository, branch: &Branch| -> Result<Sha, NotOpened> {
         let found = state.find_tip(repository, branch).cloned();
-        found.ok_or_else(|| MissingTip(branch.clone()))
+        found.ok_or_else(|| NotOpened::Missing(branch.clone()))
     };
     head.sha = tip(head.repository, &head.branch)?;
     base.sha = tip(pull.repository, &base.branch)?;

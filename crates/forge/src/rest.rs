@@ -1,4 +1,4 @@
-//! The REST calls that summit makes, under `/api/v3` as GitHub Enterprise has them.
+//! The REST calls that summit makes, and those that people need beside it, under `/api/v3` as GitHub Enterprise has them.
 
 mod app;
 mod caller;
@@ -7,12 +7,13 @@ pub(crate) mod comment;
 mod commit;
 mod delivery;
 mod failure;
+mod fork;
 mod gate;
 mod input;
 pub(crate) mod limit;
 mod output;
 mod page;
-mod pull;
+pub(crate) mod pull;
 mod reaction;
 mod repository;
 mod user;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 use crate::forge::Shared;
 use crate::rest::failure::Failure;
@@ -33,17 +34,29 @@ pub(crate) const BASE: &str = "/api/v3";
 /// All routes, each of which authenticates, counts, records and may fail as tests want.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     let repository = Router::new()
+        .route("/", get(repository::show))
+        .route("/forks", post(fork::create))
+        .route("/branches", get(commit::branches))
         .route("/branches/{*branch}", get(commit::branch))
+        .route("/commits", get(commit::list))
         .route(
             "/commits/{*rest}",
             get(commit::below).post(comment::on_commit),
         )
-        .route("/pulls", get(pull::list))
-        .route("/pulls/{number}", get(pull::show))
+        .route("/pulls", get(pull::list).post(pull::create))
+        .route("/pulls/{number}", get(pull::show).patch(pull::update))
+        .route("/pulls/{number}/merge", put(pull::merge))
+        .route("/pulls/{number}/files", get(pull::files))
+        .route("/pulls/{number}/commits", get(pull::commits))
         .route("/check-runs", post(check_run::create))
         .route(
             "/check-runs/{id}",
             get(check_run::show).patch(check_run::update),
+        )
+        .route("/check-runs/{id}/rerequest", post(check_run::rerequest))
+        .route(
+            "/check-suites/{id}/rerequest",
+            post(check_run::rerequest_suite),
         )
         .route("/collaborators/{login}/permission", get(user::permission))
         .route(
@@ -61,6 +74,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             get(app::organisation_installation),
         )
         .route("/installation/repositories", get(repository::list))
+        .route("/user", get(user::own))
         .route("/user/{id}", get(user::by_id))
         .nest("/repos/{owner}/{repo}", repository)
         .fallback(|| async { Failure::NotFound })

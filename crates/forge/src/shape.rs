@@ -36,6 +36,19 @@ impl Urls {
         &self.web
     }
 
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &str {
+        self.web
+            .split_once("://")
+            .map_or("http", |(scheme, _)| scheme)
+    }
+
+    /// The host with its port, where that is not the scheme's own.
+    pub(crate) fn host(&self) -> &str {
+        let host = self.web.split_once("://").map_or("", |(_, host)| host);
+        host.split('/').next().unwrap_or_default()
+    }
+
     /// For programs: `http://host/api/v3`.
     pub(crate) fn api(&self) -> String {
         format!("{}{}", self.web, crate::rest::BASE)

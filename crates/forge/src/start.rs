@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use jsonwebtoken::DecodingKey;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use service::Supervisor;
 use service::listen::{ListenError, Listener};
 use thiserror::Error;
@@ -120,11 +120,8 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         client,
         data: config.data.clone(),
         backend,
-        reach: if address.ip().is_loopback() {
-            Reach::Local
-        } else {
-            Reach::Remote
-        },
+        reach: reach(address, &url),
+        known_tokens: known_tokens(&config),
     }));
     let forge = Forge {
         shared: Arc::clone(&shared),
@@ -140,6 +137,30 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     Ok(Running { address, forge })
 }
 
+/// Only this machine reaches a forge that listens on loopback, unless something there passes on
+/// what comes in by the name of another address.
+fn reach(address: SocketAddr, url: &Url) -> Reach {
+    let is_own = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    if address.ip().is_loopback() && is_own {
+        Reach::Local
+    } else {
+        Reach::Remote
+    }
+}
+
+/// The tokens that the configuration chose, which are known in clear.
+fn known_tokens(config: &Config) -> BTreeMap<String, SecretString> {
+    let users = config.users.iter();
+    users
+        .filter_map(|(login, user)| Some((login.to_ascii_lowercase(), user.token.clone()?)))
+        .collect()
+}
+
 fn own_url(scheme: &str, address: SocketAddr) -> Url {
     Url::parse(&format!("{scheme}://{address}")).expect("a scheme and an address are a URL")
 }
@@ -153,12 +174,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/{owner}/{repo}/git-receive-pack",
             post(smart::receive_pack),
         )
-        .route("/", get(page::index))
-        .route("/{owner}/{repo}", get(page::repository))
-        .route("/{owner}/{repo}/commit/{sha}", get(page::commit))
-        .route("/{owner}/{repo}/commit/{sha}/checks", get(page::commit))
-        .route("/{owner}/{repo}/pull/{number}", get(page::pull))
         .with_state(Arc::clone(&shared))
+        .merge(page::router(Arc::clone(&shared)))
         .nest(rest::BASE, rest::router(Arc::clone(&shared)))
         .layer(from_fn_with_state(shared, answer_when_recorded))
 }

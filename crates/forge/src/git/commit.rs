@@ -15,7 +15,7 @@ const MAX_LISTED: usize = 2_048;
 /// push of a whole history must not keep its event waiting for thousands of diffs.
 const MAX_FILE_LISTS: usize = 100;
 /// As many files as GitHub shows of one commit.
-const MAX_FILES: usize = 300;
+pub(super) const MAX_FILES: usize = 300;
 
 /// A commit.
 #[derive(Debug, Clone)]
@@ -53,6 +53,17 @@ pub(crate) enum FileStatus {
     Added,
     Modified,
     Removed,
+}
+
+impl FileStatus {
+    /// GitHub's word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Modified => "modified",
+            Self::Removed => "removed",
+        }
+    }
 }
 
 /// What a push event says besides the ref.
@@ -162,13 +173,13 @@ pub(crate) fn pushed(path: &Path, change: &Change, others: &[Oid]) -> Result<Pus
 
 /// How much to say of a commit's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Files {
+pub(super) enum Files {
     Omitted,
     Listed,
     Counted,
 }
 
-fn describe(
+pub(super) fn describe(
     repository: &Repository,
     commit: &git2::Commit<'_>,
     path: &Path,

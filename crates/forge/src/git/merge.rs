@@ -50,7 +50,7 @@ pub(crate) fn attempt(
 ) -> Result<Mergeability, GitError> {
     let repository = super::open(path)?;
     let reference = format!("refs/pull/{number}/merge");
-    match merge(&repository, base, head, message).context("merge a pull request", path)? {
+    match merge(&repository, base, head, message, FORGE).context("merge a pull request", path)? {
         Some(commit) => {
             repository
                 .reference(&reference, commit.oid(), true, "merge of a pull request")
@@ -68,19 +68,21 @@ pub(crate) fn attempt(
     }
 }
 
-/// Merges head into the base branch. None where they conflict.
+/// Merges head into the base branch as a person, given by name and e-mail address. None where they
+/// conflict.
 pub(crate) fn perform(
     path: &Path,
     base: &Branch,
     head: &Sha,
     message: &str,
+    by: (&str, &str),
 ) -> Result<Option<Sha>, GitError> {
     let repository = super::open(path)?;
     let reference = base.reference();
     let tip = repository
         .refname_to_id(&reference)
         .context("read the base branch", path)?;
-    let merged = merge(&repository, &Sha::from_oid(tip), head, message)
+    let merged = merge(&repository, &Sha::from_oid(tip), head, message, by)
         .context("merge a pull request", path)?;
     if let Some(commit) = &merged {
         repository
@@ -90,11 +92,15 @@ pub(crate) fn perform(
     Ok(merged)
 }
 
+/// Who commits what is merged here.
+const FORGE: (&str, &str) = ("Forge", "noreply@forge.invalid");
+
 fn merge(
     repository: &Repository,
     base: &Sha,
     head: &Sha,
     message: &str,
+    author: (&str, &str),
 ) -> Result<Option<Sha>, git2::Error> {
     let base = repository.find_commit(base.oid())?;
     let head = repository.find_commit(head.oid())?;
@@ -103,15 +109,9 @@ fn merge(
         return Ok(None);
     }
     let tree = repository.find_tree(index.write_tree_to(repository)?)?;
-    let signature = Signature::now("Forge", "noreply@forge.invalid")?;
-    let commit = repository.commit(
-        None,
-        &signature,
-        &signature,
-        message,
-        &tree,
-        &[&base, &head],
-    )?;
+    let author = Signature::now(author.0, author.1)?;
+    let committer = Signature::now(FORGE.0, FORGE.1)?;
+    let commit = repository.commit(None, &author, &committer, message, &tree, &[&base, &head])?;
     Ok(Some(Sha::from_oid(commit)))
 }
 
@@ -124,6 +124,12 @@ pub(crate) fn contains(path: &Path, tip: &Sha, ancestor: &Sha) -> Result<bool, G
     repository
         .graph_descendant_of(tip.oid(), ancestor.oid())
         .context("compare two commits", path)
+}
+
+/// As [`contains`], where the ancestor may be a commit that this repository does not know.
+pub(crate) fn contains_known(path: &Path, tip: &Sha, ancestor: &Sha) -> Result<bool, GitError> {
+    let is_known = super::open(path)?.find_commit(ancestor.oid()).is_ok();
+    Ok(is_known && contains(path, tip, ancestor)?)
 }
 
 /// How far a head is from its base, for the numbers of a pull request.

@@ -1,88 +1,45 @@
-//! Pull requests.
+//! Pull requests, once they are there.
+
+mod open;
 
 use serde_json::json;
 
 use crate::forge::{Forge, blocking};
 use crate::git::merge;
-use crate::id::{AccountId, PullId};
+use crate::id::AccountId;
 use crate::name::{Branch, Sha};
 use crate::people::{Refused, account, repository};
 use crate::pull::{self, Changed, Step};
 use crate::push;
+use crate::shape::Object;
 use crate::state::State as Tables;
-use crate::state::pull::{Base, Head, Mergeability, PullRequest, State};
+use crate::state::pull::{Base, PullRequest, State};
 use crate::webhook::event::PullAction;
 
-/// What [`Forge::open_pull`] needs.
-#[derive(Debug, Clone, Copy)]
-pub struct OpenPull<'text> {
-    /// The repository to change, `owner/name`.
-    pub repository: &'text str,
-    /// Who opens it.
-    pub author: &'text str,
-    /// The branch it comes from: `branch`, or `owner:branch` for a fork.
-    pub head: &'text str,
-    /// The branch it goes to.
-    pub base: &'text str,
-    /// Its title.
-    pub title: &'text str,
-    /// Its description.
+pub use open::OpenPull;
+pub(crate) use open::find_source;
+
+/// What [`Forge::edit_pull`] changes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EditPull<'text> {
+    /// Another title.
+    pub title: Option<&'text str>,
+    /// Another description.
     pub body: Option<&'text str>,
 }
 
-impl Forge {
-    /// Opens a pull request and gives its number.
-    ///
-    /// # Errors
-    /// When a repository, branch or person is missing, or git fails.
-    pub async fn open_pull(&self, open: OpenPull<'_>) -> Result<u64, Refused> {
-        let shared = &self.shared;
-        let (target, source, author, branch) = {
-            let state = shared.lock();
-            let target = repository(&state, open.repository)?;
-            let author = account(&state, open.author)?;
-            let (source, branch) = match open.head.split_once(':') {
-                None => (target, open.head),
-                Some((owner, branch)) => {
-                    let name = format!("{owner}/{}", target.name);
-                    (repository(&state, &name)?, branch)
-                }
-            };
-            let branch: Branch = branch.parse()?;
-            (target.id, source.id, author, branch)
-        };
-        let base: Branch = open.base.parse()?;
-        let now = shared.clock.now();
-        let opened = pull::open(
-            shared,
-            PullRequest {
-                id: PullId::new(0),
-                number: 0,
-                repository: target,
-                title: open.title.to_owned(),
-                body: open.body.map(str::to_owned),
-                author,
-                head: Head {
-                    repository: source,
-                    branch,
-                    sha: Sha::zero(),
-                },
-                base: Base {
-                    branch: base,
-                    sha: Sha::zero(),
-                },
-                state: State::Open,
-                mergeable: Mergeability::Conflicting,
-                created_at: now,
-                updated_at: now,
-            },
-        )
-        .await?;
-        let number = opened.map_err(|missing| Refused::missing("branch", missing.0))?;
-        shared.changed();
-        Ok(number)
-    }
+/// How [`Forge::merge_pull_with`] merges.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MergePull<'text> {
+    /// The head that has to be there.
+    pub head: Option<&'text Sha>,
+    /// The first line of the merge commit's message.
+    pub title: Option<&'text str>,
+    /// What follows it; else the pull request's title.
+    pub message: Option<&'text str>,
+}
 
+impl Forge {
     /// A pull request as it stands.
     #[must_use]
     pub fn find_pull(&self, repository: &str, number: u64) -> Option<PullRequest> {
@@ -141,10 +98,39 @@ impl Forge {
         by: &str,
         title: &str,
     ) -> Result<(), Refused> {
+        let edit = EditPull {
+            title: Some(title),
+            body: None,
+        };
+        self.edit_pull(name, number, by, edit).await
+    }
+
+    /// Gives a pull request another title, another text, or both, and tells of it once.
+    ///
+    /// # Errors
+    /// When it is missing or not open, when the title is empty, or git fails.
+    pub async fn edit_pull(
+        &self,
+        name: &str,
+        number: u64,
+        by: &str,
+        edit: EditPull<'_>,
+    ) -> Result<(), Refused> {
+        if edit.title.is_some_and(|title| title.trim().is_empty()) {
+            return Err(Refused::State("a pull request needs a title".to_owned()));
+        }
         self.change_open(name, number, by, |pull| {
-            let old = std::mem::replace(&mut pull.title, title.to_owned());
+            let mut changes = Object::new();
+            if let Some(title) = edit.title {
+                let old = std::mem::replace(&mut pull.title, title.to_owned());
+                changes.insert("title".to_owned(), json!({ "from": old }));
+            }
+            if let Some(body) = edit.body {
+                let old = pull.body.replace(body.to_owned()).unwrap_or_default();
+                changes.insert("body".to_owned(), json!({ "from": old }));
+            }
             PullAction::Edited {
-                changes: json!({ "title": { "from": old } }),
+                changes: changes.into(),
             }
         })
         .await
@@ -185,32 +171,48 @@ impl Forge {
     /// # Errors
     /// When it is missing, not open or conflicting, or git fails.
     pub async fn merge_pull(&self, name: &str, number: u64, by: &str) -> Result<Sha, Refused> {
+        self.merge_pull_with(name, number, by, MergePull::default())
+            .await
+    }
+
+    /// As [`Self::merge_pull`], with a message of one's own, or only if the head is still the one
+    /// that was looked at.
+    ///
+    /// # Errors
+    /// When it is missing, not open or conflicting, when its head is another, or git fails.
+    pub async fn merge_pull_with(
+        &self,
+        name: &str,
+        number: u64,
+        by: &str,
+        wish: MergePull<'_>,
+    ) -> Result<Sha, Refused> {
         let (key, person) = self.pull_key(name, number, by)?;
         let turn = push::begin(&self.shared, key.0, person).await?;
-        let (path, base, head, message) = {
+        let (path, base, head, message, login) = {
             let state = self.shared.lock();
             let pull = state.pulls.get(&key).filter(|pull| pull.is_open());
             let pull = pull.ok_or_else(|| Refused::State(not_open(number)))?;
-            let source = state.full_name(state.repository(pull.head.repository));
-            let message = format!(
-                "Merge pull request #{number} from {}/{}\n\n{}",
-                source.owner(),
-                pull.head.branch,
-                pull.title
-            );
-            let path = state.repository(key.0).path.clone();
+            if wish.head.is_some_and(|head| *head != pull.head.sha) {
+                return Err(Refused::Moved(number));
+            }
             (
-                path,
+                state.repository(key.0).path.clone(),
                 pull.base.branch.clone(),
                 pull.head.sha.clone(),
-                message,
+                message(&state, pull, &wish),
+                state.account(person).login.to_string(),
             )
         };
-        let merged = blocking(move || merge::perform(&path, &base, &head, &message)).await?;
+        let merged = blocking(move || {
+            let email = format!("{login}@users.noreply.forge.invalid");
+            let by = (login.as_str(), email.as_str());
+            merge::perform(&path, &base, &head, &message, by)
+        })
+        .await?;
         // The pull request's own event follows from the base branch holding its head.
         push::settle(&self.shared, turn).await?;
-        merged
-            .ok_or_else(|| Refused::State(format!("pull request {number} conflicts with its base")))
+        merged.ok_or(Refused::Conflict(number))
     }
 
     /// Changes a pull request that has to be open.
@@ -273,4 +275,17 @@ fn tips(state: &Tables, pull: &PullRequest) -> Result<(Sha, Sha), Refused> {
 
 fn not_open(number: u64) -> String {
     format!("pull request {number} is not open")
+}
+
+/// What a merge commit says.
+fn message(state: &Tables, pull: &PullRequest, wish: &MergePull<'_>) -> String {
+    let source = state.full_name(state.repository(pull.head.repository));
+    let title = wish.title.map_or_else(
+        || {
+            let (number, owner, branch) = (pull.number, source.owner(), &pull.head.branch);
+            format!("Merge pull request #{number} from {owner}/{branch}")
+        },
+        str::to_owned,
+    );
+    format!("{title}\n\n{}", wish.message.unwrap_or(&pull.title))
 }

@@ -19,7 +19,7 @@ use crate::push;
 use crate::state::account::{Account, Kind};
 use crate::state::repository::{Repository, Role, Standing};
 use crate::state::{self, State};
-use crate::webhook::send;
+use crate::webhook::{event, send};
 
 impl Forge {
     /// Where the forge is reached.
@@ -165,6 +165,13 @@ impl Forge {
             refs_lock: Arc::default(),
         });
         push::adopt(&mut state, id, refs);
+        if let Some(parent) = parent {
+            let (parent, fork) = (
+                state.repository(parent).clone(),
+                state.repository(id).clone(),
+            );
+            event::forked(&self.shared, &mut state, &parent, &fork, place.owner);
+        }
         drop(state);
         self.shared.changed();
         Ok(id)

@@ -2,7 +2,7 @@
 
 use crate::forge::{Forge, blocking};
 use crate::git::commit;
-use crate::id::{CheckRunId, CheckSuiteId, CommentId};
+use crate::id::{AccountId, CheckRunId, CheckSuiteId, CommentId};
 use crate::name::Sha;
 use crate::people::{Refused, account, repository, writer};
 use crate::rest::comment;
@@ -117,7 +117,13 @@ impl Forge {
     /// # Errors
     /// When something is missing, the person may not write, or the run is not completed.
     pub fn rerun(&self, id: CheckRunId, login: &str) -> Result<(), Refused> {
-        self.press(id, login, &RunAction::Rerequested)
+        let person = self.presser(id, login)?;
+        self.rerun_as(id, person)
+    }
+
+    /// Presses "Re-run" as an account whose right to do so is known.
+    pub(crate) fn rerun_as(&self, id: CheckRunId, person: AccountId) -> Result<(), Refused> {
+        self.press(id, person, &RunAction::Rerequested)
     }
 
     /// Presses a check run's own button.
@@ -131,6 +137,7 @@ impl Forge {
         login: &str,
         identifier: &str,
     ) -> Result<(), Refused> {
+        let person = self.presser(id, login)?;
         let has = self.shared.lock().check_runs.get(&id).is_some_and(|run| {
             run.actions
                 .iter()
@@ -139,23 +146,30 @@ impl Forge {
         if !has {
             return Err(Refused::missing("button", identifier));
         }
-        self.press(
-            id,
-            login,
-            &RunAction::Requested {
-                identifier: identifier.to_owned(),
-            },
-        )
+        let action = RunAction::Requested {
+            identifier: identifier.to_owned(),
+        };
+        self.press(id, person, &action)
     }
 
-    fn press(&self, id: CheckRunId, login: &str, action: &RunAction) -> Result<(), Refused> {
-        let mut state = self.shared.lock();
+    /// The account of a person who may press the buttons of a check run.
+    fn presser(&self, id: CheckRunId, login: &str) -> Result<AccountId, Refused> {
+        let state = self.shared.lock();
         let person = account(&state, login)?;
         let run = state
             .check_runs
             .get(&id)
             .ok_or_else(|| Refused::missing("check run", id))?;
         writer(&state, state.repository(run.repository), person, login)?;
+        Ok(person)
+    }
+
+    fn press(&self, id: CheckRunId, person: AccountId, action: &RunAction) -> Result<(), Refused> {
+        let mut state = self.shared.lock();
+        let run = state
+            .check_runs
+            .get(&id)
+            .ok_or_else(|| Refused::missing("check run", id))?;
         match run.status {
             Status::Completed { .. } => {}
             Status::Queued | Status::InProgress => {
@@ -172,16 +186,33 @@ impl Forge {
     /// # Errors
     /// When something is missing, the person may not write, or git fails.
     pub async fn rerun_suite(&self, id: CheckSuiteId, login: &str) -> Result<(), Refused> {
-        let (path, sha, person) = {
+        let person = {
             let state = self.shared.lock();
             let person = account(&state, login)?;
             let suite = state
                 .suites
                 .get(&id)
                 .ok_or_else(|| Refused::missing("check suite", id))?;
+            writer(&state, state.repository(suite.repository), person, login)?;
+            person
+        };
+        self.rerun_suite_as(id, person).await
+    }
+
+    /// Presses "Re-run all" as an account whose right to do so is known.
+    pub(crate) async fn rerun_suite_as(
+        &self,
+        id: CheckSuiteId,
+        person: AccountId,
+    ) -> Result<(), Refused> {
+        let (path, sha) = {
+            let state = self.shared.lock();
+            let suite = state
+                .suites
+                .get(&id)
+                .ok_or_else(|| Refused::missing("check suite", id))?;
             let repository = state.repository(suite.repository);
-            writer(&state, repository, person, login)?;
-            (repository.path.clone(), suite.head_sha.clone(), person)
+            (repository.path.clone(), suite.head_sha.clone())
         };
         let asked = sha.clone();
         let head = blocking(move || commit::read(&path, &asked))

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::forge::Shared;
 use crate::id::AccountId;
 use crate::rest::failure::Failure;
+use crate::rights::{self, Deed};
 use crate::state::State;
 use crate::state::access::{Grant, Level, Permission};
 use crate::state::repository::{Repository, Right};
@@ -129,6 +130,27 @@ impl Caller {
                     ))
                 }
             }
+        }
+    }
+
+    /// Refuses a person whose role does not suffice. What an App may do, its permissions say.
+    pub(crate) fn check(
+        &self,
+        state: &State,
+        repository: &Repository,
+        deed: Deed,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::App | Self::Installation(_) => Ok(()),
+            Self::User(person) => Ok(rights::check(state, repository, *person, deed)?),
+        }
+    }
+
+    /// Lets only a person on.
+    pub(crate) fn require_person(&self) -> Result<AccountId, Failure> {
+        match self {
+            Self::App | Self::Installation(_) => Err(Failure::Forbidden(NOT_ACCESSIBLE)),
+            Self::User(person) => Ok(*person),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Check runs.
 
+mod again;
 mod input;
 
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
 use crate::state::check_run::CheckRun;
 use crate::webhook::event::{self, RunAction};
+
+pub(crate) use again::{rerequest, rerequest_suite};
 
 const READ: &[(Permission, Level)] = &[(Permission::Checks, Level::Read)];
 const WRITE: &[(Permission, Level)] = &[(Permission::Checks, Level::Write)];

@@ -33,7 +33,7 @@ pub(super) const WRITE: &[(Permission, Level)] = &[
 pub(super) const COMMIT: &[(Permission, Level)] = &[(Permission::Contents, Level::Read)];
 
 /// As long as a comment may be, in characters.
-const MAX_BODY: usize = 65_536;
+pub(crate) const MAX_BODY: usize = 65_536;
 
 /// A comment's text.
 #[derive(Debug, Deserialize)]
@@ -190,8 +190,14 @@ pub(crate) async fn on_commit(
 
 fn check_body(body: &str) -> Result<(), Failure> {
     if body.trim().is_empty() {
-        Err(Failure::invalid("Body cannot be blank"))
-    } else if body.chars().count() > MAX_BODY {
+        return Err(Failure::invalid("Body cannot be blank"));
+    }
+    check_length(body)
+}
+
+/// Refuses a text that is longer than any may be.
+pub(crate) fn check_length(body: &str) -> Result<(), Failure> {
+    if body.chars().count() > MAX_BODY {
         Err(Failure::invalid(
             "Body is too long (maximum is 65536 characters)",
         ))

@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use http::Uri;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::forge::{Shared, blocking};
-use crate::git::{self, Context, commit};
+use crate::git::{self, Context, commit, history, refs};
 use crate::name::{Branch, Sha};
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::Params;
-use crate::rest::output::{Answer, ok};
+use crate::rest::output::{Answer, ok, paged};
 use crate::rest::page::Page;
 use crate::rest::{check_run, comment};
 use crate::shape;
 use crate::state::access::{Level, Permission};
-use crate::state::comment::Subject;
 
 const READ: &[(Permission, Level)] = &[(Permission::Contents, Level::Read)];
 
@@ -55,7 +56,7 @@ pub(crate) async fn branch(
     })
     .await?
     .ok_or(Failure::NotFound)?;
-    let comments = comments_on(&shared, &commit.sha);
+    let comments = shared.comments_on(&commit.sha);
     let commit = shape::commit::full(&shared.urls, &entered.name, &commit, comments);
     ok(shape::commit::branch(
         &shared.urls,
@@ -63,6 +64,96 @@ pub(crate) async fn branch(
         branch.as_str(),
         commit,
     ))
+}
+
+/// `GET /repos/{owner}/{repo}/branches`
+pub(crate) async fn branches(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name)): Path<(String, String)>,
+    Params(page): Params<Page>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    let entered = enter(&shared, &caller, &owner, &name)?;
+    let path = entered.path;
+    let refs = blocking(move || refs::read(&path)).await?;
+    let rows: Vec<Value> = refs
+        .iter()
+        .filter_map(|(name, tip)| Some((name.strip_prefix("refs/heads/")?, tip)))
+        .map(|(branch, tip)| {
+            shape::commit::short_branch(&shared.urls, &entered.name, branch, &Sha::from_oid(*tip))
+        })
+        .collect();
+    let url = format!("{}/repos/{}/branches", shared.urls.api(), entered.name);
+    let (rows, link) = page.cut(rows, &url, query.as_deref());
+    paged(rows, link.as_deref())
+}
+
+/// Which commits are asked for. What would choose among them is refused, not overheard.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    sha: Option<String>,
+    path: Option<String>,
+    author: Option<String>,
+    committer: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+impl Wanted {
+    fn chooses(&self) -> bool {
+        [
+            &self.path,
+            &self.author,
+            &self.committer,
+            &self.since,
+            &self.until,
+        ]
+        .into_iter()
+        .any(Option::is_some)
+    }
+}
+
+/// `GET /repos/{owner}/{repo}/commits`
+pub(crate) async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name)): Path<(String, String)>,
+    Params(wanted): Params<Wanted>,
+    Params(page): Params<Page>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    if wanted.chooses() {
+        return Err(Failure::invalid(
+            "Commits are listed by `sha` alone, not by path, person or time.",
+        ));
+    }
+    let (entered, default) = {
+        let entered = enter(&shared, &caller, &owner, &name)?;
+        let state = shared.lock();
+        let record = caller.enter(&state, &owner, &name, READ)?;
+        (entered, record.default_branch.to_string())
+    };
+    let asked = wanted.sha.unwrap_or(default);
+    let (skip, take) = (page.skipped(), page.size());
+    let path = entered.path;
+    let stretch = blocking(move || match commit::find(&path, &asked)? {
+        Some(tip) => history::list(&path, &tip, skip, take).map(Some),
+        None => Ok(None),
+    })
+    .await?
+    .ok_or(Failure::NotFound)?;
+    let rows: Vec<Value> = stretch
+        .commits
+        .iter()
+        .map(|commit| {
+            let comments = shared.comments_on(&commit.sha);
+            shape::commit::listed(&shared.urls, &entered.name, commit, comments)
+        })
+        .collect();
+    let url = format!("{}/repos/{}/commits", shared.urls.api(), entered.name);
+    let link = page.neighbours(stretch.goes_on, &url, query.as_deref());
+    paged(rows, link.as_deref())
 }
 
 /// What lies below `GET /repos/{owner}/{repo}/commits/{ref}`. A ref may have slashes, so the tail
@@ -91,17 +182,4 @@ pub(crate) async fn below(
         return comment::list_on_commit(&shared, &caller, (&owner, &name, sha), page, query);
     }
     Err(Failure::NotFound)
-}
-
-fn comments_on(shared: &Shared, commit: &Sha) -> usize {
-    let state = shared.lock();
-    let about = |subject: &Subject| match subject {
-        Subject::Commit { sha, .. } => sha == commit,
-        Subject::Pull(_) => false,
-    };
-    state
-        .comments
-        .values()
-        .filter(|comment| about(&comment.subject))
-        .count()
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::fault;
 use crate::git::GitError;
+use crate::people::Refused;
+use crate::rights::Denied;
 
 /// Why a request is not answered as it wished.
 #[derive(Debug)]
@@ -20,6 +22,12 @@ pub(crate) enum Failure {
     UnknownVersion,
     /// 403: they are good, and do not suffice.
     Forbidden(&'static str),
+    /// 403: the person's role does not suffice.
+    Denied(Denied),
+    /// 405: not as things are.
+    NotAllowed(&'static str),
+    /// 409: things are not as the caller believes.
+    Conflict(&'static str),
     /// 404: it is not there, or not for this caller.
     NotFound,
     /// 400: no JSON.
@@ -33,6 +41,8 @@ pub(crate) enum Failure {
     },
     /// 500: git failed.
     Git(GitError),
+    /// 503: nothing can be kept at present.
+    Unrecorded,
     /// As a test wants it.
     Injected(fault::Failure),
 }
@@ -56,12 +66,15 @@ impl Failure {
     fn status(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::Credentials(_) => StatusCode::UNAUTHORIZED,
-            Self::NoUserAgent | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NoUserAgent | Self::Forbidden(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unreadable | Self::UnknownVersion => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Git(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unrecorded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Injected(
                 fault::Failure::Status(status) | fault::Failure::SecondaryLimit { status, .. },
             ) => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -72,7 +85,11 @@ impl Failure {
     fn message(&self) -> &str {
         match self {
             Self::NoCredentials => "Requires authentication",
-            Self::Credentials(message) | Self::Forbidden(message) => message,
+            Self::Credentials(message)
+            | Self::Forbidden(message)
+            | Self::NotAllowed(message)
+            | Self::Conflict(message) => message,
+            Self::Denied(denied) => denied.github(),
             Self::NoUserAgent => {
                 "Request forbidden by administrative rules. Please make sure your request has a \
                  User-Agent header"
@@ -83,6 +100,7 @@ impl Failure {
             Self::TooLarge => "Payload too large",
             Self::Invalid { message, .. } => message,
             Self::Git(_) => "Server Error",
+            Self::Unrecorded => "Service unavailable",
             Self::Injected(fault::Failure::Status(_)) => "The forge fails as it was told to",
             Self::Injected(fault::Failure::SecondaryLimit { .. }) => {
                 "You have exceeded a secondary rate limit. Please wait a few minutes before you \
@@ -108,6 +126,30 @@ impl Failure {
             })
             .collect();
         Some(errors)
+    }
+}
+
+impl From<Denied> for Failure {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Missing { .. } => Self::NotFound,
+            Refused::Name(_) | Refused::Taken { .. } | Refused::State(_) => {
+                Self::invalid(refused.to_string())
+            }
+            Refused::Forbidden { .. } => Self::Forbidden("Must have push access to repository"),
+            Refused::Conflict(_) => Self::NotAllowed("Pull Request is not mergeable"),
+            Refused::Moved(_) => {
+                Self::Conflict("Head branch was modified. Review and try the merge again.")
+            }
+            Refused::Git(error) => Self::Git(error),
+            Refused::Unrecorded(_) => Self::Unrecorded,
+        }
     }
 }
 

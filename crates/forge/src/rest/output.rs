@@ -20,6 +20,11 @@ pub(crate) fn created(body: impl Into<Value>) -> Answer {
     Ok((StatusCode::CREATED, Json(body.into())).into_response())
 }
 
+/// 202 with JSON.
+pub(crate) fn accepted(body: impl Into<Value>) -> Answer {
+    Ok((StatusCode::ACCEPTED, Json(body.into())).into_response())
+}
+
 /// 200 with JSON and the links to other pages.
 pub(crate) fn paged(body: impl Into<Value>, link: Option<&str>) -> Answer {
     let mut response = Json(body.into()).into_response();

@@ -25,6 +25,32 @@ impl Page {
         self.page.unwrap_or(1).max(1)
     }
 
+    /// How many rows lie before this page.
+    pub(crate) fn skipped(self) -> usize {
+        (self.number() - 1).saturating_mul(self.size())
+    }
+
+    /// The links to the pages beside this one, of a list whose length nobody has counted.
+    pub(crate) fn neighbours(
+        self,
+        goes_on: bool,
+        url: &str,
+        query: Option<&str>,
+    ) -> Option<String> {
+        let number = self.number();
+        let mut links = Vec::new();
+        if number > 1 {
+            links.push(link(url, query, number - 1, "prev"));
+        }
+        if goes_on {
+            links.push(link(url, query, number + 1, "next"));
+        }
+        if number > 1 {
+            links.push(link(url, query, 1, "first"));
+        }
+        (!links.is_empty()).then(|| links.join(", "))
+    }
+
     /// The rows of this page, and the links to the others if there are any. `url` is the address
     /// without query, `query` the query that came.
     pub(crate) fn cut<T>(
@@ -35,31 +61,36 @@ impl Page {
     ) -> (Vec<T>, Option<String>) {
         let last = rows.len().div_ceil(self.size()).max(1);
         let number = self.number();
-        let skip = (number - 1).saturating_mul(self.size());
-        let rows = rows.into_iter().skip(skip).take(self.size()).collect();
-        let link = |page: usize, rel: &str| {
-            let mut other = form_urlencoded::Serializer::new(String::new());
-            for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-                if name != "page" {
-                    other.append_pair(&name, &value);
-                }
-            }
-            other.append_pair("page", &page.to_string());
-            format!("<{url}?{}>; rel=\"{rel}\"", other.finish())
-        };
+        let rows = rows
+            .into_iter()
+            .skip(self.skipped())
+            .take(self.size())
+            .collect();
         let mut links = Vec::new();
         if number > 1 {
-            links.push(link(number - 1, "prev"));
+            links.push(link(url, query, number - 1, "prev"));
         }
         if number < last {
-            links.push(link(number + 1, "next"));
-            links.push(link(last, "last"));
+            links.push(link(url, query, number + 1, "next"));
+            links.push(link(url, query, last, "last"));
         }
         if number > 1 {
-            links.push(link(1, "first"));
+            links.push(link(url, query, 1, "first"));
         }
         (rows, (!links.is_empty()).then(|| links.join(", ")))
     }
+}
+
+/// One entry of the `Link` header: the query that came, with another page.
+fn link(url: &str, query: Option<&str>, page: usize, rel: &str) -> String {
+    let mut other = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name != "page" {
+            other.append_pair(&name, &value);
+        }
+    }
+    other.append_pair("page", &page.to_string());
+    format!("<{url}?{}>; rel=\"{rel}\"", other.finish())
 }
 
 #[cfg(test)]

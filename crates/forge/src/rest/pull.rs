@@ -1,5 +1,8 @@
 //! Pull requests.
 
+mod parts;
+mod write;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
@@ -7,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::forge::Shared;
+use crate::id::RepositoryId;
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::Params;
@@ -17,6 +21,9 @@ use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
 use crate::state::pull::PullRequest;
 use crate::webhook::event;
+
+pub(crate) use parts::{commits, files};
+pub(crate) use write::{MAX_TITLE, create, merge, update};
 
 const READ: &[(Permission, Level)] = &[(Permission::PullRequests, Level::Read)];
 
@@ -105,8 +112,13 @@ pub(crate) async fn show(
         let state = shared.lock();
         caller.enter(&state, &owner, &name, READ)?.id
     };
-    let distance = event::distance(&shared, id, number).await?;
+    ok(answer(&shared, id, number).await?)
+}
+
+/// GitHub's `pull-request` of one that the caller may see.
+async fn answer(shared: &Shared, id: RepositoryId, number: u64) -> Result<Value, Failure> {
+    let distance = event::distance(shared, id, number).await?;
     let state = shared.lock();
     let pull = state.pulls.get(&(id, number)).ok_or(Failure::NotFound)?;
-    ok(shape::pull::full(&state, &shared.urls, pull, distance))
+    Ok(shape::pull::full(&state, &shared.urls, pull, distance))
 }

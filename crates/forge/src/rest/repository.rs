@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use serde_json::{Value, json};
 
 use crate::forge::Shared;
 use crate::rest::caller::Caller;
 use crate::rest::input::Params;
-use crate::rest::output::{Answer, paged};
+use crate::rest::output::{Answer, ok, paged};
 use crate::rest::page::Page;
 use crate::shape;
-use crate::state::access::Selection;
+use crate::state::access::{Level, Permission, Selection};
 
 /// `GET /installation/repositories`
 pub(crate) async fn list(
@@ -47,4 +47,22 @@ pub(crate) async fn list(
         "repositories": rows,
     });
     paged(body, link.as_deref())
+}
+
+/// `GET /repos/{owner}/{repo}`
+pub(crate) async fn show(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((owner, name)): Path<(String, String)>,
+) -> Answer {
+    let state = shared.lock();
+    let may_look = [(Permission::Metadata, Level::Read)];
+    let record = caller.enter(&state, &owner, &name, &may_look)?;
+    let viewer = caller.account(&state);
+    ok(shape::repository::full(
+        &state,
+        &shared.urls,
+        record,
+        viewer,
+    ))
 }

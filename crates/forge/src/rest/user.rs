@@ -12,6 +12,13 @@ use crate::rest::output::{Answer, ok};
 use crate::shape;
 use crate::state::access::{Level, Permission};
 
+/// `GET /user`
+pub(crate) async fn own(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
+    let person = caller.require_person()?;
+    let state = shared.lock();
+    ok(shape::account::public(&shared.urls, state.account(person)))
+}
+
 /// `GET /user/{account_id}`
 pub(crate) async fn by_id(
     State(shared): State<Arc<Shared>>,

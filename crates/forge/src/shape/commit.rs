@@ -4,16 +4,36 @@ use serde_json::{Value, json};
 
 use crate::clock::text;
 use crate::git::commit::{Commit, File, FileStatus, Person};
+use crate::git::diff::FileDiff;
+use crate::name::Sha;
 use crate::shape::{Urls, node_id};
 
 /// GitHub's `commit`. The forge knows no e-mail addresses, so a commit's author and committer
 /// are never accounts.
 pub(crate) fn full(urls: &Urls, repository: &str, commit: &Commit, comments: usize) -> Value {
-    let sha = &commit.sha;
     let api = format!("{}/repos/{repository}", urls.api());
     let web = format!("{}/{repository}", urls.web());
     let additions: usize = commit.files.iter().map(|file| file.additions).sum();
     let deletions: usize = commit.files.iter().map(|file| file.deletions).sum();
+    let mut shape = listed(urls, repository, commit, comments);
+    shape["stats"] = json!({
+        "additions": additions,
+        "deletions": deletions,
+        "total": additions + deletions,
+    });
+    shape["files"] = commit
+        .files
+        .iter()
+        .map(|file| diff_entry(&api, &web, &commit.sha, file))
+        .collect();
+    shape
+}
+
+/// GitHub's `commit` as a list has it: without files.
+pub(crate) fn listed(urls: &Urls, repository: &str, commit: &Commit, comments: usize) -> Value {
+    let sha = &commit.sha;
+    let api = format!("{}/repos/{repository}", urls.api());
+    let web = format!("{}/{repository}", urls.web());
     let parents: Vec<_> = commit
         .parents
         .iter()
@@ -52,12 +72,6 @@ pub(crate) fn full(urls: &Urls, repository: &str, commit: &Commit, comments: usi
         "author": null,
         "committer": null,
         "parents": parents,
-        "stats": {
-            "additions": additions,
-            "deletions": deletions,
-            "total": additions + deletions,
-        },
-        "files": commit.files.iter().map(|file| diff_entry(&api, &web, commit, file)).collect::<Vec<_>>(),
     })
 }
 
@@ -81,6 +95,16 @@ pub(crate) fn branch(urls: &Urls, repository: &str, name: &str, commit: Value) -
             },
         },
         "protection_url": format!("{api}/protection"),
+    })
+}
+
+/// GitHub's `short-branch`.
+pub(crate) fn short_branch(urls: &Urls, repository: &str, name: &str, tip: &Sha) -> Value {
+    let api = format!("{}/repos/{repository}", urls.api());
+    json!({
+        "name": name,
+        "commit": { "sha": tip, "url": format!("{api}/commits/{tip}") },
+        "protected": false,
     })
 }
 
@@ -113,27 +137,41 @@ fn person(person: &Person) -> Value {
     json!({ "name": person.name, "email": person.email, "date": text(person.at) })
 }
 
-fn diff_entry(api: &str, web: &str, commit: &Commit, file: &File) -> Value {
+/// GitHub's `diff-entry` with its patch, of a file between a pull request's base and its head.
+pub(crate) fn changed(urls: &Urls, repository: &str, head: &Sha, file: &FileDiff) -> Value {
+    let api = format!("{}/repos/{repository}", urls.api());
+    let web = format!("{}/{repository}", urls.web());
+    let counted = File {
+        path: file.path.clone(),
+        blob: file.blob.clone(),
+        status: file.status,
+        additions: file.additions,
+        deletions: file.deletions,
+    };
+    let mut entry = diff_entry(&api, &web, head, &counted);
+    if let Some(patch) = file.patch() {
+        entry["patch"] = json!(patch);
+    }
+    entry
+}
+
+fn diff_entry(api: &str, web: &str, head: &Sha, file: &File) -> Value {
     let path = percent_encoding::utf8_percent_encode(&file.path, PATH);
     json!({
         "sha": file.blob,
         "filename": file.path,
-        "status": match file.status {
-            FileStatus::Added => "added",
-            FileStatus::Modified => "modified",
-            FileStatus::Removed => "removed",
-        },
+        "status": file.status.word(),
         "additions": file.additions,
         "deletions": file.deletions,
         "changes": file.additions + file.deletions,
-        "blob_url": format!("{web}/blob/{}/{path}", commit.sha),
-        "raw_url": format!("{web}/raw/{}/{path}", commit.sha),
-        "contents_url": format!("{api}/contents/{path}?ref={}", commit.sha),
+        "blob_url": format!("{web}/blob/{head}/{path}"),
+        "raw_url": format!("{web}/raw/{head}/{path}"),
+        "contents_url": format!("{api}/contents/{path}?ref={head}"),
     })
 }
 
 /// What may not stand in a URL's path as it is.
-const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
+pub(crate) const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
     .remove(b'_')

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::clock::text;
+use crate::id::AccountId;
 use crate::shape::{Object, Urls, account, node_id, object};
 use crate::state::State;
 use crate::state::account::Kind;
@@ -11,6 +12,32 @@ use crate::state::repository::Repository;
 /// GitHub's `repository`.
 pub(crate) fn brief(state: &State, urls: &Urls, repository: &Repository) -> Value {
     Value::Object(base(state, urls, repository))
+}
+
+/// GitHub's `full-repository`, as one account sees it.
+pub(crate) fn full(
+    state: &State,
+    urls: &Urls,
+    repository: &Repository,
+    viewer: AccountId,
+) -> Value {
+    let mut shape = base(state, urls, repository);
+    let owner = state.account(repository.owner);
+    shape.extend(object(json!({
+        "permissions": account::rights(&state.role(repository, viewer)),
+        "network_count": 0,
+        "subscribers_count": 0,
+    })));
+    if owner.kind == Kind::Organisation {
+        let organisation = account::simple(urls, owner);
+        shape.insert("organization".to_owned(), Value::Object(organisation));
+    }
+    if let Some(parent) = repository.parent {
+        let parent = brief(state, urls, state.repository(parent));
+        shape.insert("source".to_owned(), parent.clone());
+        shape.insert("parent".to_owned(), parent);
+    }
+    Value::Object(shape)
 }
 
 /// The `repository` of a push event, whose times are seconds and whose owner has a name.

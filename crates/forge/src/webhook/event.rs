@@ -21,7 +21,7 @@ use crate::state::repository::Repository;
 use crate::webhook::emit;
 
 pub(crate) use repository::{
-    Change as AppChange, app_moved, default_branch_changed, repository_deleted,
+    Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
 };
 
 /// What happened to a pull request.

@@ -31,6 +31,8 @@ pub(crate) struct Bench {
     pub(crate) forge: Forge,
     pub(crate) folder: TempDir,
     pub(crate) receiver: Receiver,
+    /// Where the forge listens, whatever it calls itself.
+    pub(crate) address: std::net::SocketAddr,
     client: reqwest::Client,
 }
 
@@ -76,6 +78,7 @@ impl Bench {
             forge,
             folder,
             receiver,
+            address: running.address,
             client,
         }
     }

@@ -6,14 +6,17 @@
 )]
 
 mod bench;
+mod browser;
 mod checks;
 mod cli;
 mod cloning;
 mod comments;
 mod deliveries;
 mod faults;
+mod forms;
 mod kept;
 mod pages;
 mod pulls;
 mod repositories;
+mod rest_people;
 mod tokens;

@@ -60,6 +60,25 @@ pub(crate) fn default_branch_changed(
     emit(shared, state, record, "repository", Some("edited"), payload);
 }
 
+/// `fork`, which the App is told of only if it asks for it. `record` is the repository that was
+/// forked.
+pub(crate) fn forked(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    record: &Repository,
+    fork: &Repository,
+    sender: AccountId,
+) {
+    let mut payload = envelope(shared, state, record, sender);
+    let mut forkee = shape::repository::brief(state, &shared.urls, fork);
+    // The one field of a repository that GitHub's description of this event does not name.
+    if let Value::Object(fields) = &mut forkee {
+        fields.remove("has_discussions");
+    }
+    payload.insert("forkee".to_owned(), forkee);
+    emit(shared, state, record, "fork", None, Value::Object(payload));
+}
+
 /// `installation_repositories`. `record` is as it is while the App is in the repository.
 pub(crate) fn app_moved(
     shared: &Arc<Shared>,
