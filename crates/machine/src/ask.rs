@@ -15,23 +15,52 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The most bytes that are read of what a program says.
 const MOST: u64 = 64 << 10;
 
+/// Why a program gave no answer. Only the first says that the machine lacks the program.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unheard {
+    /// It is not there.
+    #[error("there is no such program")]
+    Absent,
+    /// It is there and cannot be started.
+    #[error("it cannot be started: {0}")]
+    Start(io::Error),
+    /// It did not end in time.
+    #[error("it took more than {} s: {said}", limit.as_secs())]
+    Late {
+        /// How long it was given.
+        limit: Duration,
+        /// What it wrote to its standard error.
+        said: String,
+    },
+    /// What it says cannot be kept or read.
+    #[error("what it says cannot be read: {0}")]
+    Words(#[from] io::Error),
+}
+
 /// What `command` says.
 ///
 /// # Errors
-/// When it cannot be run, or takes too long; then with what it wrote to its standard error.
-pub(crate) fn ask(command: &mut Command) -> io::Result<Output> {
+/// When it is not there, cannot be started, takes too long, or cannot be heard.
+pub(crate) fn ask(command: &mut Command) -> Result<Output, Unheard> {
     ask_within(command, LIMIT)
 }
 
-fn ask_within(command: &mut Command, limit: Duration) -> io::Result<Output> {
+fn ask_within(command: &mut Command, limit: Duration) -> Result<Output, Unheard> {
     // Files and no pipes: whoever keeps a pipe open would have to be waited for.
     let (output, errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
-    let mut child = command
+    let started = command
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(errors.try_clone()?)
         .process_group(0)
-        .spawn()?;
+        .spawn();
+    let mut child = started.map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound {
+            Unheard::Absent
+        } else {
+            Unheard::Start(error)
+        }
+    })?;
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let (ended, end) = mpsc::channel::<()>();
     let (status, is_late) = std::thread::scope(|scope| {
@@ -52,11 +81,8 @@ fn ask_within(command: &mut Command, limit: Duration) -> io::Result<Output> {
     });
     let stderr = said(errors)?;
     if is_late {
-        let said = String::from_utf8_lossy(&stderr);
-        return Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            format!("it took more than {} s: {}", limit.as_secs(), said.trim()),
-        ));
+        let said = String::from_utf8_lossy(&stderr).trim().to_owned();
+        return Err(Unheard::Late { limit, said });
     }
     Ok(Output {
         status: status?,
@@ -97,7 +123,18 @@ mod tests {
     fn a_program_that_hangs_is_killed_and_its_words_are_kept() {
         let mut command = shell("echo so far >&2; setsid sleep 30 & sleep 600");
         let error = ask_within(&mut command, Duration::from_millis(500)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(matches!(error, Unheard::Late { .. }), "{error}");
         assert!(error.to_string().ends_with(": so far"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_from_one_that_cannot_be_started() {
+        let error = ask(&mut Command::new("/nowhere/program")).unwrap_err();
+        assert!(matches!(error, Unheard::Absent), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        std::fs::write(&program, "").unwrap();
+        let error = ask(&mut Command::new(&program)).unwrap_err();
+        assert!(matches!(error, Unheard::Start(_)), "{error}");
     }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod namespaces;
 mod need;
 mod programs;
+mod temporary;
 
 pub use need::{Missing, Remedy, Unmet};
 
@@ -13,8 +14,16 @@ pub use need::{Missing, Remedy, Unmet};
 /// # Errors
 /// Names all that is missing, and what to do about it.
 pub fn check() -> Result<(), Unmet> {
-    let mut missing = programs::missing();
-    missing.extend(namespaces::missing());
+    let mut missing = programs::of_builds_here();
+    // Programs are asked by way of temporary files. Where there can be none, no answer would be a
+    // program's.
+    match temporary::missing(&std::env::temp_dir()) {
+        Some(folder) => missing.push(folder),
+        None => {
+            missing.extend(programs::git("git"));
+            missing.extend(namespaces::missing());
+        }
+    }
     if missing.is_empty() {
         Ok(())
     } else {

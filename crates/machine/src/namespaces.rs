@@ -2,12 +2,11 @@
 //! kernel, a security module or a container, and none of them can be asked. The settings are read
 //! only to say which of them is in the way.
 
-use std::io::ErrorKind;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use crate::ask::ask;
+use crate::ask::{Unheard, ask};
 use crate::need::{Missing, Remedy};
 
 /// The user that tries in the place of root: builds do not run as root either.
@@ -51,8 +50,13 @@ pub(crate) fn refusal(program: &str, settings: &Path) -> Option<Missing> {
         Ok(output) if output.status.success() => return None,
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         // The line itself does without this program: avalanche makes the same try at its start.
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => format!("{program}: {error}"),
+        Err(Unheard::Absent) => return None,
+        Err(error @ (Unheard::Start(_) | Unheard::Late { .. } | Unheard::Words(_))) => {
+            return Some(Missing {
+                what: format!("a try of user namespaces, in which builds run ({program}: {error})"),
+                remedy: Remedy::Change(format!("see why `{program}` cannot be run")),
+            });
+        }
     };
     Some(Missing {
         what: format!("user namespaces, in which builds run ({said})"),
@@ -146,6 +150,19 @@ mod tests {
     fn a_refusal_that_no_setting_explains_is_the_containers() {
         let (_folder, program, settings) = machine(&[("user/max_user_namespaces", "63000")]);
         insta::assert_snapshot!(crate::Unmet(vec![refusal(&program, &settings).unwrap()]));
+    }
+
+    /// Nothing is known of namespaces then, so no setting is blamed.
+    #[test]
+    fn a_try_that_cannot_be_started_is_told_as_that() {
+        let (_folder, program, settings) = machine(&[("user/max_user_namespaces", "0")]);
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o644)).unwrap();
+        let missing = refusal(&program, &settings).unwrap();
+        assert!(missing.what.contains("cannot be started"), "{missing:?}");
+        let Remedy::Change(change) = missing.remedy else {
+            panic!("nothing is to be installed")
+        };
+        assert_eq!(change, format!("see why `{program}` cannot be run"));
     }
 
     #[test]

@@ -1,19 +1,16 @@
 //! Programs and headers, for the builds and for the forge.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::ask::ask;
+use crate::ask::{Unheard, ask};
 use crate::need::{Missing, Remedy};
 
 /// The folders that programs of builds are found in.
 const BUILD_PATH: [&str; 4] = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
 
-/// All that is missing.
-pub(crate) fn missing() -> Vec<Missing> {
-    let mut missing = of_builds(&BUILD_PATH.map(PathBuf::from), Path::new("/usr/include"));
-    missing.extend(git("git"));
-    missing
+/// What builds need of this machine and do not find.
+pub(crate) fn of_builds_here() -> Vec<Missing> {
+    of_builds(&BUILD_PATH.map(PathBuf::from), Path::new("/usr/include"))
 }
 
 /// What builds need in `folders`, and among the headers in `include`, and do not find.
@@ -54,28 +51,34 @@ fn list(folders: &[PathBuf]) -> String {
 
 /// git, with the server for HTTP.
 pub(crate) fn git(program: &str) -> Option<Missing> {
-    let asked = ask(plain_git::program(program).arg("--exec-path"));
-    let what = match asked {
+    let silent = |why: &dyn std::fmt::Display| Missing {
+        what: format!("a git that answers, by which the forge serves repositories ({why})"),
+        remedy: Remedy::Change(format!("see why `{program} --exec-path` fails")),
+    };
+    let absent = |what| Missing {
+        what,
+        remedy: Remedy::Install("git"),
+    };
+    match ask(plain_git::program(program).arg("--exec-path")) {
         Ok(output) if output.status.success() => {
             let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             let server = Path::new(&folder).join("git-http-backend");
-            if server.is_file() {
-                return None;
-            }
-            format!(
-                "{}, by which the forge serves repositories",
-                server.display()
-            )
+            (!server.is_file()).then(|| {
+                let server = server.display();
+                absent(format!("{server}, by which the forge serves repositories"))
+            })
         }
-        Err(error) if error.kind() == ErrorKind::TimedOut => {
-            format!("a git that answers, by which the forge serves repositories ({error})")
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Some(silent(&format!("{}: {}", output.status, said.trim())))
         }
-        Ok(_) | Err(_) => "git, by which the forge serves repositories".to_owned(),
-    };
-    Some(Missing {
-        what,
-        remedy: Remedy::Install("git"),
-    })
+        Err(Unheard::Absent) => Some(absent(
+            "git, by which the forge serves repositories".to_owned(),
+        )),
+        Err(error @ (Unheard::Start(_) | Unheard::Late { .. } | Unheard::Words(_))) => {
+            Some(silent(&error))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +92,25 @@ mod tests {
             std::fs::write(folder.path().join(program), "").unwrap();
         }
         assert_eq!(of_builds(&[folder.path().to_owned()], folder.path()), []);
+    }
+
+    /// A git that fails is there: to install it would change nothing.
+    #[test]
+    fn a_git_that_fails_is_told_from_one_that_is_not_there() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("git");
+        std::fs::write(&program, "#!/bin/sh\necho it is broken >&2\nexit 7\n").unwrap();
+        let closed = git(program.to_str().unwrap()).unwrap();
+        assert!(closed.what.contains("cannot be started"), "{closed:?}");
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, open).unwrap();
+        let failing = git(program.to_str().unwrap()).unwrap();
+        assert!(failing.what.contains("it is broken"), "{failing:?}");
+        for missing in [closed, failing] {
+            assert!(matches!(missing.remedy, Remedy::Change(_)), "{missing:?}");
+        }
+        let absent = git("/nowhere/git").unwrap();
+        assert_eq!(absent.remedy, Remedy::Install("git"));
     }
 }
