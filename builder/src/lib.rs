@@ -27,4 +27,4 @@ pub mod unpack;
 pub mod usecase;
 
 pub use config::Config;
-pub use start::{Running, StartError, start};
+pub use start::{Elsewhere, Running, StartError, start};

@@ -37,6 +37,19 @@ pub struct Running {
     pub public_key: PublicKey,
     /// Under which URL others reach it; ends in a slash.
     pub public_url: Url,
+    /// Where builds run, when that cannot be the data folder.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// Builds run outside of the data folder, as their user cannot reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The folder in which they run.
+    pub work: PathBuf,
+    /// The user that they run as.
+    pub user: u32,
+    /// The first folder on the way to the data folder that this user cannot pass.
+    pub barrier: PathBuf,
 }
 
 /// A builder that could not be started.
@@ -198,6 +211,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         address,
         public_key,
         public_url,
+        elsewhere: folders.elsewhere,
     })
 }
 
@@ -250,6 +264,7 @@ struct Folders {
     emitting: PathBuf,
     cache: PathBuf,
     work: PathBuf,
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Folders {
@@ -259,25 +274,28 @@ impl Folders {
             make(&path, 0o755)?;
             canonical(&path)
         };
+        let (work, elsewhere) = work(config)?;
         Ok(Self {
             database: below("database")?,
             logs: below("logs")?,
             assets: below("assets")?,
             emitting: below("emitting")?,
             cache: below("cache")?,
-            work: work(config)?,
+            work,
+            elsewhere,
         })
     }
 }
 
 /// The folder for builds: as configured, else in the data folder, else in /var/tmp.
-fn work(config: &Config) -> Result<PathBuf, StartError> {
+fn work(config: &Config) -> Result<(PathBuf, Option<Elsewhere>), StartError> {
     let path = config
         .work
         .clone()
         .unwrap_or_else(|| config.data.join("work"));
     make(&path, 0o755)?;
     let mut path = canonical(&path)?;
+    let mut elsewhere = None;
     if let Some(id) = first_id(config)
         && let Some(barrier) = barrier(&path, id)?
     {
@@ -296,9 +314,14 @@ fn work(config: &Config) -> Result<PathBuf, StartError> {
         if let Some(barrier) = self::barrier(&path, id)? {
             return Err(StartError::Barrier { id, barrier });
         }
+        elsewhere = Some(Elsewhere {
+            work: path.clone(),
+            user: id,
+            barrier,
+        });
     }
     match path.to_str() {
-        Some(text) if !text.contains([':', ',', '\\']) => Ok(path),
+        Some(text) if !text.contains([':', ',', '\\']) => Ok((path, elsewhere)),
         Some(_) | None => Err(StartError::WorkName(path)),
     }
 }

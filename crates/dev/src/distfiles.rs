@@ -11,9 +11,10 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use moss_format::recipe::Upstream;
 use service::Supervisor;
-use service::listen::{self, ListenError, Listener};
+use service::listen::{ListenError, Listener};
 use tower_http::services::ServeFile;
 
+use crate::ports::loopback;
 use crate::recipes::Recipes;
 
 /// A mirror that cannot be made.
@@ -74,12 +75,21 @@ pub fn absent(folder: &Path, recipes: &Recipes) -> Vec<String> {
     absent
 }
 
-/// Serves the files of `folder` until the supervisor stops; returns the address as avalanche's
-/// `mirrors` takes it.
+/// A mirror that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// Its address, as avalanche's `mirrors` takes it.
+    pub pattern: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// Serves the files of `folder` on loopback at `port` until the supervisor stops; 0 takes a free
+/// port.
 ///
 /// # Errors
-/// When the folder is none, or no port can be had.
-pub async fn serve(folder: &Path, supervisor: &Supervisor) -> Result<String, Error> {
+/// When the folder is none, or the port cannot be had.
+pub async fn serve(folder: &Path, port: u16, supervisor: &Supervisor) -> Result<Mirror, Error> {
     let failed = |source| Error::File {
         path: folder.to_owned(),
         source,
@@ -89,13 +99,16 @@ pub async fn serve(folder: &Path, supervisor: &Supervisor) -> Result<String, Err
     if !folder.is_dir() {
         return Err(failed(io::ErrorKind::NotADirectory.into()));
     }
-    let listener = Listener::bind(&listen::Config::loopback()).await?;
+    let listener = Listener::bind(&loopback(port)).await?;
     let address = listener.address();
     let router = Router::new()
         .route("/{sha256}", get(answer))
         .with_state(folder);
     listener.serve(supervisor, "mirror", router);
-    Ok(format!("http://{address}/{{sha256}}"))
+    Ok(Mirror {
+        pattern: format!("http://{address}/{{sha256}}"),
+        port: address.port(),
+    })
 }
 
 async fn answer(
@@ -133,10 +146,10 @@ mod tests {
         keep(folder.path(), &[("a.tar.gz".to_owned(), archive.clone())]).unwrap();
         std::fs::write(folder.path().join("secret"), "").unwrap();
         let supervisor = Supervisor::new();
-        let mirror = serve(folder.path(), &supervisor).await.unwrap();
+        let mirror = serve(folder.path(), 0, &supervisor).await.unwrap();
         service::install_tls_provider();
         let fetch = async |name: &str| {
-            let answer = reqwest::get(mirror.replace("{sha256}", name))
+            let answer = reqwest::get(mirror.pattern.replace("{sha256}", name))
                 .await
                 .unwrap();
             (answer.status().as_u16(), answer.bytes().await.unwrap())
@@ -173,7 +186,7 @@ mod tests {
     async fn a_folder_that_is_none_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing");
-        let error = serve(&missing, &Supervisor::new()).await.unwrap_err();
+        let error = serve(&missing, 0, &Supervisor::new()).await.unwrap_err();
         assert!(matches!(error, Error::File { path, .. } if path == missing));
     }
 }

@@ -97,6 +97,16 @@ pub async fn commit_and_push(
     Ok(head.trim().to_owned())
 }
 
+/// How many recipes the bare repository in `folder` has at `commit`.
+///
+/// # Errors
+/// When git fails.
+pub async fn recipes(folder: &Path, commit: &str) -> Result<usize, Error> {
+    let listed = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit];
+    let paths = git(folder, &listed, &[]).await?;
+    Ok(crate::recipes::count_among(paths.split('\0')))
+}
+
 /// Runs git in `folder`.
 async fn git(
     folder: &Path,

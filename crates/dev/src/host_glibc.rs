@@ -133,8 +133,8 @@ async fn import(
     supervisor: &Supervisor,
     made: &make::Made,
 ) -> Result<(), Error> {
-    let mirror = distfiles::serve(&made.folder, supervisor).await?;
-    let uri = mirror.replace("{sha256}", &made.sha256.to_string());
+    let mirror = distfiles::serve(&made.folder, 0, supervisor).await?;
+    let uri = mirror.pattern.replace("{sha256}", &made.sha256.to_string());
     let order = Order {
         channel: "main".parse().expect("a valid name"),
         builds: vec![BuildStones {

@@ -12,13 +12,19 @@ use secrecy::SecretString;
 use service::Supervisor;
 use service::auth::{Peer, PublicKey, ServiceKey};
 use service::client::Client;
-use service::listen;
 use url::Url;
+
+use crate::file::write_private;
+use crate::people::{self, People};
+use crate::ports::{Ports, loopback};
 
 pub use app_key::AppKey;
 
 /// The organisation of the line.
 pub const ORGANISATION: &str = "snekbook";
+
+/// The repository of the line.
+pub const REPOSITORY: &str = "snekbook/recipes";
 
 /// How a line is set up.
 #[derive(Debug, Clone)]
@@ -29,6 +35,8 @@ pub struct Options {
     pub executable: Option<PathBuf>,
     /// Where upstream archives are asked for first: URLs with `{sha256}` in them.
     pub mirrors: Vec<String>,
+    /// Where the services listen.
+    pub ports: Ports,
     /// How many attempts run at once.
     pub slots: NonZeroU16,
     /// How often summit asks the forge for what webhooks failed to tell, in seconds.
@@ -44,6 +52,7 @@ impl Options {
             data,
             executable: None,
             mirrors: Vec::new(),
+            ports: Ports::default(),
             slots: NonZeroU16::MIN,
             sweep_seconds: 30,
             lease_seconds: 60,
@@ -68,12 +77,12 @@ pub enum StartError {
     /// A service has no key.
     #[error("cannot make the key of a service")]
     Key(#[from] service::auth::KeyError),
+    /// The people have no tokens.
+    #[error("cannot make the tokens of the people")]
+    People(#[from] people::Error),
     /// The forge cannot start.
     #[error("the forge cannot start")]
     Forge(#[from] forge::StartError),
-    /// The organisation cannot be made.
-    #[error("the organisation cannot be made")]
-    Organisation(#[from] forge::Refused),
     /// The builder cannot start.
     #[error("avalanche cannot start")]
     Avalanche(#[from] avalanche::StartError),
@@ -103,6 +112,12 @@ pub struct Line {
     pub repository: Url,
     /// Asks vessel for imports of what no recipe makes.
     pub importer: Client,
+    /// Who is there.
+    pub people: People,
+    /// Where they listen, but for the mirror, which is not the line's.
+    pub ports: Ports,
+    /// Where builds run, when that cannot be the data folder.
+    pub elsewhere: Option<avalanche::Elsewhere>,
 }
 
 impl Line {
@@ -112,8 +127,7 @@ impl Line {
     /// When one of them cannot start.
     pub async fn start(options: &Options, supervisor: &Supervisor) -> Result<Self, StartError> {
         let parts = Parts::prepare(options)?;
-        let forge = forge::start(parts.forge(), supervisor).await?.forge;
-        forge.ensure_organisation(ORGANISATION)?;
+        let forge = forge::start(parts.inhabited_forge(), supervisor).await?;
         let avalanche = avalanche::start(parts.avalanche(options), supervisor).await?;
         let importer = parts.importer()?;
         let mut config = parts.vessel();
@@ -124,22 +138,32 @@ impl Line {
         });
         let vessel = vessel::start(config, supervisor).await?;
         let builder = (avalanche.public_url.clone(), avalanche.public_key);
-        let control = loopback(vessel.address)?;
+        let control = Url::parse(&format!("http://{}/", vessel.address))?;
         let config = parts.summit(
             options,
-            &forge.api_url(),
+            &forge.forge.api_url(),
             builder,
             (control.clone(), vessel.public_url.clone()),
         )?;
         let summit = summit::start(config, supervisor).await?;
-        forge.set_webhook_url(Some(summit.public_url.join("webhook")?));
+        let webhook = summit.public_url.join("webhook")?;
+        forge.forge.set_webhook_url(Some(webhook));
         Ok(Self {
-            forge,
+            forge: forge.forge,
             summit: summit.public_url,
             avalanche: avalanche.public_url,
             importer: Client::new(importer, name("vessel"), control.clone()),
             vessel: control,
             repository: vessel.public_url,
+            people: parts.people,
+            ports: Ports {
+                forge: forge.address.port(),
+                summit: summit.address.port(),
+                avalanche: avalanche.address.port(),
+                vessel: vessel.address.port(),
+                mirror: options.ports.mirror,
+            },
+            elsewhere: avalanche.elsewhere,
         })
     }
 }
@@ -152,6 +176,8 @@ pub struct Parts {
     app_key: AppKey,
     secret: SecretString,
     summit_key: PublicKey,
+    people: People,
+    ports: Ports,
 }
 
 impl Parts {
@@ -170,23 +196,40 @@ impl Parts {
         if !path.exists() {
             let secret: [u8; 32] = rand::random();
             let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-            app_key::write_private(&path, text.as_bytes()).map_err(file(path.clone()))?;
+            write_private(&path, text.as_bytes()).map_err(file(path.clone()))?;
         }
         let secret = std::fs::read_to_string(&path).map_err(file(path.clone()))?;
         let summit_key =
             *ServiceKey::load_or_create(name("summit"), &keys.join("summit.pem"))?.public();
+        let people = People::load_or_create(&keys.join("people.json"))?;
         Ok(Self {
             folder,
             app_key,
             secret: SecretString::from(secret),
             summit_key,
+            people,
+            ports: options.ports,
         })
     }
 
-    /// The forge's configuration.
+    /// The forge's configuration, with the organisation, its repository and the people.
+    pub fn inhabited_forge(&self) -> forge::Config {
+        let repository = forge::config::Repository {
+            default_branch: "main".parse().expect("a valid branch"),
+            roles: self.people.roles(),
+        };
+        forge::Config {
+            organisations: vec![ORGANISATION.parse().expect("a valid login")],
+            users: self.people.users(),
+            repositories: [(REPOSITORY.to_owned(), repository)].into(),
+            ..self.forge()
+        }
+    }
+
+    /// The configuration of a forge with nothing in it.
     pub fn forge(&self) -> forge::Config {
         forge::Config {
-            listen: listen::Config::loopback(),
+            listen: loopback(self.ports.forge),
             public_url: None,
             data: self.folder.join("forge"),
             app: forge::config::App::new(self.app_key.public_pem().to_owned(), self.secret.clone()),
@@ -208,7 +251,7 @@ impl Parts {
             ..avalanche::Config::new(
                 name("avalanche"),
                 self.folder.join("avalanche"),
-                listen::Config::loopback(),
+                loopback(self.ports.avalanche),
                 vec![peer],
             )
         }
@@ -225,7 +268,7 @@ impl Parts {
             key_file: Some(self.folder.join("keys/vessel.pem")),
             ..vessel::Config::new(
                 self.folder.join("vessel"),
-                listen::Config::loopback(),
+                loopback(self.ports.vessel),
                 vec![channel],
                 vec![peer],
             )
@@ -249,7 +292,7 @@ impl Parts {
             name: name("summit"),
             data: self.folder.join("summit"),
             key: keys.join("summit.pem"),
-            listen: listen::Config::loopback(),
+            listen: loopback(self.ports.summit),
             public_url: None,
             github: summit::config::GitHub {
                 api_url: forge_api.parse()?,
@@ -300,8 +343,4 @@ impl Parts {
 
 fn name(name: &str) -> ServiceName {
     name.parse().expect("a valid name")
-}
-
-fn loopback(address: std::net::SocketAddr) -> Result<Url, url::ParseError> {
-    Url::parse(&format!("http://{address}/"))
 }

@@ -9,9 +9,9 @@ use clap::Parser as _;
 use service::Supervisor;
 use snekbook_dev::data::Data;
 use snekbook_dev::outcome::EndState;
-use snekbook_dev::screen::Screen;
+use snekbook_dev::screen::{Lines, Screen};
+use snekbook_dev::signals::Signals;
 use snekbook_dev::{Cli, Session, logs};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How long tasks may take to end.
 const GRACE: Duration = Duration::from_secs(20);
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<ExitCode> {
     machine::check()?;
-    let data = Data::open(cli.data.as_deref())?;
+    let data = Data::open(&cli.place()?, cli.beginning())?;
     logs::begin(data.path(), cli.verbose, screen).context("cannot begin to log")?;
     service::install_tls_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -51,24 +51,32 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<ExitCode> {
 
 /// Does the work, serves until it is told to stop, and stops everything in order.
 async fn supervise(cli: &Cli, data: &Data, screen: &Screen) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::watch()?;
+    let mut signals = Signals::watch().context("cannot listen to signals")?;
     let supervisor = Supervisor::new();
-    let mut result = tokio::select! {
-        result = work(cli, data, &supervisor, screen) => result,
-        () = signals.next() => {
+    let mut lines = Lines::new(screen);
+    let worked = tokio::select! {
+        worked = work(cli, data, &supervisor, screen, &mut lines) => worked.map(Some),
+        () = signals.next() => Ok(None),
+        () = supervisor.token().cancelled_owned() => Ok(None),
+    };
+    let result = match worked {
+        Ok(Some((session, _))) if !cli.once => {
+            screen.say("Serving until Ctrl-C.");
+            Ok(tokio::select! {
+                never = session.watch(&mut lines) => match never {},
+                () = signals.next() => ExitCode::SUCCESS,
+                () = supervisor.token().cancelled_owned() => ExitCode::FAILURE,
+            })
+        }
+        Ok(Some((_, code))) => Ok(code),
+        Ok(None) if supervisor.token().is_cancelled() => Ok(ExitCode::FAILURE),
+        Ok(None) => {
             screen.say("Interrupted: stopping in order.");
-            supervisor.stop();
             Ok(ExitCode::from(INTERRUPTED))
         }
-        () = supervisor.token().cancelled_owned() => Ok(ExitCode::FAILURE),
+        Err(error) => Err(error),
     };
-    if result.is_ok() && !cli.once && !supervisor.token().is_cancelled() {
-        screen.say("Serving until Ctrl-C.");
-        tokio::select! {
-            () = signals.next() => result = Ok(ExitCode::SUCCESS),
-            () = supervisor.token().cancelled_owned() => result = Ok(ExitCode::FAILURE),
-        }
-    }
+    drop(lines);
     tokio::select! {
         left = supervisor.shutdown(GRACE) => if !left.is_empty() {
             screen.say(format!("These tasks did not end in time: {}", left.join(", ")));
@@ -81,15 +89,16 @@ async fn supervise(cli: &Cli, data: &Data, screen: &Screen) -> anyhow::Result<Ex
     }
 }
 
-/// Everything from the push to the end.
+/// Everything from the push to the end; returns the session and the status of `--once`.
 async fn work(
     cli: &Cli,
     data: &Data,
     supervisor: &Supervisor,
     screen: &Screen,
-) -> anyhow::Result<ExitCode> {
-    let session = Session::start(cli, data, supervisor, screen).await?;
-    let end = session.follow(screen).await?;
+    lines: &mut Lines,
+) -> anyhow::Result<(Session, ExitCode)> {
+    let session = Session::start(cli, data, supervisor, screen, lines).await?;
+    let end = session.follow(lines).await?;
     print(cli, &end)?;
     if let Some(reason) = &end.reason {
         if let Some(log) = session.log_of_failure().await? {
@@ -101,10 +110,11 @@ async fn work(
         };
         screen.say(format!("{what}: {reason}"));
     }
-    Ok(match end.is_good() {
+    let code = match end.is_good() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
-    })
+    };
+    Ok((session, code))
 }
 
 fn print(cli: &Cli, end: &EndState) -> anyhow::Result<()> {
@@ -120,26 +130,4 @@ fn print(cli: &Cli, end: &EndState) -> anyhow::Result<()> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .context("cannot print")
-}
-
-/// SIGINT and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn watch() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?,
-            terminate: signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

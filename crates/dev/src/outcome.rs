@@ -1,19 +1,24 @@
 //! How a run ended: for people as text, for scripts as one JSON object.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use api::id::{BuildId, HistoryId};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use summit::domain::build::{Build, Failure, State};
 use url::Url;
 
 use crate::installed::Installed;
+use crate::people::Part;
 use crate::screen::label;
 
 /// The end state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EndState {
-    /// Whether every build was published.
+    /// Whether the newest build of every recipe was published.
     pub published: bool,
     /// Why not, when it was not; or why what was published cannot be used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,16 +28,44 @@ pub struct EndState {
     pub installed: Option<Installed>,
     /// The newest history of the channel.
     pub history: Option<HistoryId>,
-    /// The commit that was pushed.
+    /// The commit that is to be published.
     pub commit: String,
-    /// The newest check run of each recipe.
+    /// The newest check run of each of these builds.
     pub check_runs: Vec<CheckRun>,
-    /// The builds, in the order in which they were planned.
+    /// The newest build of each recipe, in the order in which they were planned.
     pub builds: Vec<BuildEnd>,
     /// The packages that the channel's index lists, read back over HTTP.
     pub packages: Vec<String>,
     /// Where things are.
     pub urls: Urls,
+    /// The folder in which everything is kept.
+    pub data: PathBuf,
+    /// Who can sign in, clone and push.
+    pub people: Vec<Person>,
+    /// A command that clones the recipes as one who may push.
+    pub clone: String,
+}
+
+/// A person of the forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The login.
+    pub login: &'static str,
+    /// The token: git's password, the API's bearer token, and what the forge's pages ask for.
+    pub token: String,
+    /// What the person may do, in words.
+    pub may: &'static str,
+}
+
+impl Person {
+    /// The person with this part and token.
+    pub fn new(part: &Part, token: &SecretString) -> Self {
+        Self {
+            login: part.login,
+            token: token.expose_secret().to_owned(),
+            may: part.may,
+        }
+    }
 }
 
 /// A check run on the forge.
@@ -112,8 +145,13 @@ impl BuildEnd {
 
 /// The history that a build was published in.
 pub fn find_history(build: &Build) -> Option<HistoryId> {
+    find_publication(build).map(|(_, history)| history)
+}
+
+/// When a build was published, and in which history.
+pub fn find_publication(build: &Build) -> Option<(Timestamp, HistoryId)> {
     match &build.state {
-        State::Published { history, .. } => Some(history.clone()),
+        State::Published { history, at } => Some((*at, history.clone())),
         State::Planned
         | State::Waiting { .. }
         | State::Queued { .. }
@@ -125,6 +163,23 @@ pub fn find_history(build: &Build) -> Option<HistoryId> {
         | State::Cancelled { .. }
         | State::Superseded { .. } => None,
     }
+}
+
+/// Of `builds`, in the order in which they were planned, those that say what is published: the
+/// newest one of each recipe. Pull requests are not published, and neither is a recipe that is gone.
+pub fn current(builds: &[Build]) -> Vec<Build> {
+    let mut seen = BTreeSet::new();
+    let newest = builds
+        .iter()
+        .rev()
+        .filter(|build| build.target.is_published())
+        .filter(|build| seen.insert((build.repository, &build.target, &build.folder)));
+    let mut current: Vec<Build> = newest
+        .filter(|build| !matches!(build.state, State::Superseded { .. }))
+        .cloned()
+        .collect();
+    current.reverse();
+    current
 }
 
 /// Why not everything is published: the first failed build, else the first that is not published.
@@ -182,6 +237,8 @@ impl EndState {
                 let _ = writeln!(text, "    {line}");
             }
         }
+        let _ = writeln!(text, "Data        {}", self.data.display());
+        let _ = writeln!(text, "Clone       {}", self.clone);
         text
     }
 }
@@ -236,7 +293,44 @@ mod tests {
                 index: url("stone.index"),
                 root_index: url("moss-root-index.json"),
             },
+            data: PathBuf::from("/home/user/.local/share/snekbook-dev"),
+            people: Vec::new(),
+            clone: "git clone http://packager:token@127.0.0.1:1/snekbook/recipes".to_owned(),
         };
         insta::assert_snapshot!(end.text());
+    }
+
+    /// A build as summit tells of it.
+    fn build(number: u8, target: &serde_json::Value, folder: &str, state: &str) -> Build {
+        let at = "2026-01-01T00:00:00Z";
+        let state = match state {
+            "superseded" => serde_json::json!({ "state": state, "by": null, "at": at }),
+            _ => serde_json::json!({ "state": state }),
+        };
+        serde_json::from_value(serde_json::json!({
+            "id": BuildId::from_bytes([number; 16]), "repository": 1, "target": target,
+            "commit": "c".repeat(40), "folder": folder, "tree": "d".repeat(40), "recipe": folder,
+            "version": "1", "release": number, "needs": [], "provides": [], "after": [],
+            "cycle": [], "source_date_epoch": 0, "created_at": at, "warnings": [], "attempts": 0,
+            "seq": 1, "state": state, "shown": { "seq": 0, "concluded": false, "past": [] },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_newest_build_of_each_recipe_on_the_branch_counts() {
+        let main = serde_json::json!({ "target": "branch", "name": "main" });
+        let pull = serde_json::json!({ "target": "pull", "number": 1 });
+        let builds = [
+            build(1, &main, "nano", "planned"),
+            build(2, &main, "vim", "planned"),
+            build(3, &main, "nano", "planned"),
+            build(4, &pull, "vim", "planned"),
+            build(5, &main, "ed", "planned"),
+            build(6, &main, "ed", "superseded"),
+        ];
+        let current = current(&builds);
+        let releases: Vec<_> = current.iter().map(|build| build.release).collect();
+        assert_eq!(releases, [2, 3]);
     }
 }

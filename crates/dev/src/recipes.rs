@@ -1,6 +1,7 @@
 //! The recipes that are pushed: the samples, or those of a folder.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -198,6 +199,24 @@ impl Recipes {
     }
 }
 
+/// How many recipes a repository with the files `paths` has, as summit finds them.
+pub fn count_among<'a>(paths: impl Iterator<Item = &'a str>) -> usize {
+    let folders: BTreeSet<&str> = paths
+        .filter_map(|path| path.rsplit_once('/'))
+        .filter(|(_, file)| RECIPE_FILES.contains(file))
+        .map(|(folder, _)| folder)
+        .collect();
+    let is_file_of_another = |folder: &str| {
+        let own = format!("/{FILES}/");
+        let within = format!("{folder}/");
+        within
+            .match_indices(&own)
+            .any(|(at, _)| folders.contains(&within[..at]))
+    };
+    let own = folders.iter().filter(|folder| !is_file_of_another(folder));
+    own.count()
+}
+
 fn has_recipe(folder: &Path) -> bool {
     RECIPE_FILES.iter().any(|name| folder.join(name).is_file())
 }
@@ -266,6 +285,21 @@ mod tests {
         let to = tempfile::tempdir().unwrap();
         recipes.write(to.path()).unwrap();
         assert_eq!(Recipes::read(to.path()).unwrap(), recipes);
+    }
+
+    #[test]
+    fn recipes_are_counted_as_they_are_found() {
+        let paths = [
+            "n/nano/stone.yaml",
+            "n/nano/stone.yml",
+            "n/nano/pkg/inner/stone.yaml",
+            "n/nano/extra/syntax/stone.yaml",
+            "pkg/tool/stone.yaml",
+            "notes/readme",
+            "stone.yaml.orig",
+            "",
+        ];
+        assert_eq!(count_among(paths.into_iter()), 3);
     }
 
     #[test]

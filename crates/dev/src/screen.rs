@@ -5,7 +5,7 @@
 
 mod told;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub struct Lines {
     screen: Screen,
     told: Told,
     moving: BTreeMap<BuildId, ProgressBar>,
+    /// The builds since the last rest, at which nothing moved.
+    round: BTreeSet<BuildId>,
     all: Option<ProgressBar>,
 }
 
@@ -118,7 +120,20 @@ impl Lines {
                 told::Kind::Plain
             }),
             moving: BTreeMap::new(),
+            round: BTreeSet::new(),
             all: None,
+        }
+    }
+
+    /// The screen that they are on.
+    pub fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Leaves `builds` that have ended unsaid, until they go on.
+    pub fn pass_over(&mut self, builds: &[Build]) {
+        for build in builds {
+            self.told.pass_over(build);
         }
     }
 
@@ -127,9 +142,26 @@ impl Lines {
         for build in builds {
             self.show_one(build, now);
         }
-        if !self.screen.is_live() || builds.is_empty() {
-            return;
+        if builds.iter().all(has_ended) {
+            self.rest();
+        } else if self.screen.is_live() {
+            self.show_all(builds);
         }
+    }
+
+    /// Takes the line of all builds away while nothing moves.
+    fn rest(&mut self) {
+        self.round.clear();
+        if let Some(bar) = self.all.take() {
+            bar.finish_and_clear();
+            self.screen.bars.remove(&bar);
+        }
+    }
+
+    fn show_all(&mut self, builds: &[Build]) {
+        let moving = builds.iter().filter(|build| !has_ended(build));
+        self.round.extend(moving.clone().map(|build| build.id));
+        let left = moving.count();
         let bars = &self.screen.bars;
         let all = self.all.get_or_insert_with(|| {
             // What is left of the width is the bar's, so that the line fits a narrow terminal too.
@@ -143,8 +175,8 @@ impl Lines {
             bar.set_prefix("builds");
             bar
         });
-        all.set_length(builds.len() as u64);
-        all.set_position(builds.iter().filter(|build| has_ended(build)).count() as u64);
+        all.set_length(self.round.len() as u64);
+        all.set_position(self.round.len().saturating_sub(left) as u64);
         all.set_message(waiting(builds));
     }
 

@@ -1,35 +1,34 @@
 //! The main job: a line is started, recipes are pushed, builds are followed to their end.
 
+mod ask;
 mod follow;
+mod input;
 mod installs;
+mod inventory;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use forge::Role;
 use service::{Clock, Supervisor};
 use url::Url;
 
 use crate::cli::Cli;
-use crate::data::{self, Data};
+use crate::data::Data;
 use crate::host_glibc::{self, Provided};
-use crate::line::{self, Line, ORGANISATION, Options};
-use crate::outcome::Urls;
+use crate::line::{self, Line, Options, REPOSITORY};
+use crate::outcome::{Person, Urls};
+use crate::people::{PACKAGER, with_token};
+use crate::ports::{self, Ports};
 use crate::recipes::{self, Recipes};
-use crate::screen::Screen;
-use crate::{distfiles, examples, git, installed};
+use crate::screen::{Lines, Screen};
+use crate::{distfiles, environment, git, installed};
 
-/// The person who pushes.
-const PACKAGER: &str = "packager";
-
-/// The repository that is pushed to.
-const REPOSITORY: &str = "recipes";
+/// The branch that is published.
+const BRANCH: &str = "main";
 
 /// How long planning may take, from the push to the first build.
 const PLANNING: Duration = Duration::from_secs(60);
-
-/// How many archives that are not there are named.
-const MOST_ABSENT: usize = 10;
 
 /// The main job cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +42,17 @@ pub enum Error {
     /// The archives cannot be served.
     #[error("the archives cannot be served")]
     Distfiles(#[from] distfiles::Error),
-    /// The data folder cannot be used.
+    /// The services cannot listen where they did before.
     #[error(transparent)]
-    Data(#[from] data::Error),
+    Ports(#[from] ports::Error),
+    /// A file in the data folder cannot be used.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The forge refuses what a packager does.
     #[error("the forge refuses it")]
     Forge(#[from] forge::Refused),
@@ -89,14 +96,15 @@ pub struct Session {
     line: Line,
     http: reqwest::Client,
     clock: Clock,
-    repository: String,
+    data: PathBuf,
     commit: String,
     urls: Urls,
     installs: installed::Folder,
 }
 
 impl Session {
-    /// Starts a line in `data` and pushes the recipes that `cli` asks for.
+    /// Starts a line in `data`. Where an earlier one left recipes there, says what is kept;
+    /// otherwise pushes those that `cli` asks for.
     ///
     /// # Errors
     /// When something that is needed is not there or does not work.
@@ -105,105 +113,165 @@ impl Session {
         data: &Data,
         supervisor: &Supervisor,
         screen: &Screen,
+        lines: &mut Lines,
     ) -> Result<Self, Error> {
-        let (recipes, archives) = input(cli, data)?;
-        warn_of_absent(&distfiles::absent(&archives, &recipes), &archives, screen);
+        let ports = Ports::open(data.path())?;
+        let (recipes, archives) = input::read(cli, data)?;
+        let mirror = distfiles::serve(&archives, ports.mirror, supervisor).await?;
         let mut options = Options::new(data.path().to_owned());
-        options.mirrors = vec![distfiles::serve(&archives, supervisor).await?];
+        options.mirrors = vec![mirror.pattern];
+        options.ports = Ports {
+            mirror: mirror.port,
+            ..ports
+        };
         let line = Line::start(&options, supervisor).await?;
-        let repository = format!("{ORGANISATION}/{REPOSITORY}");
-        line.forge.ensure_user(PACKAGER)?;
-        line.forge.ensure_repository(&repository).await?;
-        line.forge.set_role(&repository, PACKAGER, Role::Write)?;
-        let urls = urls(&line, &repository)?;
-        screen.say(format!("forge   {}", urls.forge));
-        screen.say(format!("summit  {}", urls.summit));
-        screen.say(format!("vessel  {}", urls.vessel));
+        // Only now, when all of them listen: ports of which some were never had would be no help.
+        line.ports.keep(data.path())?;
+        if let Some(elsewhere) = &line.elsewhere {
+            data.leave_outside(elsewhere.work.clone());
+        }
+        let head = line.forge.find_branch(REPOSITORY, BRANCH).await?;
+        let mut session = Self {
+            urls: urls(&line)?,
+            line,
+            http: reqwest::Client::new(),
+            clock: Clock::system(),
+            data: data.path().to_owned(),
+            commit: head.as_ref().map(ToString::to_string).unwrap_or_default(),
+            installs: installed::Folder::choose(data.path())?,
+        };
+        session.introduce(screen)?;
+        if head.is_some() {
+            // First of all: what was under way goes on meanwhile.
+            session.go_on(cli, screen, lines).await?;
+            session.provide_glibc(supervisor, screen).await?;
+        } else {
+            session.provide_glibc(supervisor, screen).await?;
+            input::warn_of_absent(&recipes, &archives, screen);
+            session.commit = session.push(&recipes, screen).await?;
+        }
+        Ok(session)
+    }
+
+    /// Says where everything is, who the people are, and how to begin.
+    fn introduce(&self, screen: &Screen) -> Result<(), Error> {
+        let path = self.data.join(environment::FILE);
+        let written = environment::write(&self.data, &self.urls, &self.line.people);
+        written.map_err(|source| Error::File { path, source })?;
+        screen.say(format!("forge   {}", self.urls.forge));
+        screen.say(format!("summit  {}", self.urls.summit));
+        screen.say(format!("vessel  {}", self.urls.vessel));
+        screen.say(format!("data    {}", self.data.display()));
+        if let Some(elsewhere) = &self.line.elsewhere {
+            screen.say(format!(
+                "Builds run in {}, as their user {} cannot pass {}. To have them in the data \
+                 folder, let others pass (chmod o+x) or name another folder with --data.",
+                elsewhere.work.display(),
+                elsewhere.user,
+                elsewhere.barrier.display()
+            ));
+        }
         screen.say("There is one pool of builders, this machine, and everything builds in it.");
-        provide_glibc(&line, &urls, data, supervisor, screen).await?;
-        let commit = push(&line, &recipes, data, &repository).await?;
+        screen.say("People, who sign in with their login and token:");
+        for person in self.people() {
+            let Person { login, token, may } = person;
+            screen.say(format!("  {login:<9} {token}  {may}"));
+        }
+        screen.say(format!("To have the recipes: {}", self.clone_command()));
+        Ok(())
+    }
+
+    /// Before anything is pushed: summit and clients then find it in the channel like any other
+    /// package.
+    async fn provide_glibc(&self, supervisor: &Supervisor, screen: &Screen) -> Result<(), Error> {
+        let place = host_glibc::Place {
+            index: &self.urls.index,
+            vessel: &self.line.importer,
+            folder: self.data.join("host-glibc"),
+            loader: host_glibc::LOADER.into(),
+        };
+        if let Provided::Imported(name) = host_glibc::provide(&place, supervisor).await? {
+            screen.say(format!(
+                "Published {name}, the C library of this machine: there is no base channel yet, and \
+                 programs need one."
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says what is kept, and what comes next.
+    async fn go_on(&self, cli: &Cli, screen: &Screen, lines: &mut Lines) -> Result<(), Error> {
+        let inventory = self.inventory().await?;
+        screen.say(format!(
+            "Kept from an earlier start: {inventory}; {BRANCH} is at {:.10}.",
+            self.commit
+        ));
+        if cli.recipes.is_some() || !cli.only.is_empty() {
+            screen.say(
+                "No recipes are pushed, as the repository has some: to begin anew with others, \
+                 start with --fresh, which empties the data folder.",
+            );
+        }
+        screen.say(inventory.next());
+        lines.pass_over(&self.builds().await?);
+        Ok(())
+    }
+
+    /// Pushes as a packager would; returns the commit.
+    async fn push(&self, recipes: &Recipes, screen: &Screen) -> Result<String, Error> {
+        let folder = self.data.join("packager");
+        remove(&folder).map_err(|source| Error::File {
+            path: folder.clone(),
+            source,
+        })?;
+        recipes.write(&folder)?;
+        let remote = git::Remote {
+            url: self.urls.clone.as_str(),
+            login: PACKAGER,
+            token: self.line.people.packager().clone(),
+        };
+        let commit = git::commit_and_push(&folder, "Add the first recipes", &remote).await?;
         screen.say(format!(
             "Pushed {} as {commit:.10} to {}",
             match recipes.count() {
                 1 => "1 recipe".to_owned(),
                 count => format!("{count} recipes"),
             },
-            urls.clone
+            self.urls.clone
         ));
-        Ok(Self {
-            line,
-            http: reqwest::Client::new(),
-            clock: Clock::system(),
-            repository,
-            commit,
-            urls,
-            installs: installed::Folder::choose(data.path())?,
-        })
+        Ok(commit)
+    }
+
+    /// The line that clones the recipes with the packager's token.
+    fn clone_command(&self) -> String {
+        let url = with_token(
+            self.urls.forge.as_str(),
+            PACKAGER,
+            self.line.people.packager(),
+        );
+        format!("git clone {url}")
+    }
+
+    fn people(&self) -> Vec<Person> {
+        let people = self.line.people.iter();
+        people
+            .map(|(part, token)| Person::new(part, token))
+            .collect()
     }
 }
 
-/// Before anything is pushed: summit and clients then find it in the channel like any other package.
-async fn provide_glibc(
-    line: &Line,
-    urls: &Urls,
-    data: &Data,
-    supervisor: &Supervisor,
-    screen: &Screen,
-) -> Result<(), Error> {
-    let place = host_glibc::Place {
-        index: &urls.index,
-        vessel: &line.importer,
-        folder: data.path().join("host-glibc"),
-        loader: host_glibc::LOADER.into(),
-    };
-    if let Provided::Imported(name) = host_glibc::provide(&place, supervisor).await? {
-        screen.say(format!(
-            "Published {name}, the C library of this machine: there is no base channel yet, and \
-             programs need one."
-        ));
-    }
-    Ok(())
-}
-
-/// Says early what would else be found out by builds that wait for a network.
-fn warn_of_absent(absent: &[String], archives: &Path, screen: &Screen) {
-    if absent.is_empty() {
-        return;
-    }
-    screen.say(format!(
-        "warning: these archives are not in {}, so that builds have to fetch them:",
-        archives.display()
-    ));
-    for line in absent.iter().take(MOST_ABSENT) {
-        screen.say(format!("  {line}"));
-    }
-    if let Some(more) = absent
-        .len()
-        .checked_sub(MOST_ABSENT)
-        .filter(|more| *more > 0)
-    {
-        screen.say(format!("  and {more} more"));
+/// Removes what a push that was cut short left.
+fn remove(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 
-/// The recipes, and the folder of their archives.
-fn input(cli: &Cli, data: &Data) -> Result<(Recipes, PathBuf), Error> {
-    let (recipes, archives) = match (&cli.recipes, &cli.distfiles) {
-        (Some(recipes), Some(distfiles)) => (Recipes::read(recipes)?, distfiles.clone()),
-        // The command line takes them together only.
-        (Some(_) | None, _) => {
-            let folder = data.path().join("distfiles");
-            distfiles::keep(&folder, &examples::archives())?;
-            (examples::recipes(), folder)
-        }
-    };
-    Ok((recipes.only(&cli.only)?, archives))
-}
-
-fn urls(line: &Line, repository: &str) -> Result<Urls, url::ParseError> {
+fn urls(line: &Line) -> Result<Urls, url::ParseError> {
     Ok(Urls {
-        forge: format!("{}/{repository}", line.forge.url()).parse()?,
-        clone: line.forge.clone_url(repository).parse()?,
+        forge: format!("{}/{REPOSITORY}", line.forge.url()).parse()?,
+        clone: line.forge.clone_url(REPOSITORY).parse()?,
         summit: line.summit.clone(),
         vessel: line.repository.clone(),
         index: line
@@ -211,22 +279,4 @@ fn urls(line: &Line, repository: &str) -> Result<Urls, url::ParseError> {
             .join("main/stream/volatile/x86_64/stone.index")?,
         root_index: line.repository.join("main/moss-root-index.json")?,
     })
-}
-
-/// Pushes as a packager would; returns the commit.
-async fn push(
-    line: &Line,
-    recipes: &Recipes,
-    data: &Data,
-    repository: &str,
-) -> Result<String, Error> {
-    let folder = data.path().join("packager");
-    recipes.write(&folder)?;
-    let url = line.forge.clone_url(repository);
-    let remote = git::Remote {
-        url: &url,
-        login: PACKAGER,
-        token: line.forge.mint_token(PACKAGER)?,
-    };
-    Ok(git::commit_and_push(&folder, "Add the first recipes", &remote).await?)
 }

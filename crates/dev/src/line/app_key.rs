@@ -1,11 +1,11 @@
 //! The App's RSA key, which GitHub would give out.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use rsa::{RsaPrivateKey, rand_core::OsRng};
+
+use crate::file::write_private;
 
 /// A key that cannot be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -62,15 +62,4 @@ impl AppKey {
     pub fn public_pem(&self) -> &str {
         &self.public_pem
     }
-}
-
-/// Writes a file that only its owner can read.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

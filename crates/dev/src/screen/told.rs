@@ -2,11 +2,12 @@
 //! moving line shows the steps, once at the end of a build and when it has to begin again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use api::id::BuildId;
 use jiff::Timestamp;
-use summit::domain::build::{Build, Progress, State};
+use summit::domain::build::{Build, Progress, State, Target};
 
 /// Where it is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,15 @@ impl Told {
     }
 }
 
+impl Told {
+    /// Takes note of a build of which nothing is to be said unless it goes on.
+    pub(super) fn pass_over(&mut self, build: &Build) {
+        if has_ended(build) {
+            self.ended.insert(build.id);
+        }
+    }
+}
+
 /// How many builds wait for others, where any does.
 pub(super) fn waiting(builds: &[Build]) -> String {
     let waits = |build: &&Build| matches!(build.state, State::Waiting { .. });
@@ -89,13 +99,16 @@ pub fn has_ended(build: &Build) -> bool {
     build.is_settled() || matches!(build.state, State::Held { .. })
 }
 
-/// How a person calls a build.
+/// How a person calls a build. One of a pull request has its number, for it is not published.
 pub fn label(build: &Build) -> String {
-    if build.version.is_empty() {
-        build.recipe.to_string()
-    } else {
-        format!("{} {}-{}", build.recipe, build.version, build.release)
+    let mut label = build.recipe.to_string();
+    if !build.version.is_empty() {
+        let _ = write!(label, " {}-{}", build.version, build.release);
     }
+    if let Target::Pull { number } = build.target {
+        let _ = write!(label, " (#{number})");
+    }
+    label
 }
 
 /// Where a build is, in a word or two.
@@ -271,6 +284,28 @@ mod tests {
     #[test]
     fn a_terminal_keeps_ends_and_new_beginnings() {
         insta::assert_snapshot!(tell(Kind::Terminal));
+    }
+
+    /// Of an earlier start it was said how they ended; what goes on is told.
+    #[test]
+    fn what_is_passed_over_is_told_when_it_goes_on() {
+        let story = story();
+        let begin: Timestamp = AT.parse().unwrap();
+        let mut told = Told::new(Kind::Plain);
+        let (held, running) = (&story[9], &story[11]);
+        told.pass_over(held);
+        assert_eq!(told.hear(held, begin).line, None);
+        let line = told.hear(running, begin).line.unwrap();
+        assert!(line.contains("check  nano 8.0-3"), "{line}");
+        told.pass_over(running);
+        assert!(told.hear(held, begin).line.is_some());
+    }
+
+    #[test]
+    fn a_pull_requests_build_has_its_number() {
+        let mut build = story().remove(0);
+        build.target = Target::Pull { number: 7 };
+        assert_eq!(label(&build), "nano 8.0-3 (#7)");
     }
 
     #[test]

@@ -1,33 +1,27 @@
-//! Following builds to their end, and reading how they ended: from summit, the forge and the channel,
-//! each over HTTP as anybody could.
+//! Following builds to their end, and reading how they ended.
 
 use std::time::Duration;
 
 use api::id::BuildId;
-use jiff::Timestamp;
-use moss_format::Index;
 use summit::domain::build::{Build, State};
 use summit::domain::tail;
 use tokio::time::Instant;
-use url::Url;
 
 use super::installs::Used;
 use super::{Error, PLANNING, Session};
-use crate::outcome::{BuildEnd, CheckRun, EndState, find_reason};
+use crate::line::REPOSITORY;
+use crate::outcome::{BuildEnd, CheckRun, EndState, current, find_publication, find_reason};
 use crate::screen::{Lines, Screen, has_ended};
 
 /// How often summit is asked how far it is, at most.
-const PACE: Duration = Duration::from_millis(250);
+pub(super) const PACE: Duration = Duration::from_millis(250);
 
 /// How many times as long as an answer takes is waited before the next question.
-const PATIENCE: u32 = 5;
+pub(super) const PATIENCE: u32 = 5;
 
 /// How long check runs may take to say what their builds say: many builds that end at once are held
 /// up by summit's budget of writes.
 const CONCLUDING: Duration = Duration::from_secs(300);
-
-/// The most builds that summit is asked for.
-const MOST_BUILDS: usize = 10_000;
 
 /// How much of a failed build's log is shown.
 const TAIL_LINES: usize = 40;
@@ -38,11 +32,11 @@ impl Session {
     ///
     /// # Errors
     /// When a service stops to answer.
-    pub async fn follow(&self, screen: &Screen) -> Result<EndState, Error> {
-        let mut lines = Lines::new(screen);
+    pub async fn follow(&self, lines: &mut Lines) -> Result<EndState, Error> {
         loop {
-            let builds = self.follow_builds(&mut lines).await?;
-            let check_runs = self.check_runs(&builds).await?;
+            let builds = self.follow_builds(lines).await?;
+            let now = current(&builds);
+            let check_runs = self.check_runs(&now).await?;
             // What was held may have gone on when the last build was published.
             let again = self.builds().await?;
             if again
@@ -50,30 +44,32 @@ impl Session {
                 .map(|b| &b.state)
                 .eq(builds.iter().map(|b| &b.state))
             {
-                drop(lines);
-                return self.end(builds, check_runs, screen).await;
+                return self.end(&now, check_runs, lines.screen()).await;
             }
         }
     }
 
     async fn follow_builds(&self, lines: &mut Lines) -> Result<Vec<Build>, Error> {
         let begun = Instant::now();
+        let mut rested = None;
         loop {
             let asked = Instant::now();
             let builds = self.builds().await?;
-            lines.show(&builds, self.now());
+            lines.show(&builds, self.clock.now());
             if builds.is_empty() && begun.elapsed() > PLANNING {
                 return Err(Error::NothingPlanned);
             }
             if !builds.is_empty() && builds.iter().all(has_ended) {
-                return Ok(builds);
+                // What an earlier line was told of may give more builds yet.
+                let rested = rested.get_or_insert(asked);
+                if rested.elapsed() > PLANNING || self.has_planned().await? {
+                    return Ok(builds);
+                }
+            } else {
+                rested = None;
             }
             tokio::time::sleep(PACE.max(asked.elapsed() * PATIENCE)).await;
         }
-    }
-
-    fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// The end of the log of the first build that failed.
@@ -81,7 +77,7 @@ impl Session {
     /// # Errors
     /// When summit does not answer.
     pub async fn log_of_failure(&self) -> Result<Option<String>, Error> {
-        let builds = self.builds().await?;
+        let builds = current(&self.builds().await?);
         let failed = |build: &&Build| matches!(build.state, State::Failed(_)) && build.attempts > 0;
         let Some(build) = builds.iter().find(failed) else {
             return Ok(None);
@@ -91,67 +87,23 @@ impl Session {
         Ok(Some(tail::tail(&bytes, TAIL_LINES, TAIL_BYTES)))
     }
 
-    /// All builds, in the order in which they were planned.
-    async fn builds(&self) -> Result<Vec<Build>, Error> {
-        let url = self
-            .line
-            .summit
-            .join(&format!("api/v1/builds?limit={MOST_BUILDS}"))?;
-        let failed = |source| Error::Call {
-            url: url.clone(),
-            source,
-        };
-        let answer = self.http.get(url.clone()).send().await.map_err(failed)?;
-        let answer = answer.error_for_status().map_err(failed)?;
-        let mut builds: Vec<Build> = answer.json().await.map_err(failed)?;
-        builds.reverse();
-        Ok(builds)
-    }
-
-    async fn fetch(&self, url: Url) -> Result<Vec<u8>, Error> {
-        let failed = |source| Error::Call {
-            url: url.clone(),
-            source,
-        };
-        let answer = self.http.get(url.clone()).send().await.map_err(failed)?;
-        let answer = answer.error_for_status().map_err(failed)?;
-        Ok(answer.bytes().await.map_err(failed)?.to_vec())
-    }
-
     async fn end(
         &self,
-        builds: Vec<Build>,
+        builds: &[Build],
         check_runs: Vec<CheckRun>,
         screen: &Screen,
     ) -> Result<EndState, Error> {
-        let published = builds.iter().filter_map(|build| match &build.state {
-            State::Published { history, at } => Some((at, history)),
-            State::Planned
-            | State::Waiting { .. }
-            | State::Queued { .. }
-            | State::Building { .. }
-            | State::Built(_)
-            | State::Publishing { .. }
-            | State::Held { .. }
-            | State::Failed(_)
-            | State::Cancelled { .. }
-            | State::Superseded { .. } => None,
-        });
-        let history = published
-            .max_by_key(|(at, _)| **at)
-            .map(|(_, history)| history.clone());
-        let packages = match &history {
-            Some(_) => self.packages().await?,
-            None => Vec::new(),
-        };
+        let publications = builds.iter().filter_map(find_publication);
+        let history = publications.max_by_key(|(at, _)| *at);
+        let packages = self.packages().await?;
         let absent = builds.iter().find(|build| {
             let name = format!("{}-{}-{}-", build.recipe, build.version, build.release);
             !packages.iter().any(|package| package.starts_with(&name))
         });
         let absent = absent.map(|build| format!("the index does not list {}", build.recipe));
-        let unpublished = find_reason(&builds).or(absent);
+        let unpublished = find_reason(builds).or(absent);
         let used = match &unpublished {
-            None => self.use_what_is_published(&builds, screen).await?,
+            None => self.use_what_is_published(builds, screen).await?,
             Some(_) => Used::LeftOut,
         };
         let published = unpublished.is_none();
@@ -164,7 +116,7 @@ impl Session {
             published,
             reason: unpublished.or(unusable),
             installed,
-            history,
+            history: history.map(|(_, history)| history),
             commit: self.commit.clone(),
             check_runs,
             builds: builds
@@ -173,20 +125,10 @@ impl Session {
                 .collect(),
             packages,
             urls: self.urls.clone(),
+            data: self.data.clone(),
+            people: self.people(),
+            clone: self.clone_command(),
         })
-    }
-
-    /// What the index lists, in the way that files of packages are named.
-    async fn packages(&self) -> Result<Vec<String>, Error> {
-        let bytes = self.fetch(self.urls.index.clone()).await?;
-        let index = Index::decode(&bytes)?;
-        let names = index.packages.iter().map(|meta| {
-            format!(
-                "{}-{}-{}-{}-{}",
-                meta.name, meta.version, meta.release, meta.build_release, meta.architecture
-            )
-        });
-        Ok(names.collect())
     }
 
     /// The newest check run of each build, once all have ended.
@@ -196,7 +138,7 @@ impl Session {
             .line
             .forge
             .wait_for("the end of all check runs", CONCLUDING, |forge| {
-                find_ended(&ids, &forge.check_runs(&self.repository))
+                find_ended(&ids, &forge.check_runs(REPOSITORY))
             });
         Ok(runs.await?)
     }
@@ -233,6 +175,7 @@ fn shown(run: &forge::CheckRun) -> CheckRun {
 mod tests {
     use super::*;
     use forge::{Conclusion, Status};
+    use jiff::Timestamp;
 
     fn run(build: BuildId, conclusion: Option<Conclusion>) -> forge::CheckRun {
         let at = Timestamp::UNIX_EPOCH;

@@ -15,9 +15,7 @@ async fn five_real_programs_are_published_and_run() {
     let Some(corpus) = testbed::corpus::find() else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-    std::fs::set_permissions(folder.path(), open).unwrap();
+    let folder = program::folder();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let arguments = [
         "--recipes",
@@ -26,10 +24,10 @@ async fn five_real_programs_are_published_and_run() {
         &text(&corpus.join("distfiles")),
         "--only",
         "lz4,xz,dash,sed,xxhash",
+        "--data",
+        &text(&folder.path().join("data")),
     ];
-    let mut command = program::command(&arguments);
-    command.env("TMPDIR", folder.path());
-    let line = Serving::start(command, LIMIT).await;
+    let line = Serving::start(program::command(&arguments), LIMIT).await;
     assert_eq!(line.state()["published"], true, "{}", line.json);
 
     let empty = folder.path().join("empty");

@@ -6,6 +6,7 @@ mod corpus;
 mod host_glibc;
 mod installed;
 mod interrupt;
+mod kept;
 mod manifests;
 mod once;
 mod program;

@@ -5,18 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::attempt::{Asset, AssetKind};
-use forge::{Edit, OpenPull, Role};
+use forge::{Edit, OpenPull};
 use moss_format::Manifest;
 use service::Supervisor;
 use snekbook_dev::Line;
-use snekbook_dev::line::Options;
+use snekbook_dev::line::{Options, REPOSITORY};
 use snekbook_dev::{distfiles, examples};
 use summit::domain::build::{Build, State};
 
 use crate::program;
 
 const LIMIT: Duration = Duration::from_secs(300);
-const REPOSITORY: &str = "snekbook/recipes";
 
 /// Pull requests end with assets that the builder keeps, and a program builds against the library
 /// of the same pull request, which is not published.
@@ -32,7 +31,8 @@ async fn the_committed_manifests_are_what_a_pull_request_builds() {
     let mut options = Options::new(folder.path().join("data"));
     options.executable = Some(PathBuf::from(program::BINARY));
     options.slots = NonZeroU16::new(2).unwrap();
-    options.mirrors = vec![distfiles::serve(&archives, &supervisor).await.unwrap()];
+    let mirror = distfiles::serve(&archives, 0, &supervisor).await.unwrap();
+    options.mirrors = vec![mirror.pattern];
     let line = Line::start(&options, &supervisor).await.unwrap();
 
     let builds = build_pull(&line).await;
@@ -55,9 +55,6 @@ async fn the_committed_manifests_are_what_a_pull_request_builds() {
 /// Opens a pull request with the samples and waits until none of its builds moves any more.
 async fn build_pull(line: &Line) -> Vec<Build> {
     let forge = &line.forge;
-    forge.create_user("packager").unwrap();
-    forge.create_repository(REPOSITORY).await.unwrap();
-    forge.set_role(REPOSITORY, "packager", Role::Write).unwrap();
     let readme = [("README.md", Edit::Put(b"Recipes.\n".to_vec()))];
     let commit = forge.commit(REPOSITORY, "packager", "main", "Begin", &readme);
     commit.await.unwrap();

@@ -10,9 +10,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// Without `--data` all is in a temporary folder, which goes with the process.
 #[tokio::test]
 async fn the_samples_end_with_0_and_one_json_object() {
-    let temporary = tempfile::tempdir().unwrap();
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-    fs::set_permissions(temporary.path(), open).unwrap();
+    let temporary = program::folder();
     let mut command = program::command(&["--once", "--json"]);
     command.env("TMPDIR", temporary.path());
     let output = program::end(command.spawn().unwrap(), LIMIT).await;

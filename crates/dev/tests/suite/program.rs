@@ -1,7 +1,7 @@
 //! Running the binary, and what it has published.
 
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,11 +12,13 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 /// The binary.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_snekbook-dev");
 
-/// The binary with these arguments, its output piped.
+/// The binary with these arguments, its output piped. It has no home: a test that wants its data
+/// kept says where.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(BINARY);
     command
         .args(arguments)
+        .env("XDG_DATA_HOME", "/nonexistent")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -42,45 +44,67 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// A folder that builds can pass: they run as another user.
+pub(crate) fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(folder.path(), open).unwrap();
+    folder
+}
+
 /// A run without `--once` that has come to its end state and serves.
 pub(crate) struct Serving {
     child: Child,
     stderr: Lines<BufReader<ChildStderr>>,
+    stdout: Lines<BufReader<ChildStdout>>,
+    /// What it has said so far on its standard error.
+    pub(crate) said: Vec<String>,
     /// What it printed: the end state, as text.
     pub(crate) json: String,
 }
 
 impl Serving {
     /// Starts the binary, which prints JSON, and waits until it serves.
-    pub(crate) async fn start(mut command: Command, limit: Duration) -> Self {
-        let mut child = command.arg("--json").spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut serving = Self {
-            child,
-            stderr,
-            json: String::new(),
-        };
-        tokio::time::timeout(limit, serving.wait(stdout))
-            .await
-            .expect("it gets to serve in time");
+    pub(crate) async fn start(command: Command, limit: Duration) -> Self {
+        let mut serving = Self::begin(command);
+        serving.hear("Serving until Ctrl-C.", limit).await;
+        // The object ends at the margin.
+        while !serving.json.ends_with("\n}\n") {
+            let line = serving.stdout.next_line().await.unwrap().unwrap();
+            serving.json.push_str(&line);
+            serving.json.push('\n');
+        }
         serving
     }
 
-    async fn wait(&mut self, mut stdout: Lines<BufReader<ChildStdout>>) {
-        let mut said = Vec::new();
-        while let Some(line) = self.stderr.next_line().await.unwrap() {
-            if line == "Serving until Ctrl-C." {
-                break;
-            }
-            said.push(line);
+    /// Starts the binary, and waits for nothing.
+    pub(crate) fn begin(mut command: Command) -> Self {
+        let mut child = command.arg("--json").spawn().unwrap();
+        Self {
+            stderr: BufReader::new(child.stderr.take().unwrap()).lines(),
+            stdout: BufReader::new(child.stdout.take().unwrap()).lines(),
+            child,
+            said: Vec::new(),
+            json: String::new(),
         }
-        // The object ends at the margin.
-        while !self.json.ends_with("\n}\n") {
-            let line = stdout.next_line().await.unwrap();
-            let line = line.unwrap_or_else(|| panic!("it ended:\n{}", said.join("\n")));
-            self.json.push_str(&line);
-            self.json.push('\n');
+    }
+
+    /// Waits for a line that contains `wanted`, and returns it.
+    pub(crate) async fn hear(&mut self, wanted: &str, limit: Duration) -> String {
+        let search = async {
+            while let Some(line) = self.stderr.next_line().await.unwrap() {
+                self.said.push(line);
+                let line = &self.said[self.said.len() - 1];
+                if line.contains(wanted) {
+                    return Some(line.clone());
+                }
+            }
+            None
+        };
+        match tokio::time::timeout(limit, search).await {
+            Ok(Some(line)) => line,
+            Ok(None) => panic!("it ended without {wanted:?}:\n{}", self.said.join("\n")),
+            Err(_) => panic!("no {wanted:?} in {limit:?}:\n{}", self.said.join("\n")),
         }
     }
 
@@ -102,13 +126,23 @@ impl Serving {
         published
     }
 
+    /// The number of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Presses Ctrl-C, and waits for the end.
-    pub(crate) async fn stop(mut self, limit: Duration) {
-        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::INT).unwrap();
-        let status = tokio::time::timeout(limit, self.child.wait());
-        let status = status.await.expect("it ends in time").unwrap();
+    pub(crate) async fn stop(self, limit: Duration) {
+        let status = self.signal(Signal::INT, limit).await;
         assert!(status.success(), "{status}");
+    }
+
+    /// Sends a signal, and waits for the end.
+    pub(crate) async fn signal(mut self, signal: Signal, limit: Duration) -> ExitStatus {
+        let pid = i32::try_from(self.process()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        let status = tokio::time::timeout(limit, self.child.wait());
+        status.await.expect("it ends in time").unwrap()
     }
 }
 

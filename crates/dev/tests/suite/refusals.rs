@@ -36,7 +36,7 @@ async fn a_folder_of_somebody_else_is_left_alone() {
 
 #[tokio::test]
 async fn an_archive_that_is_not_there_is_told_before_and_while_it_is_tried_for() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = program::folder();
     let recipes = folder.path().join("recipes/distant");
     fs::create_dir_all(&recipes).unwrap();
     fs::create_dir(folder.path().join("distfiles")).unwrap();
@@ -54,12 +54,10 @@ async fn an_archive_that_is_not_there_is_told_before_and_while_it_is_tried_for()
         &path("recipes"),
         "--distfiles",
         &path("distfiles"),
+        "--data",
+        &path("data"),
     ];
-    let mut command = program::command(&arguments);
-    // Builds run as another user, who has to pass.
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-    fs::set_permissions(folder.path(), open).unwrap();
-    let mut child = command.env("TMPDIR", folder.path()).spawn().unwrap();
+    let mut child = program::command(&arguments).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
     let lost = async {
