@@ -102,8 +102,8 @@ fn told(fault: Fault) -> io::Error {
 
 /// An error while reading, in words without those of the client's layers.
 fn plain(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::TimedOut => io::Error::new(error.kind(), "the server says nothing"),
-        _ => error,
+    if error.kind() == io::ErrorKind::TimedOut {
+        return io::Error::new(error.kind(), "the server says nothing");
     }
+    error
 }
