@@ -1,5 +1,5 @@
-//! The forge answers the calls that summit makes, by their paths, and no others: what nobody makes,
-//! nobody tests.
+//! The forge answers the calls that summit makes and those that its page names for people, by their
+//! paths, and no others: what nobody makes, nobody tests.
 
 use std::collections::BTreeSet;
 
@@ -33,16 +33,27 @@ fn paths(text: &str, before: &str, after: char) -> BTreeSet<String> {
     text.split(before)
         .skip(1)
         .filter_map(|rest| rest.split(after).next())
-        .filter(|path| roots.iter().any(|root| path.starts_with(root)))
+        .filter(|path| *path == "/user" || roots.iter().any(|root| path.starts_with(root)))
         .map(template)
         .collect()
 }
 
+/// The calls that `docs/forge.md` names for people, who make them with `curl`.
+fn calls_of_people() -> BTreeSet<String> {
+    let page = read(&root().join("docs/forge.md"));
+    let (_, rest) = page
+        .split_once("Those that people need")
+        .expect("the page names them");
+    let (list, _) = rest.split_once("\n## ").expect("another section follows");
+    paths(list, "`", '`')
+}
+
 #[test]
-fn the_forge_answers_what_summit_asks_and_nothing_else() {
+fn the_forge_answers_what_summit_and_people_ask_and_nothing_else() {
     let asked: BTreeSet<String> = sources("bot/src/github")
         .iter()
         .flat_map(|text| paths(text, "\"", '"'))
+        .chain(calls_of_people())
         .collect();
     let answered: BTreeSet<String> = sources("crates/forge/src/rest")
         .iter()

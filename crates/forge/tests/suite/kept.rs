@@ -4,10 +4,12 @@ mod killed;
 mod process;
 
 use std::path::Path;
+use std::time::Instant;
 
 use forge::config::{App, Config};
-use forge::{Edit, Forge, OpenPull, PullState, Role, Sha};
+use forge::{Edit, Forge, OpenPull, PullState, RecordsError, Role, Sha, StartError};
 use futures_util::FutureExt;
+use moss_db::OpenError;
 use secrecy::ExposeSecret;
 use service::Supervisor;
 
@@ -25,7 +27,18 @@ impl Kept {
         let mut app = App::new(include_str!("app.pub.pem").to_owned(), SECRET.into());
         app.webhook_url = webhooks.map(|receiver| receiver.url.parse().unwrap());
         let config = Config::loopback(data.to_owned(), app);
-        let forge = forge::start(config, &supervisor).await.unwrap().forge;
+        let begun = Instant::now();
+        let forge = loop {
+            match forge::start(config.clone(), &supervisor).await {
+                // A thread that works for the first one may still be letting go of its database.
+                Err(StartError::Records(RecordsError::Open(OpenError::AlreadyOpen { .. })))
+                    if begun.elapsed() < LIMIT =>
+                {
+                    tokio::task::yield_now().await;
+                }
+                started => break started.unwrap().forge,
+            }
+        };
         forge.ensure_organisation("snekbook").unwrap();
         forge.ensure_user("maya").unwrap();
         forge.ensure_repository(REPOSITORY).await.unwrap();
