@@ -19,4 +19,5 @@ mod pulls;
 mod repositories;
 mod retention;
 mod stage;
+mod trying;
 mod webhooks;
