@@ -111,10 +111,36 @@ fn exit(success: bool) -> ExitCode {
 
 /// The cargo that started this: it names itself to what it starts.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Build scripts look at what cargo says of a package: with what it says of this one, that of
+    // `ring` would run anew, and all that stands on it be compiled again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// Says one line of what was measured. Nobody may be listening any more, which is no fault.
 fn say(line: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_cargo_says_of_this_package_is_not_handed_on() {
+        let cargo = super::cargo();
+        let removed = |wanted: &str| {
+            cargo
+                .get_envs()
+                .any(|(name, value)| name == wanted && value.is_none())
+        };
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            assert!(removed(name), "{name}");
+        }
+        assert!(!removed("PATH"));
+    }
 }
