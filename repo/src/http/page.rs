@@ -26,7 +26,7 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;--line:#8884;--soft:#8882}\
 body{font:16px/1.55 system-ui,sans-serif;max-width:56rem;margin:3rem auto;padding:0 1.25rem}\
 h1{font-size:1.9rem;margin:0}h2{margin:2.5rem 0 .5rem}h3{margin:1.5rem 0 .4rem;font-size:1rem}\
-p.lead{margin:.3rem 0 2rem;opacity:.75}\
+p{overflow-wrap:anywhere}p.lead{margin:.3rem 0 2rem;opacity:.75}\
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .75rem .35rem 0;\
 border-bottom:1px solid var(--line)}th{font-weight:600}\
 pre{background:var(--soft);padding:.9rem 1rem;border-radius:.5rem;overflow-x:auto}\

@@ -51,6 +51,8 @@ impl Page {
                 self.text(&text);
                 self.raw("</code>");
             }
+            // The only way to a new line within a cell of a table, and harmless.
+            Event::InlineHtml(text) if is_break(&text) => self.raw("<br>"),
             Event::Html(text) | Event::InlineHtml(text) => self.text(&text),
             Event::SoftBreak => self.raw("\n"),
             Event::HardBreak => self.raw("<br>\n"),
@@ -269,6 +271,15 @@ const fn heading(level: HeadingLevel) -> (&'static str, &'static str) {
     }
 }
 
+/// Whether HTML is a line break, and no more than that.
+fn is_break(html: &str) -> bool {
+    let inner = html.strip_prefix('<').and_then(|it| it.strip_suffix('>'));
+    inner.is_some_and(|it| {
+        let name = it.strip_suffix('/').unwrap_or(it).trim_end();
+        name.eq_ignore_ascii_case("br")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,6 +294,15 @@ mod tests {
             - [x] done\n- [ ] **not** ~~yet~~\n\n1. `a < b`\n\n```yaml\nname: <x>\n```\n\n\
             error\\[unknown-action\\]: see https://example.org/a_b(c). [Log](https://x.example/1)\n\n> quoted\n\n---";
         insta::assert_snapshot!(rendered(text));
+    }
+
+    #[test]
+    fn a_cell_may_have_lines() {
+        let html = rendered("| Stones |\n|---|\n| `a`<br>`b`<BR />c |");
+        let cell = "<code>a</code><br><code>b</code><br>c";
+        assert!(html.contains(cell), "{html}");
+        let html = rendered("a <br onclick=\"x()\"> `<br>` <brx>");
+        assert!(!html.contains("<br"), "{html}");
     }
 
     #[test]
