@@ -1,5 +1,6 @@
 //! Commands that are too long or too special for `cargo test`.
 
+mod browser;
 mod check;
 mod fuzz;
 
@@ -15,6 +16,12 @@ enum Task {
     /// Formats, lints and tests what differs from the main branch: in under two minutes where all
     /// else is compiled. Says what it leaves out.
     Check(check::Options),
+    /// Walks through docs/trying.md in a real browser, by the forge's forms, and looks at each page
+    /// 390 and 1280 pixels wide.
+    ///
+    /// Needs Chromium, Node.js 20 or newer, npm and git: installs what is missing where that takes no
+    /// password, or names it. `playwright-core` is installed into `target/browser`.
+    Browser(browser::Options),
     /// From git's answer to a push to the check run readable over REST: 20 pushes, release build.
     Latency,
     /// Fuzzes moss-format, seeded from the corpus: executions, coverage and memory of each target.
@@ -49,6 +56,7 @@ const SERVICES: [&str; 3] = ["summit", "avalanche", "vessel"];
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
         Task::Check(options) => Ok(exit(check::run(&options)?)),
+        Task::Browser(options) => Ok(exit(browser::run(&options)?)),
         Task::Latency => latency(),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
