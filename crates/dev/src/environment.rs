@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 
@@ -15,23 +15,25 @@ use crate::people::{People, with_token};
 /// The name of the file in the data folder.
 pub const FILE: &str = "try.env";
 
-/// Writes the file into the folder `data`; returns its path. It holds tokens, so only its owner can
-/// read it.
+/// Writes the file. It holds tokens, so only its owner can read it.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(data: &Path, urls: &Urls, people: &People) -> io::Result<PathBuf> {
-    let path = data.join(FILE);
-    file::write_private(&path, text(&path, urls, people).as_bytes())?;
-    Ok(path)
+pub fn write(path: &Path, urls: &Urls, people: &People) -> io::Result<()> {
+    file::write_private(path, text(path, urls, people).as_bytes())
+}
+
+/// The command by which a shell reads the file at `path`.
+pub fn command(path: &Path) -> String {
+    format!(". {}", quoted(&path.display().to_string()))
 }
 
 fn text(path: &Path, urls: &Urls, people: &People) -> String {
     let forge = urls.forge.origin().ascii_serialization();
     let mut text = format!(
         "# snekbook-dev writes this file at each start: where its services are, and its people's\n\
-         # tokens. A shell reads it with: . {}\n",
-        quoted(&path.display().to_string())
+         # tokens. A shell reads it with: {}\n",
+        command(path)
     );
     let mut set = |name: &str, value: &str| {
         let _ = writeln!(text, "{name}={}", quoted(value));
@@ -77,7 +79,8 @@ mod tests {
             index: url("stone.index"),
             root_index: url("moss-root-index.json"),
         };
-        let path = write(&data, &urls, &people).unwrap();
+        let path = data.join(FILE);
+        write(&path, &urls, &people).unwrap();
         let comment = std::fs::read_to_string(&path).unwrap();
         let command = comment.lines().nth(1).unwrap();
         let (_, command) = command.split_once("with: ").unwrap();

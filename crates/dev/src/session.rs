@@ -156,8 +156,10 @@ impl Session {
     /// Says where everything is, who the people are, and how to begin.
     fn introduce(&self, screen: &Screen) -> Result<(), Error> {
         let path = self.data.join(environment::FILE);
-        let written = environment::write(&self.data, &self.urls, &self.line.people);
-        written.map_err(|source| Error::File { path, source })?;
+        environment::write(&path, &self.urls, &self.line.people).map_err(|source| {
+            let path = path.clone();
+            Error::File { path, source }
+        })?;
         screen.say(format!("forge   {}", self.urls.forge));
         screen.say(format!("summit  {}", self.urls.summit));
         screen.say(format!("vessel  {}", self.urls.vessel));
@@ -178,6 +180,10 @@ impl Session {
             screen.say(format!("  {login:<9} {token}  {may}"));
         }
         screen.say(format!("To have the recipes: {}", self.clone_command()));
+        screen.say(format!(
+            "To have addresses and tokens in a shell, as docs/trying.md does: {}",
+            environment::command(&path)
+        ));
         Ok(())
     }
 
