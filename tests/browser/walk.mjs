@@ -56,6 +56,10 @@ class Walk {
     const { chromium } = createRequire(join(options.modules, "package.json"))("playwright-core");
     this.browser = await chromium.launch({
       executablePath: options.chromium,
+      // The walk ends it; by itself it would end the walk before that has stopped the line.
+      handleSIGINT: false,
+      handleSIGTERM: false,
+      handleSIGHUP: false,
       args: process.getuid() === 0 ? [...FLAGS, "--no-sandbox"] : FLAGS,
     });
     await this.startLine();

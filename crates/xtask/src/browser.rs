@@ -28,8 +28,8 @@ const SCRIPTS: &str = "tests/browser";
 
 /// Walks. Says whether all was as it should be.
 pub(crate) fn run(options: &Options) -> Result<bool> {
-    let folders = Folders::read()?;
     let tools = Tools::find_or_install()?;
+    let folders = Folders::read()?;
     let scripts = folders.workspace_root.join(SCRIPTS);
     let modules = modules::install(&scripts, &folders.target_directory.join("browser"))?;
     let line = compile(&folders)?;
