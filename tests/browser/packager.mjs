@@ -66,24 +66,24 @@ export async function release(walk) {
 
 export async function breakRecipe(walk) {
   const person = walk.packager;
-  const typo = [/%make PREFIX/, "%maek PREFIX"];
+  const typo = [/%make check/, "%mkae check"];
   const commit = await walk.clone.push("sneksay", "sneksay: Build it anew", released(2), typo);
-  const line = await walk.clone.lineOf("sneksay", "%maek");
+  const line = await walk.clone.lineOf("sneksay", "%mkae");
   await show(walk, commit);
   await person.until("failure", run("sneksay"));
   await person.read(`sneksay/stone.yaml:${line}`, `${run("sneksay")} .annotations`);
   // In the difference it stands below the line that it is about.
-  await person.read("maek", 'tr:has(td:has-text("%maek PREFIX")) + tr.remark');
+  await person.read("mkae", 'tr:has(td:has-text("%mkae check")) + tr.remark');
   await person.picture("finding", [1280, 620], "#difference");
   await person.follow(`sneksay/stone.yaml:${line}`);
-  await person.read("%maek", `tr#L${line}`);
+  await person.read("%mkae", `tr#L${line}`);
   await show(walk, commit);
   await person.follow("Details", person.page.locator(run("sneksay")));
   await person.read(`sneksay/stone.yaml:${line}`);
 }
 
 export async function mend(walk) {
-  const typo = [/%maek PREFIX/, "%make PREFIX"];
+  const typo = [/%mkae check/, "%make check"];
   const commit = await walk.clone.push("sneksay", "sneksay: Mend the build", typo);
   await walk.line.hear("published  sneksay 2.1.0-2");
   await show(walk, commit);
