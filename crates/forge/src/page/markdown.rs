@@ -248,10 +248,16 @@ fn address_length(text: &str) -> usize {
         })
         .unwrap_or(text.len());
     let mut address = &text[..end];
+    // Counted once: a text may end in tens of thousands of brackets.
+    let opened = address.matches('(').count();
+    let mut closed = address.matches(')').count();
     loop {
         let shorter = address.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*', '_', '~']);
         let shorter = match shorter.strip_suffix(')') {
-            Some(inner) if inner.matches('(').count() <= inner.matches(')').count() => inner,
+            Some(inner) if opened < closed => {
+                closed -= 1;
+                inner
+            }
             Some(_) | None => shorter,
         };
         if shorter.len() == address.len() {
@@ -283,6 +289,22 @@ fn is_break(html: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brackets_behind_an_address_are_counted_once() {
+        for (text, length) in [
+            ("http://a/b", 10),
+            ("http://a/b).", 10),
+            ("http://a/(b)", 12),
+            ("http://a/(b)).", 12),
+            ("http://a/(b))),)", 12),
+        ] {
+            assert_eq!(address_length(text), length, "{text}");
+        }
+        // Counting them for each one would take minutes.
+        let many = format!("http://a{}", ")".repeat(1 << 20));
+        assert_eq!(address_length(&many), "http://a".len());
+    }
 
     fn rendered(text: &str) -> String {
         render(text).into_string()
