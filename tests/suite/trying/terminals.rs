@@ -148,7 +148,8 @@ impl Line {
             }
             self.child.wait().await
         };
-        tokio::time::timeout(LIMIT, rest).await??;
+        let status = tokio::time::timeout(LIMIT, rest).await??;
+        ensure!(status.success(), "the line ended with {status}");
         Ok(())
     }
 }

@@ -105,7 +105,7 @@ fn list(network: &Network, asked: &Url) -> Result<(Response, Url), Fault> {
     Err(Fault::Restless(MAX_REDIRECTS))
 }
 
-fn follow(redirects: Redirects, from: &Url, to: Url) -> Result<Url, Fault> {
+pub(super) fn follow(redirects: Redirects, from: &Url, to: Url) -> Result<Url, Fault> {
     let shown = || to.origin().ascii_serialization();
     if redirects == Redirects::Refused {
         return Err(Fault::Redirected(shown()));

@@ -205,6 +205,23 @@ fn each_place_that_a_redirect_leads_to_has_to_be_admitted() {
 }
 
 #[test]
+fn a_redirect_never_leads_from_https_to_http() {
+    let url = |text: &str| Url::parse(text).unwrap();
+    let (plain, sealed) = (url("http://a.test/x"), url("https://b.test/x"));
+    let follow =
+        |from: &Url, to: &Url| super::exchange::follow(Redirects::Followed, from, to.clone());
+    for (from, to) in [(&plain, &plain), (&plain, &sealed), (&sealed, &sealed)] {
+        assert_eq!(follow(from, to).unwrap(), *to);
+    }
+    let refused = follow(&sealed, &plain).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the server sends from HTTPS to http://a.test"
+    );
+    assert!(follow(&sealed, &url("ftp://a.test/x")).is_err());
+}
+
+#[test]
 fn answers_that_are_no_repository_say_what_they_are() {
     let told = |status: &'static str, headers: &'static str, network: &Network| {
         let server = Server::start(move |_, _| answer(status, headers, b"hello"));
