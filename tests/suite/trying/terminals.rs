@@ -1,6 +1,7 @@
 //! The person's two terminals.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -149,7 +150,14 @@ impl Line {
             self.child.wait().await
         };
         let status = tokio::time::timeout(LIMIT, rest).await??;
-        ensure!(status.success(), "the line ended with {status}");
+        // The terminal's shell is interrupted with the line, and may end by that.
+        let is_well = status.success() || status.signal() == Some(Signal::INT.as_raw());
+        ensure!(is_well, "the line ended with {status}");
+        let fault = self.said.iter().find(|line| {
+            let words = ["error: ", "panicked at", "did not end in time"];
+            words.iter().any(|word| line.contains(word))
+        });
+        ensure!(fault.is_none(), "the line ended with {fault:?}");
         Ok(())
     }
 }
