@@ -3,13 +3,14 @@
 //! Reading gigabytes at each look would be too slow; names, modes, sizes, times of change and the
 //! texts of links stand for the contents, as they do for make and rsync.
 
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use api::id::Sha256;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir};
 use sha2::Digest as _;
-use walkdir::WalkDir;
 
 use super::packages::Packages;
 
@@ -32,33 +33,95 @@ pub(super) fn fingerprint(paths: &[PathBuf], packages: &Packages) -> Sha256 {
     let mut paths = paths.to_vec();
     paths.sort();
     for path in &paths {
-        let entries = WalkDir::new(path)
-            .follow_links(false)
-            .follow_root_links(leads_elsewhere(path, &paths))
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| !IDLE.iter().any(|idle| entry.path() == Path::new(idle)))
-            .flatten();
-        for entry in entries {
-            let Ok(metadata) = entry.metadata() else {
-                continue;
-            };
-            if metadata.is_dir() {
-                continue;
-            }
-            put(&mut digest, entry.path().as_os_str().as_bytes());
-            put(&mut digest, &metadata.mode().to_be_bytes());
-            if metadata.is_symlink() {
-                let target = std::fs::read_link(entry.path()).unwrap_or_default();
-                put(&mut digest, target.as_os_str().as_bytes());
-            } else {
-                put(&mut digest, &metadata.size().to_be_bytes());
-                put(&mut digest, &metadata.mtime().to_be_bytes());
-                put(&mut digest, &metadata.mtime_nsec().to_be_bytes());
-            }
+        let links = match leads_elsewhere(path, &paths) {
+            true => AtFlags::empty(),
+            false => AtFlags::SYMLINK_NOFOLLOW,
+        };
+        let mut text = path.as_os_str().as_bytes().to_vec();
+        if let Ok(name) = CString::new(text.clone()) {
+            add(&mut digest, CWD, &name, &mut text, links);
         }
     }
     Sha256::from_bytes(digest.finalize().into())
+}
+
+/// Adds what `name` in the folder `at` is, known as `path`. A host has hundreds of thousands of files:
+/// each is looked at from its own folder, so that the system does not resolve its path anew.
+fn add(
+    digest: &mut sha2::Sha256,
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    path: &mut Vec<u8>,
+    links: AtFlags,
+) {
+    let Ok(stat) = rustix::fs::statat(at, name, links) else {
+        return;
+    };
+    let kind = FileType::from_raw_mode(stat.st_mode);
+    if kind == FileType::Directory {
+        return add_folder(digest, at, name, path, links);
+    }
+    put(digest, path);
+    put(digest, &stat.st_mode.to_be_bytes());
+    if kind == FileType::Symlink {
+        let target = rustix::fs::readlinkat(at, name, Vec::new()).unwrap_or_default();
+        put(digest, target.as_bytes());
+    } else {
+        put(digest, &stat.st_size.to_be_bytes());
+        put(digest, &stat.st_mtime.to_be_bytes());
+        put(digest, &stat.st_mtime_nsec.to_be_bytes());
+    }
+}
+
+/// Adds what lies below a folder, in the order of the names.
+fn add_folder(
+    digest: &mut sha2::Sha256,
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    path: &mut Vec<u8>,
+    links: AtFlags,
+) {
+    if IDLE.iter().any(|idle| idle.as_bytes() == path) {
+        return;
+    }
+    let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    flags.set(OFlags::NOFOLLOW, links.contains(AtFlags::SYMLINK_NOFOLLOW));
+    let Ok(folder) = rustix::fs::openat(at, name, flags, Mode::empty()) else {
+        return;
+    };
+    for (name, kind) in entries(&folder) {
+        let length = path.len();
+        path.push(b'/');
+        path.extend_from_slice(name.to_bytes());
+        let links = AtFlags::SYMLINK_NOFOLLOW;
+        match kind {
+            // The list has said it already.
+            FileType::Directory => add_folder(digest, folder.as_fd(), &name, path, links),
+            FileType::RegularFile
+            | FileType::Symlink
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => add(digest, folder.as_fd(), &name, path, links),
+        }
+        path.truncate(length);
+    }
+}
+
+/// What a folder lists, sorted by name.
+fn entries(folder: &OwnedFd) -> Vec<(CString, FileType)> {
+    let mut buffer = Vec::with_capacity(16 << 10);
+    let mut list = RawDir::new(folder, buffer.spare_capacity_mut());
+    let mut entries = Vec::new();
+    while let Some(Ok(entry)) = list.next() {
+        let name = entry.file_name();
+        if !matches!(name.to_bytes(), b"." | b"..") {
+            entries.push((name.to_owned(), entry.file_type()));
+        }
+    }
+    entries.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+    entries
 }
 
 /// Whether a path is a link to what none of the others has. A link such as `/lib` leads into `/usr`,

@@ -168,7 +168,7 @@ async fn assets_of_a_build_that_is_cancelled_at_its_very_end_are_taken_back() {
     // stopped within.
     let text = recipe(
         "install: |\n    install -d %(installroot)/usr/share/tool\n    \
-         seq 6000000 > %(installroot)/usr/share/tool/numbers\n",
+         seq 1500000 > %(installroot)/usr/share/tool/numbers\n",
     );
     let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
     let id = super::new_id();
