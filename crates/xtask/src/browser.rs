@@ -54,18 +54,8 @@ struct Folders {
 
 impl Folders {
     fn read() -> Result<Self> {
-        let output = crate::cargo()
-            .args(["metadata", "--no-deps", "--offline"])
-            .args(["--format-version", "1"])
-            .output()
-            .context("cannot run `cargo metadata`")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "`cargo metadata` says: {}",
-            said.trim()
-        );
-        serde_json::from_slice(&output.stdout).context("cannot read what `cargo metadata` wrote")
+        serde_json::from_slice(&crate::metadata()?)
+            .context("cannot read what `cargo metadata` wrote")
     }
 }
 

@@ -7,6 +7,7 @@ mod fuzz;
 use std::io::Write as _;
 use std::process::{Command, ExitCode};
 
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 
 /// Commands of the project's own. Each prints what it measured.
@@ -129,6 +130,22 @@ fn cargo() -> Command {
         }
     }
     cargo
+}
+
+/// What `cargo metadata` writes of the workspace. It needs neither a build nor the network.
+fn metadata() -> Result<Vec<u8>> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--offline"])
+        .args(["--format-version", "1"])
+        .output()
+        .context("cannot run `cargo metadata`")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "`cargo metadata` says: {}",
+        said.trim()
+    );
+    Ok(output.stdout)
 }
 
 /// Says one line of what was measured. Nobody may be listening any more, which is no fault.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 /// The crates of the workspace.
@@ -63,20 +63,9 @@ struct Dependency {
 }
 
 impl Workspace {
-    /// Asks cargo, which needs neither a build nor the network for it.
+    /// Asks cargo.
     pub(crate) fn read() -> Result<Self> {
-        let output = crate::cargo()
-            .args(["metadata", "--no-deps", "--offline"])
-            .args(["--format-version", "1"])
-            .output()
-            .context("cannot run `cargo metadata`")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "`cargo metadata` says: {}",
-            said.trim()
-        );
-        Self::parse(&output.stdout)
+        Self::parse(&crate::metadata()?)
     }
 
     /// Reads what `cargo metadata --no-deps` has written.
