@@ -9,7 +9,7 @@ pub(crate) mod pull;
 pub(crate) mod repository;
 pub(crate) mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -246,6 +246,27 @@ impl State {
                     && pull.is_open()
             })
             .collect()
+    }
+
+    /// The check runs on a commit, newest first.
+    pub(crate) fn runs_on<'state>(
+        &'state self,
+        repository: RepositoryId,
+        sha: &'state Sha,
+    ) -> impl Iterator<Item = &'state CheckRun> {
+        let all = self.check_runs.values().rev();
+        all.filter(move |run| run.repository == repository && run.head_sha == *sha)
+    }
+
+    /// The newest check run of each name on a commit, newest first.
+    pub(crate) fn newest_runs_on<'state>(
+        &'state self,
+        repository: RepositoryId,
+        sha: &'state Sha,
+    ) -> impl Iterator<Item = &'state CheckRun> {
+        let mut names = BTreeSet::new();
+        self.runs_on(repository, sha)
+            .filter(move |run| names.insert(run.name.as_str()))
     }
 
     /// The suite of the App on a commit, made if there is none. The second value tells whether

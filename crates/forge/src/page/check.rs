@@ -16,7 +16,7 @@ use crate::page::look::{self, Place, Verdict};
 use crate::page::refusal::Refusal;
 use crate::page::text::{address, is_web, plain, time};
 use crate::page::{frame, markdown};
-use crate::rights::{self, Deed};
+use crate::rights::Deed;
 use crate::state::check_run::{Annotation, AnnotationLevel, CheckRun, Conclusion, Status};
 
 /// Each run on a line that leads to all it says.
@@ -185,14 +185,11 @@ fn enter(
     shared: &Shared,
     visitor: &Visitor,
     actor: &Actor,
-    (owner, name): (&str, &str),
+    at: (&str, &str),
     find: impl Fn(&crate::state::State, &Place) -> Option<Sha>,
 ) -> Result<String, Refusal> {
-    let place = look::enter(shared, visitor, owner, name)?;
-    let state = shared.lock();
-    let record = state.repository(place.id);
-    rights::check(&state, record, actor.person.id, Deed::Press)?;
-    let sha = find(&state, &place).ok_or_else(Refusal::missing)?;
+    let place = look::permit(shared, visitor, actor, at, Deed::Press)?;
+    let sha = find(&shared.lock(), &place).ok_or_else(Refusal::missing)?;
     Ok(format!("/{}/commit/{sha}/checks", place.name))
 }
 

@@ -16,7 +16,7 @@ use crate::page::look::{self, Place};
 use crate::page::refusal::Refusal;
 use crate::page::text::{plain, short, subject, time};
 use crate::page::{check, difference, frame, talk};
-use crate::rights::{self, Deed};
+use crate::rights::Deed;
 use crate::state::comment::Subject;
 
 /// `GET /{owner}/{repo}/commit/{sha}` and its `/checks`.
@@ -91,12 +91,8 @@ pub(crate) async fn comment(
     fields: Fields,
 ) -> Result<Redirect, Refusal> {
     let body = talk::read(&fields)?;
-    let place = look::enter(&shared, &visitor, &owner, &name)?;
-    {
-        let state = shared.lock();
-        let record = state.repository(place.id);
-        rights::check(&state, record, actor.person.id, Deed::Comment)?;
-    }
+    let at = (owner.as_str(), name.as_str());
+    let place = look::permit(&shared, &visitor, &actor, at, Deed::Comment)?;
     let path = place.path.clone();
     let sha = blocking(move || commit::find(&path, &sha))
         .await?

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::forge::Shared;
 use crate::id::{AccountId, RepositoryId};
 use crate::name::{Branch, Sha};
-use crate::page::door::Visitor;
+use crate::page::door::{Actor, Visitor};
 use crate::page::refusal::Refusal;
 use crate::rights::{self, Deed};
 use crate::state::State;
@@ -50,6 +50,20 @@ pub(crate) fn enter(
         .filter(|record| may_look(shared, &state, visitor, record))
         .map(|record| place(&state, visitor, record))
         .ok_or_else(Refusal::missing)
+}
+
+/// Lets in a person whose role lets them do something there.
+pub(crate) fn permit(
+    shared: &Shared,
+    visitor: &Visitor,
+    actor: &Actor,
+    (owner, name): (&str, &str),
+    deed: Deed,
+) -> Result<Place, Refusal> {
+    let place = enter(shared, visitor, owner, name)?;
+    let state = shared.lock();
+    rights::check(&state, state.repository(place.id), actor.person.id, deed)?;
+    Ok(place)
 }
 
 fn may_look(shared: &Shared, state: &State, visitor: &Visitor, record: &Repository) -> bool {
@@ -121,15 +135,7 @@ pub(crate) fn people(shared: &Shared) -> Vec<String> {
 
 /// The newest check run of each name on a commit, by name.
 pub(crate) fn runs_on(state: &State, id: RepositoryId, sha: &Sha) -> Vec<CheckRun> {
-    let mut names = BTreeSet::new();
-    let mut runs: Vec<_> = state
-        .check_runs
-        .values()
-        .rev()
-        .filter(|run| run.repository == id && run.head_sha == *sha)
-        .filter(|run| names.insert(run.name.as_str()))
-        .cloned()
-        .collect();
+    let mut runs: Vec<_> = state.newest_runs_on(id, sha).cloned().collect();
     runs.sort_by(|one, other| one.name.cmp(&other.name));
     runs
 }

@@ -263,11 +263,11 @@ pub(crate) async fn fork(
     Path((owner, name)): Path<(String, String)>,
     _fields: Fields,
 ) -> Result<Redirect, Refusal> {
-    let place = look::enter(&shared, &visitor, &owner, &name)?;
+    let at = (owner.as_str(), name.as_str());
+    let place = look::permit(&shared, &visitor, &actor, at, Deed::Fork)?;
     let person = actor.person.id;
     let known = {
         let state = shared.lock();
-        rights::check(&state, state.repository(place.id), person, Deed::Fork)?;
         state
             .standing_repositories()
             .find(|record| record.owner == person && record.parent == Some(place.id))

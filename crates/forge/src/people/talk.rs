@@ -107,8 +107,12 @@ impl Forge {
     /// The check runs of a commit, oldest first, all attempts.
     #[must_use]
     pub fn check_runs_on(&self, name: &str, sha: &Sha) -> Vec<CheckRun> {
-        let mut runs = self.check_runs(name);
-        runs.retain(|run| run.head_sha == *sha);
+        let state = self.shared.lock();
+        let Ok(repository) = repository(&state, name) else {
+            return Vec::new();
+        };
+        let mut runs: Vec<_> = state.runs_on(repository.id, sha).cloned().collect();
+        runs.reverse();
         runs
     }
 

@@ -197,21 +197,16 @@ impl Filter {
         state: &'state Tables,
         app: u64,
         repository: RepositoryId,
-        sha: &Sha,
+        sha: &'state Sha,
     ) -> Vec<&'state CheckRun> {
         if self.app_id.is_some_and(|asked| asked != app) {
             return Vec::new();
         }
-        let mut names = std::collections::BTreeSet::new();
-        state
-            .check_runs
-            .values()
-            .rev()
-            .filter(|run| run.repository == repository && run.head_sha == *sha)
-            .filter(|run| match self.filter {
-                Wanted::All => true,
-                Wanted::Latest => names.insert(run.name.as_str()),
-            })
+        let runs: Vec<_> = match self.filter {
+            Wanted::All => state.runs_on(repository, sha).collect(),
+            Wanted::Latest => state.newest_runs_on(repository, sha).collect(),
+        };
+        runs.into_iter()
             .filter(|run| {
                 self.check_name
                     .as_ref()
