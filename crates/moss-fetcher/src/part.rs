@@ -164,6 +164,14 @@ impl Part {
     }
 }
 
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has forked holds a copy of the file
+        // until it executes its program, and with it the lock.
+        let _ = self.file.unlock();
+    }
+}
+
 /// Which side of a copy failed.
 #[derive(Debug)]
 pub(crate) enum CopyError {
@@ -209,5 +217,22 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
         Ok(named) => Ok((ours.dev(), ours.ino()) == (named.dev(), named.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_was_just_forked_does_not_keep_the_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("archive.tar.xz");
+        let part = Part::try_open(&target, 1).unwrap().unwrap();
+        let inherited = part.file.try_clone().unwrap();
+        assert!(Part::try_open(&target, 1).unwrap().is_none());
+        drop(part);
+        assert!(Part::try_open(&target, 1).unwrap().is_some());
+        drop(inherited);
     }
 }

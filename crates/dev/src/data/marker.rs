@@ -81,7 +81,34 @@ impl Marker {
     }
 }
 
+impl Drop for Marker {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has forked holds a copy of the file
+        // until it executes its program, and with it the lock.
+        let _ = self.file.unlock();
+    }
+}
+
 fn find_process(text: &str) -> Option<u32> {
     let mut lines = text.lines();
     lines.find_map(|line| line.strip_prefix(PROCESS)?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_was_just_forked_does_not_keep_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = Marker::lock(folder.path()).unwrap();
+        let inherited = marker.file.try_clone().unwrap();
+        assert!(matches!(
+            Marker::lock(folder.path()),
+            Err(Error::InUse { .. })
+        ));
+        drop(marker);
+        Marker::lock(folder.path()).unwrap();
+        drop(inherited);
+    }
 }

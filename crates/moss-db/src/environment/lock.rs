@@ -15,7 +15,7 @@ const FILE: &str = "owner.lock";
 /// Holds the folder until it is dropped.
 #[derive(Debug)]
 pub(super) struct FolderLock {
-    _file: File,
+    file: File,
 }
 
 impl FolderLock {
@@ -32,11 +32,38 @@ impl FolderLock {
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::AlreadyOpen {
                 path: folder.to_owned(),
             }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread has forked holds a copy of the file
+        // until it executes its program, and with it the lock.
+        let _ = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_was_just_forked_does_not_keep_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FolderLock::acquire(folder.path()).unwrap();
+        let inherited = lock.file.try_clone().unwrap();
+        assert!(matches!(
+            FolderLock::acquire(folder.path()),
+            Err(OpenError::AlreadyOpen { .. })
+        ));
+        drop(lock);
+        FolderLock::acquire(folder.path()).unwrap();
+        drop(inherited);
     }
 }
