@@ -129,6 +129,10 @@ impl Shared {
         self.records.recorded_at_last().await;
     }
 
+    pub(crate) async fn broken_off(&self) {
+        self.records.broken_off().await;
+    }
+
     /// Whether only this machine can reach the forge.
     pub(crate) fn is_local(&self) -> bool {
         self.reach == Reach::Local

@@ -93,6 +93,12 @@ impl Records {
         self.journal.recorded().await
     }
 
+    /// Returns once a panic has left the memory other than the database. The forge has to stop then: a
+    /// start makes the memory anew.
+    pub(crate) async fn broken_off(&self) {
+        self.journal.broken_off().await;
+    }
+
     /// As [`Self::recorded`], and goes on waiting while they cannot be written.
     pub(crate) async fn recorded_at_last(&self) {
         self.journal.recorded_at_last().await;
@@ -121,6 +127,11 @@ impl DerefMut for Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Half of a change may be made. None of it may be told or kept.
+            self.journal.break_off();
+            return;
+        }
         // Under the lock, so that changes reach the database in the order in which they were made.
         self.journal.hand_over(Changes::take(&mut self.state));
     }

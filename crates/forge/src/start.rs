@@ -133,6 +133,11 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     push::catch_up(&shared).await;
     shared.recorded().await?;
     send::resume(&shared);
+    let watched = Arc::clone(&shared);
+    supervisor.spawn_until_shutdown("forge records", async move {
+        watched.broken_off().await;
+        panic!("a panic left the records in memory other than in the database");
+    });
     listener.serve(supervisor, "forge", router(shared));
     Ok(Running { address, forge })
 }
@@ -234,4 +239,31 @@ async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::App;
+
+    #[tokio::test]
+    async fn a_forge_whose_change_panics_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        let supervisor = Supervisor::new();
+        let key = include_str!("../tests/suite/app.pub.pem").to_owned();
+        let app = App::new(key, "a secret".into());
+        let config = Config::loopback(folder.path().to_owned(), app);
+        let running = start(config, &supervisor).await.unwrap();
+        let shared = Arc::clone(&running.forge.shared);
+        let request = std::thread::spawn(move || {
+            let _state = shared.lock();
+            panic!("in the middle of a change");
+        });
+        assert!(request.join().is_err());
+        supervisor.token().cancelled().await;
+        assert_eq!(supervisor.shutdown(Duration::MAX).await, [""; 0]);
+        assert_eq!(supervisor.find_failed(), Some("forge records"));
+    }
 }

@@ -8,6 +8,10 @@
 //!
 //! When a commit fails, as on a full disk, nothing is lost: the changes stay at the head of what is to
 //! be written, and are tried again every second and with every new change. Whoever waits is told.
+//!
+//! When a change is broken off by a panic, or the thread itself panics, the memory says what the
+//! database never will. From then on nothing is written, and whoever waits is told so until the forge
+//! has stopped.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -23,8 +27,14 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Changes that are not in the database.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the forge cannot write its records")]
-pub struct Unrecorded(#[source] Arc<moss_db::Error>);
+pub enum Unrecorded {
+    /// A commit failed, and is tried again.
+    #[error("the forge cannot write its records")]
+    Failed(#[source] Arc<moss_db::Error>),
+    /// A panic broke off a change or the writing, and the forge stops.
+    #[error("the forge stops: a panic left its records in memory other than in the database")]
+    Broken,
+}
 
 /// Takes changes and writes them. Dropping it waits for those that can be written.
 pub(super) struct Journal {
@@ -45,6 +55,7 @@ struct Pending {
     /// How many changes were ever handed over.
     handed_over: u64,
     is_closing: bool,
+    is_broken: bool,
 }
 
 #[derive(Clone, Default)]
@@ -53,11 +64,29 @@ struct Progress {
     recorded: u64,
     /// The last attempt failed with the changes up to this one.
     failure: Option<(u64, Unrecorded)>,
+    is_broken: bool,
 }
 
 impl Shared {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn break_off(&self) {
+        self.pending().is_broken = true;
+        self.progress
+            .send_modify(|progress| progress.is_broken = true);
+    }
+}
+
+/// Breaks the journal off when its thread panics.
+struct Watch<'shared>(&'shared Shared);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_off();
+        }
     }
 }
 
@@ -83,34 +112,59 @@ impl Journal {
             return;
         }
         let mut pending = self.shared.pending();
+        if pending.is_broken {
+            return;
+        }
         pending.changes.add(changes);
         pending.handed_over += 1;
         self.shared.wake.notify_one();
     }
 
+    /// Writes nothing that is handed over from now on, and tells whoever waits.
+    pub(super) fn break_off(&self) {
+        self.shared.break_off();
+    }
+
+    /// Returns once the journal is broken off.
+    pub(super) async fn broken_off(&self) {
+        self.reached(|progress| progress.is_broken).await;
+    }
+
     pub(super) async fn recorded(&self) -> Result<(), Unrecorded> {
         let wanted = self.shared.pending().handed_over;
-        let mut progress = self.shared.progress.subscribe();
-        let reached = progress.wait_for(|progress| {
-            let failed = progress.failure.as_ref();
-            progress.recorded >= wanted || failed.is_some_and(|(tried, _)| *tried >= wanted)
-        });
-        // The sender lives as long as the journal.
-        let progress = reached.await.map(|progress| progress.clone());
+        let progress = self
+            .reached(|progress| {
+                let failed = progress.failure.as_ref();
+                progress.is_broken
+                    || progress.recorded >= wanted
+                    || failed.is_some_and(|(tried, _)| *tried >= wanted)
+            })
+            .await;
         match progress {
-            Ok(Progress { recorded, failure }) if recorded < wanted => {
-                failure.map_or(Ok(()), |(_, error)| Err(error))
-            }
-            Ok(_) | Err(_) => Ok(()),
+            Progress {
+                is_broken: true, ..
+            } => Err(Unrecorded::Broken),
+            Progress {
+                recorded,
+                failure: Some((_, error)),
+                ..
+            } if recorded < wanted => Err(error),
+            _ => Ok(()),
         }
     }
 
+    /// Does not return when the journal is broken off: the forge stops.
     pub(super) async fn recorded_at_last(&self) {
         let wanted = self.shared.pending().handed_over;
+        self.reached(|progress| progress.recorded >= wanted && !progress.is_broken)
+            .await;
+    }
+
+    async fn reached(&self, is_it: impl FnMut(&Progress) -> bool) -> Progress {
         let mut progress = self.shared.progress.subscribe();
-        let reached = progress.wait_for(|progress| progress.recorded >= wanted);
-        // The sender lives as long as the journal.
-        let _ = reached.await;
+        let reached = progress.wait_for(is_it).await;
+        let reached = reached.expect("the sender lives as long as the journal");
+        reached.clone()
     }
 }
 
@@ -126,6 +180,7 @@ impl Drop for Journal {
 }
 
 fn write_all(shared: &Shared, environment: &Environment, tables: &Tables) {
+    let _watch = Watch(shared);
     let mut has_failed = false;
     while let Some((changes, last)) = next_changes(shared, has_failed) {
         let written = environment.write(|txn| tables.write(txn, &changes));
@@ -141,7 +196,7 @@ fn write_all(shared: &Shared, environment: &Environment, tables: &Tables) {
                     "cannot write the records"
                 );
                 put_back(shared, changes);
-                let failure = Some((last, Unrecorded(Arc::new(error))));
+                let failure = Some((last, Unrecorded::Failed(Arc::new(error))));
                 shared
                     .progress
                     .send_modify(|progress| progress.failure = failure);
@@ -184,4 +239,29 @@ fn put_back(shared: &Shared, mut changes: Changes) {
     let mut pending = shared.pending();
     changes.add(std::mem::take(&mut pending.changes));
     pending.changes = changes;
+}
+
+#[cfg(test)]
+mod tests {
+    use moss_db::Options;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_thread_that_panicked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (environment, tables) =
+            Environment::open::<Tables>(folder.path(), &Options::default()).unwrap();
+        let journal = Journal::start(environment, tables).unwrap();
+        journal.recorded().await.unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let _watch = Watch(&journal.shared);
+                panic!("while writing");
+            });
+            assert!(writer.join().is_err());
+        });
+        let refused = journal.recorded().await.unwrap_err();
+        assert!(matches!(refused, Unrecorded::Broken), "{refused}");
+    }
 }

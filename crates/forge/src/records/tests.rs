@@ -484,3 +484,28 @@ async fn a_commit_that_fails_is_told_and_made_once_there_is_room() {
     let records = open(folder.path());
     assert_eq!(before, tables::contents(&records.lock()));
 }
+
+#[tokio::test]
+async fn a_change_that_panics_is_neither_kept_nor_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    put(&mut records.lock(), "whole");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut state = records.lock();
+        put(&mut state, "half");
+        panic!("in the middle");
+    }));
+    assert!(panicked.is_err());
+    put(&mut records.lock(), "after it");
+    records.broken_off().await;
+    let refused = records.recorded().await.unwrap_err();
+    assert!(matches!(refused, Unrecorded::Broken), "{refused}");
+    let late = tokio::time::timeout(Duration::from_millis(20), records.recorded_at_last()).await;
+    assert!(late.is_err(), "nothing may have an effect any more");
+    drop(records);
+    assert_eq!(
+        open(folder.path()).lock().deliveries.outgoing.len(),
+        1,
+        "what was whole is kept, and nothing else"
+    );
+}
