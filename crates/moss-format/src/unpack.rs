@@ -166,7 +166,25 @@ pub fn unpack_some<R: Read + Seek>(
     package: &mut Package<R>,
     folder: &Path,
     options: &Options,
+    wanted: impl FnMut(&Entry) -> bool,
+) -> Result<(), Error> {
+    let mut modes = FolderModes::default();
+    unpack_before_modes(package, folder, options, wanted, &mut modes)?;
+    modes.set(folder)
+}
+
+/// As [`unpack_some`], but folders that are made can be written into and are noted in `modes`. For
+/// packages that share folders: after the last one, [`FolderModes::set`] gives each its mode.
+///
+/// # Errors
+///
+/// As [`unpack`].
+pub fn unpack_before_modes<R: Read + Seek>(
+    package: &mut Package<R>,
+    folder: &Path,
+    options: &Options,
     mut wanted: impl FnMut(&Entry) -> bool,
+    modes: &mut FolderModes,
 ) -> Result<(), Error> {
     package.check()?;
     let mut layout = package.layout().to_vec();
@@ -186,13 +204,38 @@ pub fn unpack_some<R: Read + Seek>(
         .make_folder(&[USR])
         .map_err(|source| fault(USR, source))?;
     let new_folders = target.new_folders(&layout);
+    modes.0.extend(new_folders);
     let files = target.make_rest(&layout)?;
     package.walk(|slice, file| {
         let entries = files.get(&slice.digest).map(Vec::as_slice);
         target.make_files(entries.unwrap_or_default(), file)?;
         Ok::<_, Error>(Visit::Continue)
-    })?;
-    target.set_folder_modes(new_folders)
+    })
+}
+
+/// The modes that new folders get once nothing is written into them any more.
+#[derive(Debug, Default)]
+pub struct FolderModes(BTreeMap<String, Mode>);
+
+impl FolderModes {
+    /// Sets them below `folder`, deepest first: one without search permission hides those in it.
+    ///
+    /// # Errors
+    ///
+    /// When a folder is gone or its mode cannot be changed.
+    pub fn set(self, folder: &Path) -> Result<(), Error> {
+        let below = Below::open(folder).map_err(|source| Error::Folder {
+            folder: folder.to_owned(),
+            source,
+        })?;
+        for (target, mode) in self.0.iter().rev() {
+            below
+                .folder(&path(target))
+                .and_then(|folder| Ok(rustix::fs::fchmod(folder, *mode)?))
+                .map_err(|source| fault(target, source))?;
+        }
+        Ok(())
+    }
 }
 
 struct Target {
@@ -213,8 +256,8 @@ impl Target {
                     files.entry(*digest).or_default().push(entry);
                     Ok(())
                 }
-                Kind::Symlink(text) => self.below.make_symlink(&path(entry), text),
-                Kind::Directory => self.below.make_folder(&path(entry)).map(drop),
+                Kind::Symlink(text) => self.below.make_symlink(&path(&entry.target), text),
+                Kind::Directory => self.below.make_folder(&path(&entry.target)).map(drop),
                 Kind::CharDevice
                 | Kind::BlockDevice
                 | Kind::Fifo
@@ -241,7 +284,7 @@ impl Target {
     }
 
     fn make_file(&self, entry: &Entry, content: &mut dyn Read) -> Result<File, Error> {
-        let path = path(entry);
+        let path = path(&entry.target);
         let mut write = || {
             let mut file = self.below.make_file(&path)?;
             io::copy(content, &mut file)?;
@@ -251,26 +294,14 @@ impl Target {
         write().map_err(|source| fault(&entry.target, source))
     }
 
-    /// The folders that are not there yet.
-    fn new_folders<'a>(&self, layout: &'a [Entry]) -> Vec<&'a Entry> {
-        let mut folders: Vec<&Entry> = layout.iter().collect();
-        folders.retain(|entry| {
-            entry.kind == Kind::Directory && self.below.folder(&path(entry)).is_err()
+    /// The folders that are not there yet, and their modes.
+    fn new_folders(&self, layout: &[Entry]) -> BTreeMap<String, Mode> {
+        let folders = layout.iter().filter(|entry| {
+            entry.kind == Kind::Directory && self.below.folder(&path(&entry.target)).is_err()
         });
         folders
-    }
-
-    /// Folders get their modes last and deepest first, or one without write
-    /// permission could not be filled.
-    fn set_folder_modes(&self, mut folders: Vec<&Entry>) -> Result<(), Error> {
-        folders.sort_by(|a, b| b.target.cmp(&a.target));
-        for entry in folders {
-            self.below
-                .folder(&path(entry))
-                .and_then(|folder| Ok(rustix::fs::fchmod(folder, self.mode(entry))?))
-                .map_err(|source| fault(&entry.target, source))?;
-        }
-        Ok(())
+            .map(|entry| (entry.target.clone(), self.mode(entry)))
+            .collect()
     }
 
     fn mode(&self, entry: &Entry) -> Mode {
@@ -284,10 +315,8 @@ impl Target {
 
 /// The components of an entry's path in the folder; [`Package::check`] has seen
 /// that all of them are names.
-fn path(entry: &Entry) -> Vec<&str> {
-    std::iter::once(USR)
-        .chain(entry.target.split('/'))
-        .collect()
+fn path(target: &str) -> Vec<&str> {
+    std::iter::once(USR).chain(target.split('/')).collect()
 }
 
 fn fault(target: &str, source: io::Error) -> Error {

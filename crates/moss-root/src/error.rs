@@ -84,6 +84,9 @@ pub enum Error {
         /// Why.
         source: Box<unpack::Error>,
     },
+    /// Folders of packages cannot get their modes.
+    #[error("cannot set the modes of the folders")]
+    Modes(#[source] Box<unpack::Error>),
     /// The process ends.
     #[error("installing was stopped because the process ends")]
     Cancelled,
@@ -102,7 +105,7 @@ impl Error {
             },
             Self::Fetch { source, .. } => source.mismatch().is_none(),
             Self::Stone { source, .. } => source.is_of_system(),
-            Self::Lay { source, .. } => source.is_of_system(),
+            Self::Lay { source, .. } | Self::Modes(source) => source.is_of_system(),
             Self::Nothing
             | Self::NoProvider(_)
             | Self::Entry { .. }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use moss_format::layout::{Entry, Kind};
 use moss_format::package::Package;
-use moss_format::unpack::{self, Options};
+use moss_format::unpack::{self, FolderModes, Options};
 
 use crate::Error;
 use crate::fetch::Stone;
@@ -51,9 +51,14 @@ impl fmt::Display for Conflict {
 /// Lays all stones and the links into the empty folder `root`. Blocks.
 pub(crate) fn lay(stones: &[Stone], root: &Path) -> Result<Vec<Conflict>, Error> {
     let mut taken = Taken::default();
+    let mut modes = FolderModes::default();
     for stone in stones {
-        lay_one(stone, root, &mut taken)?;
+        lay_one(stone, root, &mut taken, &mut modes)?;
     }
+    // Last, so that a folder nobody may write into takes what later packages have in it.
+    modes
+        .set(root)
+        .map_err(|source| Error::Modes(Box::new(source)))?;
     for (name, target) in LINKS {
         let path = root.join(name);
         let linked = std::os::unix::fs::symlink(target, &path);
@@ -66,7 +71,12 @@ pub(crate) fn lay(stones: &[Stone], root: &Path) -> Result<Vec<Conflict>, Error>
     Ok(taken.conflicts)
 }
 
-fn lay_one(stone: &Stone, root: &Path, taken: &mut Taken) -> Result<(), Error> {
+fn lay_one(
+    stone: &Stone,
+    root: &Path,
+    taken: &mut Taken,
+    modes: &mut FolderModes,
+) -> Result<(), Error> {
     let meta = &stone.meta;
     let unsound = |source| Error::Stone {
         package: meta.name.clone(),
@@ -89,9 +99,11 @@ fn lay_one(stone: &Stone, root: &Path, taken: &mut Taken) -> Result<(), Error> {
     }
     let options = Options::default();
     let is_wanted = |entry: &Entry| taken.take(entry, &meta.name);
-    unpack::unpack_some(&mut package, root, &options, is_wanted).map_err(|source| Error::Lay {
-        package: meta.name.clone(),
-        source: Box::new(source),
+    unpack::unpack_before_modes(&mut package, root, &options, is_wanted, modes).map_err(|source| {
+        Error::Lay {
+            package: meta.name.clone(),
+            source: Box::new(source),
+        }
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Error, Options, SetId, unpack, unpack_some};
+use super::{Error, FolderModes, Options, SetId, unpack, unpack_before_modes, unpack_some};
 use crate::content::Slice;
 use crate::layout::{Entry, Kind};
 use crate::package::{Package, ReadError};
@@ -78,6 +78,33 @@ fn only_what_is_wanted_is_unpacked() -> Result<()> {
     let other = tempfile::tempdir()?;
     let outcome = unpack_some(&mut package, other.path(), &Options::default(), |_| false);
     assert!(outcome.is_err_and(|error| !error.is_of_system()));
+    Ok(())
+}
+
+#[test]
+fn packages_that_share_a_folder_are_unpacked_before_it_gets_its_mode() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let locked = || entry("locked", 0o040_555, Kind::Directory);
+    let first = package(&[locked(), file("locked/a", 0o644, b"a")], &[b"a"]);
+    // Its mode for the folder does not count: the first one made it.
+    let second = [
+        entry("locked", 0o040_700, Kind::Directory),
+        file("locked/b", 0o644, b"b"),
+    ];
+    let second = package(&second, &[b"b"]);
+    let path = folder.path().join("usr/locked");
+    let mut modes = FolderModes::default();
+    for bytes in [&first, &second] {
+        let mut package = Package::open(Cursor::new(bytes))?;
+        let options = Options::default();
+        unpack_before_modes(&mut package, folder.path(), &options, |_| true, &mut modes)?;
+        // Root may write everywhere, so that the mode is looked at.
+        assert_eq!(mode(&path)? & 0o700, 0o700);
+    }
+    modes.set(folder.path())?;
+    assert_eq!(mode(&path)?, 0o555);
+    assert_eq!(fs::read_dir(&path)?.count(), 2);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
     Ok(())
 }
 
