@@ -181,11 +181,13 @@ impl Data {
         let Some(folder) = self.temporary else {
             return Ok(());
         };
-        folder.close().map_err(file_error(&self.path))?;
-        match self.outside.get() {
+        // Both are tried, whatever becomes of the first.
+        let inside = folder.close().map_err(file_error(&self.path));
+        let outside = match self.outside.get() {
             Some(outside) => fs::remove_dir_all(outside).map_err(file_error(outside)),
             None => Ok(()),
-        }
+        };
+        inside.and(outside)
     }
 }
 

@@ -34,14 +34,19 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<ExitCode> {
     machine::check()?;
-    let data = Data::open(&cli.place()?, cli.beginning())?;
-    logs::begin(data.path(), cli.verbose, screen).context("cannot begin to log")?;
-    service::install_tls_provider();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
-    let result = runtime.block_on(supervise(cli, &data, screen));
+    // Before there is anything that an end by a signal would leave behind.
+    let signals = {
+        let _within = runtime.enter();
+        Signals::watch().context("cannot listen to signals")?
+    };
+    let data = Data::open(&cli.place()?, cli.beginning())?;
+    logs::begin(data.path(), cli.verbose, screen).context("cannot begin to log")?;
+    service::install_tls_provider();
+    let result = runtime.block_on(supervise(cli, &data, signals, screen));
     runtime.shutdown_timeout(Duration::from_secs(5));
     let closed = data.close();
     let code = result?;
@@ -50,8 +55,12 @@ fn run(cli: &Cli, screen: &Screen) -> anyhow::Result<ExitCode> {
 }
 
 /// Does the work, serves until it is told to stop, and stops everything in order.
-async fn supervise(cli: &Cli, data: &Data, screen: &Screen) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::watch().context("cannot listen to signals")?;
+async fn supervise(
+    cli: &Cli,
+    data: &Data,
+    mut signals: Signals,
+    screen: &Screen,
+) -> anyhow::Result<ExitCode> {
     let supervisor = Supervisor::new();
     let mut lines = Lines::new(screen);
     let worked = tokio::select! {
