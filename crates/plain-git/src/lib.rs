@@ -6,6 +6,8 @@
 //! [`command`] is for the program, [`isolate`] for libgit2, whose way over HTTP is [`http`].
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 #[cfg(feature = "libgit2")]
@@ -22,10 +24,14 @@ pub fn command() -> Command {
 
 /// A program of git's, such as `git-http-backend`, in the same way.
 pub fn program(path: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(path);
+    let (name, search_path) = (path.as_ref(), std::env::var_os("PATH").unwrap_or_default());
+    // By its path, as the standard library starts a mere name under another environment by a copy of
+    // this whole process: large ones wait for that.
+    let found = find(name, &search_path);
+    let mut command = Command::new(found.as_deref().map_or(name, |path| path.as_os_str()));
     command
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PATH", search_path)
         .env("LC_ALL", "C.UTF-8")
         .env("HOME", HOME)
         .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -34,6 +40,19 @@ pub fn program(path: impl AsRef<OsStr>) -> Command {
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_ASKPASS", "false");
     command
+}
+
+/// The program that `name` starts, if it is a name and the search path has it.
+fn find(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
+    if name.as_encoded_bytes().contains(&b'/') {
+        return None;
+    }
+    let paths = std::env::split_paths(search_path).map(|folder| folder.join(name));
+    let is_program = |path: &PathBuf| {
+        let metadata = path.metadata();
+        metadata.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    paths.filter(|path| path.is_absolute()).find(is_program)
 }
 
 /// Keeps libgit2 in this process from reading any settings but a repository's own, and lets it fetch
@@ -60,4 +79,29 @@ pub fn isolate() {
             http::register();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+
+    use super::*;
+
+    #[test]
+    fn a_program_is_the_first_executable_file_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [folders, texts, programs, others] =
+            ["folders", "texts", "programs", "others"].map(|name| folder.path().join(name));
+        fs::create_dir_all(folders.join("git")).unwrap();
+        for (folder, mode) in [(&texts, 0o644), (&programs, 0o755), (&others, 0o755)] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("git"), "").unwrap();
+            fs::set_permissions(folder.join("git"), Permissions::from_mode(mode)).unwrap();
+        }
+        let path = std::env::join_paths([&folders, &texts, &programs, &others]).unwrap();
+        let find = |name: &str| find(OsStr::new(name), &path);
+        assert_eq!(find("git"), Some(programs.join("git")));
+        assert_eq!(find("git-none"), None);
+        assert_eq!(find("./git"), None, "it is a path already");
+    }
 }

@@ -137,6 +137,26 @@ fn fetch(network: &Network, url: &str) -> Result<git2::Oid, String> {
 }
 
 #[test]
+fn a_query_of_the_address_stays_in_each_request() {
+    let (folder, commit) = repository();
+    let server = Server::of(folder.path());
+    let url = format!("{}there.git?team=core", server.url);
+    assert_eq!(fetch(&network(), &url), Ok(commit));
+    let targets: Vec<String> = server
+        .heads()
+        .iter()
+        .map(|head| head.split(' ').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        targets,
+        [
+            "/there.git/info/refs?team=core&service=git-upload-pack",
+            "/there.git/git-upload-pack?team=core"
+        ]
+    );
+}
+
+#[test]
 fn a_repository_is_fetched_and_its_server_told_the_password() {
     let (folder, commit) = repository();
     let server = Server::of(folder.path());
