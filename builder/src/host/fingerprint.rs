@@ -25,10 +25,10 @@ const IDLE: &[&str] = &[
 /// The digest over the files below `paths` and the names under which some are known. What cannot be
 /// read is left out, as a build cannot read it either.
 pub(super) fn fingerprint(paths: &[PathBuf], packages: &Packages) -> Sha256 {
-    let mut digest = sha2::Sha256::new();
+    let mut digest = Fields::default();
     for (name, supply) in packages.names() {
-        put(&mut digest, name.as_bytes());
-        put(&mut digest, supply.as_bytes());
+        digest.put(name.as_bytes());
+        digest.put(supply.as_bytes());
     }
     let mut paths = paths.to_vec();
     paths.sort();
@@ -42,18 +42,12 @@ pub(super) fn fingerprint(paths: &[PathBuf], packages: &Packages) -> Sha256 {
             add(&mut digest, CWD, &name, &mut text, links);
         }
     }
-    Sha256::from_bytes(digest.finalize().into())
+    digest.finish()
 }
 
 /// Adds what `name` in the folder `at` is, known as `path`. A host has hundreds of thousands of files:
 /// each is looked at from its own folder, so that the system does not resolve its path anew.
-fn add(
-    digest: &mut sha2::Sha256,
-    at: BorrowedFd<'_>,
-    name: &CStr,
-    path: &mut Vec<u8>,
-    links: AtFlags,
-) {
+fn add(digest: &mut Fields, at: BorrowedFd<'_>, name: &CStr, path: &mut Vec<u8>, links: AtFlags) {
     let Ok(stat) = rustix::fs::statat(at, name, links) else {
         return;
     };
@@ -61,21 +55,21 @@ fn add(
     if kind == FileType::Directory {
         return add_folder(digest, at, name, path, links);
     }
-    put(digest, path);
-    put(digest, &stat.st_mode.to_be_bytes());
+    digest.put(path);
+    digest.put(&stat.st_mode.to_be_bytes());
     if kind == FileType::Symlink {
         let target = rustix::fs::readlinkat(at, name, Vec::new()).unwrap_or_default();
-        put(digest, target.as_bytes());
+        digest.put(target.as_bytes());
     } else {
-        put(digest, &stat.st_size.to_be_bytes());
-        put(digest, &stat.st_mtime.to_be_bytes());
-        put(digest, &stat.st_mtime_nsec.to_be_bytes());
+        digest.put(&stat.st_size.to_be_bytes());
+        digest.put(&stat.st_mtime.to_be_bytes());
+        digest.put(&stat.st_mtime_nsec.to_be_bytes());
     }
 }
 
 /// Adds what lies below a folder, in the order of the names.
 fn add_folder(
-    digest: &mut sha2::Sha256,
+    digest: &mut Fields,
     at: BorrowedFd<'_>,
     name: &CStr,
     path: &mut Vec<u8>,
@@ -134,10 +128,32 @@ fn leads_elsewhere(path: &Path, paths: &[PathBuf]) -> bool {
     path.is_symlink() && !others.into_iter().any(|other| real.starts_with(other))
 }
 
-/// With its length, so that no two lists of fields look alike.
-fn put(digest: &mut sha2::Sha256, field: &[u8]) {
-    digest.update((field.len() as u64).to_be_bytes());
-    digest.update(field);
+/// The most bytes that are gathered for the digest.
+const GATHERED: usize = 16 << 10;
+
+/// A digest over fields, which takes many of them at once: most are a few bytes long.
+#[derive(Default)]
+struct Fields {
+    gathered: Vec<u8>,
+    digest: sha2::Sha256,
+}
+
+impl Fields {
+    /// Adds a field with its length, so that no two lists of fields look alike.
+    fn put(&mut self, field: &[u8]) {
+        self.gathered
+            .extend_from_slice(&(field.len() as u64).to_be_bytes());
+        self.gathered.extend_from_slice(field);
+        if self.gathered.len() >= GATHERED {
+            self.digest.update(&self.gathered);
+            self.gathered.clear();
+        }
+    }
+
+    fn finish(mut self) -> Sha256 {
+        self.digest.update(&self.gathered);
+        Sha256::from_bytes(self.digest.finalize().into())
+    }
 }
 
 #[cfg(test)]
