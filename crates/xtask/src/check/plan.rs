@@ -21,6 +21,15 @@ const COMPILED_BY: [&str; 5] = [
     "rust-toolchain.toml",
 ];
 
+/// What tests read that take minutes, and the command that runs these.
+const READ_AT_LENGTH: [(&str, &str); 2] = [
+    (
+        "docs",
+        "cargo test -p tests --test suite -- architecture trying",
+    ),
+    (".ci", ".ci/run"),
+];
+
 /// A workspace of its own, whose dependencies nothing else has.
 const FUZZ: &str = "crates/moss-format/fuzz";
 
@@ -56,6 +65,11 @@ impl Plan {
         };
         if files.iter().any(|file| file.starts_with(FUZZ)) {
             left_out.push(format!("{FUZZ}; cargo xtask fuzz --short"));
+        }
+        for (read, command) in READ_AT_LENGTH {
+            if files.iter().any(|file| file.starts_with(read)) {
+                left_out.push(format!("what reads {read}; {command}"));
+            }
         }
         if !dependents.is_empty() {
             let names: Vec<&str> = dependents.iter().copied().collect();
@@ -113,6 +127,10 @@ mod tests {
     fn documents_touch_the_crate_that_reads_them() {
         let plan = plan(&["docs/protocol.md", "README.md", "docs/forge.md"]);
         assert_eq!(listed(&plan.touched), ["api"]);
+        assert_eq!(
+            plan.left_out[0],
+            "what reads docs; cargo test -p tests --test suite -- architecture trying"
+        );
     }
 
     #[test]
@@ -141,7 +159,7 @@ mod tests {
     #[test]
     fn all_that_the_tables_name_is_there() {
         let workspace = Workspace::read().unwrap();
-        let files = READ_BY.iter().map(|(file, _)| file);
+        let files = READ_BY.iter().chain(&READ_AT_LENGTH).map(|(file, _)| file);
         for file in files.chain(&COMPILED_BY).chain([&FUZZ]) {
             assert!(workspace.root.join(file).exists(), "{file} is not there");
         }
