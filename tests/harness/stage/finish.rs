@@ -281,7 +281,7 @@ fn find_file_with(folder: &Path, marks: &[&[u8]]) -> Result<Option<PathBuf>> {
             find_file_with(&path, marks)?
         } else if kind.is_file() {
             let bytes = std::fs::read(&path)?;
-            let holds = |mark: &&[u8]| bytes.windows(mark.len()).any(|window| window == *mark);
+            let holds = |mark: &&[u8]| memchr::memmem::find(&bytes, mark).is_some();
             marks.iter().any(holds).then_some(path)
         } else {
             None

@@ -59,6 +59,39 @@ fn a_wrong_test_binary_is_seen() {
     ");
 }
 
+#[test]
+fn a_target_that_is_not_compiled_for_tests_has_none() {
+    let mut untested = 0;
+    for package in packages() {
+        let targets = package["targets"].as_array().into_iter().flatten();
+        // Benchmarks are no part of this.
+        let targets =
+            targets.filter(|target| matches!(target["kind"][0].as_str(), Some("lib" | "bin")));
+        for target in targets.filter(|target| target["test"] == false) {
+            untested += 1;
+            let root = Path::new(target["src_path"].as_str().expect("a path"));
+            let files = match target["kind"][0] == "lib" {
+                true => rust_files(root.parent().expect("it lies in a folder")),
+                false => vec![root.to_owned()],
+            };
+            for file in files {
+                let text = read(&file);
+                let mut lines = text.lines().map(str::trim);
+                let has = |line: &str| {
+                    line.starts_with("#[") && line.ends_with("test]")
+                        || target["kind"][0] == "bin" && line.starts_with("mod ")
+                };
+                assert!(
+                    !lines.any(has),
+                    "{}: nothing would run its tests: remove `test = false` from the crate's Cargo.toml",
+                    file.display()
+                );
+            }
+        }
+    }
+    assert!(untested > 5, "only {untested} targets were seen");
+}
+
 /// The binaries of integration tests other than the one that each crate may have.
 fn wrong_targets(packages: &[Value]) -> Vec<String> {
     let mut wrong = Vec::new();
