@@ -125,8 +125,8 @@ impl Shared {
     }
 
     /// As [`Self::recorded`], and goes on waiting while it cannot be written.
-    pub(crate) async fn recorded_at_last(&self) {
-        self.records.recorded_at_last().await;
+    pub(crate) async fn recorded_at_last(&self) -> Result<(), Unrecorded> {
+        self.records.recorded_at_last().await
     }
 
     pub(crate) async fn broken_off(&self) {
@@ -200,7 +200,8 @@ impl Forge {
     /// by themselves; a caller of these methods does before it tells somebody outside.
     ///
     /// # Errors
-    /// When it cannot be written, as on a full disk. It is tried again by itself.
+    /// When it cannot be written, as on a full disk: it is tried again by itself. After a panic it is
+    /// not, and the forge stops.
     pub async fn recorded(&self) -> Result<(), Unrecorded> {
         self.shared.recorded().await
     }

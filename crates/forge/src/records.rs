@@ -83,6 +83,7 @@ impl Records {
     /// The tables in memory. Never held across an await or a git operation.
     pub(crate) fn lock(&self) -> Guard<'_> {
         Guard {
+            may_be_half: false,
             state: self.state.lock().unwrap_or_else(PoisonError::into_inner),
             journal: &self.journal,
         }
@@ -93,20 +94,22 @@ impl Records {
         self.journal.recorded().await
     }
 
-    /// Returns once a panic has left the memory other than the database. The forge has to stop then: a
-    /// start makes the memory anew.
+    /// Returns once a panic has broken off a change or the writing. The forge has to stop then: a start
+    /// reads the memory anew.
     pub(crate) async fn broken_off(&self) {
         self.journal.broken_off().await;
     }
 
     /// As [`Self::recorded`], and goes on waiting while they cannot be written.
-    pub(crate) async fn recorded_at_last(&self) {
-        self.journal.recorded_at_last().await;
+    pub(crate) async fn recorded_at_last(&self) -> Result<(), Unrecorded> {
+        self.journal.recorded_at_last().await
     }
 }
 
 /// The tables in memory, locked. What was changed is on its way to the database when it is dropped.
 pub(crate) struct Guard<'records> {
+    /// Whether a panic now could break off a change: something was written, or was to be.
+    may_be_half: bool,
     state: MutexGuard<'records, State>,
     journal: &'records Journal,
 }
@@ -121,19 +124,21 @@ impl Deref for Guard<'_> {
 
 impl DerefMut for Guard<'_> {
     fn deref_mut(&mut self) -> &mut State {
+        self.may_be_half = true;
         &mut self.state
     }
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // Half of a change may be made. None of it may be told or kept.
-            self.journal.break_off();
-            return;
+        let is_panicking = std::thread::panicking();
+        // Breaks the journal off when a change is half, and when a panic in here would leave it so.
+        // Dropped before the lock, so that nobody sees the half.
+        let _watch = (self.may_be_half || !is_panicking).then(|| self.journal.watch());
+        if !is_panicking {
+            // Under the lock, so that changes reach the database in the order in which they were made.
+            self.journal.hand_over(Changes::take(&mut self.state));
         }
-        // Under the lock, so that changes reach the database in the order in which they were made.
-        self.journal.hand_over(Changes::take(&mut self.state));
     }
 }
 

@@ -136,7 +136,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let watched = Arc::clone(&shared);
     supervisor.spawn_until_shutdown("forge records", async move {
         watched.broken_off().await;
-        panic!("a panic left the records in memory other than in the database");
+        panic!("a panic broke off a change of the records");
     });
     listener.serve(supervisor, "forge", router(shared));
     Ok(Running { address, forge })
@@ -248,6 +248,9 @@ mod tests {
     use super::*;
     use crate::config::App;
 
+    /// The longest that anything here takes.
+    const LIMIT: Duration = Duration::from_secs(60);
+
     #[tokio::test]
     async fn a_forge_whose_change_panics_stops() {
         let folder = tempfile::tempdir().unwrap();
@@ -257,13 +260,26 @@ mod tests {
         let config = Config::loopback(folder.path().to_owned(), app);
         let running = start(config, &supervisor).await.unwrap();
         let shared = Arc::clone(&running.forge.shared);
-        let request = std::thread::spawn(move || {
-            let _state = shared.lock();
-            panic!("in the middle of a change");
-        });
-        assert!(request.join().is_err());
-        supervisor.token().cancelled().await;
-        assert_eq!(supervisor.shutdown(Duration::MAX).await, [""; 0]);
+        let reader = Arc::clone(&shared);
+        for request in [
+            std::thread::spawn(move || {
+                let _state = reader.lock();
+                panic!("while it only reads");
+            }),
+            std::thread::spawn(move || {
+                shared.lock().next_id();
+                let mut state = shared.lock();
+                state.next_id();
+                panic!("in the middle of a change");
+            }),
+        ] {
+            assert!(!supervisor.token().is_cancelled());
+            assert!(request.join().is_err());
+        }
+        let token = supervisor.token();
+        let stopped = tokio::time::timeout(LIMIT, token.cancelled()).await;
+        stopped.expect("the forge stops");
+        assert_eq!(supervisor.shutdown(LIMIT).await, [""; 0]);
         assert_eq!(supervisor.find_failed(), Some("forge records"));
     }
 }

@@ -9,9 +9,8 @@
 //! When a commit fails, as on a full disk, nothing is lost: the changes stay at the head of what is to
 //! be written, and are tried again every second and with every new change. Whoever waits is told.
 //!
-//! When a change is broken off by a panic, or the thread itself panics, the memory says what the
-//! database never will. From then on nothing is written, and whoever waits is told so until the forge
-//! has stopped.
+//! A panic can break off a change, or the writing. Then the memory says what the database never will:
+//! no more changes are taken, whoever waits is told so, and the forge stops.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -32,7 +31,10 @@ pub enum Unrecorded {
     #[error("the forge cannot write its records")]
     Failed(#[source] Arc<moss_db::Error>),
     /// A panic broke off a change or the writing, and the forge stops.
-    #[error("the forge stops: a panic left its records in memory other than in the database")]
+    #[error(
+        "a panic broke off a change of the forge's records: the forge stops, and the next start \
+         reads them from the database"
+    )]
     Broken,
 }
 
@@ -79,8 +81,8 @@ impl Shared {
     }
 }
 
-/// Breaks the journal off when its thread panics.
-struct Watch<'shared>(&'shared Shared);
+/// Breaks the journal off when a panic ends what it watches.
+pub(super) struct Watch<'journal>(&'journal Shared);
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
@@ -92,6 +94,12 @@ impl Drop for Watch<'_> {
 
 impl Journal {
     pub(super) fn start(environment: Environment, tables: Tables) -> std::io::Result<Self> {
+        Self::start_with(move |changes| environment.write(|txn| tables.write(txn, changes)))
+    }
+
+    pub(super) fn start_with(
+        write: impl FnMut(&Changes) -> Result<(), moss_db::Error> + Send + 'static,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             pending: Mutex::default(),
             wake: Condvar::new(),
@@ -100,7 +108,7 @@ impl Journal {
         let own = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("forge-records".to_owned())
-            .spawn(move || write_all(&own, &environment, &tables))?;
+            .spawn(move || write_all(&own, write))?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -120,9 +128,9 @@ impl Journal {
         self.shared.wake.notify_one();
     }
 
-    /// Writes nothing that is handed over from now on, and tells whoever waits.
-    pub(super) fn break_off(&self) {
-        self.shared.break_off();
+    /// Breaks the journal off when the thread panics before this is dropped.
+    pub(super) fn watch(&self) -> Watch<'_> {
+        Watch(&self.shared)
     }
 
     /// Returns once the journal is broken off.
@@ -140,24 +148,24 @@ impl Journal {
                     || failed.is_some_and(|(tried, _)| *tried >= wanted)
             })
             .await;
-        match progress {
-            Progress {
-                is_broken: true, ..
-            } => Err(Unrecorded::Broken),
-            Progress {
-                recorded,
-                failure: Some((_, error)),
-                ..
-            } if recorded < wanted => Err(error),
-            _ => Ok(()),
+        if progress.is_broken {
+            return Err(Unrecorded::Broken);
+        }
+        match progress.failure {
+            Some((_, error)) if progress.recorded < wanted => Err(error),
+            Some(_) | None => Ok(()),
         }
     }
 
-    /// Does not return when the journal is broken off: the forge stops.
-    pub(super) async fn recorded_at_last(&self) {
+    pub(super) async fn recorded_at_last(&self) -> Result<(), Unrecorded> {
         let wanted = self.shared.pending().handed_over;
-        self.reached(|progress| progress.recorded >= wanted && !progress.is_broken)
+        let progress = self
+            .reached(|progress| progress.is_broken || progress.recorded >= wanted)
             .await;
+        match progress.is_broken {
+            true => Err(Unrecorded::Broken),
+            false => Ok(()),
+        }
     }
 
     async fn reached(&self, is_it: impl FnMut(&Progress) -> bool) -> Progress {
@@ -179,11 +187,11 @@ impl Drop for Journal {
     }
 }
 
-fn write_all(shared: &Shared, environment: &Environment, tables: &Tables) {
+fn write_all(shared: &Shared, mut write: impl FnMut(&Changes) -> Result<(), moss_db::Error>) {
     let _watch = Watch(shared);
     let mut has_failed = false;
     while let Some((changes, last)) = next_changes(shared, has_failed) {
-        let written = environment.write(|txn| tables.write(txn, &changes));
+        let written = write(&changes);
         has_failed = written.is_err();
         match written {
             Ok(()) => shared.progress.send_modify(|progress| {
@@ -239,29 +247,4 @@ fn put_back(shared: &Shared, mut changes: Changes) {
     let mut pending = shared.pending();
     changes.add(std::mem::take(&mut pending.changes));
     pending.changes = changes;
-}
-
-#[cfg(test)]
-mod tests {
-    use moss_db::Options;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn nobody_waits_for_a_thread_that_panicked() {
-        let folder = tempfile::tempdir().unwrap();
-        let (environment, tables) =
-            Environment::open::<Tables>(folder.path(), &Options::default()).unwrap();
-        let journal = Journal::start(environment, tables).unwrap();
-        journal.recorded().await.unwrap();
-        std::thread::scope(|scope| {
-            let writer = scope.spawn(|| {
-                let _watch = Watch(&journal.shared);
-                panic!("while writing");
-            });
-            assert!(writer.join().is_err());
-        });
-        let refused = journal.recorded().await.unwrap_err();
-        assert!(matches!(refused, Unrecorded::Broken), "{refused}");
-    }
 }

@@ -476,7 +476,7 @@ async fn a_commit_that_fails_is_told_and_made_once_there_is_room() {
     let waiting = records.recorded_at_last();
     records.lock().comments.remove(&huge);
     let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, waiting).await.unwrap();
+    tokio::time::timeout(limit, waiting).await.unwrap().unwrap();
     records.recorded().await.unwrap();
     let before = tables::contents(&records.lock());
     assert_eq!(before["comments"].len(), 1);
@@ -497,15 +497,54 @@ async fn a_change_that_panics_is_neither_kept_nor_told() {
     }));
     assert!(panicked.is_err());
     put(&mut records.lock(), "after it");
-    records.broken_off().await;
-    let refused = records.recorded().await.unwrap_err();
-    assert!(matches!(refused, Unrecorded::Broken), "{refused}");
-    let late = tokio::time::timeout(Duration::from_millis(20), records.recorded_at_last()).await;
-    assert!(late.is_err(), "nothing may have an effect any more");
+    within_limit(records.broken_off()).await;
+    for refused in [
+        within_limit(records.recorded()).await,
+        within_limit(records.recorded_at_last()).await,
+    ] {
+        assert!(matches!(refused, Err(Unrecorded::Broken)), "{refused:?}");
+    }
     drop(records);
     assert_eq!(
         open(folder.path()).lock().deliveries.outgoing.len(),
         1,
         "what was whole is kept, and nothing else"
     );
+}
+
+#[tokio::test]
+async fn a_reader_that_panics_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let state = records.lock();
+        assert_eq!(state.deliveries.outgoing.len(), 1, "there is none");
+    }));
+    assert!(panicked.is_err());
+    put(&mut records.lock(), "after it");
+    within_limit(records.recorded()).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_writer_that_panicked() {
+    let journal = Journal::start_with(|_| panic!("while writing")).unwrap();
+    journal.recorded().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let changes = {
+        let mut state = records.lock();
+        put(&mut state, "some change");
+        Changes::take(&mut state)
+    };
+    journal.hand_over(changes);
+    within_limit(journal.broken_off()).await;
+    let refused = within_limit(journal.recorded()).await;
+    assert!(matches!(refused, Err(Unrecorded::Broken)), "{refused:?}");
+}
+
+/// Fails when it takes longer than anything here does.
+async fn within_limit<T>(waited: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(60);
+    let waited = tokio::time::timeout(limit, waited).await;
+    waited.expect("it takes longer than a minute")
 }

@@ -78,7 +78,10 @@ async fn deliver(flight: Flight, url: Url, outgoing: DeliveryId) {
         .faults
         .pass_webhook(&event.event, &shared.supervisor.token())
         .await;
-    shared.recorded_at_last().await;
+    if shared.recorded_at_last().await.is_err() {
+        // The forge stops; the next start sends it.
+        return;
+    }
     let (delivered_at, began) = (shared.clock.now(), Instant::now());
     let id = DeliveryId::new(shared.lock().next_id());
     let headers = headers(shared, &event);
