@@ -224,6 +224,10 @@ impl FolderModes {
     ///
     /// When a folder is gone or its mode cannot be changed.
     pub fn set(self, folder: &Path) -> Result<(), Error> {
+        // Where nothing was unpacked, the folder itself may be missing.
+        if self.0.is_empty() {
+            return Ok(());
+        }
         let below = Below::open(folder).map_err(|source| Error::Folder {
             folder: folder.to_owned(),
             source,

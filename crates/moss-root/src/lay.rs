@@ -55,10 +55,6 @@ pub(crate) fn lay(stones: &[Stone], root: &Path) -> Result<Vec<Conflict>, Error>
     for stone in stones {
         lay_one(stone, root, &mut taken, &mut modes)?;
     }
-    // Last, so that a folder nobody may write into takes what later packages have in it.
-    modes
-        .set(root)
-        .map_err(|source| Error::Modes(Box::new(source)))?;
     for (name, target) in LINKS {
         let path = root.join(name);
         let linked = std::os::unix::fs::symlink(target, &path);
@@ -68,6 +64,10 @@ pub(crate) fn lay(stones: &[Stone], root: &Path) -> Result<Vec<Conflict>, Error>
             source,
         })?;
     }
+    // After all packages: a folder that nobody may write into can hold files of several.
+    modes
+        .set(root)
+        .map_err(|source| Error::Modes(Box::new(source)))?;
     Ok(taken.conflicts)
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use api::id::Sha256;
 use moss_format::package::Package;
+use moss_format::unpack::{FolderModes, unpack_before_modes};
 use moss_format::{Index, Meta};
 use reqwest::{Client, StatusCode};
 use url::Url;
@@ -111,10 +112,13 @@ impl Published {
             .map(|package| package.name.as_str())
             .collect();
         ensure!(!names.is_empty(), "nothing of {recipe} is in the index");
+        let mut modes = FolderModes::default();
         for name in names {
-            self.unpack(name, folder).await?;
+            let mut package = self.fetch(self.package(name)?).await?;
+            let options = Default::default();
+            unpack_before_modes(&mut package, folder, &options, |_| true, &mut modes)?;
         }
-        Ok(())
+        Ok(modes.set(folder)?)
     }
 
     /// Unpacks a package below `folder`.
