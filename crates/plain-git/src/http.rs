@@ -215,6 +215,8 @@ enum Fault {
     Status(reqwest::StatusCode),
     #[error("the server sends to {0}, where this fetch does not follow")]
     Redirected(String),
+    #[error("the server sends to {0}, to an address that is not that of a repository's refs")]
+    Elsewhere(String),
     #[error("the server sends from HTTPS to {0}")]
     Downgraded(String),
     #[error("the server sends from place to place, more than {0} times")]
@@ -236,6 +238,7 @@ impl From<Fault> for git2::Error {
             | Fault::Request(_)
             | Fault::Status(_)
             | Fault::Redirected(_)
+            | Fault::Elsewhere(_)
             | Fault::Downgraded(_)
             | Fault::Restless(_)
             | Fault::NoGit(_)

@@ -25,8 +25,8 @@ pub fn command() -> Command {
 /// A program of git's, such as `git-http-backend`, in the same way.
 pub fn program(path: impl AsRef<OsStr>) -> Command {
     let (name, search_path) = (path.as_ref(), std::env::var_os("PATH").unwrap_or_default());
-    // By its path, as the standard library starts a mere name under another environment by a copy of
-    // this whole process: large ones wait for that.
+    // A path, not a mere name: for a name under a changed environment the standard library forks this
+    // whole process, which takes long when it is large.
     let found = find(name, &search_path);
     let mut command = Command::new(found.as_deref().map_or(name, |path| path.as_os_str()));
     command
@@ -42,7 +42,8 @@ pub fn program(path: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The program that `name` starts, if it is a name and the search path has it.
+/// The program of that name in the first absolute folder of the search path that has it. Relative
+/// folders are passed over: git runs in folders that strangers fill.
 fn find(name: &OsStr, search_path: &OsStr) -> Option<PathBuf> {
     if name.as_encoded_bytes().contains(&b'/') {
         return None;
@@ -98,7 +99,9 @@ mod tests {
             fs::write(folder.join("git"), "").unwrap();
             fs::set_permissions(folder.join("git"), Permissions::from_mode(mode)).unwrap();
         }
-        let path = std::env::join_paths([&folders, &texts, &programs, &others]).unwrap();
+        let relative = std::path::PathBuf::from("src");
+        let path = [&relative, &folders, &texts, &programs, &others];
+        let path = std::env::join_paths(path).unwrap();
         let find = |name: &str| find(OsStr::new(name), &path);
         assert_eq!(find("git"), Some(programs.join("git")));
         assert_eq!(find("git-none"), None);

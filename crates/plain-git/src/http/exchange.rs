@@ -11,9 +11,12 @@ use url::Url;
 use super::stream::{Answer, Question};
 use super::{Fault, Network, Redirects};
 
-/// Where the refs are listed, behind the path of a repository, and what its query then ends in.
-const REFS: &str = "info/refs";
-const SERVICE: &str = "service=git-upload-pack";
+/// Where the refs are listed, behind the address of a repository: without a query in that, and with
+/// one.
+const REFS: [&str; 2] = [
+    "/info/refs?service=git-upload-pack",
+    "/info/refs&service=git-upload-pack",
+];
 
 /// How often a server may send elsewhere.
 const MAX_REDIRECTS: usize = 5;
@@ -60,7 +63,7 @@ impl SmartSubtransport for Exchange {
             Service::UploadPack => {
                 let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
                 let from = found.as_ref().unwrap_or(&asked);
-                let url = join(from, "git-upload-pack");
+                let url = behind(from, "/git-upload-pack")?;
                 (network.admit)(&url).map_err(Fault::NotAdmitted)?;
                 let request = opened(network, network.client.post(url.clone()), &asked, &url)
                     .header(CONTENT_TYPE, "application/x-git-upload-pack-request")
@@ -88,7 +91,7 @@ impl Exchange {
 
 /// Asks for the refs, also where the server sends to. Gives where the repository was found.
 fn list(network: &Network, asked: &Url) -> Result<(Response, Url), Fault> {
-    let mut url = refs_of(asked);
+    let mut url = behind(asked, REFS[usize::from(asked.query().is_some())])?;
     for _ in 0..=MAX_REDIRECTS {
         (network.admit)(&url).map_err(Fault::NotAdmitted)?;
         let request = opened(network, network.client.get(url.clone()), asked, &url)
@@ -159,33 +162,20 @@ fn repository(url: &str) -> Result<Url, Fault> {
     Url::parse(url).map_err(|_| Fault::Url(url.to_owned()))
 }
 
-/// Something behind the path of a repository; a query stays, as it does with git.
-fn join(repository: &Url, rest: &str) -> Url {
-    let mut url = repository.clone();
-    url.set_path(&format!("{}/{rest}", url.path().trim_end_matches('/')));
-    url.set_fragment(None);
-    url
+/// The address of something that belongs to a repository: at the very end of the repository's own,
+/// behind a query too, as gitprotocol-http(5) has it.
+fn behind(repository: &Url, rest: &str) -> Result<Url, Fault> {
+    let mut repository = repository.clone();
+    repository.set_fragment(None);
+    let url = format!("{}{rest}", repository.as_str().trim_end_matches('/'));
+    Url::parse(&url).map_err(|_| Fault::Url(url))
 }
 
-/// Where the refs of a repository are listed.
-fn refs_of(repository: &Url) -> Url {
-    let mut url = join(repository, REFS);
-    let query = match url.query() {
-        Some(query) if !query.is_empty() => format!("{query}&{SERVICE}"),
-        Some(_) | None => SERVICE.to_owned(),
-    };
-    url.set_query(Some(&query));
-    url
-}
-
-/// The repository whose refs are listed at a URL.
+/// The repository whose refs are listed at an address.
 fn without_refs(url: &Url) -> Result<Url, Fault> {
-    let other = || Fault::Redirected(url.origin().ascii_serialization());
-    let path = url.path().strip_suffix(REFS).ok_or_else(other)?;
-    let query = url.query().and_then(|query| query.strip_suffix(SERVICE));
-    let query = query.ok_or_else(other)?.trim_end_matches('&');
-    let mut repository = url.clone();
-    repository.set_path(path);
-    repository.set_query(Some(query).filter(|query| !query.is_empty()));
-    Ok(repository)
+    let mut endings = REFS.iter();
+    let repository = endings.find_map(|refs| url.as_str().strip_suffix(refs));
+    repository
+        .and_then(|repository| Url::parse(repository).ok())
+        .ok_or_else(|| Fault::Elsewhere(url.origin().ascii_serialization()))
 }

@@ -136,24 +136,64 @@ fn fetch(network: &Network, url: &str) -> Result<git2::Oid, String> {
     Ok(here.refname_to_id("refs/heads/main").unwrap())
 }
 
+/// A server that is asked for a repository by a query, as a gateway is:
+/// `/git?q=/there.git/info/refs&service=…`.
+fn gateway(folder: &Path) -> Server {
+    let folder = folder.to_owned();
+    Server::start(move |head, body| {
+        let asked = target(head).strip_prefix("/git?q=").unwrap();
+        let (path, query) = asked.split_once('&').unwrap_or((asked, ""));
+        let head = head.replacen(target(head), &format!("{path}?{query}"), 1);
+        serve(&folder, &head, body)
+    })
+}
+
+fn target(head: &str) -> &str {
+    head.split(' ').nth(1).unwrap()
+}
+
 #[test]
-fn a_query_of_the_address_stays_in_each_request() {
+fn what_is_asked_stands_behind_the_query_of_an_address() {
     let (folder, commit) = repository();
-    let server = Server::of(folder.path());
-    let url = format!("{}there.git?team=core", server.url);
+    let server = gateway(folder.path());
+    let url = format!("{}git?q=/there.git", server.url);
     assert_eq!(fetch(&network(), &url), Ok(commit));
-    let targets: Vec<String> = server
-        .heads()
-        .iter()
-        .map(|head| head.split(' ').nth(1).unwrap().to_owned())
-        .collect();
+    let heads = server.heads();
+    let targets: Vec<&str> = heads.iter().map(|head| target(head)).collect();
     assert_eq!(
         targets,
         [
-            "/there.git/info/refs?team=core&service=git-upload-pack",
-            "/there.git/git-upload-pack?team=core"
+            "/git?q=/there.git/info/refs&service=git-upload-pack",
+            "/git?q=/there.git/git-upload-pack"
         ]
     );
+}
+
+#[test]
+fn refs_that_a_redirect_finds_at_an_odd_address_are_refused() {
+    let (folder, commit) = repository();
+    for (to, found) in [
+        ("there.git/info/refs?service=git-upload-pack", true),
+        ("there.git/xinfo/refs?service=git-upload-pack", false),
+        ("there.git/info/refs?myservice=git-upload-pack", false),
+    ] {
+        let folder = folder.path().to_owned();
+        let server = Server::start(move |head, body| {
+            if target(head).starts_with("/old.git") {
+                return answer("301 Moved", &format!("Location: /{to}\r\n"), b"");
+            }
+            let usual = head.replacen("xinfo", "info", 1);
+            serve(&folder, &usual.replacen("myservice", "service", 1), body)
+        });
+        let fetched = fetch(&network(), &format!("{}old.git", server.url));
+        match found {
+            true => assert_eq!(fetched, Ok(commit), "{to}"),
+            false => {
+                let error = fetched.unwrap_err();
+                assert!(error.contains("not that of a repository's refs"), "{error}");
+            }
+        }
+    }
 }
 
 #[test]
