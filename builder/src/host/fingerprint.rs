@@ -128,7 +128,7 @@ fn leads_elsewhere(path: &Path, paths: &[PathBuf]) -> bool {
     path.is_symlink() && !others.into_iter().any(|other| real.starts_with(other))
 }
 
-/// The most bytes that are gathered for the digest.
+/// So many gathered bytes go to the digest at once.
 const GATHERED: usize = 16 << 10;
 
 /// A digest over fields, which takes many of them at once: most are a few bytes long.
@@ -159,6 +159,22 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_digested_as_if_one_by_one() {
+        let mut fields = Fields::default();
+        let mut digest = sha2::Sha256::new();
+        for length in (0..200).chain([GATHERED - 1, GATHERED, 3 * GATHERED, 1]) {
+            let field = vec![b'x'; length];
+            fields.put(&field);
+            digest.update((length as u64).to_be_bytes());
+            digest.update(&field);
+        }
+        assert_eq!(
+            fields.finish(),
+            Sha256::from_bytes(digest.finalize().into())
+        );
+    }
 
     #[test]
     fn it_changes_with_the_files_and_only_then() {

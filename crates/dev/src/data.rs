@@ -260,6 +260,17 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_outside_goes_whatever_became_of_the_folder() {
+        let data = Data::open(&Place::Temporary, Beginning::GoOn).unwrap();
+        let outside = tempfile::tempdir().unwrap().keep();
+        data.leave_outside(outside.clone());
+        // Removed by somebody else: that is told, and the rest goes all the same.
+        fs::remove_dir_all(data.path()).unwrap();
+        data.close().unwrap_err();
+        assert!(!outside.exists());
+    }
+
+    #[test]
     fn what_is_somebody_elses_is_left_alone_also_by_a_fresh_start() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");

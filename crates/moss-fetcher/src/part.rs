@@ -166,8 +166,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // Closing is not enough: a child that another thread has forked holds a copy of the file
-        // until it executes its program, and with it the lock.
+        // Closing is not enough: see `FolderLock` of moss-db.
         let _ = self.file.unlock();
     }
 }

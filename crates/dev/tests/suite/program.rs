@@ -13,10 +13,11 @@ use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_snekbook-dev");
 
 /// The binary with these arguments, its output piped. It has no home: a test that wants its data
-/// kept says where.
+/// kept says where. SIGHUP ends it, also when the tests run under `nohup`, whose children ignore it.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new("env");
     command
+        .args(["--default-signal=HUP", BINARY])
         .args(arguments)
         .env("XDG_DATA_HOME", "/nonexistent")
         .stdin(Stdio::null())
