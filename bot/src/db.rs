@@ -21,7 +21,7 @@ use crate::domain::claim::Claim;
 use crate::domain::name::{InstallationId, RepositoryName};
 
 pub use build::{ChangeError, folder_key};
-pub use command::{Button, Command, CommandOutcome, Place, Press};
+pub use command::{Button, Command, Place, Press};
 pub use look::{Look, LookFailure, Merge, look_key};
 
 /// All tables.
@@ -108,7 +108,10 @@ pub struct Repository {
 
 impl Schema for Tables {
     const NAME: &'static str = "summit";
-    const MIGRATIONS: &'static [Migration] = &[migration::look_at_branches_anew];
+    const MIGRATIONS: &'static [Migration] = &[
+        migration::look_at_branches_anew,
+        migration::write_receipts_of_commands,
+    ];
 
     fn declare(opener: &mut Opener) -> Self {
         let mut deliveries = opener.indexed("deliveries");

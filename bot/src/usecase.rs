@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod attend;
 pub mod channel;
+mod command;
 pub mod dispatch;
 pub mod inbox;
 mod keyed;

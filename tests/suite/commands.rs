@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use api::id::Sha256;
-use forge::Conclusion::{Failure, Success};
+use forge::Conclusion::{Cancelled, Failure, Success};
 use forge::{Content, Mode, Order, Role, Sha, Subject};
 use harness::{REPOSITORY, Recipe, Runs, STRANGER, Setup, Stage, WRITER};
 
@@ -106,7 +106,8 @@ fn what_is_no_command_is_answered_or_left_alone() {
             .await?;
         ensure!(stage.reaction(asked).await? == Content::Confused);
         let answer = stage.read_comment(&on_commit(&head)).await?;
-        ensure!(answer.contains("/rebuild"), "{answer}");
+        ensure!(answer.contains("`everything`"), "{answer}");
+        ensure!(answer.contains("`reed`"), "{answer}");
         ensure!(stage.orders().len() == 1, "nothing was built again");
         Ok(())
     });
@@ -163,4 +164,80 @@ fn a_button_pressed_by_someone_who_may_write_no_more_does_nothing() {
         ensure!(stage.created_runs() == 2, "one for each command");
         Ok(())
     });
+}
+
+#[test]
+fn a_build_is_cancelled_and_built_again_by_commands() {
+    Stage::play(Setup::default(), async |stage| {
+        let gate = stage.gate("reed");
+        let reed = Recipe::new("reed").build(&gate.wait());
+        let head = stage.push(&[reed.file()]).await?;
+        stage
+            .until("the build's order", async |stage| {
+                Ok((stage.orders().len() == 1).then_some(()))
+            })
+            .await?;
+
+        let said = ask(stage, &head, STRANGER, "/cancel", Content::MinusOne).await?;
+        ensure!(said.contains("write access"), "{said}");
+        let said = ask(stage, &head, STRANGER, "/status", Content::PlusOne).await?;
+        ensure!(said.starts_with("0 of 1 builds are done."), "{said}");
+        react(stage, &head, "/cancel", Content::PlusOne).await?;
+        stage.concluded(&head, &[("reed", Cancelled)]).await?;
+        let said = ask(stage, &head, WRITER, "/cancel", Content::Confused).await?;
+        ensure!(said.contains("nothing to cancel"), "{said}");
+
+        gate.open()?;
+        react(stage, &head, "/rebuild", Content::Rocket).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        let said = ask(stage, &head, WRITER, "/rebuild", Content::Confused).await?;
+        ensure!(said.contains("`/rebuild reed`"), "{said}");
+        react(stage, &head, "/rebuild reed", Content::Rocket).await?;
+        stage
+            .until("the build that was named", async |stage| {
+                let published = stage.published().await?;
+                Ok((published.names() == ["reed-1.0-1-2"]).then_some(()))
+            })
+            .await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        let said = ask(stage, &head, STRANGER, "/REBUILD", Content::Confused).await?;
+        ensure!(said.contains("Did you mean `/rebuild`?"), "{said}");
+        let said = ask(stage, &head, STRANGER, "/help", Content::PlusOne).await?;
+        ensure!(said.contains("`/cancel [RECIPE…]`"), "{said}");
+        Ok(())
+    });
+}
+
+/// Comments on a commit, and waits for the reaction to it.
+async fn react_to(
+    stage: &mut Stage,
+    head: &Sha,
+    login: &str,
+    text: &str,
+    expected: Content,
+) -> Result<()> {
+    let asked = stage
+        .forge
+        .comment_on_commit(REPOSITORY, head, login, text)
+        .await?;
+    let reaction = stage.reaction(asked).await?;
+    ensure!(reaction == expected, "{reaction:?} to {text}");
+    Ok(())
+}
+
+/// As [`react_to`], by the writer.
+async fn react(stage: &mut Stage, head: &Sha, text: &str, expected: Content) -> Result<()> {
+    react_to(stage, head, WRITER, text, expected).await
+}
+
+/// As [`react_to`]; gives the comment that answers.
+async fn ask(
+    stage: &mut Stage,
+    head: &Sha,
+    login: &str,
+    text: &str,
+    expected: Content,
+) -> Result<String> {
+    react_to(stage, head, login, text, expected).await?;
+    stage.read_comment(&on_commit(head)).await
 }

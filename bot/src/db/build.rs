@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use api::id::{BuildId, RecipeFolder, Sha256};
+use api::id::{BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
@@ -117,6 +117,41 @@ impl Tables {
         builds.extend(self.builds_set_aside(txn, repository)?);
         builds.retain(|build| build.repository == repository && build.target == *target);
         Ok(builds)
+    }
+
+    /// The newest build of each recipe at a head, oldest first: for one target, or for all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn newest_of_head(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        commit: CommitSha,
+        target: Option<&Target>,
+    ) -> Result<Vec<Build>, Error> {
+        let head = (repository.number(), commit);
+        let mut newest = Vec::new();
+        for row in self.builds.find_by(txn, &self.builds_by_head, &head)? {
+            let (_, build) = row?;
+            if target.is_none_or(|target| build.target == *target) && self.is_newest(txn, &build)? {
+                newest.push(build);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// True for the newest build of its recipe's folder and target.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_newest(&self, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
+        let key = folder_key(build.repository, &build.target, &build.folder);
+        let mut newest = None;
+        for id in self.builds_by_folder.keys(txn, &key)? {
+            newest = newest.max(Some(id?));
+        }
+        Ok(newest == Some(build.id))
     }
 
     /// The builds of a repository that only a person can move, oldest first.

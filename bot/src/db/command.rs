@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::build::NotAgain;
+use crate::domain::command::Receipt;
 use crate::domain::name::{CommentId, RepositoryId, UserId};
 
 /// A command from a comment.
@@ -23,9 +23,10 @@ pub struct Command {
     pub text: String,
     /// What it was written on.
     pub place: Place,
-    /// What became of it; none while it is not done.
-    pub outcome: Option<CommandOutcome>,
-    /// Whether the outcome was answered on GitHub.
+    /// The answer to it; none while it is not done.
+    #[serde(default)]
+    pub receipt: Option<Receipt>,
+    /// Whether GitHub has the answer.
     pub answered: bool,
     /// When it was taken; none for one of an older database.
     #[serde(default)]
@@ -49,38 +50,6 @@ pub enum Place {
     Commit {
         /// Which.
         commit: CommitSha,
-    },
-}
-
-/// What became of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum CommandOutcome {
-    /// These builds were begun.
-    Rebuilding {
-        /// The new builds.
-        builds: Vec<BuildId>,
-    },
-    /// There was nothing to build again.
-    Nothing {
-        /// Why not, of the builds that there are.
-        #[serde(default)]
-        reasons: Vec<NotAgain>,
-    },
-    /// Nothing of the pull request is run, because its author may not write.
-    Unapproved {
-        /// The author's login.
-        author: String,
-    },
-    /// Who commands may not.
-    Refused {
-        /// The role that the author has.
-        role: String,
-    },
-    /// The command could not be understood.
-    Misunderstood {
-        /// Why, for people.
-        reason: String,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use api::id::CommitSha;
 use moss_db::{Error, RwTxn, Upgrade};
+use serde_json::{Value, json};
 
 /// Version 0 knew no claims on names, and kept builds that wait for a person among those under way.
 /// Branches are looked at anew, which claims the names of all their recipes and builds what the
@@ -17,11 +18,41 @@ pub(super) fn look_at_branches_anew(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> R
     Ok(())
 }
 
+/// Version 1 kept what a command came to, and made the answer of that each time; now the answer is
+/// kept. Most commands have theirs already, and keep that it was given.
+pub(super) fn write_receipts_of_commands(
+    txn: &mut RwTxn<'_>,
+    upgrade: &Upgrade,
+) -> Result<(), Error> {
+    let commands = upgrade.table::<(u64, u64), Value>("commands")?;
+    let rows = commands.iter(txn)?.collect::<Result<Vec<_>, Error>>()?;
+    for (key, mut row) in rows {
+        let outcome = row.as_object_mut().and_then(|row| row.remove("outcome"));
+        if let Some(outcome) = outcome.filter(|outcome| !outcome.is_null()) {
+            row["receipt"] = receipt_of(&outcome);
+        }
+        commands.put(txn, &key, &row)?;
+    }
+    Ok(())
+}
+
+fn receipt_of(outcome: &Value) -> Value {
+    let (reaction, text) = match outcome["outcome"].as_str() {
+        Some("rebuilding") => ("rocket", None),
+        Some("refused") => (
+            "thumbs-down",
+            Some("Only people with write access to this repository can use `/rebuild`."),
+        ),
+        Some("misunderstood") => ("confused", Some("`/rebuild` was not understood.")),
+        Some(_) | None => ("confused", Some("There is nothing to build again.")),
+    };
+    json!({ "reaction": reaction, "text": text })
+}
+
 #[cfg(test)]
 mod tests {
     use api::id::BuildId;
     use moss_db::{Environment, Index, Indexed, Migration, Opener, Options, Schema, Table, Text};
-    use serde_json::Value;
 
     use super::*;
     use crate::db::Tables;
@@ -33,6 +64,7 @@ mod tests {
         builds: Indexed<Text<BuildId>, Value>,
         active: Index<u8, Text<BuildId>>,
         planned: Table<(u64, String), CommitSha>,
+        commands: Table<(u64, u64), Value>,
     }
 
     impl Schema for Old {
@@ -49,12 +81,77 @@ mod tests {
                 builds: builds.finish(),
                 active,
                 planned: opener.table("planned"),
+                commands: opener.table("commands"),
             }
         }
     }
 
     /// A build as version 0 wrote it, for a pull request of one who may not write.
     const HELD: &str = include_str!("migration/held.json");
+
+    /// A command as version 1 wrote it.
+    fn command(outcome: &Value, answered: bool) -> Value {
+        json!({
+            "repository": 1, "comment": 7, "author": 3, "login": "ada", "text": "/rebuild",
+            "place": { "place": "pull", "number": 7 }, "outcome": outcome, "answered": answered,
+        })
+    }
+
+    #[test]
+    fn commands_keep_their_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        std::fs::create_dir(&path).unwrap();
+        let outcomes = [
+            (json!({ "outcome": "rebuilding", "builds": [] }), true),
+            (
+                json!({ "outcome": "nothing", "reasons": ["under-way"] }),
+                false,
+            ),
+            (json!({ "outcome": "unapproved", "author": "eve" }), false),
+            (json!({ "outcome": "refused", "role": "read" }), false),
+            (json!({ "outcome": "misunderstood", "reason": "x" }), false),
+            (Value::Null, false),
+        ];
+        {
+            let (env, old) = Environment::open::<Old>(&path, &Options::default()).unwrap();
+            let wrote = env.write(|txn| {
+                for (number, (outcome, answered)) in (1..).zip(&outcomes) {
+                    let row = command(outcome, *answered);
+                    old.commands.put(txn, &(1, number), &row)?;
+                }
+                Ok::<_, Error>(())
+            });
+            wrote.unwrap();
+        }
+        let (env, tables) = Tables::open(folder.path()).unwrap();
+        let (rows, open) = env
+            .read(|txn| {
+                assert_eq!(tables.commands.check(txn)?, []);
+                let rows = tables.commands.iter(txn)?.map(|row| Ok(row?.1));
+                let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+                let open = tables.commands.find_by(txn, &tables.commands_open, &0)?;
+                Ok::<_, Error>((rows, open.count()))
+            })
+            .unwrap();
+        assert_eq!(open, 5);
+        let receipts: Vec<_> = rows
+            .iter()
+            .map(|row| Some(row.receipt.as_ref()?.reaction.name()))
+            .collect();
+        let confused = Some("confused");
+        assert_eq!(
+            receipts,
+            [
+                Some("rocket"),
+                confused,
+                confused,
+                Some("-1"),
+                confused,
+                None
+            ]
+        );
+    }
 
     #[test]
     fn a_database_of_version_0_becomes_current() {

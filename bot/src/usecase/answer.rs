@@ -1,24 +1,20 @@
 //! Runs commands of comments and answers them.
 //!
-//! The outcome is committed together with what the command begins; only then is it answered, and
-//! the answer is repeated until GitHub has it. Who may command is asked when the command runs.
-
-mod text;
+//! The receipt is committed together with what the command begins; only then does its author get it,
+//! again and again until GitHub has it. Who may command is asked when the command runs.
 
 use std::sync::Arc;
 
-use api::id::CommitSha;
-use jiff::Timestamp;
-use moss_db::{Error as StorageError, RwTxn};
+use moss_db::Error as StorageError;
 use service::error::Chain;
 
-use super::rebuild::{self, Rebuilt};
+use super::command::{self, Ask, COMMANDS, Effect, Read, Ready};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
-use crate::db::{Command, CommandOutcome, Place, Repository, Tables};
-use crate::domain::command::{self, Command as Asked};
-use crate::github::{self, Authorised, Class};
-use text::answer;
+use crate::db::{Command, Place, Repository};
+use crate::domain::build::Target;
+use crate::domain::command::Receipt;
+use crate::github::{self, Class};
 
 pub(super) async fn work(summit: Arc<Summit>) {
     worker::run(&summit.wakes.commands, "commands", || summit.run_commands()).await;
@@ -57,7 +53,7 @@ impl Summit {
         let Some(repository) = repository else {
             return Ok(self.answered(row).await?);
         };
-        let row = match &row.outcome {
+        let row = match &row.receipt {
             Some(_) => row,
             None => match self.decide(row.clone(), &repository).await {
                 Ok(row) => row,
@@ -82,35 +78,27 @@ impl Summit {
     }
 
     /// Finds out what a command comes to, and commits that with what it begins.
-    async fn decide(&self, mut row: Command, repository: &Repository) -> Result<Command, AskError> {
-        let asked = match command::parse(&row.text) {
-            Some(Ok(asked)) => asked,
-            Some(Err(misunderstood)) => {
-                let reason = misunderstood.to_string();
-                return self
-                    .conclude(row, CommandOutcome::Misunderstood { reason })
-                    .await;
-            }
-            None => {
-                let reasons = Vec::new();
-                return self
-                    .conclude(row, CommandOutcome::Nothing { reasons })
-                    .await;
-            }
+    async fn decide(&self, row: Command, repository: &Repository) -> Result<Command, AskError> {
+        let (command, arguments) = match command::read(&row.text) {
+            Some(Read::Command(command, arguments)) => (command, arguments),
+            Some(Read::Refused(receipt)) => return Ok(self.conclude(row, receipt).await?),
+            // An older summit took it for a command.
+            None => return Ok(row),
         };
-        let role = self.app.find_role(repository, row.author).await?;
-        let authorised = role.as_ref().and_then(|(_, role)| role.authorise(asked));
-        let Some(authorised) = authorised else {
-            let role = role.map_or_else(|| "none".to_owned(), |(_, role)| role.name().to_owned());
-            return self.conclude(row, CommandOutcome::Refused { role }).await;
-        };
-        let head = match &row.place {
-            Place::Commit { commit } => Some(*commit),
-            Place::Pull { number } => self
-                .app
-                .find_pull(repository, *number)
-                .await?
-                .map(|pull| pull.head.sha),
+        let ready = match command.effect {
+            Effect::Say(say) => return Ok(self.conclude(row, say(&COMMANDS)).await?),
+            Effect::Tell(tell) => Ready::Tell(tell, self.ask(&row, repository, arguments).await?),
+            Effect::Change(change) => {
+                let role = self.app.find_role(repository, row.author).await?;
+                let role = role.map(|(_, role)| role);
+                let Some(writer) = role.as_ref().and_then(|role| role.authorise(())) else {
+                    let role = role.as_ref().map_or("none", |role| role.name());
+                    let receipt = command::refuse(command, &row.login, role);
+                    return Ok(self.conclude(row, receipt).await?);
+                };
+                let ask = self.ask(&row, repository, arguments).await?;
+                Ready::Change(change, writer.comes_to(ask))
+            }
         };
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -122,24 +110,12 @@ impl Summit {
                 if let Some(known) = tables
                     .commands
                     .find(txn, &key)?
-                    .filter(|r| r.outcome.is_some())
+                    .filter(|row| row.receipt.is_some())
                 {
                     return Ok::<_, StorageError>(known);
                 }
-                let rebuilt = match head {
-                    Some(head) => rebuild(&tables, txn, &row, &authorised, head, now)?,
-                    None => Rebuilt::Nothing(Vec::new()),
-                };
-                row.outcome = Some(match rebuilt {
-                    Rebuilt::Builds(builds) => CommandOutcome::Rebuilding { builds },
-                    Rebuilt::Nothing(reasons) => {
-                        let mut reasons: Vec<_> = reasons.into_iter().map(|(_, why)| why).collect();
-                        reasons.sort();
-                        reasons.dedup();
-                        CommandOutcome::Nothing { reasons }
-                    }
-                    Rebuilt::Unapproved { author } => CommandOutcome::Unapproved { author },
-                });
+                let receipt = Some(ready.run(&tables, txn, now)?);
+                let row = Command { receipt, ..row };
                 tables.commands.put(txn, &key, &row)?;
                 Ok(row)
             })
@@ -148,12 +124,32 @@ impl Summit {
         Ok(row)
     }
 
-    async fn conclude(
+    /// What somebody asks for, at the head that the place of the comment has now.
+    async fn ask(
         &self,
-        mut row: Command,
-        outcome: CommandOutcome,
-    ) -> Result<Command, AskError> {
-        row.outcome = Some(outcome);
+        row: &Command,
+        repository: &Repository,
+        arguments: Vec<String>,
+    ) -> Result<Ask, AskError> {
+        let (commit, target) = match &row.place {
+            Place::Commit { commit } => (Some(*commit), None),
+            Place::Pull { number } => {
+                let pull = self.app.find_pull(repository, *number).await?;
+                let target = Target::Pull { number: *number };
+                (pull.map(|pull| pull.head.sha), Some(target))
+            }
+        };
+        Ok(Ask {
+            repository: row.repository,
+            commit,
+            target,
+            login: row.login.clone(),
+            arguments,
+        })
+    }
+
+    async fn conclude(&self, mut row: Command, receipt: Receipt) -> Result<Command, StorageError> {
+        row.receipt = Some(receipt);
         self.keep(row.clone()).await?;
         Ok(row)
     }
@@ -173,14 +169,12 @@ impl Summit {
 
     /// A reaction always; a comment where a reaction does not say enough.
     async fn answer(&self, row: &Command, repository: &Repository) -> Result<(), github::Error> {
-        let Some(outcome) = &row.outcome else {
+        let Some(Receipt { reaction, text }) = &row.receipt else {
             return Ok(());
         };
-        let said = answer(outcome, &row.login);
-        let (reaction, text) = (said.reaction, said.text);
         let turn = self.app.turn(Class::Answer).await?;
         self.app
-            .react(turn, repository, &row.place, row.comment, reaction)
+            .react(turn, repository, &row.place, row.comment, reaction.name())
             .await?;
         if let Some(text) = text {
             // The marker tells our answer from before a crash.
@@ -207,25 +201,5 @@ fn marker(row: &Command) -> String {
     match row.mark {
         Some(mark) => format!("<!-- summit: answer to {}, {mark} -->", row.comment),
         None => format!("<!-- summit: answer to {} -->", row.comment),
-    }
-}
-
-/// Does what an author who may write asked for, at a head.
-fn rebuild(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    row: &Command,
-    authorised: &Authorised<Asked>,
-    commit: CommitSha,
-    now: Timestamp,
-) -> Result<Rebuilt, StorageError> {
-    match authorised.asked() {
-        Asked::Rebuild => {
-            let head = rebuild::Head {
-                repository: row.repository,
-                commit,
-            };
-            rebuild::head(tables, txn, &authorised.comes_to(head), now)
-        }
     }
 }

@@ -6,10 +6,10 @@ use moss_db::{Error, RoTxn, RwTxn};
 use uuid::Uuid;
 
 use super::Summit;
+use super::command;
 use super::worker::{self, Round};
 use crate::db::{Button, Command, Delivery, Place, Press, Repository, Tables};
 use crate::domain::build::Target;
-use crate::domain::command;
 use crate::domain::name::RepositoryId;
 use crate::github::payload::{self, Author, Comment, Payload, Source};
 
@@ -282,7 +282,7 @@ impl Inbox<'_> {
         comment: Comment,
         place: Place,
     ) -> Result<String, Error> {
-        if command::parse(&comment.body).is_none() {
+        if command::read(&comment.body).is_none() {
             return Ok("the comment holds no command".to_owned());
         }
         let Some((id, _)) = self.repository(txn, source)? else {
@@ -302,7 +302,7 @@ impl Inbox<'_> {
             login: author.login,
             text: comment.body,
             place,
-            outcome: None,
+            receipt: None,
             answered: false,
             taken_at: Some(self.delivery.received_at),
             mark: Some(Uuid::new_v4()),

@@ -1,12 +1,14 @@
 //! Building again: a new build takes the place of the old one, and what waited for the old one
 //! waits for the new.
 
+use std::collections::HashMap;
+
 use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
 use super::look::names;
-use crate::db::{ChangeError, Tables, folder_key, look_key};
+use crate::db::{ChangeError, Tables, look_key};
 use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Shown, State};
 use crate::domain::name::RepositoryId;
 use crate::github::Authorised;
@@ -45,9 +47,15 @@ pub fn build(
     asked: &Authorised<Build>,
     now: Timestamp,
 ) -> Result<Result<BuildId, NotAgain>, Error> {
-    one(tables, txn, asked.asked(), now)
+    let build = asked.asked();
+    let begun = one(tables, txn, build, now)?;
+    if let Ok(new) = begun {
+        replace(tables, txn, &HashMap::from([(build.id, new)]))?;
+    }
+    Ok(begun)
 }
 
+/// Begins a new build in the place of an old one, as [`replace`] then has to let others know.
 fn one(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -72,7 +80,6 @@ fn one(
         ..build.clone()
     };
     tables.builds.put(txn, &new.id, &new)?;
-    replace(tables, txn, build.id, new.id)?;
     // A held build waits no longer, and what a pull request's build left is not needed any more.
     if let State::Held { .. } | State::Built(_) = &build.state {
         let event = Event::Superseded { by: Some(new.id) };
@@ -91,7 +98,7 @@ fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<Not
     if let Some(reason) = build.why_not_again() {
         return Ok(Some(reason));
     }
-    Ok(if !is_newest(tables, txn, build)? {
+    Ok(if !tables.is_newest(txn, build)? {
         Some(NotAgain::Older)
     } else if !has_its_name(tables, txn, build)? {
         Some(NotAgain::NameTaken)
@@ -136,72 +143,77 @@ pub fn head(
     now: Timestamp,
 ) -> Result<Rebuilt, Error> {
     let Head { repository, commit } = *asked.asked();
-    let all: Vec<Build> = tables
-        .builds
-        .find_by(txn, &tables.builds_by_head, &(repository.number(), commit))?
-        .map(|row| Ok(row?.1))
-        .collect::<Result<_, Error>>()?;
-    let mut builds = Vec::with_capacity(all.len());
-    for build in all {
-        if is_newest(tables, txn, &build)? {
-            builds.push(build);
-        }
+    let mut builds = tables.newest_of_head(txn, repository, commit, None)?;
+    if !builds.iter().all(Build::is_success) {
+        builds.retain(|build| !build.is_success());
     }
-    let unsuccessful: Vec<&Build> = builds.iter().filter(|build| !build.is_success()).collect();
-    let chosen: Vec<&Build> = if unsuccessful.is_empty() {
-        builds.iter().collect()
-    } else {
-        unsuccessful
-    };
+    all(tables, txn, &asked.comes_to(builds), now)
+}
+
+/// Builds these builds again, each if it is the newest of its recipe and not under way.
+///
+/// # Errors
+/// When the database fails.
+pub fn all(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    asked: &Authorised<Vec<Build>>,
+    now: Timestamp,
+) -> Result<Rebuilt, Error> {
+    let builds = asked.asked();
     let mut begun = Vec::new();
+    let mut replaced = HashMap::new();
     let mut reasons = Vec::new();
-    for build in &chosen {
+    for build in builds {
         match one(tables, txn, build, now)? {
-            Ok(new) => begun.push(new),
+            Ok(new) => {
+                begun.push(new);
+                replaced.insert(build.id, new);
+            }
             Err(reason) => reasons.push((build.id, reason)),
         }
     }
+    replace(tables, txn, &replaced)?;
     if !begun.is_empty() {
         return Ok(Rebuilt::Builds(begun));
     }
-    let author = chosen.iter().find_map(|build| build.unapproved.clone());
+    let author = builds.iter().find_map(|build| build.unapproved.clone());
     Ok(match author {
         Some(author) => Rebuilt::Unapproved { author },
         None => Rebuilt::Nothing(reasons),
     })
 }
 
-/// Lets every build that comes after `old`, or shares a cycle with it, do so with `new`.
-///
-/// # Errors
-/// When the database fails.
-pub fn replace(
+/// Lets every build that comes after a replaced one, or shares a cycle with it, do so with the new
+/// one. Once for all that are replaced: it looks at every build that is under way.
+fn replace(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
-    old: BuildId,
-    new: BuildId,
+    replaced: &HashMap<BuildId, BuildId>,
 ) -> Result<(), Error> {
+    if replaced.is_empty() {
+        return Ok(());
+    }
     for mut build in tables.active_builds(txn)? {
+        let own = build.id;
         let mut changed = false;
-        let others = build.after.iter_mut().chain(&mut build.behind);
-        for other in others.chain(&mut build.cycle) {
-            if *other == old && build.id != new {
-                *other = new;
+        let mut follow = |other: &mut BuildId| {
+            if let Some(new) = replaced.get(other).filter(|new| **new != own) {
+                *other = *new;
                 changed = true;
             }
-        }
+        };
+        let others = build.after.iter_mut().chain(&mut build.behind);
+        others.chain(&mut build.cycle).for_each(&mut follow);
         if let State::Held {
             by: Hold::Suspected { of, .. },
             ..
         } = &mut build.state
         {
-            for suspect in of.iter_mut().filter(|suspect| suspect.build == old) {
-                suspect.build = new;
-                changed = true;
-            }
+            of.iter_mut().for_each(|suspect| follow(&mut suspect.build));
         }
         if changed {
-            tables.builds.put(txn, &build.id, &build)?;
+            tables.builds.put(txn, &own, &build)?;
         }
     }
     Ok(())
@@ -229,15 +241,6 @@ fn has_its_name(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool,
     Ok(holder.is_none_or(|holder| {
         (holder.repository, &holder.folder) == (build.repository, &build.folder)
     }))
-}
-
-fn is_newest(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
-    let key = folder_key(build.repository, &build.target, &build.folder);
-    let mut newest = None;
-    for id in tables.builds_by_folder.keys(txn, &key)? {
-        newest = newest.max(Some(id?));
-    }
-    Ok(newest == Some(build.id))
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use crate::domain::build::{By, Hold, Progress};
 use crate::github::Role;
 
 fn again(store: &Store, build: &Build) -> Option<BuildId> {
+    let asked = Role::writer().authorise(build.clone()).unwrap();
     store
         .env
-        .write(|txn| one(&store.tables, txn, build, at(100)))
+        .write(|txn| super::build(&store.tables, txn, &asked, at(100)))
         .unwrap()
         .ok()
 }
@@ -272,7 +273,8 @@ fn replacing_reaches_builds_under_way() {
     let mut done = published(3, "done");
     done.after = vec![id(1)];
     store.put(&[&building, &done]);
-    let change = |txn: &mut RwTxn<'_>| replace(&store.tables, txn, id(1), id(9));
+    let change =
+        |txn: &mut RwTxn<'_>| replace(&store.tables, txn, &HashMap::from([(id(1), id(9))]));
     store.env.write(change).unwrap();
     assert_eq!(store.find(id(2)).cycle, [id(9), id(2)]);
     assert_eq!(store.find(id(3)).after, [id(1)]);

@@ -180,7 +180,7 @@ fn commands_are_forgotten_once_answered_long_ago() {
         login: "ada".to_owned(),
         text: "/rebuild".to_owned(),
         place: Place::Pull { number: 7 },
-        outcome: None,
+        receipt: None,
         answered,
         taken_at,
         mark: None,

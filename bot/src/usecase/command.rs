@@ -1,0 +1,128 @@
+//! The commands that people can write in comments. Each has a file of its own, which says everything
+//! about it: name, arguments, help, rights and effect. [`COMMANDS`] lists them; whatever is read,
+//! told or refused comes from there.
+
+mod cancel;
+mod help;
+mod kind;
+mod rebuild;
+mod status;
+
+use crate::domain::command::{self, Found, Reaction, Receipt};
+use crate::domain::tail::{code, escape};
+
+pub(super) use kind::{Ask, Command, Effect, Ready};
+
+/// All commands, in the order in which people read of them.
+pub(super) static COMMANDS: [Command; 4] = [
+    rebuild::COMMAND,
+    cancel::COMMAND,
+    status::COMMAND,
+    help::COMMAND,
+];
+
+/// A command that a comment holds, or the answer to one that cannot be carried out.
+pub(super) enum Read {
+    /// The command and its arguments.
+    Command(&'static Command, Vec<String>),
+    /// What its author is told.
+    Refused(Receipt),
+}
+
+/// What a comment asks for. None where it asks for nothing, which is met with silence.
+pub(super) fn read(comment: &str) -> Option<Read> {
+    let names = COMMANDS.each_ref().map(|command| command.name);
+    Some(match command::find(comment, &names)? {
+        Found::Command { name, arguments } => {
+            let command = COMMANDS.iter().find(|command| command.name == name);
+            let command = command.expect("the name is one of theirs");
+            match (command.arguments, arguments.first()) {
+                (None, Some(first)) => Read::Refused(Receipt::say(
+                    Reaction::Confused,
+                    format!(
+                        "`/{name}` takes nothing behind it, but {} follows.",
+                        code(first)
+                    ),
+                )),
+                (Some(_), _) | (None, None) => Read::Command(command, arguments),
+            }
+        }
+        Found::Near { word, name } => {
+            let word = code(&format!("/{word}"));
+            let text = format!(
+                "There is no command {word}. Did you mean `/{name}`? `/help` lists all commands."
+            );
+            Read::Refused(Receipt::say(Reaction::Confused, text))
+        }
+        Found::Several => Read::Refused(Receipt::say(
+            Reaction::Confused,
+            "A comment can hold one command, and this one holds more. None of them was carried \
+             out: please write a comment for each.",
+        )),
+    })
+}
+
+/// The answer to a command that its author may not have carried out.
+pub(super) fn refuse(command: &Command, login: &str, role: &str) -> Receipt {
+    let text = format!(
+        "{}, only people with write access to this repository can use `/{}`. Your role here is {}.",
+        escape(login),
+        command.name,
+        code(role)
+    );
+    Receipt::say(Reaction::ThumbsDown, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(comment: &str) -> String {
+        match read(comment) {
+            Some(Read::Refused(receipt)) => receipt.text.unwrap(),
+            Some(Read::Command(command, _)) => panic!("/{} is carried out", command.name),
+            None => panic!("{comment} is met with silence"),
+        }
+    }
+
+    #[test]
+    fn names_are_words_of_their_own_and_near_to_no_other() {
+        let names = COMMANDS.each_ref().map(|command| command.name);
+        for (index, name) in names.iter().enumerate() {
+            assert!(name.chars().all(|c| c.is_ascii_lowercase()), "{name}");
+            let mut others = names.to_vec();
+            others.remove(index);
+            assert_eq!(command::find(&format!("/{name}"), &others), None, "{name}");
+        }
+    }
+
+    /// All that people are answered to what is no command, as they read it.
+    #[test]
+    fn what_cannot_be_carried_out_is_answered() {
+        let mut all = Vec::new();
+        for comment in ["/help me", "/REBUILD", "/statsu", "/rebuild\n/cancel"] {
+            all.push(format!("{comment}\n  {}", refused(comment)));
+        }
+        let receipt = refuse(&COMMANDS[0], "_ada_", "`tri|age`");
+        assert_eq!(receipt.reaction, Reaction::ThumbsDown);
+        all.push(receipt.text.unwrap());
+        insta::assert_snapshot!(all.join("\n\n"));
+    }
+
+    #[test]
+    fn help_lists_all_commands() {
+        insta::assert_snapshot!(help::list(&COMMANDS).text.unwrap());
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let page = words(include_str!("../../../docs/commands.md"));
+        for command in &COMMANDS {
+            let arguments = command
+                .arguments
+                .map_or(String::new(), |words| format!(" {words}"));
+            let line = format!("- `/{}{arguments}`: {}", command.name, command.help);
+            assert!(
+                page.contains(&words(&line)),
+                "docs/commands.md lacks: {line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `/cancel` gives up what is under way.
+
+use jiff::Timestamp;
+use moss_db::{Error, RwTxn};
+
+use super::kind::{Ask, Command, Effect, enumerate};
+use crate::db::{ChangeError, Tables};
+use crate::domain::build::{By, Event};
+use crate::domain::command::{Reaction, Receipt};
+use crate::domain::tail::code;
+use crate::github::Authorised;
+
+pub(super) const COMMAND: Command = Command {
+    name: "cancel",
+    arguments: Some("[RECIPE…]"),
+    help: "Cancels the builds that are under way, or those of the recipes that are named. What is \
+           being published goes on.",
+    effect: Effect::Change(run),
+};
+
+fn run(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    authorised: &Authorised<Ask>,
+    now: Timestamp,
+) -> Result<Receipt, Error> {
+    let ask = authorised.asked();
+    let builds = ask.builds(tables, txn)?;
+    let chosen = match ask.choose(&builds) {
+        Ok(chosen) => chosen,
+        Err(receipt) => return Ok(receipt),
+    };
+    let mut cancelled = 0;
+    let mut too_late = Vec::new();
+    for build in chosen.into_iter().filter(|build| !build.is_settled()) {
+        let by = By::Person {
+            login: ask.login.clone(),
+        };
+        match tables.change(txn, build.id, Event::Cancelled(by), now) {
+            Ok(_) => cancelled += 1,
+            Err(ChangeError::Illegal(_)) => too_late.push(code(build.recipe.as_str())),
+            Err(ChangeError::Storage(error)) => return Err(error),
+            // Read in this very transaction.
+            Err(ChangeError::Unknown(_)) => {}
+        }
+    }
+    Ok(answer(cancelled, too_late))
+}
+
+/// The answer where so many builds were cancelled, and these could not be.
+fn answer(cancelled: usize, too_late: Vec<String>) -> Receipt {
+    let late = match too_late.is_empty() {
+        true => None,
+        false => Some(format!(
+            "{} can no longer be cancelled: what was built is being published.",
+            enumerate(too_late)
+        )),
+    };
+    match (cancelled, late) {
+        (0, None) => Receipt::say(
+            Reaction::Confused,
+            "There is nothing to cancel: no build that was asked for is under way.",
+        ),
+        (0, Some(late)) => Receipt::say(Reaction::Confused, late),
+        (_, None) => Receipt::done(Reaction::ThumbsUp),
+        (_, Some(late)) => Receipt::say(Reaction::ThumbsUp, late),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that people are answered, as they read it.
+    #[test]
+    fn every_outcome_is_answered() {
+        let late = || vec!["`nano`".to_owned(), "`bash`".to_owned()];
+        let receipts = [
+            answer(0, Vec::new()),
+            answer(0, late()),
+            answer(2, Vec::new()),
+            answer(2, late()),
+        ];
+        let all = receipts.map(|Receipt { reaction, text }| {
+            format!("{}\n{}\n", reaction.name(), text.unwrap_or_default())
+        });
+        insta::assert_snapshot!(all.join("\n"));
+    }
+}
