@@ -121,7 +121,7 @@ export async function rebuild(walk) {
   const person = walk.packager;
   await person.go(walk.pull);
   const old = await runId(person);
-  await person.page.getByLabel("Add a comment").fill("/rebuild");
+  await person.page.getByLabel("Add a comment").fill("/rebuild sneksay");
   await person.press("Comment");
   await person.until("🚀", "section.comment:has-text('/rebuild')");
   await builtAgain(person, old);

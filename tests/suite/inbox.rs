@@ -63,7 +63,7 @@ fn a_command_that_was_taken_but_not_begun_is_run() {
         stage.forge.set_webhooks(Mode::Hold);
         let comment = stage
             .forge
-            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild")
+            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild reed")
             .await?;
         leave_undone(stage, &held(stage, "commit_comment")?)?;
         stage.forge.set_webhooks(Mode::Mute);

@@ -187,7 +187,7 @@ fn a_webhook_that_was_not_taken_is_asked_for_again() {
         stage.forge.set_webhooks(Mode::Lose);
         let comment = stage
             .forge
-            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild")
+            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild reed")
             .await?;
         stage.forge.set_webhooks(Mode::Deliver);
         let reaction = stage.reaction(comment).await?;

@@ -119,7 +119,8 @@ impl Tables {
         Ok(builds)
     }
 
-    /// The newest build of each recipe at a head, oldest first: for one target, or for all.
+    /// The last build of each recipe and target at a head, oldest first: for one target, or for all.
+    /// Another head can have a newer one.
     ///
     /// # Errors
     /// When the database fails.
@@ -131,13 +132,22 @@ impl Tables {
         target: Option<&Target>,
     ) -> Result<Vec<Build>, Error> {
         let head = (repository.number(), commit);
-        let mut newest = Vec::new();
+        let mut newest: HashMap<(Target, RecipeFolder), Build> = HashMap::new();
         for row in self.builds.find_by(txn, &self.builds_by_head, &head)? {
             let (_, build) = row?;
-            if target.is_none_or(|target| build.target == *target) && self.is_newest(txn, &build)? {
-                newest.push(build);
+            if target.is_some_and(|target| build.target != *target) {
+                continue;
+            }
+            match newest.entry((build.target.clone(), build.folder.clone())) {
+                Entry::Vacant(free) => drop(free.insert(build)),
+                Entry::Occupied(mut known) if known.get().id < build.id => {
+                    known.insert(build);
+                }
+                Entry::Occupied(_) => {}
             }
         }
+        let mut newest: Vec<Build> = newest.into_values().collect();
+        newest.sort_by_key(|build| build.id);
         Ok(newest)
     }
 

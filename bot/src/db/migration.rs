@@ -2,7 +2,11 @@
 
 use api::id::CommitSha;
 use moss_db::{Error, RwTxn, Upgrade};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
+
+use crate::domain::build::NotAgain;
+use crate::domain::tail::{code, escape};
 
 /// Version 0 knew no claims on names, and kept builds that wait for a person among those under way.
 /// Branches are looked at anew, which claims the names of all their recipes and builds what the
@@ -37,14 +41,32 @@ pub(super) fn write_receipts_of_commands(
 }
 
 fn receipt_of(outcome: &Value) -> Value {
-    let (reaction, text) = match outcome["outcome"].as_str() {
-        Some("rebuilding") => ("rocket", None),
-        Some("refused") => (
-            "thumbs-down",
-            Some("Only people with write access to this repository can use `/rebuild`."),
-        ),
-        Some("misunderstood") => ("confused", Some("`/rebuild` was not understood.")),
-        Some(_) | None => ("confused", Some("There is nothing to build again.")),
+    let text = |key: &str| outcome[key].as_str().unwrap_or_default();
+    let (reaction, text) = match text("outcome") {
+        "rebuilding" => ("rocket", None),
+        "refused" => {
+            let role = code(text("role"));
+            let text = format!(
+                "Only people with write access to this repository can use `/rebuild`. Your role \
+                 here is {role}."
+            );
+            ("thumbs-down", Some(text))
+        }
+        "unapproved" => {
+            let author = escape(text("author"));
+            let text = format!(
+                "Nothing is built: {author} has no write access to this repository, so nothing of \
+                 this pull request is run."
+            );
+            ("confused", Some(text))
+        }
+        "misunderstood" => ("confused", Some(escape(text("reason")))),
+        _ => {
+            let reasons = Vec::<NotAgain>::deserialize(&outcome["reasons"]).unwrap_or_default();
+            let reasons = reasons.iter().map(|reason| reason.explain());
+            let said = std::iter::once("There is nothing to build again.").chain(reasons);
+            ("confused", Some(said.collect::<Vec<_>>().join(" ")))
+        }
     };
     json!({ "reaction": reaction, "text": text })
 }
@@ -64,7 +86,6 @@ mod tests {
         builds: Indexed<Text<BuildId>, Value>,
         active: Index<u8, Text<BuildId>>,
         planned: Table<(u64, String), CommitSha>,
-        commands: Table<(u64, u64), Value>,
     }
 
     impl Schema for Old {
@@ -80,6 +101,23 @@ mod tests {
             Self {
                 builds: builds.finish(),
                 active,
+                planned: opener.table("planned"),
+            }
+        }
+    }
+
+    /// The tables of version 1 that matter here.
+    struct Newer {
+        planned: Table<(u64, String), CommitSha>,
+        commands: Table<(u64, u64), Value>,
+    }
+
+    impl Schema for Newer {
+        const NAME: &'static str = "summit";
+        const MIGRATIONS: &'static [Migration] = &[|_, _| Ok(())];
+
+        fn declare(opener: &mut Opener) -> Self {
+            Self {
                 planned: opener.table("planned"),
                 commands: opener.table("commands"),
             }
@@ -114,8 +152,11 @@ mod tests {
             (Value::Null, false),
         ];
         {
-            let (env, old) = Environment::open::<Old>(&path, &Options::default()).unwrap();
+            let (env, old) = Environment::open::<Newer>(&path, &Options::default()).unwrap();
             let wrote = env.write(|txn| {
+                let branch = (1, "refs/heads/main".to_owned());
+                old.planned
+                    .put(txn, &branch, &CommitSha::from_bytes([1; 20]))?;
                 for (number, (outcome, answered)) in (1..).zip(&outcomes) {
                     let row = command(outcome, *answered);
                     old.commands.put(txn, &(1, number), &row)?;
@@ -125,32 +166,34 @@ mod tests {
             wrote.unwrap();
         }
         let (env, tables) = Tables::open(folder.path()).unwrap();
-        let (rows, open) = env
+        let (rows, open, planned) = env
             .read(|txn| {
                 assert_eq!(tables.commands.check(txn)?, []);
                 let rows = tables.commands.iter(txn)?.map(|row| Ok(row?.1));
                 let rows = rows.collect::<Result<Vec<_>, Error>>()?;
                 let open = tables.commands.find_by(txn, &tables.commands_open, &0)?;
-                Ok::<_, Error>((rows, open.count()))
+                Ok::<_, Error>((rows, open.count(), tables.planned.iter(txn)?.count()))
             })
             .unwrap();
-        assert_eq!(open, 5);
-        let receipts: Vec<_> = rows
+        assert_eq!((open, planned), (5, 1));
+        let receipts: Vec<String> = rows
             .iter()
-            .map(|row| Some(row.receipt.as_ref()?.reaction.name()))
+            .map(|row| match &row.receipt {
+                Some(receipt) => {
+                    let text = receipt.text.as_deref().unwrap_or_default();
+                    format!("{}: {text}", receipt.reaction.name())
+                }
+                None => "none yet".to_owned(),
+            })
             .collect();
-        let confused = Some("confused");
-        assert_eq!(
-            receipts,
-            [
-                Some("rocket"),
-                confused,
-                confused,
-                Some("-1"),
-                confused,
-                None
-            ]
-        );
+        insta::assert_snapshot!(receipts.join("\n"), @r"
+        rocket: 
+        confused: There is nothing to build again. The build is under way.
+        confused: Nothing is built: eve has no write access to this repository, so nothing of this pull request is run.
+        -1: Only people with write access to this repository can use `/rebuild`. Your role here is `read`.
+        confused: x
+        none yet
+        ");
     }
 
     #[test]

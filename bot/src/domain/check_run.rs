@@ -252,17 +252,14 @@ fn summary(build: &Build, base: &Url) -> String {
     let mut row = |what: &str, value: String| {
         let _ = writeln!(out, "| {what} | {value} |");
     };
-    let release = if let Scope::All { count, .. } = &build.scope {
-        counted(*count)
-    } else if build.version.is_empty() {
-        cell(build.recipe.as_str())
-    } else {
-        cell(&format!(
-            "{} {}-{}",
-            build.recipe, build.version, build.release
-        ))
-    };
-    row("Recipe", release);
+    let label = build.label();
+    row(
+        "Recipe",
+        match &build.scope {
+            Scope::All { .. } => label,
+            Scope::Recipe => cell(&label),
+        },
+    );
     row("Folder", cell(build.folder.as_str()));
     if let State::Built(built) | State::Publishing { built, .. } = &build.state {
         let stones = built

@@ -1,18 +1,16 @@
 //! Commands in comments: which line of a comment is one.
 //!
-//! A command is a line of its own in a paragraph, and begins with `/`. Text around it is allowed.
-//! Quotes, code, lists, tables and HTML comments command nothing, by the rules of the Markdown that
-//! GitHub shows.
+//! A command is a line of a paragraph that begins with `/`. Text around it is allowed. Quotes, code,
+//! headings, tables and HTML comments command nothing, by the rules of the Markdown that GitHub shows.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde::{Deserialize, Serialize};
 use strsim::damerau_levenshtein;
 
+use super::tail::is_hidden;
+
 /// A longer comment commands nothing, in bytes. GitHub takes comments of 65,536 characters.
 const MAX_BYTES: usize = 256 << 10;
-
-/// A word that is no command is shown up to this many characters.
-const MAX_SHOWN: usize = 40;
 
 /// What a comment asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +24,7 @@ pub enum Found {
     },
     /// A word that nearly is the name of a command.
     Near {
-        /// The word, without its slash; long ones are cut short.
+        /// The word, without its slash.
         word: String,
         /// The name that was meant, perhaps.
         name: &'static str,
@@ -40,6 +38,11 @@ pub fn find(comment: &str, names: &[&'static str]) -> Option<Found> {
     let mut commands = Vec::new();
     let mut nearly = None;
     for line in lines(comment) {
+        // What nobody sees comes along when a line is copied from elsewhere.
+        let line: String = line
+            .chars()
+            .filter(|c| c.is_whitespace() || !is_hidden(*c))
+            .collect();
         let mut words = line[1..].split(char::is_whitespace);
         let word = words.next().unwrap_or_default();
         if let Some(name) = names.iter().find(|name| **name == word) {
@@ -47,9 +50,11 @@ pub fn find(comment: &str, names: &[&'static str]) -> Option<Found> {
             let arguments = arguments.map(|word| word.trim_matches('`'));
             let arguments = arguments.filter(|word| !word.is_empty());
             commands.push((*name, arguments.map(str::to_owned).collect()));
-        } else if let Some(name) = find_near(word, names) {
-            let word = word.chars().take(MAX_SHOWN).collect();
-            nearly.get_or_insert(Found::Near { word, name });
+        } else if nearly.is_none()
+            && let Some(name) = find_near(word, names)
+        {
+            let word = word.to_owned();
+            nearly = Some(Found::Near { word, name });
         }
     }
     match commands.len() {
@@ -64,15 +69,14 @@ pub fn find(comment: &str, names: &[&'static str]) -> Option<Found> {
 
 /// The name that differs from `word` in case, or in one letter or two.
 fn find_near(word: &str, names: &[&'static str]) -> Option<&'static str> {
-    // What is much longer is not compared: strangers write it.
-    if word.len() > 2 * MAX_SHOWN {
-        return None;
-    }
     let lower = word.to_lowercase();
-    let distances = names.iter().map(|name| {
+    let length = lower.chars().count();
+    let distances = names.iter().filter_map(|name| {
         // Two letters of a short name are half of it.
         let most = if name.len() > 4 { 2 } else { 1 };
-        (damerau_levenshtein(&lower, name), most, *name)
+        // Strangers write long words, which take long to compare.
+        let is_alike = length.abs_diff(name.len()) <= most;
+        is_alike.then(|| (damerau_levenshtein(&lower, name), most, *name))
     });
     let near = distances.filter(|(distance, most, _)| distance <= most);
     near.min().map(|(_, _, name)| name)
@@ -86,16 +90,13 @@ fn lines(comment: &str) -> Vec<&str> {
     }
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut open = 0_usize;
-    let mut is_paragraph = false;
+    // Of each element around what is read: whether a command can stand in it.
+    let mut open = Vec::new();
     for (event, range) in Parser::new_ext(comment, options).into_offset_iter() {
         if let Event::Start(tag) = &event {
-            if open == 0 {
-                is_paragraph = matches!(tag, Tag::Paragraph);
-            }
-            open += 1;
+            open.push(matches!(tag, Tag::Paragraph | Tag::List(_) | Tag::Item));
         } else if let Event::End(_) = &event {
-            open -= 1;
+            open.pop();
         } else if let Event::Text(_) = &event {
             let (before, text) = comment.split_at(range.start);
             let begins_line = before
@@ -103,7 +104,7 @@ fn lines(comment: &str) -> Vec<&str> {
                 .chars()
                 .next_back()
                 .is_none_or(|c| matches!(c, '\n' | '\r'));
-            if is_paragraph && open == 1 && begins_line && text.starts_with('/') {
+            if begins_line && text.starts_with('/') && open.iter().all(|can| *can) {
                 lines.extend(text.split(['\n', '\r']).next());
             }
         }
@@ -118,6 +119,9 @@ pub struct Receipt {
     pub reaction: Reaction,
     /// Markdown, in which all that strangers wrote is escaped.
     pub text: Option<String>,
+    /// Whether anybody can have it given, however often.
+    #[serde(default)]
+    pub for_anybody: bool,
 }
 
 impl Receipt {
@@ -126,6 +130,7 @@ impl Receipt {
         Self {
             reaction,
             text: None,
+            for_anybody: false,
         }
     }
 
@@ -134,6 +139,15 @@ impl Receipt {
         Self {
             reaction,
             text: Some(text.into()),
+            for_anybody: false,
+        }
+    }
+
+    /// As an answer that anybody can have given.
+    pub fn for_anybody(self) -> Self {
+        Self {
+            for_anybody: true,
+            ..self
         }
     }
 }

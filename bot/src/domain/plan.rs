@@ -84,19 +84,8 @@ pub struct Frame {
     pub source_date_epoch: i64,
     /// When.
     pub now: Timestamp,
-    /// Whether a release that the channel has is built again, with a higher build release.
-    pub again: Again,
     /// Why a pull request cannot be merged as it is, if that is so.
     pub conflict: Option<Conflict>,
-}
-
-/// What to do with a release that the channel has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
-    /// Nothing: a release is built once.
-    No,
-    /// Build it: a person asked.
-    Yes,
 }
 
 /// Builds that a plan has to fit in with.

@@ -87,7 +87,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Control characters, and the marks that make text read other than it is written.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -27,8 +27,11 @@ pub enum Class {
     Conclusion,
     /// The first that people see of a build.
     Beginning,
-    /// A reaction or an answer to a comment.
+    /// A reaction or an answer to a command that its author may give.
     Answer,
+    /// One to what anybody may ask, or to somebody who may not: no stranger's comments take the place
+    /// of builds.
+    Remark,
     /// Nice to know: how far a build is, more annotations, what changed after its end; and what is
     /// only tried again.
     Progress,
@@ -41,14 +44,14 @@ impl Class {
             Self::Conclusion => (80, 500),
             Self::Beginning => (60, 350),
             Self::Answer => (70, 425),
-            Self::Progress => (20, 120),
+            Self::Remark | Self::Progress => (20, 120),
         }
     }
 
     /// How far these may be ahead of their seconds.
     fn ahead(self) -> Duration {
         match self {
-            Self::Conclusion | Self::Beginning | Self::Answer => Duration::ZERO,
+            Self::Conclusion | Self::Beginning | Self::Answer | Self::Remark => Duration::ZERO,
             Self::Progress => AHEAD,
         }
     }
@@ -114,7 +117,7 @@ impl Written {
     fn end(&mut self, class: Class) -> Option<&mut Option<Instant>> {
         match class {
             Class::Conclusion | Class::Beginning => None,
-            Class::Answer => Some(&mut self.answers),
+            Class::Answer | Class::Remark => Some(&mut self.answers),
             Class::Progress => Some(&mut self.progress),
         }
     }
@@ -165,6 +168,18 @@ mod tests {
         assert!(pace.take(soon, Class::Conclusion).is_ok());
         assert!(pace.take(soon, Class::Progress).is_ok());
         assert!(pace.take(soon + pause, Class::Answer).is_ok());
+    }
+
+    #[test]
+    fn strangers_take_no_place_of_builds() {
+        let begin = Instant::now();
+        let pace = Pace::default();
+        let seconds = (0..3600).map(|second| begin + SECOND * second);
+        let taken: usize = seconds.map(|at| burst(&pace, at, Class::Remark)).sum();
+        assert_eq!(taken, 120);
+        let end = begin + HOUR - SECOND;
+        assert_eq!(burst(&pace, end, Class::Answer), 1);
+        assert!(burst(&pace, end, Class::Beginning) > 20);
     }
 
     #[test]

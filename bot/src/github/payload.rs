@@ -102,6 +102,16 @@ pub struct Author {
     pub id: UserId,
     /// The login.
     pub login: String,
+    /// GitHub's word for what it is: a user, a bot, an organisation.
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+}
+
+impl Author {
+    /// True for an App, ours among them.
+    pub fn is_bot(&self) -> bool {
+        self.kind.as_deref() == Some("Bot")
+    }
 }
 
 /// The events that summit knows; others are answered 202 and logged.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use moss_db::Error as StorageError;
 use service::error::Chain;
 
-use super::command::{self, Ask, COMMANDS, Effect, Read, Ready};
+use super::command::{self, Ask, COMMANDS, Effect, Read};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Command, Place, Repository};
@@ -32,18 +32,32 @@ impl Summit {
                     .collect::<Result<_, StorageError>>()
             })
             .await?;
+        // All are carried out before any is answered: answers have a second each, and a cancellation
+        // must not wait for those to others.
         let mut round = Round::Done;
+        let mut carried_out = Vec::with_capacity(open.len());
         for row in open {
             let id = row.comment;
-            if let Err(error) = self.run_command(row).await {
-                tracing::warn!(comment.id = %id, error = %Chain(&error), "a command waits");
+            match self.carry_out(row).await {
+                Ok(row) => carried_out.extend(row),
+                Err(error) => {
+                    tracing::warn!(comment.id = %id, error = %Chain(&error), "a command waits");
+                    round = Round::Later;
+                }
+            }
+        }
+        for (row, repository) in carried_out {
+            let id = row.comment;
+            if let Err(error) = self.answer_at_last(row, &repository).await {
+                tracing::warn!(comment.id = %id, error = %Chain(&error), "an answer waits");
                 round = Round::Later;
             }
         }
         Ok(round)
     }
 
-    async fn run_command(&self, row: Command) -> Result<(), AskError> {
+    /// Carries a command out, if it is not yet. None where there is nobody to answer.
+    async fn carry_out(&self, row: Command) -> Result<Option<(Command, Repository)>, AskError> {
         let tables = self.tables.clone();
         let id = row.repository.number();
         let repository = self
@@ -51,22 +65,27 @@ impl Summit {
             .query(move |txn| tables.repositories.find(txn, &id))
             .await?;
         let Some(repository) = repository else {
-            return Ok(self.answered(row).await?);
+            self.answered(row).await?;
+            return Ok(None);
         };
-        let row = match &row.receipt {
-            Some(_) => row,
-            None => match self.decide(row.clone(), &repository).await {
-                Ok(row) => row,
-                // Asked again, GitHub would refuse again; the author may well, with a new comment.
-                Err(AskError::GitHub(error)) if error.is_permanent() => {
-                    tracing::warn!(comment.id = %row.comment, %error, "a command is given up");
-                    return Ok(self.answered(row).await?);
-                }
-                Err(error) => return Err(error),
-            },
-        };
-        let answered = self.answer(&row, &repository).await;
-        match answered {
+        if row.receipt.is_some() {
+            return Ok(Some((row, repository)));
+        }
+        match self.decide(row.clone(), &repository).await {
+            Ok(row) => Ok(Some((row, repository))),
+            // Asked again, GitHub would refuse again; the author may well, with a new comment.
+            Err(AskError::GitHub(error)) if error.is_permanent() => {
+                tracing::warn!(comment.id = %row.comment, %error, "a command is given up");
+                self.answered(row).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers a command that is carried out, and notes that GitHub has the answer.
+    async fn answer_at_last(&self, row: Command, repository: &Repository) -> Result<(), AskError> {
+        match self.answer(&row, repository).await {
             Ok(()) => {}
             // The comment is gone or locked; there is nobody to answer.
             Err(error) if error.is_permanent() || error.is_forbidden() => {
@@ -85,21 +104,28 @@ impl Summit {
             // An older summit took it for a command.
             None => return Ok(row),
         };
-        let ready = match command.effect {
-            Effect::Say(say) => return Ok(self.conclude(row, say(&COMMANDS)).await?),
-            Effect::Tell(tell) => Ready::Tell(tell, self.ask(&row, repository, arguments).await?),
-            Effect::Change(change) => {
-                let role = self.app.find_role(repository, row.author).await?;
-                let role = role.map(|(_, role)| role);
-                let Some(writer) = role.as_ref().and_then(|role| role.authorise(())) else {
-                    let role = role.as_ref().map_or("none", |role| role.name());
-                    let receipt = command::refuse(command, &row.login, role);
-                    return Ok(self.conclude(row, receipt).await?);
-                };
-                let ask = self.ask(&row, repository, arguments).await?;
-                Ready::Change(change, writer.comes_to(ask))
+        let change = match command.effect {
+            Effect::Say(say) => {
+                let receipt = say(&COMMANDS).for_anybody();
+                return Ok(self.conclude(row, receipt).await?);
             }
+            Effect::Tell(tell) => {
+                let ask = self.ask(&row, repository, arguments).await?;
+                let tables = self.tables.clone();
+                let told = self.db.query(move |txn| tell(&tables, txn, &ask)).await?;
+                return Ok(self.conclude(row, told.for_anybody()).await?);
+            }
+            Effect::Change(change) => change,
         };
+        let role = self.app.find_role(repository, row.author).await?;
+        let role = role.map(|(_, role)| role);
+        let Some(writer) = role.as_ref().and_then(|role| role.authorise(())) else {
+            let role = role.as_ref().map_or("none", |role| role.name());
+            let receipt = command::refuse(command, &row.login, role);
+            return Ok(self.conclude(row, receipt).await?);
+        };
+        let ask = self.ask(&row, repository, arguments).await?;
+        let ask = writer.comes_to(ask);
         let tables = self.tables.clone();
         let now = self.clock.now();
         let key = (row.repository.number(), row.comment.number());
@@ -114,7 +140,7 @@ impl Summit {
                 {
                     return Ok::<_, StorageError>(known);
                 }
-                let receipt = Some(ready.run(&tables, txn, now)?);
+                let receipt = Some(change(&tables, txn, &ask, now)?);
                 let row = Command { receipt, ..row };
                 tables.commands.put(txn, &key, &row)?;
                 Ok(row)
@@ -169,14 +195,19 @@ impl Summit {
 
     /// A reaction always; a comment where a reaction does not say enough.
     async fn answer(&self, row: &Command, repository: &Repository) -> Result<(), github::Error> {
-        let Some(Receipt { reaction, text }) = &row.receipt else {
+        let Some(receipt) = &row.receipt else {
             return Ok(());
         };
-        let turn = self.app.turn(Class::Answer).await?;
+        let class = match receipt.for_anybody {
+            true => Class::Remark,
+            false => Class::Answer,
+        };
+        let turn = self.app.turn(class).await?;
+        let reaction = receipt.reaction.name();
         self.app
-            .react(turn, repository, &row.place, row.comment, reaction.name())
+            .react(turn, repository, &row.place, row.comment, reaction)
             .await?;
-        if let Some(text) = text {
+        if let Some(text) = &receipt.text {
             // The marker tells our answer from before a crash.
             let marker = marker(row);
             if !self
@@ -185,7 +216,7 @@ impl Summit {
                 .await?
             {
                 let body = format!("{text}\n\n{marker}");
-                let turn = self.app.turn(Class::Answer).await?;
+                let turn = self.app.turn(class).await?;
                 self.app
                     .comment(turn, repository, &row.place, &body)
                     .await?;

@@ -9,9 +9,9 @@ mod rebuild;
 mod status;
 
 use crate::domain::command::{self, Found, Reaction, Receipt};
-use crate::domain::tail::{code, escape};
+use crate::domain::tail::{clip, code, escape};
 
-pub(super) use kind::{Ask, Command, Effect, Ready};
+pub(super) use kind::{Ask, Command, Effect};
 
 /// All commands, in the order in which people read of them.
 pub(super) static COMMANDS: [Command; 4] = [
@@ -20,6 +20,12 @@ pub(super) static COMMANDS: [Command; 4] = [
     status::COMMAND,
     help::COMMAND,
 ];
+
+/// The most words that a command takes.
+const MAX_ARGUMENTS: usize = 100;
+
+/// A word that is not known is shown up to this many characters.
+const MAX_SHOWN: usize = 40;
 
 /// A command that a comment holds, or the answer to one that cannot be carried out.
 pub(super) enum Read {
@@ -37,13 +43,17 @@ pub(super) fn read(comment: &str) -> Option<Read> {
             let command = COMMANDS.iter().find(|command| command.name == name);
             let command = command.expect("the name is one of theirs");
             match (command.arguments, arguments.first()) {
-                (None, Some(first)) => Read::Refused(Receipt::say(
-                    Reaction::Confused,
-                    format!(
-                        "`/{name}` takes nothing behind it, but {} follows.",
-                        code(first)
-                    ),
-                )),
+                (None, Some(first)) => Read::Refused(confused(format!(
+                    "`/{name}` takes no arguments, but {} follows.",
+                    code(&clip(first, MAX_SHOWN))
+                ))),
+                (Some(_), _) if arguments.len() > MAX_ARGUMENTS => {
+                    Read::Refused(confused(format!(
+                        "`/{name}` takes {MAX_ARGUMENTS} recipes at most, and {} follow. Nothing was \
+                     done.",
+                        arguments.len()
+                    )))
+                }
                 (Some(_), _) | (None, None) => Read::Command(command, arguments),
             }
         }
@@ -52,14 +62,17 @@ pub(super) fn read(comment: &str) -> Option<Read> {
             let text = format!(
                 "There is no command {word}. Did you mean `/{name}`? `/help` lists all commands."
             );
-            Read::Refused(Receipt::say(Reaction::Confused, text))
+            Read::Refused(confused(text))
         }
-        Found::Several => Read::Refused(Receipt::say(
-            Reaction::Confused,
-            "A comment can hold one command, and this one holds more. None of them was carried \
-             out: please write a comment for each.",
+        Found::Several => Read::Refused(confused(
+            "A comment can hold one command, and this one holds more. Nothing was done: please \
+             write a comment for each.",
         )),
     })
+}
+
+fn confused(text: impl Into<String>) -> Receipt {
+    Receipt::say(Reaction::Confused, text).for_anybody()
 }
 
 /// The answer to a command that its author may not have carried out.
@@ -70,7 +83,7 @@ pub(super) fn refuse(command: &Command, login: &str, role: &str) -> Receipt {
         command.name,
         code(role)
     );
-    Receipt::say(Reaction::ThumbsDown, text)
+    Receipt::say(Reaction::ThumbsDown, text).for_anybody()
 }
 
 #[cfg(test)]
@@ -103,15 +116,25 @@ mod tests {
         for comment in ["/help me", "/REBUILD", "/statsu", "/rebuild\n/cancel"] {
             all.push(format!("{comment}\n  {}", refused(comment)));
         }
+        let many = format!("/cancel {}", "a ".repeat(101));
+        all.push(format!("/cancel a a …\n  {}", refused(&many)));
+        let long = refused(&format!("/help {}", "x".repeat(60_000)));
+        assert!(long.len() < 200, "{long}");
         let receipt = refuse(&COMMANDS[0], "_ada_", "`tri|age`");
         assert_eq!(receipt.reaction, Reaction::ThumbsDown);
         all.push(receipt.text.unwrap());
+        for answer in &all {
+            let (_, said) = answer.split_once("\n  ").unwrap_or(("", answer));
+            assert!(read(said).is_none(), "summit would answer itself: {said}");
+        }
         insta::assert_snapshot!(all.join("\n\n"));
     }
 
     #[test]
     fn help_lists_all_commands() {
-        insta::assert_snapshot!(help::list(&COMMANDS).text.unwrap());
+        let list = help::list(&COMMANDS).text.unwrap();
+        assert!(read(&list).is_none(), "summit would answer itself");
+        insta::assert_snapshot!(list);
         let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let page = words(include_str!("../../../docs/commands.md"));
         for command in &COMMANDS {

@@ -291,6 +291,9 @@ impl Inbox<'_> {
         let Some(author) = comment.user else {
             return Ok("the comment has no author".to_owned());
         };
+        if author.is_bot() {
+            return Ok("bots command nothing".to_owned());
+        }
         let key = (id.number(), comment.id.number());
         if self.tables.commands.contains(txn, &key)? {
             return Ok("the command is known".to_owned());

@@ -120,7 +120,7 @@ fn obey(
             };
             let rebuilt = rebuild::head(tables, txn, &authorised.comes_to(head), now)?;
             Ok(match rebuilt {
-                Rebuilt::Builds(builds) => format!("building {} again", builds.len()),
+                Rebuilt::Builds { begun, .. } => format!("building {} again", begun.len()),
                 Rebuilt::Nothing(reasons) => {
                     for (build, reason) in reasons {
                         answer(tables, txn, press, build, reason, now)?;

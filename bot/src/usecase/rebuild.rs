@@ -1,7 +1,7 @@
 //! Building again: a new build takes the place of the old one, and what waited for the old one
 //! waits for the new.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
@@ -16,10 +16,14 @@ use crate::github::Authorised;
 /// What building again came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebuilt {
-    /// These builds were begun.
-    Builds(Vec<BuildId>),
-    /// There was nothing to build again: of these builds, the newest of each recipe, for these
-    /// reasons.
+    /// Builds were begun.
+    Builds {
+        /// The new ones.
+        begun: Vec<BuildId>,
+        /// Those that were asked for and are not built again.
+        others: Vec<(BuildId, NotAgain)>,
+    },
+    /// There was nothing to build again: of these builds, for these reasons.
     Nothing(Vec<(BuildId, NotAgain)>),
     /// Nothing of the pull request is run, because its author may not write.
     Unapproved {
@@ -48,28 +52,28 @@ pub fn build(
     now: Timestamp,
 ) -> Result<Result<BuildId, NotAgain>, Error> {
     let build = asked.asked();
-    let begun = one(tables, txn, build, now)?;
-    if let Ok(new) = begun {
-        replace(tables, txn, &HashMap::from([(build.id, new)]))?;
-    }
-    Ok(begun)
-}
-
-/// Begins a new build in the place of an old one, as [`replace`] then has to let others know.
-fn one(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    build: &Build,
-    now: Timestamp,
-) -> Result<Result<BuildId, NotAgain>, Error> {
     if let Some(reason) = why_not(tables, txn, build)? {
         return Ok(Err(reason));
     }
+    let new = begin(tables, txn, build, &HashSet::from([build.id]), now)?;
+    replace(tables, txn, &HashMap::from([(build.id, new)]))?;
+    Ok(Ok(new))
+}
+
+/// Begins a new build in the place of an old one, one of `again`; [`replace`] then has to let the
+/// others know.
+fn begin(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    build: &Build,
+    again: &HashSet<BuildId>,
+    now: Timestamp,
+) -> Result<BuildId, Error> {
     let id = BuildId::new();
     let new = Build {
         id,
         created_at: now,
-        cycle: remaining_cycle(tables, txn, build, id)?,
+        cycle: remaining_cycle(tables, txn, build, id, again)?,
         answer: None,
         attempts: 0,
         losses: Vec::new(),
@@ -90,7 +94,7 @@ fn one(
             Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => {}
         }
     }
-    Ok(Ok(new.id))
+    Ok(new.id)
 }
 
 /// Why a build is not built again, if it is not.
@@ -109,19 +113,18 @@ fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<Not
     })
 }
 
-/// The cycle of `build` with `new` in its place, as long as members wait to be imported with it.
+/// The cycle of `build` with `new` in its place, as long as members wait to be imported with it or are
+/// built again too.
 fn remaining_cycle(
     tables: &Tables,
     txn: &RoTxn<'_>,
     build: &Build,
     new: BuildId,
+    again: &HashSet<BuildId>,
 ) -> Result<Vec<BuildId>, Error> {
     for member in build.cycle.iter().filter(|member| **member != build.id) {
-        let waits = tables
-            .builds
-            .find(txn, member)?
-            .is_some_and(|member| !member.is_settled());
-        if waits {
+        let is_open = |member: Build| !member.is_settled();
+        if again.contains(member) || tables.builds.find(txn, member)?.is_some_and(is_open) {
             let cycle = build.cycle.iter();
             return Ok(cycle
                 .map(|member| if *member == build.id { new } else { *member })
@@ -143,14 +146,20 @@ pub fn head(
     now: Timestamp,
 ) -> Result<Rebuilt, Error> {
     let Head { repository, commit } = *asked.asked();
-    let mut builds = tables.newest_of_head(txn, repository, commit, None)?;
+    let mut builds = Vec::new();
+    for build in tables.newest_of_head(txn, repository, commit, None)? {
+        if tables.is_newest(txn, &build)? {
+            builds.push(build);
+        }
+    }
     if !builds.iter().all(Build::is_success) {
         builds.retain(|build| !build.is_success());
     }
     all(tables, txn, &asked.comes_to(builds), now)
 }
 
-/// Builds these builds again, each if it is the newest of its recipe and not under way.
+/// Builds these builds again, each if it is the newest of its recipe and not under way. Members of a
+/// cycle stay together.
 ///
 /// # Errors
 /// When the database fails.
@@ -161,26 +170,29 @@ pub fn all(
     now: Timestamp,
 ) -> Result<Rebuilt, Error> {
     let builds = asked.asked();
+    let mut again = HashSet::new();
+    let mut others = Vec::new();
+    for build in builds {
+        match why_not(tables, txn, build)? {
+            Some(reason) => others.push((build.id, reason)),
+            None => drop(again.insert(build.id)),
+        }
+    }
     let mut begun = Vec::new();
     let mut replaced = HashMap::new();
-    let mut reasons = Vec::new();
-    for build in builds {
-        match one(tables, txn, build, now)? {
-            Ok(new) => {
-                begun.push(new);
-                replaced.insert(build.id, new);
-            }
-            Err(reason) => reasons.push((build.id, reason)),
-        }
+    for build in builds.iter().filter(|build| again.contains(&build.id)) {
+        let new = begin(tables, txn, build, &again, now)?;
+        begun.push(new);
+        replaced.insert(build.id, new);
     }
     replace(tables, txn, &replaced)?;
     if !begun.is_empty() {
-        return Ok(Rebuilt::Builds(begun));
+        return Ok(Rebuilt::Builds { begun, others });
     }
     let author = builds.iter().find_map(|build| build.unapproved.clone());
     Ok(match author {
         Some(author) => Rebuilt::Unapproved { author },
-        None => Rebuilt::Nothing(reasons),
+        None => Rebuilt::Nothing(others),
     })
 }
 

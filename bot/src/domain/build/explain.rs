@@ -73,6 +73,19 @@ impl Build {
     }
 }
 
+impl Build {
+    /// What it builds, for people: a recipe with its version and release. Plain text: whoever shows it
+    /// escapes it.
+    pub(crate) fn label(&self) -> String {
+        match &self.scope {
+            Scope::All { count, .. } => counted(*count),
+            // The recipe cannot be read.
+            Scope::Recipe if self.version.is_empty() => self.recipe.to_string(),
+            Scope::Recipe => format!("{} {}-{}", self.recipe, self.version, self.release),
+        }
+    }
+}
+
 impl Scope {
     /// The recipes that a build stands for, in a sentence; none for one of a recipe, and when they
     /// are not known.

@@ -53,6 +53,10 @@ fn a_command_is_a_line_that_begins_with_its_name() {
         "  /rebuild",
         "```x```\n\n/rebuild",
         "Done.\n\n/rebuild\n\n> It was red.",
+        "- The mirror is back.\n- The sum is right.\n/rebuild",
+        "1. The mirror is back.\n\n   /rebuild",
+        "/rebuild\u{200b}",
+        "/re\u{200b}build",
     ] {
         assert_eq!(found(comment), command("rebuild", &[]), "{comment}");
     }
@@ -63,6 +67,7 @@ fn a_command_is_a_line_that_begins_with_its_name() {
         "/rebuilding-all",
         "/usr/bin/env",
         "# /rebuild",
+        "/rebuild\n---",
         "- /rebuild",
         "**/rebuild**",
         "`/rebuild`",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use api::id::BuildId;
 use jiff::Timestamp;
 
-use super::{Again, Described, Frame};
+use super::{Described, Frame};
 use crate::domain::build::{Annotation, Build, By, Failure, FailureKind, Shown, State};
 
 /// Where a readable recipe begins.
@@ -22,12 +22,10 @@ pub(super) fn first_state(
     }
     match recipe.release.cmp(&channel) {
         std::cmp::Ordering::Greater => State::Planned,
-        std::cmp::Ordering::Equal => match frame.again {
-            Again::Yes => State::Planned,
-            Again::No => State::Cancelled {
-                by: By::AlreadyPublished { release: channel },
-                at: frame.now,
-            },
+        // A release is built once, unless a person asks for more (`usecase::rebuild`).
+        std::cmp::Ordering::Equal => State::Cancelled {
+            by: By::AlreadyPublished { release: channel },
+            at: frame.now,
         },
         std::cmp::Ordering::Less => {
             let message = lower(recipe.release, channel);

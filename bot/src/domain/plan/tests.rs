@@ -11,7 +11,6 @@ fn frame() -> Frame {
         commit: CommitSha::from_bytes([1; 20]),
         source_date_epoch: 1_600_000_000,
         now: at(0),
-        again: Again::No,
         conflict: None,
     }
 }
@@ -268,12 +267,6 @@ fn the_channels_release_decides_on_a_branch() {
         "release 2 is lower than 3, which is published already"
     );
     assert_eq!(failure.annotations[0].title, "release-lower");
-    // A person asked for the same release again.
-    let again = Frame {
-        again: Again::Yes,
-        ..frame.clone()
-    };
-    assert_eq!(planned(Some(2), &again), State::Planned);
     // A pull request is built whatever the channel has.
     for channel in [1, 2, 3] {
         let pull = Frame {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use moss_db::{Error, RwTxn};
 
-use super::kind::{Ask, Command, Effect, enumerate};
+use super::kind::{Ask, Command, Effect};
 use crate::db::{ChangeError, Tables};
-use crate::domain::build::{By, Event};
+use crate::domain::build::{By, Event, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::code;
 use crate::github::Authorised;
@@ -52,14 +52,14 @@ fn answer(cancelled: usize, too_late: Vec<String>) -> Receipt {
     let late = match too_late.is_empty() {
         true => None,
         false => Some(format!(
-            "{} can no longer be cancelled: what was built is being published.",
-            enumerate(too_late)
+            "Too late to cancel {}: what was built is being published.",
+            named(&too_late)
         )),
     };
     match (cancelled, late) {
         (0, None) => Receipt::say(
             Reaction::Confused,
-            "There is nothing to cancel: no build that was asked for is under way.",
+            "There is nothing to cancel: none of these builds is under way.",
         ),
         (0, Some(late)) => Receipt::say(Reaction::Confused, late),
         (_, None) => Receipt::done(Reaction::ThumbsUp),
@@ -70,6 +70,44 @@ fn answer(cancelled: usize, too_late: Vec<String>) -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db::tests::store;
+    use crate::domain::build::State;
+    use crate::domain::build::example::{at, build, id, pull};
+    use crate::domain::name::RepositoryId;
+    use crate::github::Role;
+
+    #[test]
+    fn what_is_named_is_cancelled_and_nothing_of_another_target() {
+        let store = store();
+        let branch = build(1, "nano");
+        let [mut nano, mut bash] = [build(2, "nano"), build(3, "bash")];
+        for build in [&mut nano, &mut bash] {
+            build.target = pull();
+        }
+        store.put(&[&branch, &nano, &bash]);
+        let cancel = |arguments: &[&str]| {
+            let ask = Ask {
+                repository: RepositoryId::new(1),
+                commit: Some(branch.commit),
+                target: Some(pull()),
+                login: "ada".to_owned(),
+                arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
+            };
+            let ask = Role::writer().authorise(ask).unwrap();
+            let ran = store.env.write(|txn| run(&store.tables, txn, &ask, at(9)));
+            ran.unwrap().reaction
+        };
+        let cancelled = || {
+            [1, 2, 3].map(|number| matches!(store.find(id(number)).state, State::Cancelled { .. }))
+        };
+        assert_eq!(cancel(&["bash", "nope"]), Reaction::Confused);
+        assert_eq!(cancelled(), [false, false, false]);
+        assert_eq!(cancel(&["bash"]), Reaction::ThumbsUp);
+        assert_eq!(cancelled(), [false, false, true]);
+        assert_eq!(cancel(&[]), Reaction::ThumbsUp);
+        assert_eq!(cancelled(), [false, true, true]);
+        assert_eq!(cancel(&[]), Reaction::Confused);
+    }
 
     /// All that people are answered, as they read it.
     #[test]
@@ -81,8 +119,9 @@ mod tests {
             answer(2, Vec::new()),
             answer(2, late()),
         ];
-        let all = receipts.map(|Receipt { reaction, text }| {
-            format!("{}\n{}\n", reaction.name(), text.unwrap_or_default())
+        let all = receipts.map(|receipt| {
+            let text = receipt.text.unwrap_or_default();
+            format!("{}\n{text}\n", receipt.reaction.name())
         });
         insta::assert_snapshot!(all.join("\n"));
     }

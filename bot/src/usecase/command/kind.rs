@@ -1,15 +1,20 @@
 //! What a command is.
 
+use std::collections::BTreeSet;
+
 use api::id::CommitSha;
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
 use crate::db::Tables;
-use crate::domain::build::{Build, Target};
+use crate::domain::build::{Build, Target, named as enumerate};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::name::RepositoryId;
-use crate::domain::tail::code;
+use crate::domain::tail::{clip, code};
 use crate::github::Authorised;
+
+/// A name that is not known is shown up to this many characters.
+const MAX_SHOWN: usize = 40;
 
 /// A command that people can write in comments.
 pub(crate) struct Command {
@@ -38,32 +43,6 @@ pub(crate) enum Effect {
 pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
 pub(crate) type Change =
     fn(&Tables, &mut RwTxn<'_>, &Authorised<Ask>, Timestamp) -> Result<Receipt, Error>;
-
-/// An effect with all that it takes.
-pub(crate) enum Ready {
-    /// Of a command that anybody may ask for.
-    Tell(Tell, Ask),
-    /// Of one that takes write access.
-    Change(Change, Authorised<Ask>),
-}
-
-impl Ready {
-    /// Carries it out; gives the answer.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) fn run(
-        &self,
-        tables: &Tables,
-        txn: &mut RwTxn<'_>,
-        now: Timestamp,
-    ) -> Result<Receipt, Error> {
-        match self {
-            Self::Tell(tell, ask) => tell(tables, txn, ask),
-            Self::Change(change, ask) => change(tables, txn, ask, now),
-        }
-    }
-}
 
 /// What somebody asked for in a comment.
 #[derive(Debug, Clone)]
@@ -106,47 +85,85 @@ impl Ask {
         if self.arguments.is_empty() {
             return Ok(builds.iter().collect());
         }
-        let mut chosen = Vec::new();
-        let mut unknown = Vec::new();
-        for name in &self.arguments {
-            let named: Vec<&Build> = builds
-                .iter()
-                .filter(|build| build.recipe.as_str() == name || build.folder.as_str() == name)
-                .collect();
-            if named.is_empty() {
-                unknown.push(code(name));
-            }
-            chosen.extend(named);
-        }
+        let names: BTreeSet<&str> = self.arguments.iter().map(String::as_str).collect();
+        let named = |build: &&Build| {
+            [build.recipe.as_str(), build.folder.as_str()].map(|name| names.get(name).copied())
+        };
+        let chosen: Vec<&Build> = builds
+            .iter()
+            .filter(|build| named(build).iter().any(Option::is_some))
+            .collect();
+        let known: BTreeSet<&str> = chosen.iter().flat_map(named).flatten().collect();
+        let unknown: Vec<String> = names
+            .difference(&known)
+            .map(|name| code(&clip(name, MAX_SHOWN)))
+            .collect();
         if unknown.is_empty() {
-            chosen.sort_by_key(|build| build.id);
-            chosen.dedup_by_key(|build| build.id);
             return Ok(chosen);
         }
-        let names = builds.iter().map(|build| code(build.recipe.as_str()));
-        let known = match builds.is_empty() {
-            true => "This commit has no builds.".to_owned(),
-            false => format!("There are builds of {}.", enumerate(names.collect())),
+        let mut others: Vec<String> = builds
+            .iter()
+            .map(|build| code(build.recipe.as_str()))
+            .collect();
+        others.dedup();
+        let others = match others.is_empty() {
+            true => "It has no builds at all.".to_owned(),
+            false => format!("It has builds of {}.", enumerate(&others)),
         };
-        let unknown = enumerate(unknown);
         let text = format!(
-            "Nothing was done: no build of this commit is of a recipe called {unknown}. {known}"
+            "Nothing was done: this commit has no build of {}. {others}",
+            enumerate(&unknown)
         );
         Err(Receipt::say(Reaction::Confused, text))
     }
 }
 
-/// The most names that an answer lists.
-const MAX_NAMED: usize = 20;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::build::example::{build, main};
 
-/// Names in a sentence; of many, some and how many more.
-pub(crate) fn enumerate(mut names: Vec<String>) -> String {
-    names.dedup();
-    let more = names.len().saturating_sub(MAX_NAMED);
-    names.truncate(MAX_NAMED);
-    let names = names.join(", ");
-    match more {
-        0 => names,
-        more => format!("{names} and {more} more"),
+    fn ask(arguments: &[&str]) -> Ask {
+        Ask {
+            repository: RepositoryId::new(1),
+            commit: None,
+            target: Some(main()),
+            login: "ada".to_owned(),
+            arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn builds_are_chosen_by_recipe_or_folder_each_once() {
+        let mut builds = [build(1, "bash"), build(2, "nano"), build(3, "zlib")];
+        builds[2].folder = "libs/zlib".parse().unwrap();
+        let chosen = |arguments: &[&str]| {
+            let chosen = ask(arguments).choose(&builds);
+            chosen.map(|builds| {
+                builds
+                    .iter()
+                    .map(|b| b.recipe.to_string())
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(chosen(&[]).unwrap(), ["bash", "nano", "zlib"]);
+        assert_eq!(
+            chosen(&["libs/zlib", "nano", "zlib", "nano"]).unwrap(),
+            ["nano", "zlib"]
+        );
+        let refused = chosen(&["nano", "nope", &"x".repeat(60_000)]).unwrap_err();
+        let long = format!("{}…", "x".repeat(MAX_SHOWN));
+        assert_eq!(
+            refused.text.unwrap(),
+            format!(
+                "Nothing was done: this commit has no build of `nope`, `{long}`. It has builds of \
+                 `bash`, `nano`, `zlib`."
+            )
+        );
+        let none = ask(&["nano"]).choose(&[]).unwrap_err();
+        assert_eq!(
+            none.text.unwrap(),
+            "Nothing was done: this commit has no build of `nano`. It has no builds at all."
+        );
     }
 }

@@ -1,15 +1,17 @@
 //! `/rebuild` builds again.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use api::id::BuildId;
 use jiff::Timestamp;
 use moss_db::{Error, RwTxn};
 
 use super::kind::{Ask, Command, Effect};
 use crate::db::Tables;
-use crate::domain::build::{Build, NotAgain};
+use crate::domain::build::{Build, NotAgain, named};
 use crate::domain::command::{Reaction, Receipt};
-use crate::domain::tail::escape;
+use crate::domain::tail::{code, escape};
 use crate::github::Authorised;
 use crate::usecase::rebuild::{self, Rebuilt};
 
@@ -40,8 +42,14 @@ fn run(
     if chosen.is_empty() {
         return Ok(nothing_to_choose(&builds));
     }
-    let rebuilt = rebuild::all(tables, txn, &authorised.comes_to(chosen), now)?;
-    Ok(answer(rebuilt))
+    let asked = authorised.comes_to(chosen);
+    let rebuilt = rebuild::all(tables, txn, &asked, now)?;
+    let has_begun = matches!(rebuilt, Rebuilt::Builds { .. });
+    if has_begun && ask.arguments.is_empty() {
+        // Nobody asked for what is under way.
+        return Ok(Receipt::done(Reaction::Rocket));
+    }
+    Ok(answer(&rebuilt, asked.asked()))
 }
 
 /// The answer where no build is to be had again.
@@ -57,37 +65,42 @@ fn nothing_to_choose(builds: &[Build]) -> Receipt {
     Receipt::say(Reaction::Confused, text)
 }
 
-fn answer(rebuilt: Rebuilt) -> Receipt {
+/// The answer to what building these builds again came to.
+fn answer(rebuilt: &Rebuilt, builds: &[Build]) -> Receipt {
     match rebuilt {
-        Rebuilt::Builds(_) => Receipt::done(Reaction::Rocket),
-        Rebuilt::Nothing(reasons) => {
-            let mut reasons: Vec<NotAgain> =
-                reasons.into_iter().map(|(_, reason)| reason).collect();
-            reasons.sort();
-            reasons.dedup();
-            let mut text = "Nothing is built again.".to_owned();
-            match reasons.as_slice() {
-                [reason] => {
-                    let _ = write!(text, " {}", reason.explain());
-                }
-                reasons => {
-                    text.push_str(" Each of the builds has one of these reasons:\n");
-                    for reason in reasons {
-                        let _ = write!(text, "\n- {}", reason.explain());
-                    }
-                }
-            }
-            Receipt::say(Reaction::Confused, text)
-        }
+        Rebuilt::Builds { others, .. } if others.is_empty() => Receipt::done(Reaction::Rocket),
+        Rebuilt::Builds { others, .. } => Receipt::say(
+            Reaction::Rocket,
+            format!("Not built again:\n{}", reasons(others, builds)),
+        ),
+        Rebuilt::Nothing(others) => Receipt::say(
+            Reaction::Confused,
+            format!("Nothing is built again:\n{}", reasons(others, builds)),
+        ),
         Rebuilt::Unapproved { author } => {
             let text = format!(
                 "Nothing is built: {} has no write access to this repository, so nothing of this \
                  pull request is run.",
-                escape(&author)
+                escape(author)
             );
             Receipt::say(Reaction::Confused, text)
         }
     }
+}
+
+/// A line for each reason, with the recipes that have it.
+fn reasons(others: &[(BuildId, NotAgain)], builds: &[Build]) -> String {
+    let mut recipes: BTreeMap<NotAgain, Vec<String>> = BTreeMap::new();
+    for (id, reason) in others {
+        let build = builds.iter().find(|build| build.id == *id);
+        let name = build.map(|build| code(build.recipe.as_str()));
+        recipes.entry(*reason).or_default().extend(name);
+    }
+    let mut lines = String::new();
+    for (reason, recipes) in recipes {
+        let _ = write!(lines, "\n- {}: {}", named(&recipes), reason.explain());
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -98,22 +111,29 @@ mod tests {
     /// All that people are answered, as they read it.
     #[test]
     fn every_outcome_is_answered() {
-        let nothing = |reasons: &[NotAgain]| {
-            let reasons = reasons.iter().map(|reason| (id(1), *reason));
-            answer(Rebuilt::Nothing(reasons.collect()))
+        let builds = [build(1, "nano"), build(2, "bash"), build(3, "zlib")];
+        let others = [
+            (id(1), NotAgain::UnderWay),
+            (id(2), NotAgain::SameRecipe),
+            (id(3), NotAgain::UnderWay),
+        ];
+        let begun = |others: &[(BuildId, NotAgain)]| Rebuilt::Builds {
+            begun: vec![id(9)],
+            others: others.to_vec(),
         };
         let author = "*eve*".to_owned();
         let receipts = [
-            answer(Rebuilt::Builds(vec![id(1)])),
+            answer(&begun(&[]), &builds),
+            answer(&begun(&others[..1]), &builds),
             nothing_to_choose(&[]),
-            nothing_to_choose(&[build(1, "nano")]),
-            nothing(&[NotAgain::UnderWay]),
-            nothing(&[NotAgain::SameRecipe, NotAgain::UnderWay, NotAgain::UnderWay]),
-            answer(Rebuilt::Unapproved { author }),
+            nothing_to_choose(&builds),
+            answer(&Rebuilt::Nothing(others.to_vec()), &builds),
+            answer(&Rebuilt::Unapproved { author }, &builds),
         ];
         let mut all = String::new();
-        for Receipt { reaction, text } in receipts {
-            let _ = writeln!(all, "{}\n{}\n", reaction.name(), text.unwrap_or_default());
+        for receipt in receipts {
+            let text = receipt.text.unwrap_or_default();
+            let _ = writeln!(all, "{}\n{text}\n", receipt.reaction.name());
         }
         insta::assert_snapshot!(all);
     }

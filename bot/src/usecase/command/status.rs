@@ -8,10 +8,13 @@ use super::kind::{Ask, Command, Effect};
 use crate::db::Tables;
 use crate::domain::build::Build;
 use crate::domain::command::{Reaction, Receipt};
-use crate::domain::tail::{code, escape};
+use crate::domain::tail::{clip, code, escape};
 
-/// The most builds that an answer lists, so that it stays below GitHub's limit of a comment.
+/// The most builds that an answer lists, and the most characters of each: GitHub takes 65,536 in a
+/// comment.
 const MAX_LISTED: usize = 50;
+const MAX_LABEL: usize = 100;
+const MAX_EXPLANATION: usize = 400;
 
 pub(super) const COMMAND: Command = Command {
     name: "status",
@@ -28,20 +31,30 @@ fn run(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Receipt, Error> {
     })
 }
 
-/// What is told of these builds; the unsettled ones come first.
+/// What is told of these builds; those that are not done come first.
 fn tell(builds: &[&Build]) -> Receipt {
     if builds.is_empty() {
         return Receipt::say(Reaction::ThumbsUp, "This commit has no builds.");
     }
-    let (settled, open): (Vec<&Build>, Vec<&Build>) =
+    let (done, open): (Vec<&Build>, Vec<&Build>) =
         builds.iter().partition(|build| build.is_settled());
-    let mut text = format!("{} of {} builds are done.\n", settled.len(), builds.len());
-    for build in open.iter().chain(&settled).take(MAX_LISTED) {
-        let name = code(&format!(
-            "{} {}-{}",
-            build.recipe, build.version, build.release
-        ));
-        let _ = write!(text, "\n- {name}: {}", escape(&build.explain()));
+    let succeeded = done.iter().filter(|build| build.is_success()).count();
+    let mut text = format!(
+        "Of {} builds, {succeeded} succeeded, {} ended without success, and {} are not done.\n",
+        builds.len(),
+        done.len() - succeeded,
+        open.len()
+    );
+    let first = &builds[0].target;
+    let is_one_target = builds.iter().all(|build| build.target == *first);
+    for build in open.iter().chain(&done).take(MAX_LISTED) {
+        let label = code(&clip(&build.label(), MAX_LABEL));
+        let target = match is_one_target {
+            true => String::new(),
+            false => format!(" for {}", code(&clip(&build.target.to_string(), MAX_LABEL))),
+        };
+        let stands = escape(&clip(&build.explain(), MAX_EXPLANATION));
+        let _ = write!(text, "\n- {label}{target}: {stands}");
     }
     let more = builds.len().saturating_sub(MAX_LISTED);
     if more > 0 {
@@ -53,17 +66,45 @@ fn tell(builds: &[&Build]) -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::build::example::{build, every_state};
+    use crate::domain::build::example::{build, every_state, failure, pull};
+    use crate::domain::build::{FailureKind, Scope, State};
 
     #[test]
     fn each_build_is_listed_with_what_it_waits_for() {
         let builds = every_state();
         let few: Vec<&Build> = builds.iter().map(|(_, build)| build).collect();
         insta::assert_snapshot!(tell(&few).text.unwrap());
-        let many: Vec<Build> = (0..60).map(|number| build(number, "nano")).collect();
-        let text = tell(&many.iter().collect::<Vec<_>>()).text.unwrap();
-        assert_eq!(text.lines().count(), 2 + MAX_LISTED + 1, "{text}");
-        assert!(text.starts_with("0 of 60 builds are done."), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_readable_recipe_is_named_and_targets_are_told_apart() {
+        let mut unreadable = build(1, "nano");
+        unreadable.version = String::new();
+        let mut all = build(2, "recipes");
+        all.target = pull();
+        all.scope = Scope::All {
+            count: 3,
+            named: Vec::new(),
+        };
+        insta::assert_snapshot!(tell(&[&unreadable, &all]).text.unwrap(), @r"
+        Of 2 builds, 0 succeeded, 0 ended without success, and 2 are not done.
+
+        - `nano` for `main`: Planned; the scheduler has not looked at it yet.
+        - `3 recipes` for `#7`: Planned; the scheduler has not looked at it yet.
+        ");
+    }
+
+    #[test]
+    fn an_answer_is_never_longer_than_github_takes() {
+        let mut failed = build(1, "nano");
+        let mut failure = failure(FailureKind::Attempt, None);
+        failure.message = "*".repeat(10_000);
+        failed.state = State::Failed(failure);
+        failed.version = "`".repeat(10_000);
+        let many = vec![&failed; 60];
+        let text = tell(&many).text.unwrap();
+        assert_eq!(text.lines().count(), 2 + MAX_LISTED + 1);
         assert!(text.ends_with("- and 10 more"), "{text}");
+        assert!(text.chars().count() < 60_000, "{}", text.chars().count());
     }
 }

@@ -11,7 +11,7 @@ use super::{Error, Found, PullFacts, Summit, What};
 use crate::db::{Look, look_key};
 use crate::domain::build::Build;
 use crate::domain::claim::Names;
-use crate::domain::plan::{self, Again, Candidate, Frame, batches};
+use crate::domain::plan::{self, Candidate, Frame, batches};
 use crate::usecase::channel::Snapshot;
 
 /// About how many recipes are planned in one transaction: others have to wait for it.
@@ -40,7 +40,6 @@ impl Summit {
             commit: found.head,
             source_date_epoch: found.source_date_epoch,
             now: self.clock.now(),
-            again: Again::No,
             conflict: pull.merge.as_ref().and_then(|merge| merge.conflict.clone()),
         };
         let mut channel = Arc::default();

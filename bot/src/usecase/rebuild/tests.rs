@@ -170,7 +170,7 @@ fn a_held_build_is_superseded() {
 fn a_head_is_built_again_where_it_did_not_succeed() {
     let store = store();
     store.put(&[&published(1, "fine"), &failed(2, "broken")]);
-    let Rebuilt::Builds(begun) = head_again(&store) else {
+    let Rebuilt::Builds { begun, .. } = head_again(&store) else {
         panic!("nothing was begun");
     };
     assert_eq!(begun.len(), 1);
@@ -188,7 +188,7 @@ fn a_head_that_succeeded_in_the_end_is_built_again_as_a_whole() {
         &published(2, "nano"),
         &published(3, "lib"),
     ]);
-    let Rebuilt::Builds(begun) = head_again(&store) else {
+    let Rebuilt::Builds { begun, .. } = head_again(&store) else {
         panic!("nothing was begun");
     };
     assert_eq!(begun.len(), 2);
@@ -256,6 +256,35 @@ fn a_cycle_is_completed_by_the_new_build() {
     store.put(&[&members[0], &members[1]]);
     let new = again(&store, &members[1]).unwrap();
     assert_eq!(store.find(new).cycle, []);
+}
+
+/// Cancelled together, and asked for together: imported as one again.
+#[test]
+fn members_that_are_built_again_at_once_stay_a_cycle() {
+    let names = ["glibc", "gcc", "binutils"];
+    let members: Vec<Build> = (1..)
+        .zip(names)
+        .map(|(number, recipe)| {
+            let state = State::Cancelled {
+                by: By::Person {
+                    login: "ada".to_owned(),
+                },
+                at: at(9),
+            };
+            let mut build = in_state(number, recipe, state);
+            build.cycle = vec![id(1), id(2), id(3)];
+            build
+        })
+        .collect();
+    let store = store();
+    store.put(&members.iter().collect::<Vec<_>>());
+    let Rebuilt::Builds { begun, others } = head_again(&store) else {
+        panic!("nothing was begun");
+    };
+    assert_eq!((begun.len(), others.len()), (3, 0));
+    for id in &begun {
+        assert_eq!(store.find(*id).cycle, begun);
+    }
 }
 
 /// What is on its way to a builder still learns who its cycle is.

@@ -6,7 +6,7 @@ use crate::domain::build::Target;
 use crate::domain::build::example::{at, failure, id, main, pull, success};
 use crate::domain::build::{Effect, FailureKind, Overtaken, Progress};
 use crate::domain::name::RepositoryId;
-use crate::domain::plan::{Again, Described, Unreadable};
+use crate::domain::plan::{Described, Unreadable};
 
 fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
     Candidate {
@@ -34,7 +34,6 @@ fn frame(target: Target, head: u8) -> Frame {
         commit: CommitSha::from_bytes([head; 20]),
         source_date_epoch: 1,
         now: at(i64::from(head)),
-        again: Again::No,
         conflict: None,
     }
 }

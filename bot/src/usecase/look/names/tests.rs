@@ -10,7 +10,7 @@ use crate::db::tests::{Store, store};
 use crate::domain::build::example::{at, id, main, pull};
 use crate::domain::build::{Annotation, Failure, NotAgain};
 use crate::domain::name::InstallationId;
-use crate::domain::plan::{Again, Candidate, Described, Unreadable};
+use crate::domain::plan::{Candidate, Described, Unreadable};
 use crate::github::Role;
 use crate::usecase::rebuild;
 
@@ -100,7 +100,6 @@ impl Push<'_> {
             commit: CommitSha::from_bytes([self.first; 20]),
             source_date_epoch: 1,
             now: at(i64::from(self.first)),
-            again: Again::No,
             conflict: None,
         };
         let candidates: Vec<Candidate> = (self.first..)
