@@ -9,7 +9,7 @@ mod rebuild;
 mod status;
 
 use crate::domain::command::{self, Found, Reaction, Receipt};
-use crate::domain::tail::{clip, code, escape};
+use crate::domain::tail::{code, escape};
 
 pub(super) use kind::{Ask, Command, Effect};
 
@@ -23,9 +23,6 @@ pub(super) static COMMANDS: [Command; 4] = [
 
 /// The most words that a command takes.
 const MAX_ARGUMENTS: usize = 100;
-
-/// A word that is not known is shown up to this many characters.
-const MAX_SHOWN: usize = 40;
 
 /// A command that a comment holds, or the answer to one that cannot be carried out.
 pub(super) enum Read {
@@ -45,7 +42,7 @@ pub(super) fn read(comment: &str) -> Option<Read> {
             match (command.arguments, arguments.first()) {
                 (None, Some(first)) => Read::Refused(confused(format!(
                     "`/{name}` takes no arguments, but {} follows.",
-                    code(&clip(first, MAX_SHOWN))
+                    kind::shown(first)
                 ))),
                 (Some(_), _) if arguments.len() > MAX_ARGUMENTS => {
                     Read::Refused(confused(format!(

@@ -13,8 +13,13 @@ use crate::domain::name::RepositoryId;
 use crate::domain::tail::{clip, code};
 use crate::github::Authorised;
 
-/// A name that is not known is shown up to this many characters.
+/// A word that is not known is shown up to this many characters.
 const MAX_SHOWN: usize = 40;
+
+/// A word that somebody wrote, as an answer shows it.
+pub(crate) fn shown(word: &str) -> String {
+    code(&clip(word, MAX_SHOWN))
+}
 
 /// A command that people can write in comments.
 pub(crate) struct Command {
@@ -94,10 +99,7 @@ impl Ask {
             .filter(|build| named(build).iter().any(Option::is_some))
             .collect();
         let known: BTreeSet<&str> = chosen.iter().flat_map(named).flatten().collect();
-        let unknown: Vec<String> = names
-            .difference(&known)
-            .map(|name| code(&clip(name, MAX_SHOWN)))
-            .collect();
+        let unknown: Vec<String> = names.difference(&known).map(|name| shown(name)).collect();
         if unknown.is_empty() {
             return Ok(chosen);
         }
