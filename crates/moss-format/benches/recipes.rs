@@ -24,6 +24,8 @@ const TIMES: u32 = 8;
 fn main() -> ExitCode {
     let mut criterion = Criterion::default()
         .sample_size(10)
+        // The ratios are read, and not criterion's own statistics.
+        .nresamples(1001)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
         .configure_from_args();
