@@ -112,13 +112,19 @@ fn answers_keep_their_distance() {
             ensure!(stage.reaction(comment).await? == Content::MinusOne);
             stage.read_comment(&on).await?;
         }
-        let traffic = stage.forge.traffic();
-        let answers = traffic.iter().filter(|exchange| {
-            let path = exchange.path.as_str();
-            exchange.method == "POST"
-                && (path.contains("/reactions") || path.ends_with("/comments"))
-        });
-        let times: Vec<_> = answers.map(|exchange| exchange.at).collect();
+        // A comment can be read before the forge has noted that it answered for it.
+        let times = stage
+            .until("six answers", async |stage| {
+                let traffic = stage.forge.traffic();
+                let answers = traffic.iter().filter(|exchange| {
+                    let path = exchange.path.as_str();
+                    exchange.method == "POST"
+                        && (path.contains("/reactions") || path.ends_with("/comments"))
+                });
+                let times: Vec<_> = answers.map(|exchange| exchange.at).collect();
+                Ok((times.len() >= 6).then_some(times))
+            })
+            .await?;
         ensure!(times.len() == 6, "{times:?}");
         // Between any two there is a second when they are sent. When they arrive, the first may be late on
         // a busy machine; without the distance all would come at once.
