@@ -177,7 +177,34 @@ impl Environment {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.inner.writer.submit(change).await
+        self.submit_then(change, |value| value).await
+    }
+
+    /// As [`Self::submit`], and runs `committed` on what `change` returned, once that is on the disk.
+    /// This is done in the order of the changes, and before the submitter is answered: for what has to
+    /// be kept in step with the database outside of it.
+    ///
+    /// It runs on the writer's thread, so that all later changes wait for it. It is not run for a
+    /// change that failed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::submit`].
+    ///
+    /// # Panics
+    ///
+    /// When `change` or `committed` panics; in the latter case the change stands.
+    pub async fn submit_then<T, U, E>(
+        &self,
+        change: impl FnOnce(&mut RwTxn<'_>) -> Result<T, E> + Send + 'static,
+        committed: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, E>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.inner.writer.submit(change, committed).await
     }
 
     /// How much of the map is used. Cheap enough to be asked with every status.

@@ -80,7 +80,8 @@ pub enum Error {
 
 impl Error {
     /// True when it is about one row, and others may well be read.
-    pub(crate) fn is_of_a_row(&self) -> bool {
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
         match self {
             Self::Decode { .. } | Self::Key { .. } => true,
             Self::MapFull

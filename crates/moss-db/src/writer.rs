@@ -61,24 +61,30 @@ impl Writer {
         })
     }
 
-    pub(crate) async fn submit<T, E>(
+    pub(crate) async fn submit<T, U, E>(
         &self,
         change: impl FnOnce(&mut RwTxn<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+        committed: impl FnOnce(T) -> U + Send + 'static,
+    ) -> Result<U, E>
     where
         T: Send + 'static,
+        U: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel::<Outcome<T, E>>();
+        let (answer, answered) = oneshot::channel::<Outcome<U, E>>();
         let change: Change = Box::new(move |store, batch| {
             let outcome = match batch {
                 Ok(batch) => run_nested(store, batch, change),
                 Err(error) => Ok(Err(error.into())),
             };
-            Box::new(move |committed| {
-                let outcome = match committed {
-                    Ok(()) => outcome,
-                    Err(error) => Ok(Err(error.into())),
+            Box::new(move |commit| {
+                let outcome = match (commit, outcome) {
+                    (Ok(()), Ok(Ok(value))) => {
+                        catch_unwind(AssertUnwindSafe(|| Ok(committed(value))))
+                    }
+                    (Ok(()), Ok(Err(error))) => Ok(Err(error)),
+                    (Ok(()), Err(panic)) => Err(panic),
+                    (Err(error), _) => Ok(Err(error.into())),
                 };
                 // The submitter may have gone; the change stands all the same.
                 let _ = answer.send(outcome);

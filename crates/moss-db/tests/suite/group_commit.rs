@@ -1,10 +1,10 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 use std::thread::JoinHandle;
 
-use moss_db::{Environment, Error, Options};
+use moss_db::{Environment, Error, Options, RwTxn, Table};
 
 use crate::Plain;
 
@@ -145,6 +145,60 @@ async fn a_failing_change_takes_no_other_along() {
     assert!(matches!(refused.await, Err(Error::UnknownTable("refused"))));
     third.await.unwrap();
     assert_eq!(keys(&environment, &tables), [1, 3]);
+}
+
+#[tokio::test]
+async fn what_follows_a_commit_follows_it_in_the_order_of_the_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (environment, tables) = open(&folder, 1 << 30);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let submit = |key: u64, is_refused: bool| -> Submission {
+        let (environment, rows) = (environment.clone(), tables.rows.clone());
+        let (reader, heard) = (environment.clone(), Arc::clone(&heard));
+        Box::pin(async move {
+            let change = move |txn: &mut RwTxn<'_>| {
+                rows.put(txn, &key, &String::new())?;
+                match is_refused {
+                    true => Err(Error::UnknownTable("refused")),
+                    false => Ok((key, rows)),
+                }
+            };
+            let committed = move |(key, rows): (u64, Table<u64, String>)| {
+                let is_kept = reader.read(|txn| rows.contains(txn, &key)).unwrap();
+                heard.lock().unwrap().push((key, is_kept));
+            };
+            environment.submit_then(change, committed).await
+        })
+    };
+    let hold = Hold::new(&environment);
+    let mut submissions = [submit(3, false), submit(2, true), submit(1, false)];
+    queue(&mut submissions).await;
+    hold.release();
+    let [third, second, first] = submissions;
+    // Whoever hears of its change knows that all before it were taken up.
+    first.await.unwrap();
+    assert_eq!(*heard.lock().unwrap(), [(3, true), (1, true)]);
+    third.await.unwrap();
+    assert!(second.await.is_err());
+}
+
+#[tokio::test]
+async fn a_panic_after_a_commit_reaches_its_submitter_and_the_change_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let (environment, tables) = open(&folder, 1 << 30);
+    let (panicking, rows) = (environment.clone(), tables.rows.clone());
+    let panicked = tokio::task::JoinSet::from_iter([async move {
+        let change = move |txn: &mut RwTxn<'_>| rows.put(txn, &2, &String::new());
+        panicking
+            .submit_then(change, |()| panic!("on purpose"))
+            .await
+    }])
+    .join_next()
+    .await
+    .unwrap();
+    assert!(panicked.unwrap_err().is_panic());
+    put(&environment, &tables, 3).await.unwrap();
+    assert_eq!(keys(&environment, &tables), [2, 3]);
 }
 
 #[tokio::test]
