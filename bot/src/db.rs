@@ -4,6 +4,7 @@ mod build;
 mod command;
 mod look;
 mod migration;
+mod write;
 
 use std::path::Path;
 
@@ -19,10 +20,13 @@ use serde::{Deserialize, Serialize};
 use crate::domain::build::{Build, Effect};
 use crate::domain::claim::Claim;
 use crate::domain::name::{InstallationId, RepositoryName};
+use crate::domain::under_way::looked_at;
 
-pub use build::{ChangeError, folder_key};
-pub use command::{Button, Command, Place, Press};
+use build::target_key;
+pub use build::{ChangeError, Unreadable, folder_key};
+pub use command::{Button, Command, Place, Press, Progress};
 pub use look::{Look, LookFailure, Merge, look_key};
+pub use write::{Write, Written};
 
 /// All tables.
 #[derive(Debug, Clone)]
@@ -44,17 +48,27 @@ pub struct Tables {
     /// Targets to be looked at; a look that came in while one is under way raises the number.
     pub looks: Table<(u64, String), Look>,
     /// Builds.
-    pub builds: Indexed<Text<BuildId>, Build>,
+    builds: Indexed<Text<BuildId>, Build>,
     /// Builds that are under way, and those whose assets a builder keeps.
-    pub builds_active: Index<u8, Text<BuildId>>,
+    builds_active: Index<u8, Text<BuildId>>,
+    /// Of these, those of branches.
+    builds_of_branches: Index<u8, Text<BuildId>>,
+    /// Builds under way, by the builds that they name.
+    builds_by_named: Index<Text<BuildId>, Text<BuildId>>,
     /// Builds that only a person can move, by repository.
-    pub builds_aside: Index<u64, Text<BuildId>>,
+    builds_aside: Index<u64, Text<BuildId>>,
+    /// Builds that are under way or that only a person can move, by repository.
+    builds_by_repository: Index<u64, Text<BuildId>>,
+    /// The same by repository and target.
+    builds_by_target: Index<(u64, [u8; 32]), Text<BuildId>>,
     /// Builds whose check run does not agree with them yet.
-    pub builds_unshown: Index<u8, Text<BuildId>>,
+    builds_unshown: Index<u8, Text<BuildId>>,
     /// Builds by repository, target and folder.
-    pub builds_by_folder: Index<(u64, [u8; 32]), Text<BuildId>>,
+    builds_by_folder: Index<(u64, [u8; 32]), Text<BuildId>>,
     /// Builds by repository and head.
-    pub builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
+    builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
+    /// How long recipes took when they were built last, in seconds, by repository and folder.
+    durations: Table<(u64, [u8; 32]), u64>,
     /// The names that recipes of default branches claim, by folder.
     pub claims: Indexed<(u64, [u8; 32]), Claim>,
     /// Claims by name.
@@ -111,6 +125,7 @@ impl Schema for Tables {
     const MIGRATIONS: &'static [Migration] = &[
         migration::look_at_branches_anew,
         migration::write_receipts_of_commands,
+        migration::index_builds_anew,
     ];
 
     fn declare(opener: &mut Opener) -> Self {
@@ -128,9 +143,27 @@ impl Schema for Tables {
         let deliveries = deliveries.finish();
         let mut builds = opener.indexed("builds");
         let builds_active = builds.index("builds_active", |_, build: &Build| {
-            let active = !build.is_settled() && !build.waits_for_person();
-            let active = active || build.keeps_assets();
-            active.then_some(0).into_iter().collect()
+            build.is_active().then_some(0).into_iter().collect()
+        });
+        let builds_of_branches = builds.index("builds_of_branches", |_, build: &Build| {
+            let is_one = build.is_active() && build.target.is_published();
+            is_one.then_some(0).into_iter().collect()
+        });
+        let builds_by_named = builds.index("builds_by_named", |_, build: &Build| {
+            match build.is_active() {
+                true => looked_at(build).into_iter().collect(),
+                false => Vec::new(),
+            }
+        });
+        let builds_by_repository = builds.index("builds_by_repository", |_, build: &Build| {
+            let key = build.repository.number();
+            is_open(build).then_some(key).into_iter().collect()
+        });
+        let builds_by_target = builds.index("builds_by_target", |_, build: &Build| {
+            match is_open(build) {
+                true => vec![target_key(build.repository, &build.target)],
+                false => Vec::new(),
+            }
         });
         let builds_aside = builds.index("builds_aside", |_, build: &Build| {
             build
@@ -140,10 +173,7 @@ impl Schema for Tables {
                 .collect()
         });
         let builds_unshown = builds.index("builds_unshown", |_, build: &Build| {
-            (build.shown.seq != build.seq)
-                .then_some(0)
-                .into_iter()
-                .collect()
+            (!build.is_shown()).then_some(0).into_iter().collect()
         });
         let builds_by_folder = builds.index("builds_by_folder", |_, build: &Build| {
             vec![folder_key(build.repository, &build.target, &build.folder)]
@@ -173,12 +203,17 @@ impl Schema for Tables {
             looks: opener.table("looks"),
             builds,
             builds_active,
+            builds_of_branches,
+            builds_by_named,
             builds_aside,
+            builds_by_repository,
+            builds_by_target,
             builds_unshown,
             builds_by_folder,
             builds_by_head,
             claims,
             claims_by_name,
+            durations: opener.table("durations"),
             claimed: opener.sequence("claimed"),
             orders: opener.table("orders"),
             commands,
@@ -188,6 +223,11 @@ impl Schema for Tables {
             effects: opener.sequence("effects"),
         }
     }
+}
+
+/// True for a build that may still move, by itself or by a person, or whose assets are kept.
+fn is_open(build: &Build) -> bool {
+    build.is_active() || build.waits_for_person()
 }
 
 impl Tables {

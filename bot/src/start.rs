@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
 use service::auth::{KeyError, ServiceKey, Verifier};
@@ -12,11 +12,12 @@ use service::{Clock, Supervisor};
 
 use crate::config::{Builder, Config};
 use crate::db::Tables;
+use crate::domain::under_way::UnderWay;
 use crate::git::Mirrors;
 use crate::github::{App, OpenError};
 use crate::http::{Handlers, router};
+use crate::usecase::Summit;
 use crate::usecase::channel::Channel;
-use crate::usecase::{Summit, Wakes};
 
 /// A summit that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error("cannot open the database")]
     Database(#[from] moss_db::OpenError),
+    /// The database cannot be read.
+    #[error("cannot read the builds that are under way")]
+    Builds(#[from] moss_db::Error),
     /// The App cannot be opened.
     #[error("cannot open the GitHub App")]
     App(#[from] OpenError),
@@ -107,6 +111,10 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         public_key: *key.public(),
     };
     let clock = Clock::system();
+    let (under_way, unreadable) = db.read(|txn| tables.builds_under_way(txn))?;
+    for (build, error) in &unreadable {
+        tracing::error!(build.id = %build, error, "a build cannot be read, and stays as it is");
+    }
     let index = config.data.join("channel.index");
     let summit = Arc::new(Summit {
         db,
@@ -119,7 +127,10 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         clock,
         public_url,
         logs,
-        wakes: Wakes::default(),
+        under_way: Arc::new(Mutex::new(UnderWay::new(under_way))),
+        unreadable,
+        standstill: Mutex::default(),
+        wakes: Arc::default(),
         config,
     });
     summit.work(supervisor);

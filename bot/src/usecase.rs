@@ -27,18 +27,20 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::id::{AttemptId, BuildId, ServiceName};
+use jiff::Timestamp;
 use moss_db::Environment;
 use service::client::Client;
 use service::{Clock, Supervisor};
 use tokio::sync::Notify;
 
 use crate::config::Config;
-use crate::db::{ChangeError, Tables};
+use crate::db::{ChangeError, Tables, Unreadable, Write, Written};
 use crate::domain::build::{Build, Event};
+use crate::domain::under_way::{Concerns, UnderWay};
 use crate::git::Mirrors;
 use crate::github::App;
 
@@ -72,8 +74,14 @@ pub struct Summit {
     pub public_url: url::Url,
     /// Where logs are kept.
     pub logs: PathBuf,
+    /// The builds under way; it follows the database.
+    pub under_way: Arc<Mutex<UnderWay>>,
+    /// Builds that could not be read at the start; nothing becomes of them.
+    pub unreadable: Unreadable,
+    /// Why nothing is handed to builders now, where that is so for all builds alike.
+    pub standstill: Mutex<Option<Standstill>>,
     /// Tells the workers to look.
-    pub wakes: Wakes,
+    pub wakes: Arc<Wakes>,
 }
 
 /// One wake for each worker.
@@ -99,6 +107,23 @@ pub struct Wakes {
     pub presses: Wake,
     /// What the App can see may have changed.
     pub sweep: Wake,
+}
+
+impl Wakes {
+    /// Wakes those whom a change of builds concerns.
+    pub fn wake(&self, concerns: Concerns) {
+        let concerned = [
+            (concerns.schedule, &self.schedule),
+            (concerns.attempts, &self.attend),
+            (concerns.imports, &self.publish),
+            (concerns.check_runs, &self.reconcile),
+        ];
+        for (is_concerned, wake) in concerned {
+            if is_concerned {
+                wake.wake();
+            }
+        }
+    }
 }
 
 /// Wakes one worker.
@@ -144,6 +169,32 @@ impl Summit {
         supervisor.spawn_until_shutdown("retention", retention::work(summit()));
     }
 
+    /// Commits a change, takes up what it wrote of builds into what is kept of them in memory, and
+    /// wakes whom it concerns. All that writes builds goes through here.
+    ///
+    /// # Errors
+    /// What `change` returns, or why it could not be committed.
+    pub async fn submit<T, E>(
+        &self,
+        change: impl FnOnce(&mut Write<'_, '_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<moss_db::Error> + Send + 'static,
+    {
+        let (under_way, wakes) = (Arc::clone(&self.under_way), Arc::clone(&self.wakes));
+        let change = move |txn: &mut moss_db::RwTxn<'_>| {
+            let mut txn = Write::new(txn);
+            let value = change(&mut txn)?;
+            Ok::<_, E>((value, txn.into_written()))
+        };
+        let committed = move |(value, written)| {
+            take_up(&under_way, &wakes, written);
+            value
+        };
+        self.db.submit_then(change, committed).await
+    }
+
     /// Applies one event to a build, commits, and wakes whom it concerns.
     ///
     /// # Errors
@@ -151,26 +202,69 @@ impl Summit {
     pub async fn change(&self, id: BuildId, event: Event) -> Result<Build, ChangeError> {
         let tables = self.tables.clone();
         let now = self.clock.now();
-        let build = self
-            .db
-            .submit(move |txn| tables.change(txn, id, event, now))
-            .await?;
-        self.builds_moved();
-        Ok(build)
+        self.submit(move |txn| tables.change(txn, id, event, now))
+            .await
     }
 
-    /// Wakes all who care for builds.
-    pub fn builds_moved(&self) {
-        self.wakes.schedule.wake();
-        self.wakes.reconcile.wake();
-        self.wakes.outbox.wake();
-        self.wakes.attend.wake();
-        self.wakes.publish.wake();
+    /// The builds under way. Not to be held over an await.
+    pub fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        locked(&self.under_way)
     }
 
     /// Where the log of an attempt is kept.
     pub fn log_path(&self, attempt: AttemptId) -> PathBuf {
         self.logs.join(format!("{attempt}.log"))
+    }
+}
+
+/// Follows a commit.
+fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
+    let mut under_way = locked(under_way);
+    for (id, now) in written.builds {
+        wakes.wake(under_way.apply(id, now));
+    }
+    if written.has_effects {
+        wakes.outbox.wake();
+    }
+}
+
+/// What is behind a lock. Nobody leaves it half changed: a panic ends the process anyway.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why nothing is handed to builders, though builds are ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    /// Why, for people.
+    pub reason: String,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+impl Summit {
+    /// Notes that nothing can be handed over for this reason.
+    pub(crate) fn stand_still(&self, reason: String) {
+        let mut standstill = locked(&self.standstill);
+        if standstill
+            .as_ref()
+            .is_some_and(|known| known.reason == reason)
+        {
+            return;
+        }
+        tracing::warn!(reason, "no build is handed to a builder");
+        let since = self.clock.now();
+        *standstill = Some(Standstill { reason, since });
+    }
+
+    /// Notes that builders take builds.
+    pub(crate) fn go_on(&self) {
+        *locked(&self.standstill) = None;
+    }
+
+    /// Why nothing is handed over, if so.
+    pub fn standstill(&self) -> Option<Standstill> {
+        locked(&self.standstill).clone()
     }
 }
 

@@ -266,14 +266,11 @@ fn avalanche_and_vessel_away_for_a_while() {
     Stage::play(Setup::default(), async |stage| {
         stage.avalanche.stop().await?;
         let head = stage.push(&[Recipe::new("reed").file()]).await?;
-        let said = |stage: &Stage, word: &str| {
-            let runs = stage.runs_on(&head);
-            let summary = runs.get("reed").and_then(|run| run.output.summary.clone());
-            summary.filter(|summary| summary.contains(word)).map(drop)
-        };
         stage
             .until("the reason why it waits", async |stage| {
-                Ok(said(stage, "no builder can be reached"))
+                let standstill = stage.summit_status().await?.standstill;
+                let said = standstill.filter(|known| known.reason == "no builder can be reached");
+                Ok(said.map(drop))
             })
             .await?;
         let pause = stage.vessel.pause(Point::rest("PUT", "/api/v1/imports/*"));

@@ -188,11 +188,9 @@ fn each_slot_of_a_builder_is_used_and_no_more() {
             .until("two builds at work and one that waits", async |stage| {
                 let at_work = stage.attempts().await?.len();
                 ensure!(at_work <= 2, "more than there are slots");
-                let runs = stage.runs_on(&head);
-                let waits = runs.values().any(|run| {
-                    let summary = run.output.summary.as_deref().unwrap_or_default();
-                    summary.contains("every slot of every builder is taken")
-                });
+                let standstill = stage.summit_status().await?.standstill;
+                let waits = standstill
+                    .is_some_and(|known| known.reason == "every slot of every builder is taken");
                 Ok((at_work == 2 && waits).then_some(()))
             })
             .await?;

@@ -1,14 +1,19 @@
 //! Builds: their transitions with their effects, and those of a kind.
+//!
+//! All reading and writing of builds goes through here, so that nobody else needs to know in which
+//! rows and under which indexes they lie.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use api::id::{BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
-use moss_db::{Error, RoTxn, RwTxn};
+use moss_db::{Error, RoTxn};
+use service::error::Chain;
 
-use super::Tables;
-use crate::domain::build::{Build, Event, IllegalTransition, State, Target};
+use super::{Tables, Write};
+use crate::domain::build::{Build, Event, IllegalTransition, Stage, State, Target};
 use crate::domain::name::RepositoryId;
 
 /// A change to a build that was not made.
@@ -25,38 +30,57 @@ pub enum ChangeError {
     Illegal(#[from] IllegalTransition),
 }
 
+/// Builds whose rows cannot be read, with the reason.
+pub type Unreadable = BTreeMap<BuildId, String>;
+
 impl Tables {
-    /// Applies `event` to a build and commits state and effects together. Returns the build.
+    /// Applies `event` to a build and writes state and effects together. Returns the build.
     ///
     /// # Errors
     /// When the build is unknown, does not take the event, or the database fails.
     pub fn change(
         &self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         id: BuildId,
         event: Event,
         now: Timestamp,
     ) -> Result<Build, ChangeError> {
-        let build = self
-            .builds
-            .find(txn, &id)?
-            .ok_or(ChangeError::Unknown(id))?;
-        let before = build.state.name();
+        let build = self.find_build(txn, id)?.ok_or(ChangeError::Unknown(id))?;
+        self.change_build(txn, build, event, now)
+    }
+
+    /// As [`Self::change`], of a build as it was read in this transaction.
+    ///
+    /// # Errors
+    /// When the build does not take the event, or the database fails.
+    pub fn change_build(
+        &self,
+        txn: &mut Write<'_, '_>,
+        build: Build,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<Build, ChangeError> {
+        let id = build.id;
         let (next, effects) = build.apply(event, now)?;
         if next == build {
             return Ok(build);
         }
-        self.builds.put(txn, &id, &next)?;
+        self.put_build(txn, &next)?;
+        if let Some(seconds) = seconds_of(&build, &next) {
+            let key = duration_key(next.repository, &next.folder);
+            self.durations.put(txn, &key, &seconds)?;
+        }
         for effect in effects {
             let number = self.effects.next(txn)?;
             self.outbox.put(txn, &number, &effect)?;
+            txn.note_effect();
         }
         if let Some(attempt) = build.find_attempt()
-            && !matches!(next.state, State::Building { .. })
+            && next.state.stage() != Stage::Building
         {
             self.orders.delete(txn, &attempt)?;
         }
-        if before != next.state.name() {
+        if build.state.stage() != next.state.stage() {
             tracing::info!(
                 build.id = %id,
                 build.recipe = %next.recipe,
@@ -67,43 +91,93 @@ impl Tables {
         Ok(next)
     }
 
-    /// The builds that are under way, and those whose assets a builder keeps, oldest first.
+    /// A build.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn active_builds(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
-        self.builds
-            .find_by(txn, &self.builds_active, &0)?
-            .map(|row| Ok(row?.1))
-            .collect()
+    pub fn find_build(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<Option<Build>, Error> {
+        self.builds.find(txn, &id)
     }
 
-    /// The builds whose check run does not agree with them, where the App can see it: what is gone
-    /// shows nothing until it is back.
+    /// Writes a build.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn unshown_builds(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
-        let mut gone = HashMap::new();
-        let mut unshown = Vec::new();
-        for row in self.builds.find_by(txn, &self.builds_unshown, &0)? {
-            let (_, build) = row?;
-            let number = build.repository.number();
-            let is_gone = match gone.entry(number) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(free) => {
-                    let row = self.repositories.find(txn, &number)?;
-                    *free.insert(row.is_some_and(|row| row.gone_at.is_some()))
+    pub fn put_build(&self, txn: &mut Write<'_, '_>, build: &Build) -> Result<(), Error> {
+        self.builds.put(txn, &build.id, build)?;
+        txn.note_build(build.id, Some(build.clone()));
+        Ok(())
+    }
+
+    /// Forgets a build.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn forget_build(&self, txn: &mut Write<'_, '_>, id: BuildId) -> Result<(), Error> {
+        self.builds.delete(txn, &id)?;
+        txn.note_build(id, None);
+        Ok(())
+    }
+
+    /// Some builds, oldest first: at most `most` of those that are younger than `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn oldest_builds(
+        &self,
+        txn: &RoTxn<'_>,
+        after: Option<BuildId>,
+        most: usize,
+    ) -> Result<Vec<Build>, Error> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.builds.range(txn, (from, Bound::Unbounded))?;
+        readable(rows.take(most))
+    }
+
+    /// The newest builds, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn newest_builds(&self, txn: &RoTxn<'_>, most: usize) -> Result<Vec<Build>, Error> {
+        let rows = self.builds.iter_rev(txn)?;
+        readable(rows.take(most))
+    }
+
+    /// All builds that belong to what is under way, and why others cannot be read that do; see
+    /// [`crate::domain::under_way`]. For a start.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_under_way(&self, txn: &RoTxn<'_>) -> Result<(Vec<Build>, Unreadable), Error> {
+        let active = self.builds_active.keys(txn, &0)?;
+        let unshown = self.builds_unshown.keys(txn, &0)?;
+        let ids = active
+            .chain(unshown)
+            .collect::<Result<BTreeSet<BuildId>, Error>>()?;
+        let (mut builds, mut unreadable) = (Vec::new(), Unreadable::new());
+        for id in ids {
+            match self.find_build(txn, id) {
+                Ok(build) => builds.extend(build),
+                Err(error) if error.is_of_a_row() => {
+                    unreadable.insert(id, Chain(&error).to_string());
                 }
-            };
-            if !is_gone {
-                unshown.push(build);
+                Err(error) => return Err(error),
             }
         }
-        Ok(unshown)
+        Ok((builds, unreadable))
     }
 
-    /// The builds of a target that are not settled.
+    /// The builds of branches that are under way, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn active_builds_of_branches(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
+        let rows = self.builds.find_by(txn, &self.builds_of_branches, &0)?;
+        readable(rows)
+    }
+
+    /// The builds of a target that are not settled, oldest first, with those that only a person can
+    /// move and those whose assets a builder keeps.
     ///
     /// # Errors
     /// When the database fails.
@@ -113,10 +187,70 @@ impl Tables {
         repository: RepositoryId,
         target: &Target,
     ) -> Result<Vec<Build>, Error> {
-        let mut builds = self.active_builds(txn)?;
-        builds.extend(self.builds_set_aside(txn, repository)?);
-        builds.retain(|build| build.repository == repository && build.target == *target);
-        Ok(builds)
+        let key = target_key(repository, target);
+        let rows = self.builds.find_by(txn, &self.builds_by_target, &key)?;
+        readable(rows)
+    }
+
+    /// As [`Self::builds_of`], of all targets of a repository.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_of_repository(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+    ) -> Result<Vec<Build>, Error> {
+        let key = repository.number();
+        let rows = self.builds.find_by(txn, &self.builds_by_repository, &key)?;
+        readable(rows)
+    }
+
+    /// The builds of a repository that only a person can move, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_set_aside(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+    ) -> Result<Vec<Build>, Error> {
+        let key = repository.number();
+        let rows = self.builds.find_by(txn, &self.builds_aside, &key)?;
+        readable(rows)
+    }
+
+    /// The builds under way that name `id` among those that come before them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_that_name(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<Vec<Build>, Error> {
+        let rows = self.builds.find_by(txn, &self.builds_by_named, &id)?;
+        readable(rows)
+    }
+
+    /// True when a build under way names `id`; see [`Self::builds_that_name`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_named(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<bool, Error> {
+        let mut keys = self.builds_by_named.keys(txn, &id)?;
+        Ok(keys.next().transpose()?.is_some())
+    }
+
+    /// All builds of a head, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_of_head(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        commit: CommitSha,
+    ) -> Result<Vec<Build>, Error> {
+        let head = (repository.number(), commit);
+        let rows = self.builds.find_by(txn, &self.builds_by_head, &head)?;
+        readable(rows)
     }
 
     /// The last build of each recipe and target at a head, oldest first: for one target, or for all.
@@ -131,10 +265,8 @@ impl Tables {
         commit: CommitSha,
         target: Option<&Target>,
     ) -> Result<Vec<Build>, Error> {
-        let head = (repository.number(), commit);
         let mut newest: HashMap<(Target, RecipeFolder), Build> = HashMap::new();
-        for row in self.builds.find_by(txn, &self.builds_by_head, &head)? {
-            let (_, build) = row?;
+        for build in self.builds_of_head(txn, repository, commit)? {
             if target.is_some_and(|target| build.target != *target) {
                 continue;
             }
@@ -151,33 +283,92 @@ impl Tables {
         Ok(newest)
     }
 
+    /// The ids of all builds of a recipe's folder for a target, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn builds_of_folder(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        target: &Target,
+        folder: &RecipeFolder,
+    ) -> Result<Vec<BuildId>, Error> {
+        let key = folder_key(repository, target, folder);
+        self.builds_by_folder.keys(txn, &key)?.collect()
+    }
+
+    /// The newest build of a recipe's folder for a target.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn newest_of_folder(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        target: &Target,
+        folder: &RecipeFolder,
+    ) -> Result<Option<Build>, Error> {
+        let ids = self.builds_of_folder(txn, repository, target, folder)?;
+        match ids.last() {
+            Some(id) => self.find_build(txn, *id),
+            None => Ok(None),
+        }
+    }
+
+    /// How long a recipe took when it was built last, in seconds, whatever for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn took(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        folder: &RecipeFolder,
+    ) -> Result<Option<u64>, Error> {
+        self.durations.find(txn, &duration_key(repository, folder))
+    }
+
     /// True for the newest build of its recipe's folder and target.
     ///
     /// # Errors
     /// When the database fails.
     pub fn is_newest(&self, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
-        let key = folder_key(build.repository, &build.target, &build.folder);
-        let mut newest = None;
-        for id in self.builds_by_folder.keys(txn, &key)? {
-            newest = newest.max(Some(id?));
-        }
-        Ok(newest == Some(build.id))
+        let ids = self.builds_of_folder(txn, build.repository, &build.target, &build.folder)?;
+        Ok(ids.last() == Some(&build.id))
     }
+}
 
-    /// The builds of a repository that only a person can move, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn builds_set_aside(
-        &self,
-        txn: &RoTxn<'_>,
-        repository: RepositoryId,
-    ) -> Result<Vec<Build>, Error> {
-        self.builds
-            .find_by(txn, &self.builds_aside, &repository.number())?
-            .map(|row| Ok(row?.1))
-            .collect()
+/// Those of the rows that can be read. One that cannot must not keep the others from being looked at.
+fn readable(
+    rows: impl Iterator<Item = Result<(BuildId, Build), Error>>,
+) -> Result<Vec<Build>, Error> {
+    let mut builds = Vec::new();
+    for row in rows {
+        match row {
+            Ok((_, build)) => builds.push(build),
+            Err(error) if error.is_of_a_row() => {
+                tracing::error!(error = %Chain(&error), "a build is passed over");
+            }
+            Err(error) => return Err(error),
+        }
     }
+    Ok(builds)
+}
+
+/// How long the attempt took that has just succeeded, if one has.
+fn seconds_of(before: &Build, now: &Build) -> Option<u64> {
+    match (&before.state, &now.state) {
+        (State::Building { since, .. }, State::Built(built)) => {
+            built.at.duration_since(*since).as_secs().try_into().ok()
+        }
+        _ => None,
+    }
+}
+
+fn duration_key(repository: RepositoryId, folder: &RecipeFolder) -> (u64, [u8; 32]) {
+    let digest = Sha256::of(folder.to_string().as_bytes());
+    (repository.number(), *digest.as_bytes())
 }
 
 /// The key of a recipe's folder in `builds_by_folder`: a digest, because a folder can be longer than
@@ -188,5 +379,11 @@ pub fn folder_key(
     folder: &RecipeFolder,
 ) -> (u64, [u8; 32]) {
     let text = format!("{}\n{folder}", target.git_ref());
+    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
+}
+
+/// The key of a target in `builds_by_target`, as [`folder_key`].
+pub(super) fn target_key(repository: RepositoryId, target: &Target) -> (u64, [u8; 32]) {
+    let text = target.git_ref();
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::build::Build;
 use crate::domain::command::Receipt;
 use crate::domain::name::{CommentId, RepositoryId, UserId};
 
@@ -26,6 +27,9 @@ pub struct Command {
     /// The answer to it; none while it is not done.
     #[serde(default)]
     pub receipt: Option<Receipt>,
+    /// How far it is carried out, when it takes more than one part.
+    #[serde(default)]
+    pub progress: Option<Progress>,
     /// Whether GitHub has the answer.
     pub answered: bool,
     /// When it was taken; none for one of an older database.
@@ -64,6 +68,40 @@ pub struct Press {
     pub login: String,
     /// Which button.
     pub button: Button,
+    /// How far it is carried out, when it takes more than one part.
+    #[serde(default)]
+    pub progress: Option<Progress>,
+}
+
+/// How far a wish is carried out that concerns more builds than one transaction takes on. Each
+/// transaction writes it together with what it did, so that after a crash the rest follows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The builds that are still to be looked at, in their order.
+    pub left: Vec<BuildId>,
+    /// The builds with which it was done, each with the build that this came to: a new one, or itself.
+    pub done: Vec<(BuildId, BuildId)>,
+    /// The builds with which nothing could be done.
+    pub refused: Vec<BuildId>,
+}
+
+impl Progress {
+    /// The most builds that one transaction takes on: webhooks wait for it.
+    pub const PART: usize = 50;
+
+    /// Nothing is done yet of these.
+    pub fn of(builds: &[Build]) -> Self {
+        Self {
+            left: builds.iter().map(|build| build.id).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes the builds of the next part out of what is left.
+    pub fn take_part(&mut self) -> Vec<BuildId> {
+        let count = self.left.len().min(Self::PART);
+        self.left.drain(..count).collect()
+    }
 }
 
 /// What a button asks for.

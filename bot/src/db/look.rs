@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use moss_db::{Error, RwTxn};
 use serde::{Deserialize, Serialize};
 
-use super::{Tables, folder_key};
+use super::{Tables, Write, folder_key};
 use crate::domain::build::{Conflict, Target};
 use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
@@ -134,7 +134,7 @@ impl Tables {
     /// When the database fails.
     pub fn move_branch(
         &self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         repository: RepositoryId,
         from: String,
         to: String,
@@ -150,7 +150,7 @@ impl Tables {
         }
         for mut build in self.builds_of(txn, repository, &from)? {
             build.target = to.clone();
-            self.builds.put(txn, &build.id, &build)?;
+            self.put_build(txn, &build)?;
         }
         let rows = self.claims.iter_prefix(txn, &repository.number())?;
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;

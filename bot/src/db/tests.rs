@@ -1,5 +1,8 @@
 use api::id::Sha256;
-use moss_db::{Error, RwTxn};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use moss_db::Error;
 use tempfile::TempDir;
 
 use super::*;
@@ -7,10 +10,13 @@ use crate::domain::build::example::{at, build, every_state, failure, id, main, p
 use crate::domain::build::{By, Event, FailureKind, Progress, State, Target};
 use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
+use crate::domain::under_way::UnderWay;
 
 pub(crate) struct Store {
     pub(crate) env: Environment,
     pub(crate) tables: Tables,
+    /// Follows the database, as summit's does.
+    under_way: Mutex<UnderWay>,
     _folder: TempDir,
 }
 
@@ -21,6 +27,7 @@ pub(crate) fn store() -> Store {
     Store {
         env,
         tables,
+        under_way: Mutex::default(),
         _folder: folder,
     }
 }
@@ -33,13 +40,11 @@ fn a_look_that_never_comes_back_is_set_aside() {
     let repository = RepositoryId::new(1);
     let key = look_key(repository, &pull());
     let wish = || {
-        let wished = store.env.write(|txn| tables.wish(txn, repository, &pull()));
+        let wished = store.write(|txn| tables.wish(txn, repository, &pull()));
         wished.unwrap();
     };
     let begin = |second| {
-        let begun = store
-            .env
-            .write(|txn| tables.begin_look(txn, &key, at(second)));
+        let begun = store.write(|txn| tables.begin_look(txn, &key, at(second)));
         begun.unwrap().unwrap()
     };
     wish();
@@ -52,7 +57,7 @@ fn a_look_that_never_comes_back_is_set_aside() {
     assert!(looks().unwrap().is_due(at(3603)));
     // Each later try is the only one for another hour.
     assert!(!begin(3603).is_due(at(7202)));
-    store.env.write(|txn| tables.end_look(txn, &key)).unwrap();
+    store.write(|txn| tables.end_look(txn, &key)).unwrap();
     assert!(looks().unwrap().is_due(at(3604)));
     assert_eq!(looks().unwrap().count, 2);
 }
@@ -69,14 +74,12 @@ fn a_look_that_failed_says_why_and_is_repeated() {
         found.unwrap().unwrap()
     };
     let wish = || {
-        let wished = store.env.write(|txn| tables.wish(txn, repository, &pull()));
+        let wished = store.write(|txn| tables.wish(txn, repository, &pull()));
         wished.unwrap();
     };
     let fail = |look: &Look, second| {
         let reason = "vessel is away".to_owned();
-        let failed = store
-            .env
-            .write(|txn| tables.fail_look(txn, look, reason, at(second)));
+        let failed = store.write(|txn| tables.fail_look(txn, look, reason, at(second)));
         failed.unwrap();
     };
     wish();
@@ -118,7 +121,7 @@ fn a_published_branch_that_moves_takes_along_what_it_has() {
     let trunk = Target::Branch {
         name: "trunk".to_owned(),
     };
-    let moved = store.env.write(|txn| {
+    let moved = store.write(|txn| {
         let key = folder_key(claim.repository, &main(), &claim.folder);
         tables.claims.put(txn, &key, &claim)?;
         let (from, to) = ("main".to_owned(), "trunk".to_owned());
@@ -143,36 +146,75 @@ fn a_published_branch_that_moves_takes_along_what_it_has() {
         main(),
         "what ended stays as it was"
     );
-    let check = store.env.read(|txn| tables.builds.check(txn));
-    assert_eq!(check.unwrap(), []);
+    store.check();
 }
 
 impl Store {
+    /// Commits a change. What is kept in memory of the builds has to be then as after a start.
+    pub(crate) fn write<T, E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut Write<'_, '_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (value, written) = self.env.write(|txn| {
+            let mut txn = Write::new(txn);
+            let value = change(&mut txn)?;
+            Ok::<_, E>((value, txn.into_written()))
+        })?;
+        let mut under_way = self.under_way.lock().unwrap();
+        for (id, now) in written.builds {
+            under_way.apply(id, now);
+        }
+        let mut followed = under_way.clone();
+        followed.take_moved(usize::MAX);
+        let (builds, _) = self.env.read(|txn| self.tables.builds_under_way(txn))?;
+        let mut anew = UnderWay::new(builds);
+        anew.take_moved(usize::MAX);
+        assert_eq!(followed, anew);
+        Ok(value)
+    }
+
+    /// What the scheduler has to look at.
+    pub(crate) fn take_moved(&self, most: usize) -> BTreeSet<BuildId> {
+        self.under_way.lock().unwrap().take_moved(most)
+    }
+
     pub(crate) fn put(&self, builds: &[&Build]) {
-        self.env
-            .write(|txn| {
-                for build in builds {
-                    self.tables.builds.put(txn, &build.id, build)?;
-                }
-                Ok::<_, Error>(())
-            })
-            .unwrap();
+        let wrote = self.write(|txn| {
+            for build in builds {
+                self.tables.put_build(txn, build)?;
+            }
+            Ok::<_, Error>(())
+        });
+        wrote.unwrap();
+    }
+
+    /// Every index agrees with its rows.
+    pub(crate) fn check(&self) {
+        assert_eq!(format!("{:?}", self.env.check().unwrap()), "[]");
     }
 
     /// The target of `build` was looked at: a pull request is open.
     pub(crate) fn open(&self, build: &Build) {
         let key = look_key(build.repository, &build.target);
-        let open = |txn: &mut RwTxn<'_>| self.tables.planned.put(txn, &key, &build.commit);
-        self.env.write(open).unwrap();
+        let open = |txn: &mut Write<'_, '_>| self.tables.planned.put(txn, &key, &build.commit);
+        self.write(open).unwrap();
     }
 
     pub(crate) fn find(&self, id: BuildId) -> Build {
-        let found = self.env.read(|txn| self.tables.builds.find(txn, &id));
-        found.unwrap().unwrap()
+        self.find_any(id).unwrap()
+    }
+
+    pub(crate) fn find_any(&self, id: BuildId) -> Option<Build> {
+        let found = self.env.read(|txn| self.tables.find_build(txn, id));
+        found.unwrap()
     }
 
     pub(crate) fn active(&self) -> Vec<Build> {
-        self.env.read(|txn| self.tables.active_builds(txn)).unwrap()
+        let builds = self.env.read(|txn| self.tables.builds_under_way(txn));
+        let (mut builds, _) = builds.unwrap();
+        builds.retain(Build::is_active);
+        builds.sort_by_key(|build| build.id);
+        builds
     }
 
     pub(crate) fn outbox(&self) -> Vec<Effect> {
@@ -185,8 +227,7 @@ impl Store {
     }
 
     fn change(&self, id: BuildId, event: Event) -> Result<Build, ChangeError> {
-        self.env
-            .write(|txn| self.tables.change(txn, id, event, at(100)))
+        self.write(|txn| self.tables.change(txn, id, event, at(100)))
     }
 }
 
@@ -222,8 +263,8 @@ fn a_change_commits_state_and_effects_together() {
     };
     store.put(&[&building]);
     let attempt = AttemptId::new(id(1), 1);
-    let keep = |txn: &mut RwTxn<'_>| store.tables.orders.put(txn, &attempt, &order());
-    store.env.write(keep).unwrap();
+    let keep = |txn: &mut Write<'_, '_>| store.tables.orders.put(txn, &attempt, &order());
+    store.write(keep).unwrap();
     let after = store
         .change(id(1), Event::Cancelled(By::PullClosed))
         .unwrap();
@@ -289,7 +330,6 @@ fn indexes_follow_the_rows() {
     store
         .env
         .read(|txn| {
-            assert_eq!(store.tables.builds.check(txn)?, []);
             let unshown = store.tables.builds_unshown.keys(txn, &0)?;
             for id in unshown {
                 assert_eq!(id?.as_bytes()[15] % 2, 1);
@@ -297,6 +337,7 @@ fn indexes_follow_the_rows() {
             Ok::<_, Error>(())
         })
         .unwrap();
+    store.check();
 }
 
 #[test]
@@ -311,12 +352,12 @@ fn builds_of_one_folder_do_not_mix_with_others() {
     elsewhere.repository = RepositoryId::new(2);
     let newer = build(5, "nano");
     store.put(&[&first, &longer, &pulled, &elsewhere, &newer]);
-    let key = folder_key(RepositoryId::new(1), &main(), &"nano".parse().unwrap());
-    let found: Vec<BuildId> = store
-        .env
-        .read(|txn| store.tables.builds_by_folder.keys(txn, &key)?.collect())
-        .unwrap();
-    assert_eq!(found, [id(1), id(5)]);
+    let (repository, folder) = (RepositoryId::new(1), "nano".parse().unwrap());
+    let found = store.env.read(|txn| {
+        let tables = &store.tables;
+        tables.builds_of_folder(txn, repository, &main(), &folder)
+    });
+    assert_eq!(found.unwrap(), [id(1), id(5)]);
 }
 
 /// A wish that comes in during a look is not taken away by that look.
@@ -325,8 +366,8 @@ fn wishes_are_counted() {
     let store = store();
     let repository = RepositoryId::new(1);
     for expected in 1..=3 {
-        let wish = |txn: &mut RwTxn<'_>| store.tables.wish(txn, repository, &main());
-        store.env.write(wish).unwrap();
+        let wish = |txn: &mut Write<'_, '_>| store.tables.wish(txn, repository, &main());
+        store.write(wish).unwrap();
         let key = look_key(repository, &main());
         let look = store.env.read(|txn| store.tables.looks.find(txn, &key));
         assert_eq!(look.unwrap().unwrap().count, expected);
@@ -342,4 +383,65 @@ fn rows_survive_being_written() {
         store.put(&[&build]);
         assert_eq!(store.find(build.id), build, "{name}");
     }
+}
+
+/// The rows of builds as they lie in the database.
+struct Raw(Table<Text<BuildId>, serde_json::Value>);
+
+impl Schema for Raw {
+    const NAME: &'static str = Tables::NAME;
+    const MIGRATIONS: &'static [Migration] = Tables::MIGRATIONS;
+
+    fn declare(opener: &mut Opener) -> Self {
+        Self(opener.table("builds"))
+    }
+}
+
+/// As a program that is set back finds what the newer one wrote.
+#[test]
+fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let [odd, mut fine] = [build(1, "odd"), build(2, "fine")];
+    fine.folder = odd.folder.clone();
+    {
+        let (env, tables) = Tables::open(folder.path()).unwrap();
+        let wrote = env.write(|txn| {
+            let mut txn = Write::new(txn);
+            tables.put_build(&mut txn, &odd)?;
+            tables.put_build(&mut txn, &fine)
+        });
+        wrote.unwrap();
+    }
+    {
+        let path = folder.path().join("db");
+        let (env, Raw(rows)) = Environment::open::<Raw>(&path, &Options::default()).unwrap();
+        let wrote = env.write(|txn| {
+            let mut row = rows.find(txn, &id(1))?.unwrap();
+            row["state"] = serde_json::json!({ "state": "dreaming" });
+            rows.put(txn, &id(1), &row)
+        });
+        wrote.unwrap();
+    }
+    let (env, tables) = Tables::open(folder.path()).unwrap();
+    let read = env.read(|txn| {
+        let (builds, unreadable) = tables.builds_under_way(txn)?;
+        assert_eq!(builds, [fine.clone()]);
+        let (unread, reason) = unreadable.first_key_value().unwrap();
+        assert_eq!((unread, unreadable.len()), (&id(1), 1));
+        assert!(reason.contains("dreaming"), "{reason}");
+        let lists = [
+            tables.newest_builds(txn, 9)?,
+            tables.oldest_builds(txn, None, 9)?,
+            tables.builds_of(txn, fine.repository, &main())?,
+            tables.builds_of_repository(txn, fine.repository)?,
+            tables.newest_of_head(txn, fine.repository, fine.commit, None)?,
+            tables.active_builds_of_branches(txn)?,
+        ];
+        for list in lists {
+            assert_eq!(list, [fine.clone()]);
+        }
+        assert!(tables.find_build(txn, id(1)).unwrap_err().is_of_a_row());
+        Ok::<_, Error>(())
+    });
+    read.unwrap();
 }

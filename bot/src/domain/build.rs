@@ -13,6 +13,7 @@ mod again;
 pub(crate) mod example;
 mod explain;
 mod refused;
+mod stage;
 mod state;
 mod transition;
 
@@ -25,6 +26,7 @@ use super::name::{CheckRunId, RepositoryId};
 pub use again::NotAgain;
 pub(crate) use explain::{counted, named};
 pub use refused::Refused;
+pub use stage::{Bearing, Stage};
 pub use state::{
     Annotation, By, Cause, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success,
     Suspect,
@@ -87,6 +89,16 @@ pub struct Build {
     /// write. It stays with the build whatever becomes of it.
     #[serde(default)]
     pub unapproved: Option<String>,
+    /// The login of the person who asked for it; none for what a push or a pull request brought.
+    #[serde(default)]
+    pub asked_by: Option<String>,
+    /// The build release that its stones get; none before a builder was chosen.
+    #[serde(default)]
+    pub build_release: Option<u64>,
+    /// How long the longest work takes that waits for it, itself included: by what the recipes took
+    /// before, as it was when it was planned.
+    #[serde(default)]
+    pub path_seconds: u64,
     /// What was answered to the last wish to have it again that began nothing, as long as nothing
     /// else became of it.
     #[serde(default)]
@@ -280,6 +292,16 @@ impl Build {
             | State::Cancelled { .. }
             | State::Superseded { .. } => false,
         }
+    }
+
+    /// True while something can become of the build by itself, and while a builder keeps its assets.
+    pub fn is_active(&self) -> bool {
+        (!self.is_settled() && !self.waits_for_person()) || self.keeps_assets()
+    }
+
+    /// True when GitHub shows the build as it is.
+    pub fn is_shown(&self) -> bool {
+        self.shown.seq == self.seq
     }
 
     /// True for a build that only a person can move. There can be many of them, so that they are

@@ -135,7 +135,8 @@ pub fn page(build: &Build, base: &Url) -> Url {
     url
 }
 
-fn status(build: &Build) -> Status {
+/// The status of a build's check run.
+pub fn status(build: &Build) -> Status {
     let target = &build.target;
     match &build.state {
         State::Planned | State::Waiting { .. } | State::Queued { .. } => Status::Queued,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use api::id::ServiceName;
 
-use super::build::{Build, Hold, named};
+use super::build::{Build, Hold, Loss, named};
 
 /// A builder, seen from one build at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +66,11 @@ pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
             Answer::Slots { lacks, .. } => drop(lacking.insert(&builder.name, lacks)),
         }
     }
-    let fewest = able.iter().map(|(name, _)| losses(build, name)).min();
-    able.retain(|(name, free)| *free > 0 && Some(losses(build, name)) == fewest);
+    let fewest = able
+        .iter()
+        .map(|(name, _)| lost_by(&build.losses, name))
+        .min();
+    able.retain(|(name, free)| *free > 0 && Some(lost_by(&build.losses, name)) == fewest);
     if let Some((name, _)) = able
         .iter()
         .min_by_key(|(name, free)| (Reverse(*free), *name))
@@ -75,13 +78,13 @@ pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
         return Choice::Builder((*name).clone());
     }
     if fewest.is_some() || is_one_silent || lacking.is_empty() {
-        return Choice::Wait(why_waiting(build, builders));
+        return Choice::Wait(why_waiting(&build.losses, builders));
     }
     Choice::Hold(hold(&lacking))
 }
 
-/// Why `build` waits, with the builders first that it waits for.
-pub fn why_waiting(build: &Build, builders: &[Seen]) -> String {
+/// Why a build with these losses waits, with the builders first that it waits for.
+pub fn why_waiting(losses: &[Loss], builders: &[Seen]) -> String {
     if builders.is_empty() {
         return "no builder is configured".to_owned();
     }
@@ -94,7 +97,7 @@ pub fn why_waiting(build: &Build, builders: &[Seen]) -> String {
     }
     let mut reasons: Vec<(u8, String)> = builders
         .iter()
-        .map(|builder| why_not(build, builder))
+        .map(|builder| why_not(losses, builder))
         .collect();
     reasons.sort_by_key(|(rank, _)| *rank);
     let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
@@ -102,7 +105,7 @@ pub fn why_waiting(build: &Build, builders: &[Seen]) -> String {
 }
 
 /// Why a builder does not get the build, and how far down that is told.
-fn why_not(build: &Build, builder: &Seen) -> (u8, String) {
+fn why_not(losses: &[Loss], builder: &Seen) -> (u8, String) {
     let name = &builder.name;
     match &builder.answer {
         Answer::Slots { free: 0, lacks } if lacks.is_empty() => {
@@ -110,7 +113,7 @@ fn why_not(build: &Build, builder: &Seen) -> (u8, String) {
         }
         Answer::Silence => (1, format!("{name} does not answer")),
         Answer::Starting => (1, format!("{name} was just started and looks at its host")),
-        Answer::Slots { lacks, .. } if lacks.is_empty() => match losses(build, name) {
+        Answer::Slots { lacks, .. } if lacks.is_empty() => match lost_by(losses, name) {
             1 => (2, format!("{name} lost it before")),
             count => (2, format!("{name} lost it {count} times")),
         },
@@ -119,9 +122,11 @@ fn why_not(build: &Build, builder: &Seen) -> (u8, String) {
     }
 }
 
-fn losses(build: &Build, builder: &ServiceName) -> usize {
-    let losses = build.losses.iter();
-    losses.filter(|loss| loss.builder == *builder).count()
+fn lost_by(losses: &[Loss], builder: &ServiceName) -> usize {
+    losses
+        .iter()
+        .filter(|loss| loss.builder == *builder)
+        .count()
 }
 
 /// What holds a build that no builder can build: what all hosts lack, or when each has what

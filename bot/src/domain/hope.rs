@@ -2,7 +2,8 @@
 
 use api::id::BuildId;
 
-use super::build::{Build, State, Target};
+use super::build::{Build, Stage, State, Target};
+use super::under_way::UnderWay;
 
 /// True when one of the `active` builds may bring what `build` lacks: one whose stones it would see
 /// and that moves by itself. `is_lacking` tells those that wait for something in the same way.
@@ -11,17 +12,28 @@ use super::build::{Build, State, Target};
 /// something too. So builds that could only help each other do not wait for ever.
 pub fn may_be_provided(
     build: &Build,
-    active: &[Build],
+    active: &UnderWay,
     is_lacking: impl Fn(BuildId) -> bool,
 ) -> bool {
-    active.iter().any(|other| {
-        other.id != build.id
-            && is_seen(build, other)
-            && !other.is_settled()
-            && moves(other, active)
-            && !is_lacking(other.id)
+    MOVING.iter().any(|stage| {
+        active.in_stage(*stage).any(|other| {
+            other.id != build.id
+                && is_seen(build, other)
+                && !other.is_settled()
+                && moves(other, active)
+                && !is_lacking(other.id)
+        })
     })
 }
+
+/// The states in which a build may move by itself.
+const MOVING: [Stage; 5] = [
+    Stage::Building,
+    Stage::Queued,
+    Stage::Publishing,
+    Stage::Built,
+    Stage::Planned,
+];
 
 /// Whether the stones of `other` would be laid into the root of `build`.
 fn is_seen(build: &Build, other: &Build) -> bool {
@@ -31,17 +43,17 @@ fn is_seen(build: &Build, other: &Build) -> bool {
     }
 }
 
-fn moves(build: &Build, active: &[Build]) -> bool {
+fn moves(build: &Build, active: &UnderWay) -> bool {
     match &build.state {
         State::Planned
         | State::Queued { .. }
         | State::Building { .. }
         | State::Publishing { .. } => true,
         // A member of a cycle is published with all the others, or not at all.
-        State::Built(_) => build.cycle.iter().all(|member| {
-            let found = active.iter().find(|other| other.id == *member);
-            found.is_some_and(can_move)
-        }),
+        State::Built(_) => build
+            .cycle
+            .iter()
+            .all(|member| active.find(*member).is_some_and(|member| can_move(member))),
         State::Waiting { .. }
         | State::Held { .. }
         | State::Published { .. }
@@ -87,7 +99,7 @@ mod tests {
     #[test]
     fn a_build_under_way_may_bring_it() {
         let (flute, reed) = (queued(1, "flute"), queued(2, "reed"));
-        let active = [flute.clone(), reed];
+        let active = UnderWay::new([flute.clone(), reed]);
         assert!(may_be_provided(&flute, &active, |id| id == flute.id));
     }
 
@@ -103,10 +115,9 @@ mod tests {
             },
             since: Timestamp::UNIX_EPOCH,
         };
-        let active = [flute.clone(), reed, horn, drum];
-        assert!(!may_be_provided(&flute, &active, |id| {
-            id == active[0].id || id == active[1].id
-        }));
+        let lacking = [flute.id, reed.id];
+        let active = UnderWay::new([flute.clone(), reed, horn, drum]);
+        assert!(!may_be_provided(&flute, &active, |id| lacking.contains(&id)));
     }
 
     #[test]
@@ -118,7 +129,7 @@ mod tests {
         reed.cycle.clone_from(&cycle);
         horn.cycle = cycle;
         let hopes = |horn: &Build| {
-            let active = [flute.clone(), reed.clone(), horn.clone()];
+            let active = UnderWay::new([flute.clone(), reed.clone(), horn.clone()]);
             may_be_provided(&flute, &active, |id| id == flute.id)
         };
         horn.state = State::Waiting { on: vec![reed.id] };
@@ -137,7 +148,7 @@ mod tests {
         let mut flute = queued(1, "flute");
         let mut reed = queued(2, "reed");
         reed.target = example::pull();
-        let active = [flute.clone(), reed.clone()];
+        let active = UnderWay::new([flute.clone(), reed.clone()]);
         assert!(!may_be_provided(&flute, &active, |_| false));
         flute.target = Target::Pull { number: 8 };
         assert!(!may_be_provided(&flute, &active, |_| false));

@@ -97,6 +97,8 @@ pub struct Others {
     pub replaced: HashMap<BuildId, Build>,
     /// By the folder of a recipe whose name another one has, where that one lies, for people.
     pub taken: HashMap<RecipeFolder, String>,
+    /// How long recipes took when they were built last, in seconds, by their folders.
+    pub took: HashMap<RecipeFolder, u64>,
 }
 
 /// The builds for `candidates`, and those of `others` whose order changes with them, in no order.
@@ -151,9 +153,14 @@ pub fn plan(
             builds.insert(build.id, build.clone());
         }
     }
-    order(&places, &mut builds);
+    order(&places, &mut builds, &others.took);
     for before in &others.builds {
-        if builds.get(&before.id) == Some(before) {
+        let is_same = builds.get_mut(&before.id).is_some_and(|now| {
+            // How long the work behind it takes is no reason to write it anew.
+            now.path_seconds = before.path_seconds;
+            now == before
+        });
+        if is_same {
             builds.remove(&before.id);
         }
     }
@@ -209,6 +216,9 @@ fn begin(candidate: &Candidate, frame: &Frame) -> Build {
         warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
         conflict: frame.conflict.clone(),
         unapproved: None,
+        asked_by: None,
+        build_release: None,
+        path_seconds: 0,
         answer: None,
         attempts: 0,
         losses: Vec::new(),

@@ -23,6 +23,8 @@ pub enum Standing {
     Named,
     /// Nobody but people who look back.
     Past,
+    /// Nobody but they, and GitHub will never show it: the App cannot see its repository any more.
+    Gone,
 }
 
 /// What becomes of a build.
@@ -40,13 +42,14 @@ pub enum Verdict {
 pub fn judge(build: &Build, standing: Standing, keep: Keep, now: Timestamp) -> Verdict {
     match standing {
         Standing::Present | Standing::Named => return Verdict::Keep,
-        Standing::Past => {}
+        Standing::Past | Standing::Gone => {}
     }
     let Some(ended_at) = build.find_end() else {
         return Verdict::Keep;
     };
     // Its check run would never be concluded. One that GitHub refuses waits for nothing.
-    if build.shown.seq != build.seq && build.shown.refused.is_none() {
+    let is_to_be_shown = standing == Standing::Past && build.shown.refused.is_none();
+    if is_to_be_shown && !build.is_shown() {
         return Verdict::Keep;
     }
     let age = now.duration_since(ended_at);
@@ -134,6 +137,8 @@ mod tests {
             let judged = |build: &Build| judge(build, Standing::Past, keep(), after(9999));
             assert_eq!(judged(&build), Verdict::Keep, "{name}");
             let ended = build.find_end().is_some();
+            let gone = judge(&build, Standing::Gone, keep(), after(9999));
+            assert_eq!(gone == Verdict::Forget, ended, "{name}");
             build.shown.refused = Some(Refused::again(None, "gone".to_owned(), 1, at(0)));
             assert_eq!(judged(&build) == Verdict::Forget, ended, "{name}");
         }

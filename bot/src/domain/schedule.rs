@@ -2,14 +2,14 @@
 
 use api::id::BuildId;
 
-use super::build::{Build, Event, Hold, State};
+use super::build::{Bearing, Build, Event, Hold, State};
 
 /// The event that brings `build` where the builds before it say it should be; none when it is
 /// there. `find` looks up a build that it comes after.
 ///
 /// This is a function of the present only, so a build that was held because another one failed goes
 /// on once that one's successor has succeeded.
-pub fn decide(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Option<Event> {
+pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) -> Option<Event> {
     match &build.state {
         State::Planned | State::Waiting { .. } => {}
         State::Held {
@@ -81,10 +81,10 @@ enum Obstacle {
     Dead(Hold),
 }
 
-fn obstacle<'a>(
+fn obstacle<'a, 'b>(
     build: &Build,
     ids: impl Iterator<Item = &'a BuildId>,
-    find: impl Fn(BuildId) -> Option<Build>,
+    find: impl Fn(BuildId) -> Option<&'b Build>,
 ) -> Obstacle {
     let mut open = Vec::new();
     for before in ids {
@@ -92,10 +92,10 @@ fn obstacle<'a>(
         let Some(before) = find(*before) else {
             continue;
         };
-        if is_enough(build, &before) {
+        if is_enough(build, before) {
             continue;
         }
-        if blocks(&before) {
+        if before.bearing() == Bearing::Dead {
             return Obstacle::Dead(Hold::Build {
                 build: before.id,
                 recipe: before.recipe.to_string(),
@@ -110,10 +110,10 @@ fn obstacle<'a>(
 }
 
 /// Builds under way that the recipe does not ask for, but its last build did. They hold nothing.
-fn hinted(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Obstacle {
+fn hinted<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) -> Obstacle {
     let before = build.behind.iter().filter_map(|id| find(*id));
     let open: Vec<BuildId> = before
-        .filter(|before| !is_enough(build, before) && !blocks(before))
+        .filter(|before| !is_enough(build, before) && before.bearing() != Bearing::Dead)
         .map(|before| before.id)
         .collect();
     match open.as_slice() {
@@ -124,31 +124,11 @@ fn hinted(build: &Build, find: impl Fn(BuildId) -> Option<Build>) -> Obstacle {
 
 /// True when `build` can go on as far as `before` is concerned.
 fn is_enough(build: &Build, before: &Build) -> bool {
-    // Members of a cycle are built against each other's unpublished stones.
-    let member = build.cycle.contains(&before.id);
-    let built = matches!(before.state, State::Built(_) | State::Publishing { .. });
-    before.is_success() || (member && built)
-        // The channel had it all along.
-        || matches!(
-            before.state,
-            State::Cancelled { by: super::build::By::AlreadyPublished { .. }, .. }
-        )
-}
-
-/// True when `before` will not succeed by itself.
-fn blocks(before: &Build) -> bool {
-    match &before.state {
-        State::Failed(_)
-        | State::Cancelled { .. }
-        | State::Superseded { .. }
-        | State::Held { .. } => true,
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Publishing { .. }
-        | State::Published { .. } => false,
+    match before.bearing() {
+        Bearing::Success => true,
+        // Members of a cycle are built against each other's unpublished stones.
+        Bearing::Built => build.cycle.contains(&before.id),
+        Bearing::Open | Bearing::Dead => false,
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn find_build(handlers: &Handlers, id: BuildId) -> Result<Build
     let found = handlers
         .summit
         .db
-        .query(move |txn| tables.builds.find(txn, &id))
+        .query(move |txn| tables.find_build(txn, id))
         .await;
     match found {
         Ok(Some(build)) => Ok(build),
@@ -74,11 +74,7 @@ pub(super) async fn builds_json(
     let builds = handlers
         .summit
         .db
-        .query(move |txn| {
-            let rows = tables.builds.iter_rev(txn)?.take(limit);
-            rows.map(|row| Ok(row?.1))
-                .collect::<Result<_, StorageError>>()
-        })
+        .query(move |txn| tables.newest_builds(txn, limit))
         .await
         .map_err(|error| ApiError::internal(&error))?;
     Ok(Json(builds))
@@ -101,7 +97,7 @@ pub(super) async fn build(
         .query(move |txn| {
             let before: Vec<Build> = before
                 .iter()
-                .filter_map(|id| tables.builds.find(txn, id).transpose())
+                .filter_map(|id| tables.find_build(txn, *id).transpose())
                 .collect::<Result<_, _>>()?;
             Ok::<_, StorageError>((tables.repositories.find(txn, &number)?, before))
         })
@@ -143,7 +139,11 @@ fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
             dt { "For" } dd { (target(&build.target, repository)) }
             dt { "Commit" } dd { code { (build.commit) } }
             dt { "Folder" } dd { code { (build.folder) } }
-            dt { "Planned" } dd { (time(build.created_at)) }
+            dt { "Planned" } dd {
+                (time(build.created_at))
+                @if let Some(login) = &build.asked_by { ", asked for by " (login) }
+            }
+            @if let Some(release) = build.build_release { dt { "Build release" } dd { (release) } }
             @if let Some(refused) = &build.shown.refused { dt { "Check run" } dd {
                 "GitHub does not take it since " (time(refused.since)) ": " (refused.reason)
                 ". Tried " (refused.tries) " times; again at " (time(refused.next_at)) "."
@@ -216,11 +216,11 @@ async fn log_end(handlers: &Handlers, build: &Build) -> Option<String> {
     Some(end).filter(|end| !end.is_empty())
 }
 
+/// A recipe with its version and release, and with its build release where that is known.
 fn label(build: &Build) -> String {
-    if build.version.is_empty() {
-        build.recipe.to_string()
-    } else {
-        format!("{} {}-{}", build.recipe, build.version, build.release)
+    match build.build_release {
+        Some(number) if number > 1 => format!("{}, build {number}", build.label()),
+        Some(_) | None => build.label(),
     }
 }
 
@@ -232,8 +232,7 @@ fn target(target: &Target, repository: Option<&Repository>) -> String {
 }
 
 fn badge(build: &Build) -> Markup {
-    let base = url::Url::parse("http://localhost/").expect("a valid URL");
-    let class = match check_run::desired(build, None, &base).status {
+    let class = match check_run::status(build) {
         Status::Queued => "badge wait",
         Status::InProgress => "badge busy",
         Status::Completed(Conclusion::Success) => "badge good",

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use moss_db::Error as StorageError;
 use service::error::Chain;
 
-use super::command::{self, Ask, COMMANDS, Effect, Read};
+use super::command::{self, Ask, COMMANDS, Change, Effect, Read, Step};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Command, Place, Repository};
 use crate::domain::build::Target;
 use crate::domain::command::Receipt;
-use crate::github::{self, Class};
+use crate::github::{self, Authorised, Class};
 
 pub(super) async fn work(summit: Arc<Summit>) {
     worker::run(&summit.wakes.commands, "commands", || summit.run_commands()).await;
@@ -125,29 +125,52 @@ impl Summit {
             return Ok(self.conclude(row, receipt).await?);
         };
         let ask = self.ask(&row, repository, arguments).await?;
-        let ask = writer.comes_to(ask);
-        let tables = self.tables.clone();
+        self.carry_through(row, change, writer.comes_to(ask)).await
+    }
+
+    /// Carries a command through, part by part: what comes in meanwhile is taken between two parts.
+    async fn carry_through(
+        &self,
+        mut row: Command,
+        change: Change,
+        mut ask: Authorised<Ask>,
+    ) -> Result<Command, AskError> {
         let now = self.clock.now();
         let key = (row.repository.number(), row.comment.number());
-        let row = self
-            .db
-            .submit(move |txn| {
-                // Run before, by a process that was killed between this commit and its answer.
-                if let Some(known) = tables
-                    .commands
-                    .find(txn, &key)?
-                    .filter(|row| row.receipt.is_some())
-                {
-                    return Ok::<_, StorageError>(known);
-                }
-                let receipt = Some(change(&tables, txn, &ask, now)?);
-                let row = Command { receipt, ..row };
-                tables.commands.put(txn, &key, &row)?;
-                Ok(row)
-            })
-            .await?;
-        self.builds_moved();
-        Ok(row)
+        loop {
+            let (tables, before) = (self.tables.clone(), row);
+            let part = ask.comes_to(ask.asked().clone());
+            row = self
+                .submit(move |txn| {
+                    // Run before, by a process that was killed between this commit and its answer.
+                    if let Some(known) = tables
+                        .commands
+                        .find(txn, &key)?
+                        .filter(|row| row.receipt.is_some())
+                    {
+                        return Ok::<_, StorageError>(known);
+                    }
+                    let (progress, receipt) = match change(&tables, txn, &part, now)? {
+                        Step::More(progress) => (Some(progress), None),
+                        Step::Done(receipt) => (None, Some(receipt)),
+                    };
+                    let row = Command {
+                        progress,
+                        receipt,
+                        ..before
+                    };
+                    tables.commands.put(txn, &key, &row)?;
+                    Ok(row)
+                })
+                .await?;
+            if row.receipt.is_some() {
+                return Ok(row);
+            }
+            ask = ask.comes_to(Ask {
+                progress: row.progress.clone(),
+                ..ask.asked().clone()
+            });
+        }
     }
 
     /// What somebody asks for, at the head that the place of the comment has now.
@@ -171,6 +194,7 @@ impl Summit {
             target,
             login: row.login.clone(),
             arguments,
+            progress: row.progress.clone(),
         })
     }
 

@@ -8,6 +8,7 @@
 mod copy;
 mod place;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 use super::keyed::{self, Wanted};
 use super::{Backoff, Summit};
 use crate::db::ChangeError;
-use crate::domain::build::{Build, Cause, Event, State};
+use crate::domain::build::{Build, Cause, Event, Stage, State};
 
 /// How long the end of a log is waited for once the attempt is over.
 const LOG_GRACE: Duration = Duration::from_secs(30);
@@ -32,29 +33,25 @@ pub(super) async fn work(summit: Arc<Summit>) {
         async move { summit.attend(build, attempt, builder).await }
     };
     let wake = &summit.wakes.attend;
-    keyed::run(wake, "attempts", || summit.building(), attend).await;
+    let building = || std::future::ready(Ok::<_, Infallible>(summit.building()));
+    keyed::run(wake, "attempts", building, attend).await;
 }
 
 impl Summit {
     /// The attempts that builders have, with their builds.
-    async fn building(&self) -> Result<Wanted<AttemptId, (Build, ServiceName)>, moss_db::Error> {
-        let tables = self.tables.clone();
-        self.db
-            .query(move |txn| {
-                let active = tables.active_builds(txn)?.into_iter();
-                let building = active.filter_map(|build| {
-                    let State::Building { builder, .. } = &build.state else {
-                        return None;
-                    };
-                    let builder = builder.clone();
-                    Some((AttemptId::new(build.id, build.attempts), (build, builder)))
-                });
-                Ok(building.collect::<Vec<_>>().into())
-            })
-            .await
+    fn building(&self) -> Wanted<AttemptId, (Arc<Build>, ServiceName)> {
+        let under_way = self.under_way();
+        let building = under_way.in_stage(Stage::Building).filter_map(|build| {
+            let State::Building { builder, .. } = &build.state else {
+                return None;
+            };
+            let attempt = AttemptId::new(build.id, build.attempts);
+            Some((attempt, (Arc::clone(build), builder.clone())))
+        });
+        building.collect::<Vec<_>>().into()
     }
 
-    async fn attend(self: &Arc<Self>, build: Build, attempt: AttemptId, builder: ServiceName) {
+    async fn attend(self: &Arc<Self>, build: Arc<Build>, attempt: AttemptId, builder: ServiceName) {
         let Some(client) = self.find_builder(&builder) else {
             let reason = format!("the builder {builder} is no longer configured");
             self.lost(attempt, Cause::Builder, reason).await;
@@ -85,7 +82,7 @@ impl Summit {
                 if !copied && tokio::time::timeout(LOG_GRACE, log).await.is_err() {
                     tracing::warn!(attempt.id = %attempt, "the end of the log did not come");
                 }
-                self.finish(build.clone(), attempt, state).await;
+                self.finish(&build, attempt, state).await;
             }
         }
     }
@@ -110,7 +107,7 @@ impl Summit {
                             return End::Lost(Cause::Outage, reason);
                         }
                         backoff.wait().await;
-                        if self.has_moved(build.id, attempt).await {
+                        if self.has_moved(build.id, attempt) {
                             return End::Moved;
                         }
                         continue;
@@ -152,7 +149,7 @@ impl Summit {
                     backoff.wait().await;
                 }
             }
-            if self.has_moved(build.id, attempt).await {
+            if self.has_moved(build.id, attempt) {
                 return End::Moved;
             }
         }
@@ -193,19 +190,11 @@ impl Summit {
         Sent::Order(client.put(Scope::Attempts, &path, &order).await)
     }
 
-    async fn has_moved(&self, build: BuildId, attempt: AttemptId) -> bool {
-        let tables = self.tables.clone();
-        let found = self
-            .db
-            .query(move |txn| tables.builds.find(txn, &build))
-            .await;
-        match found {
-            Ok(Some(build)) => {
-                !matches!(build.state, State::Building { .. }) || build.attempts != attempt.number()
-            }
-            Ok(None) => true,
-            Err(_) => false,
-        }
+    fn has_moved(&self, build: BuildId, attempt: AttemptId) -> bool {
+        let under_way = self.under_way();
+        under_way.find(build).is_none_or(|build| {
+            build.state.stage() != Stage::Building || build.attempts != attempt.number()
+        })
     }
 
     async fn lost(&self, attempt: AttemptId, cause: Cause, reason: String) {
@@ -218,8 +207,8 @@ impl Summit {
         self.settle(attempt, event).await;
     }
 
-    async fn finish(&self, build: Build, attempt: AttemptId, state: AttemptState) {
-        let annotations = self.annotations(&build, &state).await;
+    async fn finish(&self, build: &Build, attempt: AttemptId, state: AttemptState) {
+        let annotations = self.annotations(build, &state).await;
         self.settle(
             attempt,
             Event::AttemptMoved {

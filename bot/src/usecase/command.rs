@@ -11,7 +11,7 @@ mod status;
 use crate::domain::command::{self, Found, Reaction, Receipt};
 use crate::domain::tail::{code, escape};
 
-pub(super) use kind::{Ask, Command, Effect};
+pub(super) use kind::{Ask, Change, Command, Effect, Step};
 
 /// All commands, in the order in which people read of them.
 pub(super) static COMMANDS: [Command; 4] = [

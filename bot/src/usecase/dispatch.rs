@@ -7,7 +7,8 @@ mod builders;
 mod closure;
 mod order;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use api::attempt::ClosureStone;
 use api::id::{AttemptId, BuildId};
@@ -21,7 +22,7 @@ use super::Summit;
 use super::channel::Snapshot;
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, Hold, State};
-use crate::domain::choose::{Choice, choose, why_waiting};
+use crate::domain::choose::{Choice, choose};
 use crate::domain::hope::may_be_provided;
 use crate::domain::suspect::suspects;
 
@@ -78,51 +79,53 @@ pub(super) struct OutOfReach(HashMap<AttemptId, Timestamp>);
 impl Summit {
     /// Hands ready builds to builders with free slots.
     pub(super) async fn dispatch_all(&self, out_of_reach: &mut OutOfReach) -> Dispatch {
-        let tables = self.tables.clone();
-        let active = match self.db.query(move |txn| tables.active_builds(txn)).await {
-            Ok(active) => active,
+        let now = self.clock.now();
+        let (has_queued, is_one_ready) = {
+            let under_way = self.under_way();
+            (
+                under_way.has_queued(),
+                under_way.ready(now).next().is_some(),
+            )
+        };
+        if !has_queued {
+            self.go_on();
+            return Dispatch::Idle;
+        }
+        if !is_one_ready {
+            return Dispatch::Waiting;
+        }
+        let mut builders = self.ask_builders().await;
+        if !builders.is_one_free() {
+            self.stand_still(builders.why_none(&self.config.vessel.architecture));
+            return Dispatch::Waiting;
+        }
+        // All builds of a round see the same channel, and vessel is asked only if that can help.
+        let snapshot = match self.channel.snapshot().await {
+            Ok(snapshot) => snapshot,
             Err(error) => {
-                tracing::error!(%error, "builds cannot be read");
+                tracing::warn!(error = %Chain(&error), "the channel is out of reach");
+                self.stand_still("vessel does not answer".to_owned());
                 return Dispatch::Waiting;
             }
         };
-        let is_queued = |build: &Build| matches!(build.state, State::Queued { .. });
-        if !active.iter().any(is_queued) {
-            return Dispatch::Idle;
-        }
-        let now = self.clock.now();
-        let ready: Vec<&Build> = active.iter().filter(|build| build.is_due(now)).collect();
-        if ready.is_empty() {
-            return Dispatch::Waiting;
-        }
-        let mut builders = self.ask_builders(&active).await;
-        // All builds of a round see the same channel, and vessel is asked only if that can help.
-        let snapshot = match builders.is_one_free() {
-            true => match self.channel.snapshot().await {
-                Ok(snapshot) => Some(snapshot),
-                Err(error) => {
-                    let reason = Chain(&error).to_string();
-                    self.delay_all(&ready, reason).await;
-                    return Dispatch::Waiting;
-                }
-            },
-            false => None,
-        };
+        self.go_on();
         let mut dispatch = Dispatch::Waiting;
         let mut lacking: HashMap<BuildId, Hold> = HashMap::new();
         let mut unavailable: HashMap<AttemptId, Unavailable> = HashMap::new();
-        for build in ready {
-            match self
-                .dispatch(build, &mut builders, snapshot.as_deref())
-                .await
-            {
+        let mut had_their_turn: HashSet<BuildId> = HashSet::new();
+        while let Some(build) = self.next_in_turn(now, &mut had_their_turn) {
+            if !builders.is_one_free() {
+                self.stand_still(builders.why_none(&self.config.vessel.architecture));
+                break;
+            }
+            match self.dispatch(&build, &mut builders, &snapshot).await {
                 Ok(Dispatched::Ordered) => dispatch = Dispatch::Moved,
-                Ok(Dispatched::Waits(reason)) => self.delay(build, reason).await,
+                Ok(Dispatched::Waits(reason)) => self.delay(&build, reason).await,
                 Ok(Dispatched::Lacks(hold)) => drop(lacking.insert(build.id, hold)),
                 Err(error) => {
                     let reason = Chain(&error).to_string();
                     tracing::warn!(build.id = %build.id, error = reason, "cannot dispatch");
-                    self.delay(build, reason).await;
+                    self.delay(&build, reason).await;
                     if let Error::Unavailable(what) = error {
                         unavailable.insert(what.attempt, what);
                     }
@@ -132,23 +135,30 @@ impl Summit {
         if self.give_up_assets(out_of_reach, unavailable).await {
             dispatch = Dispatch::Moved;
         }
-        self.settle_lacking(&active, lacking).await;
+        self.settle_lacking(lacking).await;
         dispatch
+    }
+
+    /// The next build in the order of turns that did not have its turn in this round.
+    fn next_in_turn(&self, now: Timestamp, had: &mut HashSet<BuildId>) -> Option<Arc<Build>> {
+        let under_way = self.under_way();
+        let next = under_way
+            .ready(now)
+            .find(|build| !had.contains(&build.id))?;
+        had.insert(next.id);
+        Some(Arc::clone(next))
     }
 
     /// Builds that lack something wait for as long as another build may yet bring it: what a
     /// recipe provides is not known before it was built once. Then they are held.
-    async fn settle_lacking(&self, active: &[Build], lacking: HashMap<BuildId, Hold>) {
-        for build in active {
-            let Some(hold) = lacking.get(&build.id) else {
-                continue;
-            };
-            if may_be_provided(build, active, |id| lacking.contains_key(&id)) {
+    async fn settle_lacking(&self, lacking: HashMap<BuildId, Hold>) {
+        for (build, hold, may_come) in self.hopes(&lacking) {
+            if may_come {
                 let reason = format!("{}; builds under way may", hold.describe());
-                self.delay(build, reason).await;
+                self.delay(&build, reason).await;
                 continue;
             }
-            let hold = match self.suspect(build, hold, &lacking).await {
+            let hold = match self.suspect(&build, hold, &lacking).await {
                 Ok(hold) => hold,
                 Err(error) => {
                     tracing::error!(%error, "the builds of a head cannot be read");
@@ -160,6 +170,25 @@ impl Summit {
                 Err(error) => tracing::error!(%error, "a build cannot be held"),
             }
         }
+    }
+
+    /// The builds that lack something, oldest first, each with whether a build under way may bring it.
+    fn hopes<'lacking>(
+        &self,
+        lacking: &'lacking HashMap<BuildId, Hold>,
+    ) -> Vec<(Arc<Build>, &'lacking Hold, bool)> {
+        let under_way = self.under_way();
+        let lacks = |id| lacking.contains_key(&id);
+        let mut hopes: Vec<_> = lacking
+            .iter()
+            .filter_map(|(id, hold)| Some((under_way.find(*id)?, hold)))
+            .map(|(build, hold)| {
+                let may_come = may_be_provided(build, &under_way, lacks);
+                (Arc::clone(build), hold, may_come)
+            })
+            .collect();
+        hopes.sort_by_key(|(build, _, _)| build.id);
+        hopes
     }
 
     /// What holds a build that lacks something: builds of its head that did not succeed and may
@@ -174,19 +203,10 @@ impl Summit {
             return Ok(hold.clone());
         };
         let tables = self.tables.clone();
-        let head = (build.repository.number(), build.commit);
+        let (repository, commit) = (build.repository, build.commit);
         let head = self
             .db
-            .query(move |txn| {
-                // In the order of their ids, so that the newest of each recipe stays.
-                let mut newest = BTreeMap::new();
-                for row in tables.builds.find_by(txn, &tables.builds_by_head, &head)? {
-                    let (_, build) = row?;
-                    let place = (build.target.clone(), build.folder.clone());
-                    newest.insert(place, build);
-                }
-                Ok::<_, moss_db::Error>(newest.into_values().collect::<Vec<_>>())
-            })
+            .query(move |txn| tables.newest_of_head(txn, repository, commit, None))
             .await?;
         let of = suspects(build, missing, &head, |id| lacking.contains_key(&id));
         Ok(match of.as_slice() {
@@ -239,28 +259,13 @@ impl Summit {
         moved
     }
 
-    /// Nothing can be dispatched for this `reason`.
-    async fn delay_all(&self, ready: &[&Build], reason: String) {
-        tracing::warn!(error = reason, "cannot dispatch");
-        for build in ready {
-            self.delay(build, reason.clone()).await;
-        }
-    }
-
     async fn delay(&self, build: &Build, reason: String) {
         let known = matches!(&build.state, State::Queued { reason: Some(r), .. } if *r == reason);
         if known {
             return;
         }
-        let tables = self.tables.clone();
-        let (id, now) = (build.id, self.clock.now());
-        let delayed = self
-            .db
-            .submit(move |txn| tables.change(txn, id, Event::Delayed { reason }, now))
-            .await;
-        match delayed {
-            Ok(_) => self.wakes.reconcile.wake(),
-            Err(ChangeError::Illegal(_)) => {}
+        match self.change(build.id, Event::Delayed { reason }).await {
+            Ok(_) | Err(ChangeError::Illegal(_)) => {}
             Err(error) => tracing::error!(%error, "a build cannot be delayed"),
         }
     }
@@ -269,13 +274,9 @@ impl Summit {
         &self,
         build: &Build,
         builders: &mut Builders<'_>,
-        snapshot: Option<&Snapshot>,
+        snapshot: &Snapshot,
     ) -> Result<Dispatched, Error> {
         let architecture = &self.config.vessel.architecture;
-        let Some(snapshot) = snapshot.filter(|_| builders.is_one_free()) else {
-            let seen = builders.seen(architecture, &[]);
-            return Ok(Dispatched::Waits(why_waiting(build, &seen)));
-        };
         let (closure, unmet) = self.closure(build, snapshot).await?;
         builders.look_up(&unmet).await;
         let choice = choose(build, &builders.seen(architecture, &unmet));

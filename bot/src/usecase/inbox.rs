@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use moss_db::{Error, RoTxn, RwTxn};
+use moss_db::{Error, RoTxn};
 use uuid::Uuid;
 
 use super::Summit;
 use super::command;
 use super::worker::{self, Round};
-use crate::db::{Button, Command, Delivery, Place, Press, Repository, Tables};
+use crate::db::{Button, Command, Delivery, Place, Press, Repository, Tables, Write};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::payload::{self, Author, Comment, Payload, Source};
@@ -33,7 +33,6 @@ impl Summit {
         let now = self.clock.now();
         let organisation = self.config.github.organisation.clone();
         let taken = self
-            .db
             .submit(move |txn| {
                 let open: Vec<String> = tables
                     .deliveries_open
@@ -91,7 +90,7 @@ impl Summit {
     }
 }
 
-fn forget(tables: &Tables, txn: &mut RwTxn<'_>, before: i64) -> Result<(), Error> {
+fn forget(tables: &Tables, txn: &mut Write<'_, '_>, before: i64) -> Result<(), Error> {
     let old: Vec<String> = tables
         .deliveries_by_time
         .iter(txn)?
@@ -134,7 +133,7 @@ impl From<String> for Taken {
 /// Does what one delivery asks for. An error within when its body cannot be read.
 fn take(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     organisation: &str,
     guid: &str,
     delivery: &Delivery,
@@ -179,7 +178,7 @@ struct Inbox<'a> {
 }
 
 impl Inbox<'_> {
-    fn heed(&mut self, txn: &mut RwTxn<'_>, payload: Payload) -> Result<String, Error> {
+    fn heed(&mut self, txn: &mut Write<'_, '_>, payload: Payload) -> Result<String, Error> {
         match payload {
             Payload::Nothing { reason } => Ok(reason.to_owned()),
             // The sweep does; each start begins with one, should this process end before.
@@ -211,7 +210,7 @@ impl Inbox<'_> {
 
     fn push(
         &mut self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         source: &Source,
         branch: String,
     ) -> Result<String, Error> {
@@ -227,7 +226,12 @@ impl Inbox<'_> {
         self.wish(txn, id, source, &Target::Branch { name: branch })
     }
 
-    fn pull(&mut self, txn: &mut RwTxn<'_>, source: &Source, number: u64) -> Result<String, Error> {
+    fn pull(
+        &mut self,
+        txn: &mut Write<'_, '_>,
+        source: &Source,
+        number: u64,
+    ) -> Result<String, Error> {
         let Some((id, _)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
@@ -239,7 +243,7 @@ impl Inbox<'_> {
     /// one that is first heard of is kept as it says.
     fn repository(
         &mut self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         source: &Source,
     ) -> Result<Option<(RepositoryId, Repository)>, Error> {
         let Some(installation) = &source.installation else {
@@ -263,7 +267,7 @@ impl Inbox<'_> {
 
     fn wish(
         &self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         id: RepositoryId,
         source: &Source,
         target: &Target,
@@ -277,7 +281,7 @@ impl Inbox<'_> {
 
     fn comment(
         &mut self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         source: &Source,
         comment: Comment,
         place: Place,
@@ -306,6 +310,7 @@ impl Inbox<'_> {
             text: comment.body,
             place,
             receipt: None,
+            progress: None,
             answered: false,
             taken_at: Some(self.delivery.received_at),
             mark: Some(Uuid::new_v4()),
@@ -317,7 +322,7 @@ impl Inbox<'_> {
     /// Keeps what was pressed; whether the person may is asked when it is acted on.
     fn press(
         &mut self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         source: &Source,
         sender: Option<Author>,
         button: Button,
@@ -333,6 +338,7 @@ impl Inbox<'_> {
             person: sender.id,
             login: sender.login,
             button,
+            progress: None,
         };
         self.tables
             .presses

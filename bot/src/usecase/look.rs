@@ -28,8 +28,14 @@ use crate::git::{self, Bounds, FETCH_TIMEOUT, StopOnDrop};
 use crate::github;
 use commit::done;
 
-/// How many repositories are looked at side by side.
+/// How many looks there are side by side, not counting those that take long.
 const PARALLEL: usize = 4;
+
+/// After so long a look gives its place to another: four slow repositories must not stop a fifth.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// How often it is asked whether something is to be looked at, while a mirror is repacked.
+const ASK: Duration = Duration::from_millis(250);
 
 /// The pause after the database failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,7 +61,8 @@ pub enum Error {
 }
 
 /// One task looks at all targets of a repository, so that its mirror is fetched into by one at a
-/// time, and a repository that is slow to answer holds up no other.
+/// time, and a repository that is slow to answer holds up no other. When nothing is to be looked at
+/// any more, the task repacks the mirror, if it is time.
 pub(super) async fn work(summit: Arc<Summit>, shutdown: CancellationToken) {
     let begun_at = summit.clock.now();
     let places = Arc::new(Semaphore::new(PARALLEL));
@@ -165,18 +172,54 @@ impl Summit {
     async fn look_at_repository(self: &Arc<Self>, repository: RepositoryId, places: &Semaphore) {
         loop {
             match self.due_looks(repository).await {
-                Ok(looks) if looks.is_empty() => return,
-                Ok(looks) => {
-                    let Ok(_place) = places.acquire().await else {
+                Ok(looks) if looks.is_empty() => {
+                    if !self.repack(repository).await {
                         return;
-                    };
+                    }
+                }
+                Ok(looks) => {
                     for look in looks {
-                        self.look_once(look).await;
+                        let Ok(place) = places.acquire().await else {
+                            return;
+                        };
+                        let mut looking = std::pin::pin!(self.look_once(look));
+                        if tokio::time::timeout(SLOW, &mut looking).await.is_err() {
+                            drop(place);
+                            looking.await;
+                        }
                     }
                 }
                 Err(error) => {
                     tracing::error!(%error, "the wishes for looks cannot be read");
                     tokio::time::sleep(PATIENCE).await;
+                }
+            }
+        }
+    }
+
+    /// Repacks the mirror of a repository, if fetches have left many packs in it. True when something
+    /// is to be looked at meanwhile: then the repacking is left to itself.
+    async fn repack(&self, repository: RepositoryId) -> bool {
+        let mirrors = self.mirrors.clone();
+        let waits = StopOnDrop::default();
+        let stop = waits.stop();
+        let work =
+            tokio::task::spawn_blocking(move || mirrors.open(repository)?.until(stop).repack());
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(ASK, &mut work).await {
+                Ok(done) => {
+                    if let Err(error) = done.expect("repacking does not panic") {
+                        let error = service::error::Chain(&error);
+                        tracing::warn!(repository.id = %repository, %error, "a mirror is not repacked");
+                    }
+                    return false;
+                }
+                Err(_) => {
+                    let looks = self.due_looks(repository).await;
+                    if looks.is_ok_and(|looks| !looks.is_empty()) {
+                        return true;
+                    }
                 }
             }
         }
@@ -264,8 +307,8 @@ impl Summit {
         }
     }
 
-    /// Plans a default branch, and has pull requests looked at that any branch no longer merges
-    /// with as it did.
+    /// Plans a default branch; then has pull requests looked at that any branch no longer merges with
+    /// as it did, which takes its time where there are many.
     async fn look_at_branch(
         self: &Arc<Self>,
         look: &Look,
@@ -278,10 +321,21 @@ impl Summit {
         }
         let git_ref = look.target.git_ref();
         self.fetch(look, repository, vec![git_ref.clone()]).await?;
-        self.follow_branch(look.repository, branch).await?;
-        if !is_published {
-            return self.looked(look.clone()).await;
+        if is_published && !self.plan_branch(look, repository, git_ref).await? {
+            return Ok(());
         }
+        self.follow_branch(look.repository, branch).await?;
+        self.looked(look.clone()).await
+    }
+
+    /// Plans what is new on a default branch. The wish stays. False when the branch was planned by
+    /// somebody else meanwhile, so that it has to be looked at again.
+    async fn plan_branch(
+        self: &Arc<Self>,
+        look: &Look,
+        repository: &Repository,
+        git_ref: String,
+    ) -> Result<bool, Error> {
         let planned = self.find_planned(look).await?;
         let row = repository.clone();
         let found = self
@@ -296,9 +350,12 @@ impl Summit {
             })
             .await?;
         let Some(found) = found else {
-            return self.looked(look.clone()).await;
+            return Ok(true);
         };
-        self.plan(look, found, planned, PullFacts::default()).await
+        let head = found.head;
+        self.plan(look, found, planned, PullFacts::default())
+            .await?;
+        Ok(self.find_planned(look).await? == Some(head))
     }
 
     async fn find_planned(&self, look: &Look) -> Result<Option<CommitSha>, moss_db::Error> {
@@ -322,11 +379,7 @@ impl Summit {
             .await?;
         let url = repository.clone_url.clone();
         self.read(look, repository, move |mirror| {
-            mirror.fetch(&url, Some(&token), &refs)?;
-            if let Err(error) = mirror.repack() {
-                tracing::warn!(error = %service::error::Chain(&error), "a mirror is not repacked");
-            }
-            Ok(())
+            mirror.fetch(&url, Some(&token), &refs)
         })
         .await
     }

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use api::id::BuildId;
 use jiff::Timestamp;
-use moss_db::{Error as StorageError, RwTxn};
+use moss_db::Error as StorageError;
 use service::error::Chain;
 
 use super::rebuild::{self, Rebuilt};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
-use crate::db::{Button, Press, Tables};
+use crate::db::{Button, Press, Progress, Tables, Write};
 use crate::domain::build::{Answer, NotAgain};
 use crate::github::Authorised;
 
@@ -48,21 +48,38 @@ impl Summit {
     async fn run_press(&self, guid: &str, press: Press) -> Result<(), AskError> {
         let login = press.login.clone();
         let authorised = self.authorise(press).await?;
-        let tables = self.tables.clone();
         let now = self.clock.now();
         let key = guid.to_owned();
-        let outcome = self
-            .db
-            .submit(move |txn| {
-                tables.presses.delete(txn, &key)?;
-                match authorised {
-                    Some(press) => obey(&tables, txn, &press, now),
-                    None => Ok(format!("{login} may not write")),
-                }
-            })
-            .await?;
+        let mut progress = None;
+        let outcome = loop {
+            let (tables, key) = (self.tables.clone(), key.clone());
+            let press = authorised.as_ref();
+            let press = press.map(|press| press.comes_to(press.asked().clone()));
+            let login = login.clone();
+            let step = self
+                .submit(move |txn| {
+                    let step = match &press {
+                        Some(press) => obey(&tables, txn, press, progress, now)?,
+                        None => Step::Done(format!("{login} may not write")),
+                    };
+                    match &step {
+                        Step::Done(_) => drop(tables.presses.delete(txn, &key)?),
+                        Step::More(progress) => {
+                            if let Some(mut row) = tables.presses.find(txn, &key)? {
+                                row.progress = Some(progress.clone());
+                                tables.presses.put(txn, &key, &row)?;
+                            }
+                        }
+                    }
+                    Ok::<_, StorageError>(step)
+                })
+                .await?;
+            match step {
+                Step::Done(outcome) => break outcome,
+                Step::More(more) => progress = Some(more),
+            }
+        };
         tracing::info!(delivery.id = guid, "button: {outcome}");
-        self.builds_moved();
         Ok(())
     }
 
@@ -89,46 +106,67 @@ impl Summit {
     }
 }
 
-/// Does what a person with write access pressed; returns what that was, for people.
+/// What one transaction did for a press.
+enum Step {
+    /// A part of it.
+    More(Progress),
+    /// The rest of it; what that was, for people.
+    Done(String),
+}
+
+/// Does what a person with write access pressed, or goes on with it from `progress`.
 fn obey(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     authorised: &Authorised<Press>,
+    progress: Option<Progress>,
     now: Timestamp,
-) -> Result<String, StorageError> {
+) -> Result<Step, StorageError> {
     let press = authorised.asked();
+    let login = press.login.as_str();
     match &press.button {
         Button::Rerun { build } => {
-            let build = tables.builds.find(txn, build)?;
+            let build = tables.find_build(txn, *build)?;
             let Some(build) = build.filter(|build| build.repository == press.repository) else {
-                return Ok("the build is not known".to_owned());
+                return Ok(Step::Done("the build is not known".to_owned()));
             };
             let id = build.id;
             let asked = authorised.comes_to(build);
-            Ok(match rebuild::build(tables, txn, &asked, now)? {
-                Ok(new) => format!("building again as {new}"),
-                Err(reason) => {
-                    answer(tables, txn, press, id, reason, now)?;
-                    reason.explain().to_owned()
-                }
-            })
+            Ok(Step::Done(
+                match rebuild::build(tables, txn, &asked, login, now)? {
+                    Ok(new) => format!("building again as {new}"),
+                    Err(reason) => {
+                        answer(tables, txn, press, id, reason, now)?;
+                        reason.explain().to_owned()
+                    }
+                },
+            ))
         }
         Button::RerunAll { commit } => {
             let head = rebuild::Head {
                 repository: press.repository,
                 commit: *commit,
             };
-            let rebuilt = rebuild::head(tables, txn, &authorised.comes_to(head), now)?;
-            Ok(match rebuilt {
+            let progress = match progress.or_else(|| press.progress.clone()) {
+                Some(progress) => progress,
+                None => Progress::of(&rebuild::choose(tables, txn, head)?),
+            };
+            let asked = authorised.comes_to(progress);
+            let progress = rebuild::part(tables, txn, &asked, login, now)?;
+            if !progress.left.is_empty() {
+                return Ok(Step::More(progress));
+            }
+            let rebuilt = rebuild::outcome(tables, txn, progress)?;
+            Ok(Step::Done(match rebuilt {
                 Rebuilt::Builds { begun, .. } => format!("building {} again", begun.len()),
                 Rebuilt::Nothing(reasons) => {
                     for (build, reason) in reasons {
-                        answer(tables, txn, press, build, reason, now)?;
+                        answer(tables, txn, press, build.id, reason, now)?;
                     }
                     "nothing to build again".to_owned()
                 }
                 Rebuilt::Unapproved { author } => format!("{author} may not write"),
-            })
+            }))
         }
     }
 }
@@ -136,13 +174,13 @@ fn obey(
 /// Lets the build's check run say why nothing was begun.
 fn answer(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     press: &Press,
     build: BuildId,
     reason: NotAgain,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    let Some(mut build) = tables.builds.find(txn, &build)? else {
+    let Some(mut build) = tables.find_build(txn, build)? else {
         return Ok(());
     };
     build.answer = Some(Answer {
@@ -151,7 +189,7 @@ fn answer(
         reason,
     });
     build.seq += 1;
-    tables.builds.put(txn, &build.id, &build)
+    tables.put_build(txn, &build)
 }
 
 #[cfg(test)]
@@ -178,12 +216,14 @@ mod tests {
                 person: UserId::new(3),
                 login: "ada".to_owned(),
                 button: Button::Rerun { build: id(number) },
+                progress: None,
             };
             let press = Role::writer().authorise(press).unwrap();
-            let ran = store
-                .env
-                .write(|txn| obey(&store.tables, txn, &press, at(1)));
-            ran.unwrap()
+            let ran = store.write(|txn| obey(&store.tables, txn, &press, None, at(1)));
+            match ran.unwrap() {
+                Step::Done(outcome) => outcome,
+                Step::More(progress) => panic!("{progress:?} of one build"),
+            }
         };
         assert_eq!(rerun(1), "the build is not known");
         assert_eq!(rerun(9), "the build is not known");

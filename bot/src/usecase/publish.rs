@@ -1,6 +1,6 @@
 //! Follows imports: orders them, and takes the outcome for all builds of one together.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use api::attempt::AssetKind;
@@ -24,28 +24,19 @@ pub(super) async fn work(summit: Arc<Summit>) {
         async move { summit.follow_import(import, builds).await }
     };
     let wake = &summit.wakes.publish;
-    keyed::run(wake, "imports", || summit.publishing(), follow).await;
+    let publishing = || std::future::ready(Ok::<_, Infallible>(summit.publishing()));
+    keyed::run(wake, "imports", publishing, follow).await;
 }
 
 impl Summit {
-    async fn publishing(&self) -> Result<Wanted<ImportId, Vec<Build>>, moss_db::Error> {
-        let tables = self.tables.clone();
-        self.db
-            .query(move |txn| {
-                let mut imports: BTreeMap<ImportId, Vec<Build>> = BTreeMap::new();
-                for build in tables.active_builds(txn)? {
-                    if let State::Publishing { import, .. } = &build.state {
-                        imports.entry(*import).or_default().push(build);
-                    }
-                }
-                Ok(imports.into_iter().collect::<Vec<_>>().into())
-            })
-            .await
+    fn publishing(&self) -> Wanted<ImportId, Vec<Arc<Build>>> {
+        let imports: Vec<_> = self.under_way().imports().collect();
+        imports.into()
     }
 
     /// Orders an import and follows it to its end. Ordering is idempotent, so this begins anew
     /// after a crash.
-    async fn follow_import(self: &Arc<Self>, id: ImportId, builds: Vec<Build>) {
+    async fn follow_import(self: &Arc<Self>, id: ImportId, builds: Vec<Arc<Build>>) {
         let order = order(&builds, self.config.vessel.channel.clone());
         let mut backoff = Backoff::new();
         let path = format!("/api/v1/imports/{id}");
@@ -102,13 +93,13 @@ impl Summit {
 
     /// Notes where an import stands that is under way. It is only told, so that a failure is no more
     /// than logged.
-    async fn note_import(&self, builds: &[Build], event: Event) {
+    async fn note_import(&self, builds: &[Arc<Build>], event: Event) {
         if let Err(error) = self.change_all(builds, event).await {
             tracing::error!(%error, "where an import stands is not kept");
         }
     }
 
-    async fn settle_import(&self, builds: &[Build], state: ImportState) {
+    async fn settle_import(&self, builds: &[Arc<Build>], state: ImportState) {
         let mut backoff = Backoff::new();
         let event = Event::ImportMoved { state };
         while let Err(error) = self.change_all(builds, event.clone()).await {
@@ -118,23 +109,20 @@ impl Summit {
     }
 
     /// Applies an event to all builds of an import together. One that does not take it has moved on.
-    async fn change_all(&self, builds: &[Build], event: Event) -> Result<(), ChangeError> {
+    async fn change_all(&self, builds: &[Arc<Build>], event: Event) -> Result<(), ChangeError> {
         let tables = self.tables.clone();
         let now = self.clock.now();
         let ids: Vec<_> = builds.iter().map(|build| build.id).collect();
-        self.db
-            .submit(move |txn| {
-                for id in ids {
-                    match tables.change(txn, id, event.clone(), now) {
-                        Ok(_) | Err(ChangeError::Illegal(_)) => {}
-                        Err(error) => return Err(error),
-                    }
+        self.submit(move |txn| {
+            for id in ids {
+                match tables.change(txn, id, event.clone(), now) {
+                    Ok(_) | Err(ChangeError::Illegal(_)) => {}
+                    Err(error) => return Err(error),
                 }
-                Ok(())
-            })
-            .await?;
-        self.builds_moved();
-        Ok(())
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -155,7 +143,7 @@ fn refused(error: &CallError, finished_at: Timestamp) -> ImportState {
     }
 }
 
-fn order(builds: &[Build], channel: api::id::ChannelName) -> Order {
+fn order(builds: &[Arc<Build>], channel: api::id::ChannelName) -> Order {
     let stones = |build: &Build| {
         let State::Publishing { built, .. } = &build.state else {
             return Vec::new();

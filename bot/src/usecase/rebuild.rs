@@ -1,14 +1,14 @@
 //! Building again: a new build takes the place of the old one, and what waited for the old one
 //! waits for the new.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
-use moss_db::{Error, RoTxn, RwTxn};
+use moss_db::{Error, RoTxn};
 
 use super::look::names;
-use crate::db::{ChangeError, Tables, look_key};
+use crate::db::{ChangeError, Progress, Tables, Write, look_key};
 use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Shown, State};
 use crate::domain::name::RepositoryId;
 use crate::github::Authorised;
@@ -21,10 +21,10 @@ pub enum Rebuilt {
         /// The new ones.
         begun: Vec<BuildId>,
         /// Those that were asked for and are not built again.
-        others: Vec<(BuildId, NotAgain)>,
+        others: Vec<(Build, NotAgain)>,
     },
     /// There was nothing to build again: of these builds, for these reasons.
-    Nothing(Vec<(BuildId, NotAgain)>),
+    Nothing(Vec<(Build, NotAgain)>),
     /// Nothing of the pull request is run, because its author may not write.
     Unapproved {
         /// The author's login.
@@ -47,33 +47,47 @@ pub struct Head {
 /// When the database fails.
 pub fn build(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     asked: &Authorised<Build>,
+    login: &str,
     now: Timestamp,
 ) -> Result<Result<BuildId, NotAgain>, Error> {
     let build = asked.asked();
     if let Some(reason) = why_not(tables, txn, build)? {
         return Ok(Err(reason));
     }
-    let new = begin(tables, txn, build, &HashSet::from([build.id]), now)?;
+    let again = Again {
+        builds: HashSet::from([build.id]),
+        login,
+        now,
+    };
+    let new = begin(tables, txn, build, &again)?;
     replace(tables, txn, &HashMap::from([(build.id, new)]))?;
     Ok(Ok(new))
+}
+
+/// What is built again together, for whom, and when.
+struct Again<'a> {
+    builds: HashSet<BuildId>,
+    login: &'a str,
+    now: Timestamp,
 }
 
 /// Begins a new build in the place of an old one, one of `again`; [`replace`] then has to let the
 /// others know.
 fn begin(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     build: &Build,
-    again: &HashSet<BuildId>,
-    now: Timestamp,
+    again: &Again<'_>,
 ) -> Result<BuildId, Error> {
-    let id = BuildId::new();
+    let (id, now) = (BuildId::new(), again.now);
     let new = Build {
         id,
         created_at: now,
-        cycle: remaining_cycle(tables, txn, build, id, again)?,
+        cycle: remaining_cycle(tables, txn, build, id, &again.builds)?,
+        asked_by: Some(again.login.to_owned()),
+        build_release: None,
         answer: None,
         attempts: 0,
         losses: Vec::new(),
@@ -83,7 +97,7 @@ fn begin(
         shown: Shown::default(),
         ..build.clone()
     };
-    tables.builds.put(txn, &new.id, &new)?;
+    tables.put_build(txn, &new)?;
     // A held build waits no longer, and what a pull request's build left is not needed any more.
     if let State::Held { .. } | State::Built(_) = &build.state {
         let event = Event::Superseded { by: Some(new.id) };
@@ -124,7 +138,7 @@ fn remaining_cycle(
 ) -> Result<Vec<BuildId>, Error> {
     for member in build.cycle.iter().filter(|member| **member != build.id) {
         let is_open = |member: Build| !member.is_settled();
-        if again.contains(member) || tables.builds.find(txn, member)?.is_some_and(is_open) {
+        if again.contains(member) || tables.find_build(txn, *member)?.is_some_and(is_open) {
             let cycle = build.cycle.iter();
             return Ok(cycle
                 .map(|member| if *member == build.id { new } else { *member })
@@ -134,20 +148,14 @@ fn remaining_cycle(
     Ok(Vec::new())
 }
 
-/// Builds again what did not succeed at a head; when all did, all of it. Only the newest build of
-/// each recipe counts.
+/// What is to be built again of a head: what did not succeed; when all did, all of it. Only the
+/// newest build of each recipe counts.
 ///
 /// # Errors
 /// When the database fails.
-pub fn head(
-    tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    asked: &Authorised<Head>,
-    now: Timestamp,
-) -> Result<Rebuilt, Error> {
-    let Head { repository, commit } = *asked.asked();
+pub fn choose(tables: &Tables, txn: &RoTxn<'_>, head: Head) -> Result<Vec<Build>, Error> {
     let mut builds = Vec::new();
-    for build in tables.newest_of_head(txn, repository, commit, None)? {
+    for build in tables.newest_of_head(txn, head.repository, head.commit, None)? {
         if tables.is_newest(txn, &build)? {
             builds.push(build);
         }
@@ -155,41 +163,69 @@ pub fn head(
     if !builds.iter().all(Build::is_success) {
         builds.retain(|build| !build.is_success());
     }
-    all(tables, txn, &asked.comes_to(builds), now)
+    Ok(builds)
 }
 
-/// Builds these builds again, each if it is the newest of its recipe and not under way. Members of a
-/// cycle stay together.
+/// Builds some of the builds again that are left, each if it is the newest of its recipe and not under
+/// way. Members of a cycle stay together. Returns how far that is then.
 ///
 /// # Errors
 /// When the database fails.
-pub fn all(
+pub fn part(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
-    asked: &Authorised<Vec<Build>>,
+    txn: &mut Write<'_, '_>,
+    asked: &Authorised<Progress>,
+    login: &str,
     now: Timestamp,
-) -> Result<Rebuilt, Error> {
-    let builds = asked.asked();
-    let mut again = HashSet::new();
-    let mut others = Vec::new();
-    for build in builds {
-        match why_not(tables, txn, build)? {
-            Some(reason) => others.push((build.id, reason)),
-            None => drop(again.insert(build.id)),
+) -> Result<Progress, Error> {
+    let mut progress = asked.asked().clone();
+    let mut chosen = Vec::new();
+    for id in progress.take_part() {
+        // What is forgotten meanwhile is no build any more.
+        let Some(build) = tables.find_build(txn, id)? else {
+            continue;
+        };
+        match why_not(tables, txn, &build)? {
+            Some(_) => progress.refused.push(id),
+            None => chosen.push(build),
         }
     }
-    let mut begun = Vec::new();
-    let mut replaced = HashMap::new();
-    for build in builds.iter().filter(|build| again.contains(&build.id)) {
-        let new = begin(tables, txn, build, &again, now)?;
-        begun.push(new);
-        replaced.insert(build.id, new);
+    let done = progress.done.iter().map(|(old, _)| *old);
+    let ids = chosen.iter().map(|build| build.id).chain(done);
+    let again = Again {
+        builds: ids.chain(progress.left.iter().copied()).collect(),
+        login,
+        now,
+    };
+    for build in &chosen {
+        let new = begin(tables, txn, build, &again)?;
+        progress.done.push((build.id, new));
     }
-    replace(tables, txn, &replaced)?;
-    if !begun.is_empty() {
+    // Those of earlier parts too: what was begun here was told of the old ones.
+    replace(tables, txn, &progress.done.iter().copied().collect())?;
+    Ok(progress)
+}
+
+/// What building again came to, once nothing is left.
+///
+/// # Errors
+/// When the database fails.
+pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<Rebuilt, Error> {
+    let mut others = Vec::new();
+    for id in progress.refused {
+        if let Some(build) = tables.find_build(txn, id)?
+            && let Some(reason) = why_not(tables, txn, &build)?
+        {
+            others.push((build, reason));
+        }
+    }
+    if !progress.done.is_empty() {
+        let begun = progress.done.into_iter().map(|(_, new)| new).collect();
         return Ok(Rebuilt::Builds { begun, others });
     }
-    let author = builds.iter().find_map(|build| build.unapproved.clone());
+    let author = others
+        .iter()
+        .find_map(|(build, _)| build.unapproved.clone());
     Ok(match author {
         Some(author) => Rebuilt::Unapproved { author },
         None => Rebuilt::Nothing(others),
@@ -197,17 +233,18 @@ pub fn all(
 }
 
 /// Lets every build that comes after a replaced one, or shares a cycle with it, do so with the new
-/// one. Once for all that are replaced: it looks at every build that is under way.
+/// one. Once for all that are replaced, since many can name several of them.
 fn replace(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     replaced: &HashMap<BuildId, BuildId>,
 ) -> Result<(), Error> {
-    if replaced.is_empty() {
-        return Ok(());
+    let mut naming = BTreeMap::new();
+    for old in replaced.keys() {
+        let found = tables.builds_that_name(txn, *old)?;
+        naming.extend(found.into_iter().map(|build| (build.id, build)));
     }
-    for mut build in tables.active_builds(txn)? {
-        let own = build.id;
+    for (own, mut build) in naming {
         let mut changed = false;
         let mut follow = |other: &mut BuildId| {
             if let Some(new) = replaced.get(other).filter(|new| **new != own) {
@@ -225,7 +262,7 @@ fn replace(
             of.iter_mut().for_each(|suspect| follow(&mut suspect.build));
         }
         if changed {
-            tables.builds.put(txn, &own, &build)?;
+            tables.put_build(txn, &build)?;
         }
     }
     Ok(())

@@ -1,11 +1,12 @@
 //! Makes GitHub's check runs agree with the builds.
 //!
-//! A build whose `seq` is above what was shown is in an index; its check run is computed from its
-//! present state, so that many moves become one request. A run is looked up by our id before it is
+//! A build whose `seq` is above what was shown is among those under way; its check run is computed from
+//! its present state, so that many moves become one request. A run is looked up by our id before it is
 //! created, for it may have been created by us before a crash. Conclusions go first, since they are
 //! what people wait for. What GitHub refuses is remembered with its reason and tried again, soon at
 //! first and then every hour.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use super::worker::{self, Round};
 use super::{IDLE, Summit, dispatch};
 use crate::db::Repository;
 use crate::domain::build::{Build, Refused, Shown, State};
-use crate::domain::check_run::{Desired, Status, desired};
+use crate::domain::check_run::{Desired, Status, desired, status};
+use crate::domain::name::RepositoryId;
 use crate::domain::tail::tail;
 use crate::github::{self, Class, Sent, Turn};
 
@@ -56,26 +58,32 @@ enum Agrees {
 }
 
 impl Summit {
-    /// One round over all check runs that do not agree with their builds.
+    /// One round over all check runs that do not agree with their builds. What a check run should say
+    /// is made up only for those that GitHub may be told of now.
     async fn show_all(&self, started_at: Timestamp) -> Result<Round, StorageError> {
-        let tables = self.tables.clone();
-        let builds: Vec<Build> = self.db.query(move |txn| tables.unshown_builds(txn)).await?;
+        let unshown = self.unshown_builds().await?;
         let mut next = Next::default();
         let now = self.clock.now();
-        let mut wanted = Vec::with_capacity(builds.len());
-        for build in builds {
+        let mut wanted = Vec::with_capacity(unshown.len());
+        for build in unshown {
             let refused = build.shown.refused.as_ref();
             let pause = refused.map(|refused| refused.pause(build.seq, started_at, now));
             if let Some(pause) = pause.filter(|pause| !pause.is_zero()) {
                 next.after(pause.unsigned_abs());
                 continue;
             }
+            wanted.push((class(&build), build));
+        }
+        wanted.sort_by_key(|(class, build)| (*class, build.id));
+        let mut spent: Option<(Class, Duration)> = None;
+        for (class, build) in wanted {
+            // The turns of a class are used up for all of it.
+            if let Some((_, pause)) = spent.filter(|(spent, _)| *spent == class) {
+                next.after(pause);
+                continue;
+            }
             let tail = self.log_tail(&build).await;
             let desired = desired(&build, tail.as_deref(), &self.public_url);
-            wanted.push((class(&build, &desired), build, desired));
-        }
-        wanted.sort_by_key(|(class, build, _)| (*class, build.id));
-        for (class, build, desired) in wanted {
             let is_said = build.shown.digest.as_deref() == Some(&digest(&desired));
             let turn = if is_said {
                 None
@@ -84,6 +92,7 @@ impl Summit {
                     Ok(turn) => Some(turn),
                     Err(pause) => {
                         next.after(pause);
+                        spent = Some((class, pause));
                         continue;
                     }
                 }
@@ -103,6 +112,36 @@ impl Summit {
             }
         }
         Ok(next.round())
+    }
+
+    /// The builds whose check run does not agree with them, where the App can see it, oldest first:
+    /// what is gone shows nothing until it is back.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unshown_builds(&self) -> Result<Vec<Arc<Build>>, StorageError> {
+        let mut unshown: Vec<Arc<Build>> = self.under_way().unshown().cloned().collect();
+        if unshown.is_empty() {
+            return Ok(unshown);
+        }
+        let repositories: HashSet<RepositoryId> =
+            unshown.iter().map(|build| build.repository).collect();
+        let tables = self.tables.clone();
+        let gone = self
+            .db
+            .query(move |txn| {
+                let mut gone = HashSet::new();
+                for id in repositories {
+                    let row = tables.repositories.find(txn, &id.number())?;
+                    if row.is_some_and(|row| row.gone_at.is_some()) {
+                        gone.insert(id);
+                    }
+                }
+                Ok::<_, StorageError>(gone)
+            })
+            .await?;
+        unshown.retain(|build| !gone.contains(&build.repository));
+        Ok(unshown)
     }
 
     /// Makes one check run agree, and remembers that it does. Without a turn nothing is to be sent.
@@ -158,19 +197,18 @@ impl Summit {
         refused
     }
 
-    /// Remembers what GitHub shows. The build may have moved on meanwhile; then it stays in the
-    /// index.
+    /// Remembers what GitHub shows. The build may have moved on meanwhile; then it stays
+    /// unshown.
     async fn keep_shown(&self, id: BuildId, shown: Shown) -> Result<(), StorageError> {
         let tables = self.tables.clone();
-        self.db
-            .submit(move |txn| {
-                if let Some(mut build) = tables.builds.find(txn, &id)? {
-                    build.shown = shown;
-                    tables.builds.put(txn, &id, &build)?;
-                }
-                Ok::<_, StorageError>(())
-            })
-            .await
+        self.submit(move |txn| {
+            if let Some(mut build) = tables.find_build(txn, id)? {
+                build.shown = shown;
+                tables.put_build(txn, &build)?;
+            }
+            Ok::<_, StorageError>(())
+        })
+        .await
     }
 
     /// Sends one write, which tells of the state, and of annotations as many as it takes.
@@ -266,9 +304,9 @@ impl Next {
 }
 
 /// What a write is for.
-fn class(build: &Build, desired: &Desired) -> Class {
+fn class(build: &Build) -> Class {
     let shown = &build.shown;
-    match desired.status {
+    match status(build) {
         _ if shown.refused.is_some() => Class::Progress,
         // What follows a conclusion: more annotations, a conflict that came or went.
         Status::Completed(_) if shown.concluded && shown.run.is_some() => Class::Progress,
@@ -303,8 +341,7 @@ mod tests {
     use crate::domain::name::CheckRunId;
 
     fn class_of(build: &Build) -> Class {
-        let base = "https://summit.example/".parse().unwrap();
-        class(build, &desired(build, None, &base))
+        class(build)
     }
 
     #[test]

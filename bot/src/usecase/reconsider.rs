@@ -2,6 +2,7 @@
 //! another channel, another builder, or another host of a builder.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::id::{ServiceName, Sha256};
 use moss_deps::Universe;
@@ -10,7 +11,7 @@ use super::Summit;
 use super::channel::Snapshot;
 use super::dispatch::Builders;
 use crate::db::ChangeError;
-use crate::domain::build::{Build, Event, Hold};
+use crate::domain::build::{Build, Event, Hold, Stage};
 
 /// What was looked at last. It is not kept over a restart: then all is looked at once more.
 #[derive(Debug, Default)]
@@ -22,22 +23,18 @@ pub(super) struct Considered {
 impl Summit {
     /// Lets builds that lack something be dispatched again when some of it is there now.
     pub(super) async fn reconsider(&self, considered: &mut Considered) -> Result<(), ChangeError> {
-        let tables = self.tables.clone();
-        let active = self
-            .db
-            .query(move |txn| tables.active_builds(txn))
-            .await
-            .map_err(ChangeError::Storage)?;
-        let held: Vec<Build> = active
-            .iter()
-            .filter(|build| find_needs(build).is_some())
-            .cloned()
-            .collect();
+        let held: Vec<Arc<Build>> = {
+            let under_way = self.under_way();
+            let held = under_way.in_stage(Stage::Held);
+            held.filter(|build| find_needs(build).is_some())
+                .cloned()
+                .collect()
+        };
         if held.is_empty() {
             return Ok(());
         }
         let mut met = self.met_by_channel(&held, considered).await;
-        met.extend(self.met_by_hosts(&active, &held, considered).await);
+        met.extend(self.met_by_hosts(&held, considered).await);
         for id in met {
             match self.change(id, Event::Ready).await {
                 // It may have been superseded meanwhile.
@@ -51,7 +48,7 @@ impl Summit {
     /// The builds that the channel has something for now.
     async fn met_by_channel(
         &self,
-        held: &[Build],
+        held: &[Arc<Build>],
         considered: &mut Considered,
     ) -> BTreeSet<api::id::BuildId> {
         let snapshot = match self.channel.snapshot().await {
@@ -71,11 +68,10 @@ impl Summit {
     /// The builds that a host has something for now that is another than it was.
     async fn met_by_hosts(
         &self,
-        active: &[Build],
-        held: &[Build],
+        held: &[Arc<Build>],
         considered: &mut Considered,
     ) -> BTreeSet<api::id::BuildId> {
-        let mut builders = self.ask_builders(active).await;
+        let mut builders = self.ask_builders().await;
         let changed: Vec<(ServiceName, Sha256)> = builders
             .hosts()
             .filter(|(name, host)| considered.hosts.get(*name) != Some(host))
@@ -85,7 +81,7 @@ impl Summit {
         if changed.is_empty() {
             return met;
         }
-        let needs: BTreeSet<String> = held.iter().flat_map(all_needs).collect();
+        let needs: BTreeSet<String> = held.iter().flat_map(|build| all_needs(build)).collect();
         let needs: Vec<String> = needs.into_iter().collect();
         builders.look_up(&needs).await;
         for (name, host) in changed {
@@ -122,7 +118,7 @@ fn all_needs(build: &Build) -> Vec<String> {
     }
 }
 
-fn met_in(held: &[Build], snapshot: &Snapshot) -> BTreeSet<api::id::BuildId> {
+fn met_in(held: &[Arc<Build>], snapshot: &Snapshot) -> BTreeSet<api::id::BuildId> {
     let universe = Universe::new(&snapshot.packages);
     let is_met = |need: &String| {
         need.parse()

@@ -6,8 +6,6 @@
 
 mod files;
 
-use std::collections::HashSet;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +16,8 @@ use service::error::Chain;
 
 use super::Summit;
 use crate::config::Retention;
-use crate::db::{Command, Tables, folder_key, look_key};
-use crate::domain::build::{Build, Hold, State};
+use crate::db::{Command, Tables, Write, look_key};
+use crate::domain::build::{Build, State};
 use crate::domain::retention::{Keep, Standing, Verdict, judge};
 
 /// How many builds one transaction looks at.
@@ -65,7 +63,6 @@ impl Summit {
         loop {
             let tables = self.tables.clone();
             let swept = self
-                .db
                 .submit(move |txn| sweep(&tables, txn, cursor, keep, now))
                 .await?;
             swept.log();
@@ -115,18 +112,12 @@ impl Swept {
 /// Looks at the builds that come after `cursor`.
 fn sweep(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     cursor: Option<BuildId>,
     keep: Keep,
     now: Timestamp,
 ) -> Result<Swept, StorageError> {
-    let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
-    let rows = tables.builds.range(txn, (from, Bound::Unbounded))?;
-    let batch: Vec<Build> = rows
-        .take(BATCH)
-        .map(|row| Ok(row?.1))
-        .collect::<Result<_, StorageError>>()?;
-    let named = named(tables, txn)?;
+    let batch = tables.oldest_builds(txn, cursor, BATCH)?;
     let youngest = now - keep.logs.min(keep.builds);
     let mut swept = Swept::default();
     for build in &batch {
@@ -134,7 +125,7 @@ fn sweep(
         if build.created_at > youngest {
             return Ok(swept);
         }
-        let standing = standing(tables, txn, build, &named)?;
+        let standing = standing(tables, txn, build)?;
         match judge(build, standing, keep, now) {
             Verdict::Keep => {}
             Verdict::DropLogs => {
@@ -142,7 +133,7 @@ fn sweep(
                 swept.dropped += 1;
             }
             Verdict::Forget => {
-                tables.builds.delete(txn, &build.id)?;
+                tables.forget_build(txn, build.id)?;
                 swept.forgotten += 1;
             }
         }
@@ -187,52 +178,29 @@ fn forget_commands(
 /// Writes down that the logs of a build are gone; the files follow.
 fn drop_logs(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     mut build: Build,
     now: Timestamp,
 ) -> Result<(), StorageError> {
     build.logs_removed_at = Some(now);
-    tables.builds.put(txn, &build.id, &build)
+    tables.put_build(txn, &build)
 }
 
-/// The builds that those under way name.
-fn named(tables: &Tables, txn: &RoTxn<'_>) -> Result<HashSet<BuildId>, StorageError> {
-    let mut named = HashSet::new();
-    for build in tables.active_builds(txn)? {
-        named.extend(build.after.iter().chain(&build.cycle));
-        if let State::Held {
-            by: Hold::Build { build: other, .. },
-            ..
-        } = &build.state
-        {
-            named.insert(*other);
-        }
-    }
-    Ok(named)
-}
-
-fn standing(
-    tables: &Tables,
-    txn: &RoTxn<'_>,
-    build: &Build,
-    named: &HashSet<BuildId>,
-) -> Result<Standing, StorageError> {
-    if named.contains(&build.id) {
+fn standing(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Standing, StorageError> {
+    if tables.is_named(txn, build.id)? {
         return Ok(Standing::Named);
+    }
+    let repository = tables.repositories.find(txn, &build.repository.number())?;
+    if repository.is_some_and(|repository| repository.gone_at.is_some()) {
+        return Ok(Standing::Gone);
     }
     // Of a pull request that was closed nothing is present any more.
     let place = look_key(build.repository, &build.target);
     if !build.target.is_published() && !tables.planned.contains(txn, &place)? {
         return Ok(Standing::Past);
     }
-    let key = folder_key(build.repository, &build.target, &build.folder);
-    let mut newer = Vec::new();
-    for id in tables.builds_by_folder.keys(txn, &key)? {
-        let id = id?;
-        if id > build.id {
-            newer.push(id);
-        }
-    }
+    let mut newer = tables.builds_of_folder(txn, build.repository, &build.target, &build.folder)?;
+    newer.retain(|id| *id > build.id);
     if newer.is_empty() {
         return Ok(Standing::Present);
     }
@@ -240,7 +208,7 @@ fn standing(
         return Ok(Standing::Past);
     }
     for id in newer {
-        let newer = tables.builds.find(txn, &id)?;
+        let newer = tables.find_build(txn, id)?;
         if newer.is_some_and(|newer| matches!(newer.state, State::Published { .. })) {
             return Ok(Standing::Past);
         }

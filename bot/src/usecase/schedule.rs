@@ -1,21 +1,29 @@
 //! Brings every build that no builder has to where the builds before it say it should be, and
 //! begins imports.
+//!
+//! It looks at what has moved and at what comes after that, not at all that is under way. What it
+//! decides by is read in the transaction that it writes with.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::{BuildId, ImportId};
+use jiff::Timestamp;
 
 use super::dispatch::{Dispatch, OutOfReach};
 use super::reconsider::Considered;
 use super::{Backoff, Summit};
-use crate::db::{ChangeError, Tables};
-use crate::domain::build::{Build, Event, Hold, State, Suspect};
+use crate::db::{ChangeError, Tables, Write};
+use crate::domain::build::{Build, Event, Stage};
 use crate::domain::schedule::decide;
+use crate::domain::under_way::looked_at;
 
 /// How soon a build is tried again that no builder took.
 const RETRY: Duration = Duration::from_secs(5);
+
+/// How many builds one transaction looks at: webhooks wait for it.
+const BATCH: usize = 250;
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let mut backoff = Backoff::new();
@@ -47,85 +55,124 @@ impl Summit {
         Ok(self.dispatch_all(out_of_reach).await)
     }
 
-    /// One pass over all builds under way; true when something moved.
+    /// Looks at some of the builds that have moved; true when there were some.
     async fn schedule(&self) -> Result<bool, ChangeError> {
-        let tables = self.tables.clone();
-        let now = self.clock.now();
-        let moved = self
-            .db
-            .submit(move |txn| {
-                let active = tables.active_builds(txn)?;
-                let mut moved = false;
-                for build in &active {
-                    let before = before(&tables, txn, build)?;
-                    let Some(event) = decide(build, |id| before.get(&id).cloned()) else {
-                        continue;
-                    };
-                    let after = tables.change(txn, build.id, event, now)?;
-                    moved |= after.seq != build.seq;
-                }
-                for group in publishable(&active) {
-                    let import = ImportId::new();
-                    for id in group {
-                        tables.change(txn, id, Event::ImportBegun { import }, now)?;
-                    }
-                    moved = true;
-                }
-                Ok::<_, ChangeError>(moved)
-            })
-            .await?;
-        if moved {
-            self.wakes.reconcile.wake();
-            self.wakes.publish.wake();
-            self.wakes.outbox.wake();
+        let moved = self.under_way().take_moved(BATCH);
+        if moved.is_empty() {
+            return Ok(false);
         }
-        Ok(moved)
+        let (tables, now, looked) = (self.tables.clone(), self.clock.now(), moved.clone());
+        let passed = self
+            .submit(move |txn| pass(&tables, txn, &looked, now))
+            .await;
+        if passed.is_err() {
+            self.under_way().give_back_moved(moved);
+        }
+        passed.map(|()| true)
     }
 }
 
-/// The builds that `build` comes after, those that hold it, and the members of its cycle, as far as they are remembered.
-fn before(
+/// Brings each of the builds `moved` to where it should be.
+fn pass(
     tables: &Tables,
-    txn: &moss_db::RoTxn<'_>,
-    build: &Build,
-) -> Result<HashMap<BuildId, Build>, moss_db::Error> {
-    let mut before = HashMap::new();
-    for id in build.after.iter().chain(&build.behind).chain(&build.cycle) {
-        before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
-    }
-    if let State::Held {
-        by: Hold::Suspected { of, .. },
-        ..
-    } = &build.state
-    {
-        for Suspect { build: id, .. } in of {
-            before.extend(tables.builds.find(txn, id)?.map(|build| (*id, build)));
+    txn: &mut Write<'_, '_>,
+    moved: &BTreeSet<BuildId>,
+    now: Timestamp,
+) -> Result<(), ChangeError> {
+    let mut known = Known::default();
+    for id in moved {
+        known.read(tables, txn, *id)?;
+        let Some(build) = known.find(*id) else {
+            continue;
+        };
+        if build.state.stage().is_scheduled() {
+            let mut is_known = true;
+            for other in looked_at(build) {
+                is_known &= known.read(tables, txn, other)?;
+            }
+            let build = known.find(*id).expect("it was read above");
+            // Where one that comes before cannot be read, nobody knows.
+            if is_known && let Some(event) = decide(build, |id| known.find(id)) {
+                let changed = tables.change_build(txn, build.clone(), event, now)?;
+                known.0.insert(*id, Some(changed));
+            }
         }
     }
-    Ok(before)
+    for group in publishable(tables, txn, &mut known, moved)? {
+        let import = ImportId::new();
+        for id in group {
+            tables.change(txn, id, Event::ImportBegun { import }, now)?;
+        }
+    }
+    Ok(())
 }
 
-/// The groups of builds that can be imported: each alone, a cycle's members together.
-fn publishable(active: &[Build]) -> Vec<Vec<BuildId>> {
-    let built: HashSet<BuildId> = active
-        .iter()
-        .filter(|build| matches!(build.state, State::Built(_)) && build.target.is_published())
-        .map(|build| build.id)
-        .collect();
+/// What a pass has read, so that it reads each build once.
+#[derive(Default)]
+struct Known(HashMap<BuildId, Option<Build>>);
+
+impl Known {
+    /// False when the build cannot be read.
+    fn read(
+        &mut self,
+        tables: &Tables,
+        txn: &Write<'_, '_>,
+        id: BuildId,
+    ) -> Result<bool, moss_db::Error> {
+        if self.0.contains_key(&id) {
+            return Ok(true);
+        }
+        match tables.find_build(txn, id) {
+            Ok(build) => {
+                self.0.insert(id, build);
+                Ok(true)
+            }
+            Err(error) if error.is_of_a_row() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn find(&self, id: BuildId) -> Option<&Build> {
+        self.0.get(&id)?.as_ref()
+    }
+}
+
+/// The groups of builds, with one of `moved` in each, that can be imported: each alone, a cycle's
+/// members together.
+fn publishable(
+    tables: &Tables,
+    txn: &Write<'_, '_>,
+    known: &mut Known,
+    moved: &BTreeSet<BuildId>,
+) -> Result<Vec<Vec<BuildId>>, moss_db::Error> {
     let mut taken = HashSet::new();
     let mut groups = Vec::new();
-    for build in active.iter().filter(|build| built.contains(&build.id)) {
+    for id in moved {
+        let Some(build) = known.find(*id).filter(|build| is_publishable(build)) else {
+            continue;
+        };
         let group = match build.cycle.as_slice() {
-            [] => vec![build.id],
+            [] => vec![*id],
             members => members.to_vec(),
         };
+        for member in &group {
+            known.read(tables, txn, *member)?;
+        }
+        let is_ready = |member: &BuildId| known.find(*member).is_some_and(is_publishable);
         if group
             .iter()
-            .all(|member| built.contains(member) && !taken.contains(member))
+            .all(|member| is_ready(member) && !taken.contains(member))
         {
             taken.extend(group.iter().copied());
             groups.push(group);
         }
     }
-    groups
+    Ok(groups)
 }
+
+fn is_publishable(build: &Build) -> bool {
+    build.state.stage() == Stage::Built && build.target.is_published()
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::CommitSha;
-use moss_db::{Error as StorageError, RoTxn, RwTxn};
+use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 use tokio::time::Instant;
 
 use super::{Backoff, Summit, look};
-use crate::db::{Repository, Tables, look_key};
+use crate::db::{Repository, Tables, Write, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::{self, Class, Pull};
@@ -103,14 +103,13 @@ impl Summit {
         found: Vec<(RepositoryId, Repository)>,
     ) -> Result<(), StorageError> {
         let tables = self.tables.clone();
-        self.db
-            .submit(move |txn| {
-                for (id, row) in found {
-                    keep_repository(&tables, txn, id, row)?;
-                }
-                Ok::<_, StorageError>(())
-            })
-            .await?;
+        self.submit(move |txn| {
+            for (id, row) in found {
+                keep_repository(&tables, txn, id, row)?;
+            }
+            Ok::<_, StorageError>(())
+        })
+        .await?;
         // One that is back has check runs that could not be shown while it was gone.
         self.wakes.reconcile.wake();
         Ok(())
@@ -176,7 +175,7 @@ impl Summit {
 /// goes on from what the old one was at.
 fn keep_repository(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     id: RepositoryId,
     row: Repository,
 ) -> Result<(), StorageError> {

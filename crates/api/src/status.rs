@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ChannelName, ServiceName};
+use crate::id::{BuildId, ChannelName, ServiceName};
 use crate::import::Import;
 
 /// How much of its map a service's database uses.
@@ -35,6 +36,13 @@ pub struct Summit {
     /// How many builds are under way, by the name of their state; with them built ones of open pull
     /// requests, whose assets a builder keeps.
     pub builds: BTreeMap<String, u64>,
+    /// Why no builder gets any of the builds that are ready, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<Standstill>,
+    /// The builds that cannot be read in the database, with the reason. Nothing becomes of them, and all
+    /// others go on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable: BTreeMap<BuildId, String>,
     /// Webhooks that are not acted on yet.
     pub deliveries: u64,
     /// Branches and pull requests that are to be looked at.
@@ -48,6 +56,15 @@ pub struct Summit {
     /// Builds whose check run does not agree with them yet, but for those of repositories that the
     /// App cannot see any more.
     pub check_runs: u64,
+}
+
+/// Why no builder gets a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// Why, for people.
+    pub reason: String,
+    /// Since when it is so.
+    pub since: Timestamp,
 }
 
 /// How vessel stands.

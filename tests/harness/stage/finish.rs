@@ -148,7 +148,8 @@ impl Stage {
             .collect())
     }
 
-    async fn summit_status(&self) -> Result<Status> {
+    /// What summit says of itself.
+    pub async fn summit_status(&self) -> Result<Status> {
         let (status, body) = self.get("api/v1/status").await?;
         ensure!(status == 200, "summit's status: {status}: {body}");
         Ok(serde_json::from_str(&body)?)
@@ -176,6 +177,14 @@ impl Stage {
     fn look_into_summit(&self) -> Result<()> {
         let (environment, tables) = Tables::open(&self.data("summit"))?;
         environment.read(|txn| {
+            let (under_way, unreadable) = tables.builds_under_way(txn)?;
+            ensure!(unreadable.is_empty(), "not to be read: {unreadable:?}");
+            let mut unshown = 0;
+            for build in under_way.iter().filter(|build| !build.is_shown()) {
+                let key = build.repository.number();
+                let repository = tables.repositories.find(txn, &key)?;
+                unshown += u64::from(repository.is_none_or(|row| row.gone_at.is_none()));
+            }
             let left = [
                 ("looks", tables.looks.len(txn)?),
                 ("effects", tables.outbox.len(txn)?),
@@ -185,7 +194,7 @@ impl Stage {
                 ),
                 ("commands", tables.commands_open.iter(txn)?.count() as u64),
                 ("presses", tables.presses.len(txn)?),
-                ("builds not shown", tables.unshown_builds(txn)?.len() as u64),
+                ("builds not shown", unshown),
             ];
             for row in tables.repositories.iter(txn)? {
                 let (_, row) = row?;
@@ -197,8 +206,8 @@ impl Stage {
             }
             let left: Vec<_> = left.iter().filter(|(_, count)| *count > 0).collect();
             ensure!(left.is_empty(), "summit has work left: {left:?}");
-            for build in tables.active_builds(txn)? {
-                if !is_at_rest(&build) {
+            for build in under_way.iter().filter(|build| build.is_active()) {
+                if !is_at_rest(build) {
                     bail!("the build of {} is {}", build.recipe, build.state.name());
                 }
             }

@@ -36,6 +36,8 @@ pub enum Event {
     Dispatched {
         /// Which.
         builder: ServiceName,
+        /// The build release that its stones get.
+        build_release: u64,
     },
     /// The builder told where an attempt stands.
     AttemptMoved {
@@ -166,11 +168,15 @@ impl Build {
                     reason: Some(reason),
                 }
             }
-            Event::Dispatched { builder } => {
+            Event::Dispatched {
+                builder,
+                build_release,
+            } => {
                 if !matches!(self.state, State::Queued { .. }) {
                     return None;
                 }
                 self.attempts += 1;
+                self.build_release = Some(build_release);
                 State::Building {
                     builder,
                     progress: Progress::Ordered,
@@ -237,19 +243,7 @@ impl Build {
 impl State {
     /// The state's name in errors and logs.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Waiting { .. } => "waiting",
-            Self::Queued { .. } => "queued",
-            Self::Building { .. } => "building",
-            Self::Built(_) => "built",
-            Self::Publishing { .. } => "publishing",
-            Self::Published { .. } => "published",
-            Self::Held { .. } => "held",
-            Self::Failed(_) => "failed",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Superseded { .. } => "superseded",
-        }
+        self.stage().name()
     }
 }
 

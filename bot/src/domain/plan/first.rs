@@ -62,6 +62,8 @@ pub fn again(
     Build {
         id,
         created_at: now,
+        asked_by: None,
+        build_release: None,
         answer: None,
         seq: 1,
         state,

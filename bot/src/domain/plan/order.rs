@@ -1,8 +1,8 @@
 //! Which build comes after which.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use api::id::BuildId;
+use api::id::{BuildId, RecipeFolder};
 use moss_deps::{Graph, Node, Step};
 use moss_format::{Dependency, Provider};
 
@@ -61,7 +61,12 @@ fn parsed<T: std::str::FromStr>(texts: &[String]) -> Vec<T> {
 ///
 /// A cycle that only hints make is none: they tell of the build before, and what the recipes ask
 /// for now goes first. Its members follow the recipes, and those hints that do not lead backwards.
-pub(super) fn order(places: &BTreeMap<BuildId, Place>, builds: &mut BTreeMap<BuildId, Build>) {
+pub(super) fn order(
+    places: &BTreeMap<BuildId, Place>,
+    builds: &mut BTreeMap<BuildId, Build>,
+    took: &HashMap<RecipeFolder, u64>,
+) {
+    let mut sequence: Vec<BuildId> = Vec::with_capacity(places.len());
     let graph = Graph::new(places.iter().map(|(id, place)| place.hinted(*id)));
     let mut earlier: HashSet<BuildId> = HashSet::new();
     for step in graph.order() {
@@ -75,6 +80,33 @@ pub(super) fn order(places: &BTreeMap<BuildId, Place>, builds: &mut BTreeMap<Bui
         for step in steps {
             arrange(&step, &graph, places, &earlier, builds);
             earlier.extend(step.members());
+            sequence.extend(step.members());
+        }
+    }
+    measure_paths(&sequence, builds, took);
+}
+
+/// How long a recipe is taken to need that was never built.
+const UNKNOWN_SECONDS: u64 = 60;
+
+/// Writes down how long the longest work takes that waits for each build, from the last of the
+/// `sequence` to the first.
+fn measure_paths(
+    sequence: &[BuildId],
+    builds: &mut BTreeMap<BuildId, Build>,
+    took: &HashMap<RecipeFolder, u64>,
+) {
+    let mut waiting: HashMap<BuildId, u64> = HashMap::new();
+    for id in sequence.iter().rev() {
+        let Some(build) = builds.get_mut(id) else {
+            continue;
+        };
+        let own = took.get(&build.folder).copied();
+        let longest = waiting.get(id).copied().unwrap_or(0);
+        build.path_seconds = longest + own.unwrap_or(UNKNOWN_SECONDS);
+        for before in &build.after {
+            let known = waiting.entry(*before).or_default();
+            *known = build.path_seconds.max(*known);
         }
     }
 }

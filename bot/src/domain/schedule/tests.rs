@@ -7,7 +7,7 @@ use crate::domain::build::example::{at, build, every_state, id, main, pull, succ
 
 fn decide_among(build: &Build, others: &[Build]) -> Option<Event> {
     let others: HashMap<BuildId, Build> = others.iter().map(|b| (b.id, b.clone())).collect();
-    decide(build, |id| others.get(&id).cloned())
+    decide(build, |id| others.get(&id))
 }
 
 fn after(number: u8, before: &[u8]) -> Build {

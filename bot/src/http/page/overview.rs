@@ -36,6 +36,9 @@ pub(in crate::http) async fn overview(
             (waiting(&shown.waiting))
         }
         h1 { "Builds" }
+        @if let Some(standstill) = handlers.summit.standstill() {
+            p { "Builds wait for a builder since " (time(standstill.since)) ": " (standstill.reason) "." }
+        }
         @if shown.builds.is_empty() {
             p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }
         } @else {
@@ -47,8 +50,7 @@ pub(in crate::http) async fn overview(
 
 fn read(tables: &Tables, txn: &RoTxn<'_>) -> Result<Overview, StorageError> {
     let mut builds = Vec::new();
-    for row in tables.builds.iter_rev(txn)?.take(SHOWN) {
-        let (_, build) = row?;
+    for build in tables.newest_builds(txn, SHOWN)? {
         let repository = tables.repositories.find(txn, &build.repository.number())?;
         builds.push((build, repository));
     }
@@ -77,7 +79,10 @@ fn builds(rows: &[(Build, Option<Repository>)]) -> Markup {
                         td { a href=(format!("/builds/{}", build.id)) { (label(build)) } }
                         td { (target(&build.target, repository.as_ref())) }
                         td { (badge(build)) " " span.quiet { (build.explain()) } }
-                        td.quiet { (time(build.created_at)) }
+                        td.quiet {
+                            (time(build.created_at))
+                            @if let Some(login) = &build.asked_by { " for " (login) }
+                        }
                     }
                 }
             }
@@ -131,7 +136,7 @@ mod tests {
         let store = store();
         store.put(&[&build(1, "nano")]);
         let repository = RepositoryId::new(1);
-        let written = store.env.write(|txn| {
+        let written = store.write(|txn| {
             store.tables.wish(txn, repository, &pull())?;
             let key = crate::db::look_key(repository, &pull());
             let look = store.tables.looks.find(txn, &key)?.unwrap();
@@ -149,7 +154,7 @@ mod tests {
         assert!(markup.contains("#7") && markup.contains("once"), "{markup}");
         // A wish that is simply new is nothing to tell of.
         let key = crate::db::look_key(repository, &pull());
-        let wished = store.env.write(|txn| {
+        let wished = store.write(|txn| {
             store.tables.looks.delete(txn, &key)?;
             store.tables.wish(txn, repository, &pull())
         });

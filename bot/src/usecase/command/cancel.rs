@@ -1,10 +1,10 @@
 //! `/cancel` gives up what is under way.
 
 use jiff::Timestamp;
-use moss_db::{Error, RwTxn};
+use moss_db::Error;
 
-use super::kind::{Ask, Command, Effect};
-use crate::db::{ChangeError, Tables};
+use super::kind::{Ask, Command, Effect, Step};
+use crate::db::{ChangeError, Progress, Tables, Write};
 use crate::domain::build::{By, Event, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::code;
@@ -20,31 +20,43 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     authorised: &Authorised<Ask>,
     now: Timestamp,
-) -> Result<Receipt, Error> {
+) -> Result<Step, Error> {
     let ask = authorised.asked();
-    let builds = ask.builds(tables, txn)?;
-    let chosen = match ask.choose(&builds) {
-        Ok(chosen) => chosen,
-        Err(receipt) => return Ok(receipt),
+    let mut progress = match &ask.progress {
+        Some(progress) => progress.clone(),
+        None => {
+            let builds = ask.builds(tables, txn)?;
+            let chosen = match ask.choose(&builds) {
+                Ok(chosen) => chosen.into_iter().filter(|build| !build.is_settled()),
+                Err(receipt) => return Ok(Step::Done(receipt)),
+            };
+            Progress::of(&chosen.cloned().collect::<Vec<_>>())
+        }
     };
-    let mut cancelled = 0;
-    let mut too_late = Vec::new();
-    for build in chosen.into_iter().filter(|build| !build.is_settled()) {
+    for id in progress.take_part() {
         let by = By::Person {
             login: ask.login.clone(),
         };
-        match tables.change(txn, build.id, Event::Cancelled(by), now) {
-            Ok(_) => cancelled += 1,
-            Err(ChangeError::Illegal(_)) => too_late.push(code(build.recipe.as_str())),
+        match tables.change(txn, id, Event::Cancelled(by), now) {
+            Ok(_) => progress.done.push((id, id)),
+            Err(ChangeError::Illegal(_)) => progress.refused.push(id),
             Err(ChangeError::Storage(error)) => return Err(error),
-            // Read in this very transaction.
+            // Forgotten since the command was begun.
             Err(ChangeError::Unknown(_)) => {}
         }
     }
-    Ok(answer(cancelled, too_late))
+    if !progress.left.is_empty() {
+        return Ok(Step::More(progress));
+    }
+    let mut too_late = Vec::new();
+    for id in &progress.refused {
+        let build = tables.find_build(txn, *id)?;
+        too_late.extend(build.map(|build| code(build.recipe.as_str())));
+    }
+    Ok(Step::Done(answer(progress.done.len(), too_late)))
 }
 
 /// The answer where so many builds were cancelled, and these could not be.
@@ -92,10 +104,14 @@ mod tests {
                 target: Some(pull()),
                 login: "ada".to_owned(),
                 arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
+                progress: None,
             };
             let ask = Role::writer().authorise(ask).unwrap();
-            let ran = store.env.write(|txn| run(&store.tables, txn, &ask, at(9)));
-            ran.unwrap().reaction
+            let ran = store.write(|txn| run(&store.tables, txn, &ask, at(9)));
+            match ran.unwrap() {
+                Step::Done(receipt) => receipt.reaction,
+                Step::More(progress) => panic!("{progress:?} of a few builds"),
+            }
         };
         let cancelled = || {
             [1, 2, 3].map(|number| matches!(store.find(id(number)).state, State::Cancelled { .. }))

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use api::id::CommitSha;
 use jiff::Timestamp;
-use moss_db::{Error, RoTxn, RwTxn};
+use moss_db::{Error, RoTxn};
 
-use crate::db::Tables;
+use crate::db::{Progress, Tables, Write};
 use crate::domain::build::{Build, Target, named as enumerate};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::name::RepositoryId;
@@ -40,14 +40,23 @@ pub(crate) enum Effect {
     Say(fn(&[Command]) -> Receipt),
     /// Anybody may; it tells how things stand.
     Tell(Tell),
-    /// Who may write may; it changes something, in one transaction with its answer, so that a crash
-    /// leaves all of it or nothing.
+    /// Who may write may; it changes something, in one transaction with its answer or with how far it
+    /// is, so that after a crash the rest follows.
     Change(Change),
+}
+
+/// What one transaction did for a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A part of it.
+    More(Progress),
+    /// The rest of it.
+    Done(Receipt),
 }
 
 pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
 pub(crate) type Change =
-    fn(&Tables, &mut RwTxn<'_>, &Authorised<Ask>, Timestamp) -> Result<Receipt, Error>;
+    fn(&Tables, &mut Write<'_, '_>, &Authorised<Ask>, Timestamp) -> Result<Step, Error>;
 
 /// What somebody asked for in a comment.
 #[derive(Debug, Clone)]
@@ -62,6 +71,8 @@ pub(crate) struct Ask {
     pub(crate) login: String,
     /// The words behind the command.
     pub(crate) arguments: Vec<String>,
+    /// How far it is carried out; none at first.
+    pub(crate) progress: Option<Progress>,
 }
 
 impl Ask {
@@ -132,6 +143,7 @@ mod tests {
             target: Some(main()),
             login: "ada".to_owned(),
             arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
+            progress: None,
         }
     }
 

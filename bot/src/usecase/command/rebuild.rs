@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use api::id::BuildId;
 use jiff::Timestamp;
-use moss_db::{Error, RwTxn};
+use moss_db::Error;
 
-use super::kind::{Ask, Command, Effect};
-use crate::db::Tables;
+use super::kind::{Ask, Command, Effect, Step};
+use crate::db::{Progress, Tables, Write};
 use crate::domain::build::{Build, NotAgain, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::{code, escape};
@@ -25,31 +24,41 @@ pub(super) const COMMAND: Command = Command {
 
 fn run(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     authorised: &Authorised<Ask>,
     now: Timestamp,
-) -> Result<Receipt, Error> {
+) -> Result<Step, Error> {
     let ask = authorised.asked();
-    let builds = ask.builds(tables, txn)?;
-    let chosen: Vec<Build> = match ask.choose(&builds) {
-        Ok(chosen) if ask.arguments.is_empty() => {
-            let unsuccessful = chosen.into_iter().filter(|build| !build.is_success());
-            unsuccessful.cloned().collect()
+    let progress = match &ask.progress {
+        Some(progress) => progress.clone(),
+        None => {
+            let builds = ask.builds(tables, txn)?;
+            let chosen: Vec<Build> = match ask.choose(&builds) {
+                Ok(chosen) if ask.arguments.is_empty() => {
+                    let unsuccessful = chosen.into_iter().filter(|build| !build.is_success());
+                    unsuccessful.cloned().collect()
+                }
+                Ok(chosen) => chosen.into_iter().cloned().collect(),
+                Err(receipt) => return Ok(Step::Done(receipt)),
+            };
+            if chosen.is_empty() {
+                return Ok(Step::Done(nothing_to_choose(&builds)));
+            }
+            Progress::of(&chosen)
         }
-        Ok(chosen) => chosen.into_iter().cloned().collect(),
-        Err(receipt) => return Ok(receipt),
     };
-    if chosen.is_empty() {
-        return Ok(nothing_to_choose(&builds));
+    let asked = authorised.comes_to(progress);
+    let progress = rebuild::part(tables, txn, &asked, &ask.login, now)?;
+    if !progress.left.is_empty() {
+        return Ok(Step::More(progress));
     }
-    let asked = authorised.comes_to(chosen);
-    let rebuilt = rebuild::all(tables, txn, &asked, now)?;
+    let rebuilt = rebuild::outcome(tables, txn, progress)?;
     let has_begun = matches!(rebuilt, Rebuilt::Builds { .. });
     if has_begun && ask.arguments.is_empty() {
         // Nobody asked for what is under way.
-        return Ok(Receipt::done(Reaction::Rocket));
+        return Ok(Step::Done(Receipt::done(Reaction::Rocket)));
     }
-    Ok(answer(&rebuilt, asked.asked()))
+    Ok(Step::Done(answer(&rebuilt)))
 }
 
 /// The answer where no build is to be had again.
@@ -66,16 +75,16 @@ fn nothing_to_choose(builds: &[Build]) -> Receipt {
 }
 
 /// The answer to what building these builds again came to.
-fn answer(rebuilt: &Rebuilt, builds: &[Build]) -> Receipt {
+fn answer(rebuilt: &Rebuilt) -> Receipt {
     match rebuilt {
         Rebuilt::Builds { others, .. } if others.is_empty() => Receipt::done(Reaction::Rocket),
         Rebuilt::Builds { others, .. } => Receipt::say(
             Reaction::Rocket,
-            format!("Not built again:\n{}", reasons(others, builds)),
+            format!("Not built again:\n{}", reasons(others)),
         ),
         Rebuilt::Nothing(others) => Receipt::say(
             Reaction::Confused,
-            format!("Nothing is built again:\n{}", reasons(others, builds)),
+            format!("Nothing is built again:\n{}", reasons(others)),
         ),
         Rebuilt::Unapproved { author } => {
             let text = format!(
@@ -89,12 +98,11 @@ fn answer(rebuilt: &Rebuilt, builds: &[Build]) -> Receipt {
 }
 
 /// A line for each reason, with the recipes that have it.
-fn reasons(others: &[(BuildId, NotAgain)], builds: &[Build]) -> String {
+fn reasons(others: &[(Build, NotAgain)]) -> String {
     let mut recipes: BTreeMap<NotAgain, Vec<String>> = BTreeMap::new();
-    for (id, reason) in others {
-        let build = builds.iter().find(|build| build.id == *id);
-        let name = build.map(|build| code(build.recipe.as_str()));
-        recipes.entry(*reason).or_default().extend(name);
+    for (build, reason) in others {
+        let name = code(build.recipe.as_str());
+        recipes.entry(*reason).or_default().push(name);
     }
     let mut lines = String::new();
     for (reason, recipes) in recipes {
@@ -113,22 +121,22 @@ mod tests {
     fn every_outcome_is_answered() {
         let builds = [build(1, "nano"), build(2, "bash"), build(3, "zlib")];
         let others = [
-            (id(1), NotAgain::UnderWay),
-            (id(2), NotAgain::SameRecipe),
-            (id(3), NotAgain::UnderWay),
+            (builds[0].clone(), NotAgain::UnderWay),
+            (builds[1].clone(), NotAgain::SameRecipe),
+            (builds[2].clone(), NotAgain::UnderWay),
         ];
-        let begun = |others: &[(BuildId, NotAgain)]| Rebuilt::Builds {
+        let begun = |others: &[(Build, NotAgain)]| Rebuilt::Builds {
             begun: vec![id(9)],
             others: others.to_vec(),
         };
         let author = "*eve*".to_owned();
         let receipts = [
-            answer(&begun(&[]), &builds),
-            answer(&begun(&others[..1]), &builds),
+            answer(&begun(&[])),
+            answer(&begun(&others[..1])),
             nothing_to_choose(&[]),
             nothing_to_choose(&builds),
-            answer(&Rebuilt::Nothing(others.to_vec()), &builds),
-            answer(&Rebuilt::Unapproved { author }, &builds),
+            answer(&Rebuilt::Nothing(others.to_vec())),
+            answer(&Rebuilt::Unapproved { author }),
         ];
         let mut all = String::new();
         for receipt in receipts {

@@ -9,8 +9,8 @@ use api::id::{Architecture, ServiceName, Sha256};
 use futures_util::future::join_all;
 use service::client::{CallError, Client};
 
-use crate::domain::build::{Build, State};
-use crate::domain::choose::{Answer, Seen};
+use crate::domain::build::{Stage, State};
+use crate::domain::choose::{Answer, Seen, why_waiting};
 use crate::usecase::Summit;
 
 /// How long a builder may take to say how busy it is: all others wait for it.
@@ -57,12 +57,12 @@ impl Standing {
 }
 
 impl Summit {
-    /// Asks all builders how busy they are. `active` are the builds that some of them have.
-    pub(in crate::usecase) async fn ask_builders(&self, active: &[Build]) -> Builders<'_> {
-        let mut taken: HashMap<&ServiceName, u32> = HashMap::new();
-        for build in active {
+    /// Asks all builders how busy they are.
+    pub(in crate::usecase) async fn ask_builders(&self) -> Builders<'_> {
+        let mut taken: HashMap<ServiceName, u32> = HashMap::new();
+        for build in self.under_way().in_stage(Stage::Building) {
             if let State::Building { builder, .. } = &build.state {
-                *taken.entry(builder).or_default() += 1;
+                *taken.entry(builder.clone()).or_default() += 1;
             }
         }
         let mut asked = Vec::new();
@@ -95,6 +95,11 @@ impl Builders<'_> {
     /// True when some builder takes one more attempt.
     pub(super) fn is_one_free(&self) -> bool {
         self.all.values().any(|known| known.free > 0)
+    }
+
+    /// Why no builder takes a build, whichever.
+    pub(super) fn why_none(&self, architecture: &Architecture) -> String {
+        why_waiting(&[], &self.seen(architecture, &[]))
     }
 
     /// Counts an attempt more.

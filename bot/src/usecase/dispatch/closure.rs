@@ -71,7 +71,7 @@ impl Summit {
                 }
                 let members = own.cycle.iter().take_while(|id| **id != own.id);
                 let all = own.after.iter().chain(members);
-                all.filter_map(|id| tables.builds.find(txn, id).transpose())
+                all.filter_map(|id| tables.find_build(txn, *id).transpose())
                     .collect()
             })
             .await
@@ -149,12 +149,7 @@ impl Summit {
 /// The other builds of a pull request's head, oldest first: what one of them provides is not known
 /// before it was built, so none need come after another for its stones to be of use.
 fn siblings(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Vec<Build>, moss_db::Error> {
-    let head = (build.repository.number(), build.commit);
-    let all = tables
-        .builds
-        .find_by(txn, &tables.builds_by_head, &head)?
-        .map(|row| Ok(row?.1))
-        .collect::<Result<Vec<Build>, moss_db::Error>>()?;
+    let all = tables.builds_of_head(txn, build.repository, build.commit)?;
     Ok(all
         .into_iter()
         .filter(|other| other.target == build.target && other.folder != build.folder)

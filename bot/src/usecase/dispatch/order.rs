@@ -19,16 +19,17 @@ impl Summit {
     ) -> Result<(), Error> {
         let tables = self.tables.clone();
         let (id, now) = (build.id, self.clock.now());
-        self.db
-            .submit(move |txn| {
-                let build = tables.change(txn, id, Event::Dispatched { builder }, now)?;
-                let attempt = AttemptId::new(id, build.attempts);
-                tables.orders.put(txn, &attempt, &order)?;
-                Ok::<_, ChangeError>(())
-            })
-            .await?;
-        self.wakes.attend.wake();
-        self.wakes.reconcile.wake();
+        self.submit(move |txn| {
+            let event = Event::Dispatched {
+                builder,
+                build_release: order.build_release,
+            };
+            let build = tables.change(txn, id, event, now)?;
+            let attempt = AttemptId::new(id, build.attempts);
+            tables.orders.put(txn, &attempt, &order)?;
+            Ok::<_, ChangeError>(())
+        })
+        .await?;
         Ok(())
     }
 

@@ -40,7 +40,6 @@ fn taken(store: &Store, event: &str, body: &Value) -> Taken {
         outcome: None,
     };
     store
-        .env
         .write(|txn| take(&store.tables, txn, "Snekbook", "a-guid", &delivery))
         .unwrap()
         .unwrap_or_else(|error| format!("unreadable: {error}").into())
@@ -79,7 +78,6 @@ fn a_push_to_the_base_of_a_pull_request_is_looked_at() {
         conflict: None,
     };
     store
-        .env
         .write(|txn| store.tables.merges.put(txn, &(1, 7), &merge))
         .unwrap();
     let body = with(source("snekbook/recipes"), push("stable"));
@@ -263,7 +261,6 @@ fn a_webhook_does_not_change_a_repository_that_is_known() {
         ..known
     };
     store
-        .env
         .write(|txn| store.tables.repositories.put(txn, &1, &gone))
         .unwrap();
     assert!(taken(&store, "push", &with(said, push("main"))).is_news);

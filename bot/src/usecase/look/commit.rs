@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use moss_db::{RoTxn, RwTxn};
 
 use super::names::{self, Standings};
-use crate::db::{ChangeError, Look, Tables, folder_key, look_key};
+use crate::db::{ChangeError, Look, Tables, Write, look_key};
 use crate::domain::build::{Build, By, Event, Scope, State};
 use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
@@ -29,7 +29,7 @@ pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<
 /// Ends a build that the database says is under way; one that is being published goes on.
 pub(super) fn give_up(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     build: &Build,
     event: Event,
     now: jiff::Timestamp,
@@ -65,7 +65,7 @@ pub(super) struct Released {
 /// Writes the builds of a plan, and lets them take the place of older ones.
 pub(super) fn commit_plan(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     frame: &Frame,
     mut changes: Changes,
     channel: &Released,
@@ -89,6 +89,7 @@ pub(super) fn commit_plan(
         Others::default()
     };
     others.taken = taken;
+    others.took = took(tables, txn, frame, &changes.candidates)?;
     let before = tables.builds_of(txn, frame.repository, &frame.target)?;
     let builds = plan::plan(changes.candidates, frame, &others, &released);
     tracing::info!(
@@ -99,7 +100,7 @@ pub(super) fn commit_plan(
         "planned"
     );
     for build in &builds {
-        tables.builds.put(txn, &build.id, build)?;
+        tables.put_build(txn, build)?;
     }
     for build in before {
         let by = match places.get(&build.folder) {
@@ -124,6 +125,22 @@ pub(super) fn commit_plan(
     Ok(())
 }
 
+/// How long the recipes took when they were built last.
+fn took(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    frame: &Frame,
+    candidates: &[Candidate],
+) -> Result<HashMap<RecipeFolder, u64>, moss_db::Error> {
+    let mut took = HashMap::new();
+    for candidate in candidates {
+        if let Some(seconds) = tables.took(txn, frame.repository, &candidate.folder)? {
+            took.insert(candidate.folder.clone(), seconds);
+        }
+    }
+    Ok(took)
+}
+
 /// Leaves out what an earlier part of the same plan wrote before it was cut short.
 fn leave_out_planned(
     tables: &Tables,
@@ -133,8 +150,8 @@ fn leave_out_planned(
 ) -> Result<(), moss_db::Error> {
     let mut left = Vec::with_capacity(candidates.len());
     for candidate in candidates.drain(..) {
-        let key = folder_key(frame.repository, &frame.target, &candidate.folder);
-        let newest = names::newest(tables, txn, &key)?;
+        let newest =
+            tables.newest_of_folder(txn, frame.repository, &frame.target, &candidate.folder)?;
         let is_planned = newest.is_some_and(|build| {
             build.commit == frame.commit
                 && build.tree == candidate.tree
@@ -204,7 +221,7 @@ fn place_of(
 /// before has no place in it.
 pub(super) fn commit_whole(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     frame: &Frame,
     whole: &Build,
 ) -> Result<(), ChangeError> {
@@ -220,7 +237,7 @@ pub(super) fn commit_whole(
             give_up(tables, txn, &build, by, frame.now)?;
         }
     }
-    tables.builds.put(txn, &whole.id, whole)?;
+    tables.put_build(txn, whole)?;
     Ok(())
 }
 
@@ -228,7 +245,7 @@ pub(super) fn commit_whole(
 /// being published, or was after the channel was read, takes its release too.
 fn with_published(
     tables: &Tables,
-    txn: &RwTxn<'_>,
+    txn: &RoTxn<'_>,
     frame: &Frame,
     candidates: &[Candidate],
     channel: &Released,
@@ -238,9 +255,16 @@ fn with_published(
         return Ok(released);
     }
     for candidate in candidates {
-        let key = folder_key(frame.repository, &frame.target, &candidate.folder);
-        for row in tables.builds.find_by(txn, &tables.builds_by_folder, &key)? {
-            let (_, build) = row?;
+        let folder = &candidate.folder;
+        let ids = tables.builds_of_folder(txn, frame.repository, &frame.target, folder)?;
+        // From the newest on, down to one that the channel is sure to have.
+        for id in ids.into_iter().rev() {
+            let Some(build) = tables.find_build(txn, id)? else {
+                continue;
+            };
+            if is_in_channel(&build, channel.read_at) {
+                break;
+            }
             if is_newer(&build, channel.read_at) {
                 let release = released.entry(build.recipe.to_string()).or_default();
                 *release = build.release.max(*release);
@@ -268,11 +292,16 @@ fn is_newer(build: &Build, read_at: jiff::Timestamp) -> bool {
     }
 }
 
+/// True for a build that was published well before the channel was read, as those before it were.
+fn is_in_channel(build: &Build, read_at: jiff::Timestamp) -> bool {
+    matches!(build.state, State::Published { .. }) && !is_newer(build, read_at)
+}
+
 /// What a plan of a branch has to fit in with. `places` says by which new build a folder's builds
 /// are replaced; by none when the recipe is gone.
 fn others(
     tables: &Tables,
-    txn: &RwTxn<'_>,
+    txn: &RoTxn<'_>,
     frame: &Frame,
     places: &HashMap<RecipeFolder, Option<BuildId>>,
 ) -> Result<Others, moss_db::Error> {
@@ -280,8 +309,8 @@ fn others(
         let here = build.repository == frame.repository && build.target == frame.target;
         places.get(&build.folder).filter(|_| here)
     };
-    let mut builds = tables.active_builds(txn)?;
-    builds.retain(|build| build.target.is_published() && place(build).is_none());
+    let mut builds = tables.active_builds_of_branches(txn)?;
+    builds.retain(|build| place(build).is_none());
     let known: HashSet<BuildId> = builds.iter().map(|build| build.id).collect();
     let named: BTreeSet<BuildId> = builds
         .iter()
@@ -292,7 +321,7 @@ fn others(
     let mut replaced = HashMap::new();
     // In the order of their ids, so that the newest is kept.
     for id in named {
-        let Some(build) = tables.builds.find(txn, &id)? else {
+        let Some(build) = tables.find_build(txn, id)? else {
             continue;
         };
         match place(&build) {
@@ -305,7 +334,7 @@ fn others(
     Ok(Others {
         builds,
         replaced,
-        taken: HashMap::new(),
+        ..Others::default()
     })
 }
 

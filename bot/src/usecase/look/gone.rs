@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use moss_db::RwTxn;
 
 use super::commit::give_up;
 use super::{Error, Summit, names};
-use crate::db::{ChangeError, Tables};
+use crate::db::{ChangeError, Tables, Write};
 use crate::domain::build::{By, Event};
 use crate::domain::claim::Names;
 use crate::domain::name::RepositoryId;
@@ -50,18 +49,16 @@ impl Summit {
     ) -> Result<(), Error> {
         let released = self.channel.latest().await?.snapshot.releases();
         let (tables, now) = (self.tables.clone(), self.clock.now());
-        self.db
-            .submit(move |txn| let_go(&tables, txn, repository, now, &released))
+        self.submit(move |txn| let_go(&tables, txn, repository, now, &released))
             .await?;
         tracing::warn!(repository.id = %repository, "the App cannot see the repository any more");
-        self.builds_moved();
         Ok(())
     }
 }
 
 fn let_go(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     repository: RepositoryId,
     now: Timestamp,
     released: &HashMap<String, u64>,
@@ -72,10 +69,7 @@ fn let_go(
     };
     row.gone_at = Some(now);
     tables.repositories.put(txn, &number, &row)?;
-    let mut builds = tables.active_builds(txn)?;
-    builds.retain(|build| build.repository == repository);
-    builds.extend(tables.builds_set_aside(txn, repository)?);
-    for build in &builds {
+    for build in &tables.builds_of_repository(txn, repository)? {
         give_up(
             tables,
             txn,

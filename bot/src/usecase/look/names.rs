@@ -6,8 +6,8 @@ use api::id::{BuildId, RecipeFolder, RecipeName};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
-use crate::db::{Tables, folder_key};
-use crate::domain::build::{Build, FailureKind, State, Target};
+use crate::db::{Tables, Write, folder_key};
+use crate::domain::build::{FailureKind, State, Target};
 use crate::domain::claim::{self, Claim, Holder, Names};
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::{self, Frame};
@@ -173,7 +173,7 @@ pub(in crate::usecase) fn holder(
 /// that are planned themselves.
 pub(super) fn revive(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     (repository, now): (RepositoryId, Timestamp),
     freed: Vec<Claim>,
     names: &Names,
@@ -186,8 +186,8 @@ pub(super) fn revive(
             continue;
         }
         let target = Target::Branch { name: claim.branch };
-        let key = folder_key(claim.repository, &target, &claim.folder);
-        let Some(refused) = newest(tables, txn, &key)? else {
+        let newest = tables.newest_of_folder(txn, claim.repository, &target, &claim.folder)?;
+        let Some(refused) = newest else {
             continue;
         };
         let is_refused = matches!(
@@ -196,27 +196,11 @@ pub(super) fn revive(
         );
         if is_refused {
             let build = plan::again(&refused, BuildId::new(), now, released);
-            tables.builds.put(txn, &build.id, &build)?;
+            tables.put_build(txn, &build)?;
             revived.push(build.id);
         }
     }
     Ok(revived)
-}
-
-/// The newest build of a folder.
-pub(super) fn newest(
-    tables: &Tables,
-    txn: &RoTxn<'_>,
-    key: &(u64, [u8; 32]),
-) -> Result<Option<Build>, Error> {
-    let mut newest = None;
-    for id in tables.builds_by_folder.keys(txn, key)? {
-        newest = newest.max(Some(id?));
-    }
-    match newest {
-        Some(id) => tables.builds.find(txn, &id),
-        None => Ok(None),
-    }
 }
 
 #[cfg(test)]

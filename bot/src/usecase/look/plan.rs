@@ -88,7 +88,6 @@ impl Summit {
             let end = parts.peek().is_none().then_some(&pull);
             self.commit(look, &frame, base, part, &channel, end).await?;
         }
-        self.builds_moved();
         Ok(())
     }
 
@@ -104,30 +103,33 @@ impl Summit {
     ) -> Result<(), Error> {
         let (tables, look, frame) = (self.tables.clone(), look.clone(), frame.clone());
         let (channel, end) = (Arc::clone(channel), end.cloned());
-        self.db
-            .submit(move |txn| {
-                // Another look may have come first; then this one saw an older state.
-                let key = look_key(look.repository, &look.target);
-                if tables.planned.find(txn, &key)? != base {
-                    return Ok(());
+        self.submit(move |txn| {
+            // Another look may have come first; then this one saw an older state.
+            let key = look_key(look.repository, &look.target);
+            if tables.planned.find(txn, &key)? != base {
+                return Ok(());
+            }
+            match part {
+                Part::Recipes(changes) => {
+                    commit_plan(&tables, txn, &frame, changes, &channel)?;
                 }
-                match part {
-                    Part::Recipes(changes) => {
-                        commit_plan(&tables, txn, &frame, changes, &channel)?;
-                    }
-                    Part::Whole(build) => commit_whole(&tables, txn, &frame, &build)?,
-                }
-                let Some(pull) = end else {
-                    return Ok(());
-                };
-                tables.planned.put(txn, &key, &frame.commit)?;
-                if let Some(merge) = &pull.merge {
-                    put_merge(&tables, txn, &look, merge)?;
-                }
-                done(&tables, txn, &look)
-            })
-            .await
-            .map_err(Error::Change)
+                Part::Whole(build) => commit_whole(&tables, txn, &frame, &build)?,
+            }
+            let Some(pull) = end else {
+                return Ok(());
+            };
+            tables.planned.put(txn, &key, &frame.commit)?;
+            if let Some(merge) = &pull.merge {
+                put_merge(&tables, txn, &look, merge)?;
+            }
+            // Of a branch more is to be looked at.
+            match look.target.is_published() {
+                true => Ok(()),
+                false => done(&tables, txn, &look),
+            }
+        })
+        .await
+        .map_err(Error::Change)
     }
 }
 

@@ -12,8 +12,8 @@ use moss_db::RwTxn;
 
 use super::commit::{done, give_up};
 use super::{Error, PullFacts, Reach, Summit, find};
-use crate::db::{Look, Merge, Repository, Tables, look_key};
-use crate::domain::build::{Build, By, Conflict, Event, State, Target};
+use crate::db::{Look, Merge, Repository, Tables, Write, look_key};
+use crate::domain::build::{By, Conflict, Event, State, Target};
 use crate::domain::name::RepositoryId;
 use crate::git::{self, Bounds};
 use crate::github::Pull;
@@ -82,15 +82,13 @@ impl Summit {
     async fn note_merge(&self, look: &Look, merge: Merge) -> Result<(), Error> {
         let tables = self.tables.clone();
         let look = look.clone();
-        self.db
-            .submit(move |txn| {
-                put_merge(&tables, txn, &look, &merge)?;
-                note_conflict(&tables, txn, &look, &merge)?;
-                done(&tables, txn, &look)
-            })
-            .await
-            .map_err(Error::Change)?;
-        self.wakes.reconcile.wake();
+        self.submit(move |txn| {
+            put_merge(&tables, txn, &look, &merge)?;
+            note_conflict(&tables, txn, &look, &merge)?;
+            done(&tables, txn, &look)
+        })
+        .await
+        .map_err(Error::Change)?;
         Ok(())
     }
 
@@ -223,22 +221,20 @@ impl Summit {
         let tables = self.tables.clone();
         let now = self.clock.now();
         let look = look.clone();
-        self.db
-            .submit(move |txn| {
-                for build in tables.builds_of(txn, look.repository, &look.target)? {
-                    give_up(&tables, txn, &build, Event::Cancelled(By::PullClosed), now)?;
-                }
-                tables
-                    .planned
-                    .delete(txn, &look_key(look.repository, &look.target))?;
-                tables
-                    .merges
-                    .delete(txn, &(look.repository.number(), number))?;
-                done(&tables, txn, &look)
-            })
-            .await
-            .map_err(Error::Change)?;
-        self.builds_moved();
+        self.submit(move |txn| {
+            for build in tables.builds_of(txn, look.repository, &look.target)? {
+                give_up(&tables, txn, &build, Event::Cancelled(By::PullClosed), now)?;
+            }
+            tables
+                .planned
+                .delete(txn, &look_key(look.repository, &look.target))?;
+            tables
+                .merges
+                .delete(txn, &(look.repository.number(), number))?;
+            done(&tables, txn, &look)
+        })
+        .await
+        .map_err(Error::Change)?;
         Ok(())
     }
 }
@@ -291,23 +287,17 @@ pub(super) fn put_merge(
 /// Writes on the builds of a pull request's head whether it conflicts.
 fn note_conflict(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     look: &Look,
     merge: &Merge,
 ) -> Result<(), moss_db::Error> {
-    let head = (look.repository.number(), merge.head);
-    let builds = tables
-        .builds
-        .find_by(txn, &tables.builds_by_head, &head)?
-        .map(|row| Ok(row?.1))
-        .collect::<Result<Vec<Build>, moss_db::Error>>()?;
-    for mut build in builds {
+    for mut build in tables.builds_of_head(txn, look.repository, merge.head)? {
         let stands =
             build.target == look.target && !matches!(build.state, State::Superseded { .. });
         if stands && build.conflict != merge.conflict {
             build.conflict.clone_from(&merge.conflict);
             build.seq += 1;
-            tables.builds.put(txn, &build.id, &build)?;
+            tables.put_build(txn, &build)?;
         }
     }
     Ok(())

@@ -7,22 +7,35 @@ use crate::github::Role;
 fn again(store: &Store, build: &Build) -> Option<BuildId> {
     let asked = Role::writer().authorise(build.clone()).unwrap();
     store
-        .env
-        .write(|txn| super::build(&store.tables, txn, &asked, at(100)))
+        .write(|txn| super::build(&store.tables, txn, &asked, "ada", at(100)))
         .unwrap()
         .ok()
 }
 
-fn head_again(store: &Store) -> Rebuilt {
-    let asked = Role::writer().authorise(Head {
+/// What is to be built again of the head.
+fn chosen(store: &Store) -> crate::db::Progress {
+    let head = Head {
         repository: RepositoryId::new(1),
         commit: build(1, "x").commit,
-    });
-    let asked = asked.unwrap();
-    store
-        .env
-        .write(|txn| head(&store.tables, txn, &asked, at(100)))
-        .unwrap()
+    };
+    let chosen = store.env.read(|txn| choose(&store.tables, txn, head));
+    crate::db::Progress::of(&chosen.unwrap())
+}
+
+/// One transaction of it.
+fn one_part(store: &Store, progress: crate::db::Progress) -> crate::db::Progress {
+    let asked = Role::writer().authorise(progress).unwrap();
+    let done = store.write(|txn| part(&store.tables, txn, &asked, "ada", at(100)));
+    done.unwrap()
+}
+
+fn head_again(store: &Store) -> Rebuilt {
+    let mut progress = one_part(store, chosen(store));
+    while !progress.left.is_empty() {
+        progress = one_part(store, progress);
+    }
+    let outcome = store.env.read(|txn| outcome(&store.tables, txn, progress));
+    outcome.unwrap()
 }
 
 fn in_state(number: u8, recipe: &str, state: State) -> Build {
@@ -175,7 +188,8 @@ fn a_head_is_built_again_where_it_did_not_succeed() {
     };
     assert_eq!(begun.len(), 1);
     assert_eq!(store.find(begun[0]).recipe.as_str(), "broken");
-    let reasons = vec![(begun[0], NotAgain::UnderWay)];
+    assert_eq!(store.find(begun[0]).asked_by.as_deref(), Some("ada"));
+    let reasons = vec![(store.find(begun[0]), NotAgain::UnderWay)];
     assert_eq!(head_again(&store), Rebuilt::Nothing(reasons));
 }
 
@@ -287,6 +301,34 @@ fn members_that_are_built_again_at_once_stay_a_cycle() {
     }
 }
 
+/// Each transaction takes on a part, and what it writes down is all that the next needs.
+#[test]
+fn many_builds_are_built_again_in_parts() {
+    let store = store();
+    let mut builds: Vec<Build> = (1..=120)
+        .map(|number| failed(number, &format!("recipe-{number}")))
+        .collect();
+    // Its members come in different parts.
+    let cycle = vec![id(1), id(60), id(110)];
+    for number in [1, 60, 110] {
+        builds[number - 1].cycle.clone_from(&cycle);
+    }
+    store.put(&builds.iter().collect::<Vec<_>>());
+    let mut progress = chosen(&store);
+    let mut parts = Vec::new();
+    while !progress.left.is_empty() {
+        let before = progress.done.len();
+        progress = one_part(&store, progress);
+        parts.push(progress.done.len() - before);
+    }
+    assert_eq!(parts, [50, 50, 20]);
+    assert_eq!(progress.refused, []);
+    let members: Vec<BuildId> = [0, 59, 109].map(|place| progress.done[place].1).into();
+    for id in &members {
+        assert_eq!(store.find(*id).cycle, members);
+    }
+}
+
 /// What is on its way to a builder still learns who its cycle is.
 #[test]
 fn replacing_reaches_builds_under_way() {
@@ -303,8 +345,8 @@ fn replacing_reaches_builds_under_way() {
     done.after = vec![id(1)];
     store.put(&[&building, &done]);
     let change =
-        |txn: &mut RwTxn<'_>| replace(&store.tables, txn, &HashMap::from([(id(1), id(9))]));
-    store.env.write(change).unwrap();
+        |txn: &mut Write<'_, '_>| replace(&store.tables, txn, &HashMap::from([(id(1), id(9))]));
+    store.write(change).unwrap();
     assert_eq!(store.find(id(2)).cycle, [id(9), id(2)]);
     assert_eq!(store.find(id(3)).after, [id(1)]);
 }

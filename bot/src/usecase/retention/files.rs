@@ -5,10 +5,10 @@ use std::path::Path;
 
 use api::id::{AttemptId, BuildId};
 use jiff::Timestamp;
-use moss_db::{Error as StorageError, RoTxn, RwTxn};
+use moss_db::{Error as StorageError, RoTxn};
 
 use super::{BATCH, Error, Summit, drop_logs};
-use crate::db::Tables;
+use crate::db::{Tables, Write};
 
 /// A log on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,6 @@ impl Summit {
             let (tables, batch) = (self.tables.clone(), batch.to_vec());
             let before = excess;
             excess = self
-                .db
                 .submit(move |txn| reduce(&tables, txn, &batch, before, now))
                 .await?;
             tracing::info!(bytes = before - excess, "logs are more than the limit");
@@ -95,7 +94,7 @@ pub(super) fn list(folder: &Path) -> std::io::Result<Vec<File>> {
 /// are left to be saved.
 pub(super) fn reduce(
     tables: &Tables,
-    txn: &mut RwTxn<'_>,
+    txn: &mut Write<'_, '_>,
     builds: &[(BuildId, u64)],
     mut excess: u64,
     now: Timestamp,
@@ -104,7 +103,7 @@ pub(super) fn reduce(
         if excess == 0 {
             break;
         }
-        match tables.builds.find(txn, id)? {
+        match tables.find_build(txn, *id)? {
             Some(build) if build.find_end().is_none() => continue,
             Some(build) if build.has_logs() => drop_logs(tables, txn, build, now)?,
             // Gone already but for the file.
@@ -123,7 +122,7 @@ pub(super) fn gone(
 ) -> Result<Vec<AttemptId>, StorageError> {
     let mut gone = Vec::new();
     for file in files {
-        let build = tables.builds.find(txn, &file.attempt.build())?;
+        let build = tables.find_build(txn, file.attempt.build())?;
         if build.is_none_or(|build| build.logs_removed_at.is_some()) {
             gone.push(file.attempt);
         }

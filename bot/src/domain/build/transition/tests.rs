@@ -84,6 +84,7 @@ fn every_event() -> Vec<(&'static str, Event)> {
             "dispatched",
             Event::Dispatched {
                 builder: "avalanche-2".parse().unwrap(),
+                build_release: 2,
             },
         ),
         ("accepted", moved(1, AttemptState::Accepted { ahead: 0 })),
@@ -262,7 +263,13 @@ fn a_lost_attempt_is_tried_again_until_there_were_enough() {
     let last = u32::try_from(MAX_LOST).unwrap();
     for number in 1..=last {
         let builder = "avalanche-1".parse().unwrap();
-        build = apply(&build, Event::Dispatched { builder });
+        build = apply(
+            &build,
+            Event::Dispatched {
+                builder,
+                build_release: 1,
+            },
+        );
         assert_eq!(build.find_attempt(), Some(attempt(number)));
         let reason = "the builder is gone".to_owned();
         build = apply(
@@ -321,7 +328,15 @@ fn what_a_builder_took_with_it_is_built_again() {
         attempt: attempt(1),
     };
     assert_eq!(effects, [released]);
-    let (next, _) = next.apply(Event::Dispatched { builder }, at(1001)).unwrap();
+    let (next, _) = next
+        .apply(
+            Event::Dispatched {
+                builder,
+                build_release: 1,
+            },
+            at(1001),
+        )
+        .unwrap();
     assert_eq!(next.find_attempt(), Some(attempt(2)));
     // In a cycle the members come again one after the other.
     build.cycle = vec![id(7), id(1), id(8)];
@@ -391,7 +406,14 @@ fn every_loss_is_remembered() {
     ];
     for (number, events) in (1..).zip(losses) {
         let builder = format!("avalanche-{number}").parse().unwrap();
-        build = apply(&build, Event::Dispatched { builder }).0;
+        build = apply(
+            &build,
+            Event::Dispatched {
+                builder,
+                build_release: 1,
+            },
+        )
+        .0;
         for event in events {
             build = apply(&build, event.clone()).0;
         }

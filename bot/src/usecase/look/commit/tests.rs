@@ -72,11 +72,9 @@ fn plan(store: &Store, frame: &Frame, candidates: Vec<Candidate>, removed: &[&st
         .collect();
     let changes = changes(candidates, removed);
     store
-        .env
         .write(|txn| commit_plan(&store.tables, txn, frame, changes, &nothing(frame.now)))
         .unwrap();
-    let inconsistencies = store.env.read(|txn| store.tables.builds.check(txn));
-    assert_eq!(inconsistencies.unwrap(), []);
+    store.check();
 }
 
 fn set(store: &Store, number: u8, state: State) {
@@ -368,7 +366,6 @@ fn a_plan_that_was_cut_short_goes_on() {
     let frame = frame(main(), 1);
     let commit = |changes| {
         store
-            .env
             .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &nothing(frame.now)))
             .unwrap();
     };
@@ -398,7 +395,6 @@ fn what_was_published_after_the_channel_was_read_is_not_built_again() {
         let mut frame = frame(main(), 2);
         frame.now = at(9000);
         store
-            .env
             .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &nothing(at(read_at))))
             .unwrap();
         store.find(id(2)).state

@@ -8,7 +8,6 @@ fn go(store: &Store, repository: u64) {
     let (tables, id) = (&store.tables, RepositoryId::new(repository));
     let released = HashMap::new();
     store
-        .env
         .write(|txn| let_go(tables, txn, id, at(500), &released))
         .unwrap();
 }
@@ -42,8 +41,8 @@ fn nothing_is_done_for_a_repository_that_is_gone() {
     failed.state = State::Failed(failure(FailureKind::Attempt, None));
     store.put(&[&built, &failed]);
     store.open(&built);
-    let looked = |txn: &mut RwTxn<'_>| store.tables.wish(txn, built.repository, &main());
-    store.env.write(looked).unwrap();
+    let looked = |txn: &mut Write<'_, '_>| store.tables.wish(txn, built.repository, &main());
+    store.write(looked).unwrap();
 
     go(&store, 1);
     assert_eq!(store.find(id(1)).state, cancelled());

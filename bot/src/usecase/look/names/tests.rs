@@ -7,6 +7,7 @@ use super::super::commit::{Changes, commit_plan};
 use super::*;
 use crate::db::Repository;
 use crate::db::tests::{Store, store};
+use crate::domain::build::Build;
 use crate::domain::build::example::{at, id, main, pull};
 use crate::domain::build::{Annotation, Failure, NotAgain};
 use crate::domain::name::InstallationId;
@@ -26,9 +27,7 @@ pub(in crate::usecase::look) fn known() -> Store {
             installation: InstallationId::new(1),
             gone_at: None,
         };
-        let row = store
-            .env
-            .write(|txn| store.tables.repositories.put(txn, &number, &repository));
+        let row = store.write(|txn| store.tables.repositories.put(txn, &number, &repository));
         row.unwrap();
     }
     store
@@ -121,7 +120,6 @@ impl Push<'_> {
             branch: Some("main".to_owned()),
         };
         store
-            .env
             .write(|txn| commit_plan(&store.tables, txn, &frame, changes, &nothing(frame.now)))
             .unwrap();
         let numbers = (self.first..).take(self.brings.len());
@@ -142,12 +140,11 @@ fn said(build: &Build) -> String {
 
 /// The newest build of a folder.
 pub(in crate::usecase::look) fn newest_of(store: &Store, repository: u64, folder: &str) -> Build {
-    let key = folder_key(
-        RepositoryId::new(repository),
-        &main(),
-        &folder.parse().unwrap(),
-    );
-    let found = store.env.read(|txn| newest(&store.tables, txn, &key));
+    let (repository, folder) = (RepositoryId::new(repository), folder.parse().unwrap());
+    let found = store.env.read(|txn| {
+        let tables = &store.tables;
+        tables.newest_of_folder(txn, repository, &main(), &folder)
+    });
     found.unwrap().unwrap()
 }
 
@@ -249,9 +246,7 @@ fn a_pull_request_is_compared_and_claims_nothing() {
     let again = |number| {
         let build = store.find(id(number));
         let asked = Role::writer().authorise(build).unwrap();
-        let rebuilt = store
-            .env
-            .write(|txn| rebuild::build(&store.tables, txn, &asked, at(9)));
+        let rebuilt = store.write(|txn| rebuild::build(&store.tables, txn, &asked, "ada", at(9)));
         rebuilt.unwrap()
     };
     assert_eq!(again(2), Err(NotAgain::NameTaken));

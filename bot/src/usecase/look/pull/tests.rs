@@ -27,7 +27,6 @@ fn merge(conflict: Option<Conflict>) -> Merge {
 
 fn note(store: &Store, conflict: Option<Conflict>) {
     store
-        .env
         .write(|txn| note_conflict(&store.tables, txn, &look(), &merge(conflict)))
         .unwrap();
 }

@@ -7,7 +7,7 @@ use api::id::{AttemptId, BuildId, ImportId, Sha256};
 use api::import::{self, BuildStones, Import, Refusal, RefusalReason, Stone};
 use api::problem::{Code, Problem};
 use api::repository::{Channel, History, Target};
-use api::status::{Database, Summit, Vessel};
+use api::status::{Database, Standstill, Summit, Vessel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -357,6 +357,11 @@ fn summit_status() -> Summit {
         builds: builds
             .map(|(state, count)| (state.to_owned(), count))
             .into(),
+        standstill: Some(Standstill {
+            reason: "every slot of every builder is taken".to_owned(),
+            since: at("2026-11-22T21:45:02Z"),
+        }),
+        unreadable: std::collections::BTreeMap::new(),
         deliveries: 0,
         looks: 1,
         commands: 0,

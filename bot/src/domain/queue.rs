@@ -1,0 +1,227 @@
+//! The order in which ready builds are handed to builders.
+//!
+//! What a person asked for goes first, then what default branches need, then pull requests. Among
+//! pull requests the one goes first that has the fewest builds at builders, so that a large one does
+//! not keep the small ones waiting. Otherwise those go first that the longest work waits for, by what
+//! its recipes took before; and of two alike the older.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_set};
+
+use api::id::BuildId;
+
+use super::build::{Build, Stage, Target};
+use super::name::RepositoryId;
+
+/// The builds that are ready, in the order of their turns.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Queue {
+    first: BTreeSet<(Rank, Place)>,
+    pulls: BTreeMap<Pull, BTreeSet<Place>>,
+    /// How many builds of a pull request builders have.
+    at_builders: BTreeMap<Pull, usize>,
+}
+
+/// Whose turn comes before that of all pull requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A person asked for it.
+    Wish,
+    /// It is for a branch that is published.
+    Branch,
+}
+
+/// Of two builds of a rank, or of a pull request, the one with the lesser place goes first.
+type Place = (Reverse<u64>, BuildId);
+
+/// A pull request.
+type Pull = (RepositoryId, u64);
+
+impl Queue {
+    /// Counts a build in, if it is ready or a builder has it.
+    pub fn put(&mut self, build: &Build) {
+        match (build.state.stage(), pull_of(build)) {
+            (Stage::Queued, pull) => match (rank(build), pull) {
+                (Some(rank), _) => drop(self.first.insert((rank, place(build)))),
+                (None, Some(pull)) => {
+                    self.pulls.entry(pull).or_default().insert(place(build));
+                }
+                (None, None) => {}
+            },
+            (Stage::Building, Some(pull)) => *self.at_builders.entry(pull).or_default() += 1,
+            _ => {}
+        }
+    }
+
+    /// Takes out a build that was counted in as it is here.
+    pub fn remove(&mut self, build: &Build) {
+        match (build.state.stage(), pull_of(build)) {
+            (Stage::Queued, pull) => match (rank(build), pull) {
+                (Some(rank), _) => drop(self.first.remove(&(rank, place(build)))),
+                (None, Some(pull)) => {
+                    if let Some(waiting) = self.pulls.get_mut(&pull) {
+                        waiting.remove(&place(build));
+                        if waiting.is_empty() {
+                            self.pulls.remove(&pull);
+                        }
+                    }
+                }
+                (None, None) => {}
+            },
+            (Stage::Building, Some(pull)) => {
+                if let Some(count) = self.at_builders.get_mut(&pull) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.at_builders.remove(&pull);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The builds that are ready, each in its turn. What it costs grows with how many are taken, and
+    /// with how many pull requests wait.
+    pub fn in_turn(&self) -> impl Iterator<Item = BuildId> {
+        let first = self.first.iter().map(|(_, (_, id))| *id);
+        first.chain(Shares::new(self))
+    }
+}
+
+/// The builds of pull requests in the order of fair shares.
+struct Shares<'queue> {
+    /// Every pull request with what it has at builders or has had its turn here, its next place, and
+    /// the places after that.
+    next: BinaryHeap<Reverse<(usize, Place, Pull)>>,
+    rest: BTreeMap<Pull, btree_set::Iter<'queue, Place>>,
+}
+
+impl<'queue> Shares<'queue> {
+    fn new(queue: &'queue Queue) -> Self {
+        let mut shares = Self {
+            next: BinaryHeap::new(),
+            rest: BTreeMap::new(),
+        };
+        for (pull, waiting) in &queue.pulls {
+            let taken = queue.at_builders.get(pull).copied().unwrap_or(0);
+            shares.rest.insert(*pull, waiting.iter());
+            shares.advance(*pull, taken);
+        }
+        shares
+    }
+
+    fn advance(&mut self, pull: Pull, taken: usize) {
+        if let Some(place) = self.rest.get_mut(&pull).and_then(Iterator::next) {
+            self.next.push(Reverse((taken, *place, pull)));
+        }
+    }
+}
+
+impl Iterator for Shares<'_> {
+    type Item = BuildId;
+
+    fn next(&mut self) -> Option<BuildId> {
+        let Reverse((taken, (_, id), pull)) = self.next.pop()?;
+        self.advance(pull, taken + 1);
+        Some(id)
+    }
+}
+
+fn rank(build: &Build) -> Option<Rank> {
+    match build.target {
+        _ if build.asked_by.is_some() => Some(Rank::Wish),
+        Target::Branch { .. } => Some(Rank::Branch),
+        Target::Pull { .. } => None,
+    }
+}
+
+fn place(build: &Build) -> Place {
+    (Reverse(build.path_seconds), build.id)
+}
+
+fn pull_of(build: &Build) -> Option<Pull> {
+    match build.target {
+        Target::Pull { number } => Some((build.repository, number)),
+        Target::Branch { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::build::example::{at, build, id};
+    use crate::domain::build::{Progress, State};
+
+    fn queued(number: u8, target: Target) -> Build {
+        let mut build = build(number, "nano");
+        build.target = target;
+        build.state = State::Queued {
+            since: at(0),
+            reason: None,
+        };
+        build
+    }
+
+    fn pull(number: u64) -> Target {
+        Target::Pull { number }
+    }
+
+    fn main() -> Target {
+        crate::domain::build::example::main()
+    }
+
+    fn turns(builds: &[Build]) -> Vec<BuildId> {
+        let mut queue = Queue::default();
+        for build in builds {
+            queue.put(build);
+        }
+        let turns: Vec<BuildId> = queue.in_turn().collect();
+        for build in builds {
+            queue.remove(build);
+        }
+        assert_eq!(queue, Queue::default());
+        turns
+    }
+
+    #[test]
+    fn wishes_go_before_branches_and_these_before_pull_requests() {
+        let mut wish = queued(3, pull(7));
+        wish.asked_by = Some("ada".to_owned());
+        let builds = [queued(1, pull(7)), queued(2, main()), wish];
+        assert_eq!(turns(&builds), [3, 2, 1].map(id));
+    }
+
+    #[test]
+    fn the_longest_work_goes_first_and_then_the_oldest() {
+        let mut long = queued(3, main());
+        long.path_seconds = 600;
+        let builds = [queued(2, main()), queued(1, main()), long];
+        assert_eq!(turns(&builds), [3, 1, 2].map(id));
+    }
+
+    #[test]
+    fn a_large_pull_request_does_not_keep_a_small_one_waiting() {
+        let large = (1..=4).map(|number| queued(number, pull(7)));
+        let small = (5..=6).map(|number| queued(number, pull(8)));
+        let builds: Vec<Build> = large.chain(small).collect();
+        assert_eq!(turns(&builds), [1, 5, 2, 6, 3, 4].map(id));
+    }
+
+    #[test]
+    fn what_builders_have_already_counts() {
+        let mut builds = vec![queued(1, pull(7)), queued(2, pull(8))];
+        for number in 3..=4 {
+            let mut building = queued(number, pull(7));
+            building.state = State::Building {
+                builder: "avalanche-1".parse().unwrap(),
+                progress: Progress::Ordered,
+                since: at(0),
+            };
+            builds.push(building);
+        }
+        builds.push(queued(5, pull(8)));
+        builds.push(queued(6, pull(8)));
+        // The third of #8 is alike to the first of #7 in number, and the younger of the two.
+        assert_eq!(turns(&builds), [2, 5, 1, 6].map(id));
+    }
+}

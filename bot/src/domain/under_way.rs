@@ -1,0 +1,290 @@
+//! The builds that are under way, in memory: what is looked at all the time.
+//!
+//! The database is the truth, and this follows it: [`UnderWay::apply`] is called for every build that
+//! a commit has written, after the commit and in the order of the commits. It finds out whom the
+//! change concerns, so that nobody else looks. After a restart it is made anew from the database.
+//!
+//! A build is under way while something can still become of it by itself, while a builder keeps its
+//! assets, and while GitHub does not show yet what became of it. Those that only a person can move
+//! are not: a single pull request can have thousands of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use api::id::{BuildId, ImportId};
+use jiff::Timestamp;
+
+use super::build::{Build, Hold, Stage, State, Suspect};
+use super::queue::Queue;
+
+/// All builds under way, and what leads to them.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    builds: HashMap<BuildId, Arc<Build>>,
+    /// The builds that look at a build to know whether they can go on, by that build.
+    followers: HashMap<BuildId, BTreeSet<BuildId>>,
+    /// The active ones by their state.
+    stages: BTreeMap<Stage, BTreeSet<BuildId>>,
+    imports: BTreeMap<ImportId, BTreeSet<BuildId>>,
+    unshown: BTreeSet<BuildId>,
+    queue: Queue,
+    /// What the scheduler has to look at.
+    moved: BTreeSet<BuildId>,
+}
+
+/// Whom a change concerns.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Concerns {
+    /// Who schedules: a build may go on, or a builder may have room.
+    pub schedule: bool,
+    /// Who attends to attempts: there is another one, or one less.
+    pub attempts: bool,
+    /// Who follows imports: there is another one.
+    pub imports: bool,
+    /// Who shows builds on GitHub.
+    pub check_runs: bool,
+}
+
+impl Concerns {
+    /// Everybody: after a start nobody knows what moved.
+    pub const ALL: Self = Self {
+        schedule: true,
+        attempts: true,
+        imports: true,
+        check_runs: true,
+    };
+}
+
+impl UnderWay {
+    /// Those of `builds` that are under way. All of them are to be scheduled.
+    pub fn new(builds: impl IntoIterator<Item = Build>) -> Self {
+        let mut under_way = Self::default();
+        for build in builds {
+            under_way.apply(build.id, Some(Arc::new(build)));
+        }
+        under_way
+    }
+
+    /// Takes up that a build is now so, or is remembered no more.
+    pub fn apply(&mut self, id: BuildId, now: Option<Arc<Build>>) -> Concerns {
+        let now = now.filter(|build| belongs(build));
+        let before = match &now {
+            Some(build) => self.builds.insert(id, Arc::clone(build)),
+            None => self.builds.remove(&id),
+        };
+        self.follow(id, before.as_deref(), now.as_deref());
+        self.sort(id, before.as_deref(), now.as_deref());
+        match now.as_deref() {
+            Some(build) if !build.is_shown() => self.unshown.insert(id),
+            Some(_) | None => self.unshown.remove(&id),
+        };
+        let concerns = self.note_moved(id, before.as_deref(), now.as_deref());
+        Concerns {
+            schedule: concerns.schedule || !self.moved.is_empty(),
+            ..concerns
+        }
+    }
+
+    /// Keeps [`Self::followers`].
+    fn follow(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) {
+        let (old, new) = (
+            before.map(looked_at).unwrap_or_default(),
+            now.map(looked_at).unwrap_or_default(),
+        );
+        for gone in old.difference(&new) {
+            take_out(&mut self.followers, *gone, id);
+        }
+        for other in new.difference(&old) {
+            self.followers.entry(*other).or_default().insert(id);
+        }
+    }
+
+    /// Keeps what leads to builds by what they are.
+    fn sort(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) {
+        let active = |build: &&Build| build.is_active();
+        let (before, now) = (before.filter(active), now.filter(active));
+        if let Some(before) = before {
+            self.queue.remove(before);
+        }
+        if let Some(now) = now {
+            self.queue.put(now);
+        }
+        let (old, new) = (before.map(stage), now.map(stage));
+        if old != new {
+            if let Some(old) = old
+                && let Some(set) = self.stages.get_mut(&old)
+            {
+                set.remove(&id);
+                if set.is_empty() {
+                    self.stages.remove(&old);
+                }
+            }
+            if let Some(new) = new {
+                self.stages.entry(new).or_default().insert(id);
+            }
+        }
+        let (old, new) = (before.and_then(import), now.and_then(import));
+        if old != new {
+            if let Some(old) = old
+                && let Some(set) = self.imports.get_mut(&old)
+            {
+                set.remove(&id);
+                if set.is_empty() {
+                    self.imports.remove(&old);
+                }
+            }
+            if let Some(new) = new {
+                self.imports.entry(new).or_default().insert(id);
+            }
+        }
+    }
+
+    /// Notes what the scheduler has to look at because of a change, and whom else it concerns.
+    fn note_moved(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) -> Concerns {
+        if before.map(Build::bearing) != now.map(Build::bearing)
+            && let Some(followers) = self.followers.get(&id)
+        {
+            self.moved.extend(followers);
+        }
+        let Some(now) = now else {
+            self.moved.remove(&id);
+            return Concerns {
+                schedule: before.is_some(),
+                attempts: before.is_some_and(|before| stage(before) == Stage::Building),
+                ..Concerns::default()
+            };
+        };
+        let (old, new) = (before.map(stage), stage(now));
+        let is_same = before.is_some_and(|before| {
+            old == Some(new)
+                && before.unapproved == now.unapproved
+                && looked_at(before) == looked_at(now)
+                && (new == Stage::Queued || before.state == now.state)
+        });
+        if !is_same && (new.is_scheduled() || new == Stage::Built) {
+            self.moved.insert(id);
+        }
+        let attempt_of =
+            |build: &Build| (stage(build) == Stage::Building).then_some(build.attempts);
+        Concerns {
+            schedule: old != Some(new),
+            attempts: before.and_then(attempt_of) != attempt_of(now),
+            imports: import(now).is_some() && before.and_then(import) != import(now),
+            check_runs: !now.is_shown() && before.is_none_or(|before| before.seq != now.seq),
+        }
+    }
+
+    /// What the scheduler has to look at, taken: the oldest builds, at most so many.
+    pub fn take_moved(&mut self, most: usize) -> BTreeSet<BuildId> {
+        let rest = match self.moved.iter().nth(most) {
+            Some(first) => {
+                let first = *first;
+                self.moved.split_off(&first)
+            }
+            None => BTreeSet::new(),
+        };
+        std::mem::replace(&mut self.moved, rest)
+    }
+
+    /// Gives back what was taken and could not be looked at.
+    pub fn give_back_moved(&mut self, moved: BTreeSet<BuildId>) {
+        self.moved.extend(moved);
+    }
+
+    /// A build, if it is under way.
+    pub fn find(&self, id: BuildId) -> Option<&Arc<Build>> {
+        self.builds.get(&id)
+    }
+
+    /// All builds, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Build>> {
+        self.builds.values()
+    }
+
+    /// The builds in a state that are active, oldest first.
+    pub fn in_stage(&self, stage: Stage) -> impl Iterator<Item = &Arc<Build>> {
+        let ids = self.stages.get(&stage).into_iter().flatten();
+        ids.filter_map(|id| self.builds.get(id))
+    }
+
+    /// The builds that a builder could take at `now`, in the order in which they get one.
+    pub fn ready(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Build>> {
+        let queued = self.queue.in_turn().filter_map(|id| self.builds.get(&id));
+        queued.filter(move |build| build.is_due(now))
+    }
+
+    /// True when builds are ready, at once or after a pause.
+    pub fn has_queued(&self) -> bool {
+        self.stages.contains_key(&Stage::Queued)
+    }
+
+    /// How many builds that are active there are in each state.
+    pub fn counts(&self) -> BTreeMap<Stage, usize> {
+        let stages = self.stages.iter();
+        stages.map(|(stage, ids)| (*stage, ids.len())).collect()
+    }
+
+    /// The imports under way with their builds.
+    pub fn imports(&self) -> impl Iterator<Item = (ImportId, Vec<Arc<Build>>)> {
+        self.imports.iter().map(|(import, ids)| {
+            let builds = ids.iter().filter_map(|id| self.builds.get(id));
+            (*import, builds.cloned().collect())
+        })
+    }
+
+    /// The builds that GitHub does not show as they are, oldest first.
+    pub fn unshown(&self) -> impl Iterator<Item = &Arc<Build>> {
+        self.unshown.iter().filter_map(|id| self.builds.get(id))
+    }
+}
+
+fn belongs(build: &Build) -> bool {
+    build.is_active() || !build.is_shown()
+}
+
+fn stage(build: &Build) -> Stage {
+    build.state.stage()
+}
+
+fn import(build: &Build) -> Option<ImportId> {
+    match &build.state {
+        State::Publishing { import, .. } => Some(*import),
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Building { .. }
+        | State::Built(_)
+        | State::Published { .. }
+        | State::Held { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => None,
+    }
+}
+
+/// The builds that `build` looks at to know whether it can go on.
+pub fn looked_at(build: &Build) -> BTreeSet<BuildId> {
+    let mut others: BTreeSet<BuildId> = BTreeSet::new();
+    others.extend(build.after.iter().chain(&build.behind).chain(&build.cycle));
+    if let Some(Hold::Suspected { of, .. }) = build.state.find_hold() {
+        others.extend(of.iter().map(|Suspect { build, .. }| *build));
+    }
+    others.remove(&build.id);
+    others
+}
+
+fn take_out(
+    followers: &mut HashMap<BuildId, BTreeSet<BuildId>>,
+    other: BuildId,
+    follower: BuildId,
+) {
+    if let Some(set) = followers.get_mut(&other) {
+        set.remove(&follower);
+        if set.is_empty() {
+            followers.remove(&other);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
