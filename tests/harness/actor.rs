@@ -1,5 +1,7 @@
 //! An actor on the stage: a service, as a process that comes and goes behind a gateway that stays.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context as _, Result, bail};
 use forge::{Pause, Point};
 use service::Supervisor;
@@ -85,6 +87,33 @@ impl Actor {
     pub async fn stop(&mut self) -> Result<()> {
         let process = self.take()?;
         process.stop().await
+    }
+
+    /// Its process' id.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn pid(&self) -> Result<u32> {
+        let process = self.process.as_ref();
+        let pid = process.and_then(Process::pid);
+        pid.with_context(|| format!("{} does not run", self.name()))
+    }
+
+    /// Has another service answer in its place, while it does not run.
+    ///
+    /// # Errors
+    /// When it runs.
+    pub fn stand_in(&self, address: SocketAddr) -> Result<()> {
+        if self.is_up() {
+            bail!("{} runs", self.name());
+        }
+        self.gateway.lead_to(Some(address));
+        Ok(())
+    }
+
+    /// Ends what [`Self::stand_in`] began.
+    pub fn stand_in_leaves(&self) {
+        self.gateway.lead_to(None);
     }
 
     fn take(&mut self) -> Result<Process> {

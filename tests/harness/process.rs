@@ -134,6 +134,11 @@ impl Process {
         }
     }
 
+    /// Its id; none once it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Ends it as the kernel would: at once, with no chance to tidy up.
     ///
     /// # Errors

@@ -81,6 +81,17 @@ impl Stage {
     /// # Panics
     /// When it fails.
     pub fn play(setup: Setup, body: impl AsyncFnOnce(&mut Self) -> Result<()>) {
+        Self::show(setup, async |stage| {
+            body(stage).await?;
+            stage.finish().await
+        });
+    }
+
+    /// As [`Self::play`], and lets be what is left over at the end.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn show(setup: Setup, body: impl AsyncFnOnce(&mut Self) -> Result<()>) {
         testbed::machine::require();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -89,11 +100,8 @@ impl Stage {
             .expect("the system lets a runtime start");
         let outcome = runtime.block_on(async {
             let mut stage = Self::new(setup).await.map_err(Outcome::Error)?;
-            let acted = async {
-                body(&mut stage).await?;
-                stage.finish().await
-            };
-            let outcome = match AssertUnwindSafe(acted).catch_unwind().await {
+            let acted = AssertUnwindSafe(body(&mut stage)).catch_unwind().await;
+            let outcome = match acted {
                 Ok(Ok(())) => return Ok(()),
                 Ok(Err(error)) => Outcome::Error(error),
                 Err(panic) => Outcome::Panic(panic),

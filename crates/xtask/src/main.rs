@@ -25,6 +25,9 @@ enum Task {
     Browser(browser::Options),
     /// From git's answer to a push to the check run readable over REST: 20 pushes, release build.
     Latency,
+    /// What an organisation of 1,737 recipes costs summit, with a long past and many pull requests:
+    /// processor time, waits and memory, each against its target. Release build.
+    Scale,
     /// Fuzzes moss-format, seeded from the corpus: executions, coverage and memory of each target.
     ///
     /// Needs cargo-fuzz (`cargo install cargo-fuzz --locked`). Inputs that reach something new, the
@@ -58,14 +61,16 @@ fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
         Task::Check(options) => Ok(exit(check::run(&options)?)),
         Task::Browser(options) => Ok(exit(browser::run(&options)?)),
-        Task::Latency => latency(),
+        Task::Latency => on_stage("latency"),
+        Task::Scale => on_stage("scale"),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
         Task::KillLoop { count, seed } => kill_loop(count, seed),
     }
 }
 
-fn latency() -> anyhow::Result<ExitCode> {
+/// Runs a benchmark that plays on the suite's stage.
+fn on_stage(bench: &str) -> anyhow::Result<ExitCode> {
     // The benchmark starts the services' binaries, which lie beside it then.
     let mut build = cargo();
     build.args(["build", "--quiet", "--release"]);
@@ -75,16 +80,9 @@ fn latency() -> anyhow::Result<ExitCode> {
     if !build.status()?.success() {
         return Ok(ExitCode::FAILURE);
     }
-    let mut bench = cargo();
-    bench.args([
-        "bench",
-        "--quiet",
-        "--package",
-        "tests",
-        "--bench",
-        "latency",
-    ]);
-    Ok(exit(bench.status()?.success()))
+    let mut run = cargo();
+    run.args(["bench", "--quiet", "--package", "tests", "--bench", bench]);
+    Ok(exit(run.status()?.success()))
 }
 
 fn bench(packages: &[String]) -> anyhow::Result<ExitCode> {

@@ -101,6 +101,22 @@ impl Stage {
         Ok((number, commit))
     }
 
+    /// The writer opens a pull request for a branch of [`REPOSITORY`]. Gives its number.
+    ///
+    /// # Errors
+    /// When the forge refuses it.
+    pub async fn open(&self, branch: &str, title: &str) -> Result<u64> {
+        let open = OpenPull {
+            repository: REPOSITORY,
+            author: WRITER,
+            head: branch,
+            base: "main",
+            title,
+            body: None,
+        };
+        Ok(self.forge.open_pull(open).await?)
+    }
+
     /// Waits for a comment by the bot that no test has read yet, and reads it.
     ///
     /// # Errors

@@ -1,0 +1,157 @@
+//! What a distribution costs summit: 1,737 recipes pushed at once, pull requests with what was built
+//! for them, and a long past. `cargo xtask scale` runs it.
+//!
+//! summit is the real binary in a process of its own, so that its processor time and its memory are
+//! told apart from those of all else. The recipes are the corpus', copied under other names. The
+//! builder is a stand-in that takes orders and goes from phase to phase as it is told.
+
+#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+
+mod builder;
+mod figures;
+mod past;
+mod recipes;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use harness::{REPOSITORY, Setup, Stage};
+
+use builder::StandIn;
+use figures::{Figures, Used};
+
+/// How many recipes the organisation has.
+const RECIPES: usize = 1737;
+/// How many builds ended long ago.
+const SETTLED: usize = 100_000;
+/// How many pull requests are open, and how many recipes each changes.
+const PULLS: usize = 300;
+const RECIPES_OF_PULL: usize = 5;
+/// How many events are measured together.
+const EVENTS: u32 = 400;
+/// How long summit is watched at rest.
+const REST: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(600);
+
+fn main() {
+    let Some(corpus) = testbed::corpus::find() else {
+        println!("nothing is measured: the recipes come from the corpus");
+        return;
+    };
+    let setup = Setup {
+        limit: LIMIT,
+        ..Setup::default()
+    };
+    Stage::show(setup, async |stage| measure(stage, &corpus).await);
+}
+
+async fn measure(stage: &mut Stage, corpus: &std::path::Path) -> Result<()> {
+    let mut figures = Figures::default();
+    let stand_in = StandIn::begin().await?;
+    stage.avalanche.stop().await?;
+
+    push_all(stage, corpus, &mut figures).await?;
+    let pid = stage.summit.pid()?;
+    let rest = Used::over(pid, REST).await?;
+    figures.at_most("share of a core at rest, no builder", rest.share(), 0.03);
+
+    propose_all(stage).await?;
+    // With the builds of the pull requests and the past, then with ten times as many under way.
+    let mut costs = Vec::new();
+    for more in [0, 9_000] {
+        stage.summit.stop().await?;
+        let settled = if more == 0 { SETTLED } else { 0 };
+        past::write(&stage.data("summit"), settled, more)?;
+        stage.summit.start().await?;
+        stage.avalanche.stand_in(stand_in.address())?;
+        let pid = stage.summit.pid()?;
+        let cost = cost_of_event(stage, &stand_in, pid).await?;
+        let under_way = stage.summit_status().await?.builds.values().sum::<u64>();
+        let name = format!("ms of processor time for one event, {under_way} builds under way");
+        figures.at_most(&name, cost.as_secs_f64() * 1000.0, 2.0);
+        costs.push(cost);
+        if more == 0 {
+            let memory = figures::private_memory(pid)? as f64 / 1e6;
+            figures.at_most("MB of private memory", memory, 150.0);
+        }
+        stage.avalanche.stand_in_leaves();
+    }
+    let growth = costs[1].as_secs_f64() / costs[0].as_secs_f64();
+    figures.at_most("the same with more by that with fewer, times", growth, 1.3);
+    figures.conclude()
+}
+
+/// Pushes all recipes at once: until they are planned and queued, and until GitHub shows the first.
+async fn push_all(
+    stage: &mut Stage,
+    corpus: &std::path::Path,
+    figures: &mut Figures,
+) -> Result<()> {
+    let files = recipes::all(corpus, RECIPES)?;
+    let (checkout, _) = stage.commit(REPOSITORY, &files).await?;
+    checkout.push("main").await?;
+    let answered = Instant::now();
+    let (mut planned, mut queued, mut shown) = (None, None, None);
+    while planned.is_none() || queued.is_none() || shown.is_none() {
+        ensure!(answered.elapsed() < LIMIT, "not within {LIMIT:?}");
+        let builds = stage.summit_status().await?.builds;
+        let count = usize::try_from(builds.values().sum::<u64>())?;
+        if planned.is_none() && count + recipes::UNREADABLE >= RECIPES {
+            planned = Some(answered.elapsed());
+        }
+        if planned.is_some() && queued.is_none() && !builds.contains_key("planned") {
+            queued = Some(answered.elapsed());
+        }
+        if shown.is_none() && !stage.forge.check_runs(REPOSITORY).is_empty() {
+            shown = Some(answered.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
+    figures.tell("s from git's answer to all planned", seconds(planned));
+    figures.at_most("s from git's answer to all queued", seconds(queued), 3.0);
+    let first = seconds(shown) - seconds(planned);
+    figures.at_most("s from all planned to the first check run", first, 1.0);
+    Ok(())
+}
+
+/// Opens the pull requests, and waits until they are planned.
+async fn propose_all(stage: &mut Stage) -> Result<()> {
+    let before = stage.summit_status().await?.builds.values().sum::<u64>();
+    let checkout = stage.checkout(REPOSITORY, harness::WRITER).await?;
+    for number in 0..PULLS {
+        let branch = format!("change-{number}");
+        checkout.switch(&branch, "main").await?;
+        let files: Vec<_> = (0..RECIPES_OF_PULL)
+            .map(|of_pull| recipes::new(&format!("pull-{number}-{of_pull}")))
+            .collect();
+        checkout.commit(&files).await?;
+        checkout.push(&branch).await?;
+        stage.open(&branch, &branch).await?;
+    }
+    let wanted = before + u64::try_from(PULLS * RECIPES_OF_PULL)?;
+    stage
+        .until("all pull requests to be planned", async |stage| {
+            let builds = stage.summit_status().await?.builds;
+            Ok((builds.values().sum::<u64>() >= wanted).then_some(()))
+        })
+        .await
+}
+
+/// What summit spends on one event of one build, in all its threads.
+async fn cost_of_event(stage: &mut Stage, stand_in: &StandIn, pid: u32) -> Result<Duration> {
+    stage
+        .until("the builder to have orders", async |_| {
+            Ok(stand_in.is_full().then_some(()))
+        })
+        .await?;
+    // What follows the start is over: the sweep, the first look at everything, the first writes.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let used = Used::begin(pid)?;
+    for _ in 0..EVENTS {
+        stand_in.move_one();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    Ok(used.end()?.time / EVENTS)
+}

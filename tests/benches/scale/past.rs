@@ -1,0 +1,109 @@
+//! What a long past and a busy present leave in summit's database.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use api::attempt::{Asset, AssetKind};
+use api::id::{BuildId, Sha256};
+use jiff::Timestamp;
+use summit::db::{Tables, Write};
+use summit::domain::build::{Build, Stage, State, Success};
+
+/// How many rows one transaction writes.
+const BATCH: usize = 2000;
+
+/// Writes into the database of a summit that does not run: `settled` builds that were published, the
+/// builds of pull requests as built, and `more` builds that wait like those that there are.
+pub(crate) fn write(folder: &Path, settled: usize, more: usize) -> Result<()> {
+    let (env, tables) = Tables::open(folder)?;
+    let (present, _) = env.read(|txn| tables.builds_under_way(txn))?;
+    let pulled = present
+        .iter()
+        .filter(|build| !build.target.is_published() && build.state.stage() != Stage::Built);
+    let mut rows: Vec<Build> = pulled.map(built).collect();
+    let mut patterns = present
+        .iter()
+        .filter(|build| build.target.is_published())
+        .cycle();
+    for number in 0..settled {
+        let pattern = patterns.next().context("there are builds of a branch")?;
+        rows.push(published(pattern, number)?);
+    }
+    for number in 0..more {
+        let pattern = patterns.next().context("there are builds of a branch")?;
+        rows.push(Build {
+            after: Vec::new(),
+            behind: Vec::new(),
+            cycle: Vec::new(),
+            state: State::Queued {
+                since: pattern.created_at,
+                reason: None,
+            },
+            ..renamed(pattern, &format!("more-{number}"))?
+        });
+    }
+    for part in rows.chunks(BATCH) {
+        env.write(|txn| {
+            let mut txn = Write::new(txn);
+            for build in part {
+                tables.put_build(&mut txn, build)?;
+            }
+            Ok::<_, moss_db::Error>(())
+        })?;
+    }
+    Ok(())
+}
+
+/// A build of a pull request whose stones a builder keeps.
+fn built(build: &Build) -> Build {
+    let mut build = build.clone();
+    let asset = |kind, file_name: String| Asset {
+        kind,
+        sha256: Sha256::of(file_name.as_bytes()),
+        uri: format!("http://127.0.0.1:9/{file_name}")
+            .parse()
+            .expect("a valid URI"),
+        file_name: file_name.parse().expect("a valid file name"),
+        size: 4096,
+    };
+    let stone = format!(
+        "{}-{}-{}-1-x86_64.stone",
+        build.recipe, build.version, build.release
+    );
+    build.attempts = 1;
+    build.state = State::Built(Success {
+        builder: "avalanche".parse().expect("a valid name"),
+        assets: vec![
+            asset(AssetKind::Stone, stone),
+            asset(AssetKind::Manifest, "manifest.x86_64.bin".to_owned()),
+        ],
+        host: Sha256::of(b"host"),
+        at: Timestamp::now(),
+        released_at: None,
+    });
+    build.seq += 1;
+    build.shown.seq = build.seq;
+    build
+}
+
+fn published(pattern: &Build, number: usize) -> Result<Build> {
+    let mut build = renamed(pattern, &format!("past-{}", number % 2000))?;
+    build.after.clear();
+    build.behind.clear();
+    build.cycle.clear();
+    build.state = State::Published {
+        history: "20261122-214502-0123456789ab".parse()?,
+        at: Timestamp::now(),
+    };
+    Ok(build)
+}
+
+fn renamed(pattern: &Build, name: &str) -> Result<Build> {
+    let mut build = pattern.clone();
+    build.id = BuildId::new();
+    build.recipe = name.parse()?;
+    build.folder = format!("bulk/{name}").parse()?;
+    build.seq += 1;
+    build.shown.seq = build.seq;
+    Ok(build)
+}
