@@ -17,6 +17,7 @@ use crate::git::Mirrors;
 use crate::github::{App, OpenError};
 use crate::http::{Handlers, router};
 use crate::usecase::Summit;
+use crate::usecase::attend::Reported;
 use crate::usecase::channel::Channel;
 
 /// A summit that cannot start.
@@ -130,6 +131,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         under_way: Arc::new(Mutex::new(UnderWay::new(under_way))),
         unreadable,
         standstill: Mutex::default(),
+        reported: Reported::default(),
         wakes: Arc::default(),
         config,
     });

@@ -1,8 +1,9 @@
 //! What summit does. Each use case reads, lets the domain decide, commits state and effects
 //! together, and only then acts; each can be cut short anywhere and is finished by the next start.
 //!
-//! Workers wait on a [`Wake`] and look at the database when woken: a wake that is lost costs
-//! nothing but time, since every worker also looks now and then by itself.
+//! Workers wait on a [`Wake`] and look when woken: at the database, or at the builds under way, which
+//! follow it in memory. A wake that is lost costs nothing but time, since every worker also looks now
+//! and then by itself.
 
 pub mod answer;
 pub mod attend;
@@ -44,6 +45,7 @@ use crate::domain::under_way::{Concerns, UnderWay};
 use crate::git::Mirrors;
 use crate::github::App;
 
+use attend::Reported;
 use channel::Channel;
 
 /// How long a worker waits at most before it looks by itself.
@@ -80,6 +82,8 @@ pub struct Summit {
     pub unreadable: Unreadable,
     /// Why nothing is handed to builders now, where that is so for all builds alike.
     pub standstill: Mutex<Option<Standstill>>,
+    /// Wakes the tasks of attempts whose builders report.
+    pub reported: Reported,
     /// Tells the workers to look.
     pub wakes: Arc<Wakes>,
 }
@@ -229,7 +233,7 @@ fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
 }
 
 /// What is behind a lock. Nobody leaves it half changed: a panic ends the process anyway.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -243,23 +247,18 @@ pub struct Standstill {
 }
 
 impl Summit {
-    /// Notes that nothing can be handed over for this reason.
-    pub(crate) fn stand_still(&self, reason: String) {
+    /// Notes whether builders get builds: none when they do, or when none is ready; else the reason that
+    /// keeps all of them back.
+    pub(crate) fn note_standstill(&self, reason: Option<String>) {
         let mut standstill = locked(&self.standstill);
-        if standstill
-            .as_ref()
-            .is_some_and(|known| known.reason == reason)
-        {
+        if standstill.as_ref().map(|known| &known.reason) == reason.as_ref() {
             return;
         }
-        tracing::warn!(reason, "no build is handed to a builder");
+        if let Some(reason) = &reason {
+            tracing::info!(reason, "no build is handed to a builder");
+        }
         let since = self.clock.now();
-        *standstill = Some(Standstill { reason, since });
-    }
-
-    /// Notes that builders take builds.
-    pub(crate) fn go_on(&self) {
-        *locked(&self.standstill) = None;
+        *standstill = reason.map(|reason| Standstill { reason, since });
     }
 
     /// Why nothing is handed over, if so.

@@ -9,16 +9,22 @@ fn summary(run: &CheckRun) -> String {
     run.output.summary.clone().unwrap_or_default()
 }
 
-/// Waits until the check run of a recipe is queued and says why.
+/// Waits until the check run of a recipe waits for a builder, and the recipe's page says why none
+/// gets it.
 async fn waits(stage: &mut Stage, head: &Sha, recipe: &str, why: &str) -> Result<()> {
-    let what = format!("that {recipe} waits and says {why:?}");
+    let what = format!("that {recipe} waits for a builder, and its page says {why:?}");
     stage
         .until(&what, async |stage| {
             let runs = stage.runs_on(head);
-            let found = runs
-                .get(recipe)
-                .is_some_and(|run| run.status.conclusion().is_none() && summary(run).contains(why));
-            Ok(found.then_some(()))
+            let waiting = runs.get(recipe).filter(|run| {
+                run.status.conclusion().is_none() && summary(run).contains("waiting for a builder")
+            });
+            let Some(run) = waiting else {
+                return Ok(None);
+            };
+            let build = stage.build_of(run).await?;
+            let (_, page) = stage.get(&format!("builds/{}", build.id)).await?;
+            Ok(page.contains(why).then_some(()))
         })
         .await
 }
@@ -30,7 +36,7 @@ fn pushes_are_planned_while_vessel_is_away() {
         stage.succeeded(&first, &["reed"]).await?;
         stage.vessel.stop().await?;
         let second = stage.push(&[Recipe::new("reed").release(2).file()]).await?;
-        waits(stage, &second, "reed", "cannot fetch the index").await?;
+        waits(stage, &second, "reed", "vessel does not answer").await?;
         // The channel's last state is known to a new process as well: the same release again is
         // nothing to build, although nobody can ask for it now.
         stage.summit.kill().await?;
@@ -39,7 +45,7 @@ fn pushes_are_planned_while_vessel_is_away() {
         let third = stage
             .push(&[bore.file(), File::new("bore/notes", "new")])
             .await?;
-        waits(stage, &third, "bore", "cannot fetch the index").await?;
+        waits(stage, &third, "bore", "vessel does not answer").await?;
 
         stage.vessel.start().await?;
         stage.succeeded(&second, &["reed"]).await?;

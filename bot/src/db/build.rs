@@ -66,7 +66,7 @@ impl Tables {
             return Ok(build);
         }
         self.put_build(txn, &next)?;
-        if let Some(seconds) = seconds_of(&build, &next) {
+        if let Some(seconds) = seconds_of(&build, &next, now) {
             let key = duration_key(next.repository, &next.folder);
             self.durations.put(txn, &key, &seconds)?;
         }
@@ -119,7 +119,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Some builds, oldest first: at most `most` of those that are younger than `after`.
+    /// Some builds, oldest first: those of at most `most` rows that are younger than `after`. With them
+    /// comes the id after which the next are to be had, if there may be more.
     ///
     /// # Errors
     /// When the database fails.
@@ -128,10 +129,16 @@ impl Tables {
         txn: &RoTxn<'_>,
         after: Option<BuildId>,
         most: usize,
-    ) -> Result<Vec<Build>, Error> {
+    ) -> Result<(Vec<Build>, Option<BuildId>), Error> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rows = self.builds.range(txn, (from, Bound::Unbounded))?;
-        readable(rows.take(most))
+        let ids = rows.keys().take(most).collect::<Result<Vec<_>, _>>()?;
+        let next = ids.last().copied().filter(|_| ids.len() == most);
+        let rows = ids.into_iter().filter_map(|id| {
+            let found = self.find_build(txn, id).transpose()?;
+            Some(found.map(|build| (id, build)))
+        });
+        Ok((readable(rows)?, next))
     }
 
     /// The newest builds, the newest first.
@@ -241,7 +248,8 @@ impl Tables {
     /// All builds of a head, oldest first.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or a row cannot be read: what would be built without knowing it could
+    /// be wrong.
     pub fn builds_of_head(
         &self,
         txn: &RoTxn<'_>,
@@ -250,7 +258,21 @@ impl Tables {
     ) -> Result<Vec<Build>, Error> {
         let head = (repository.number(), commit);
         let rows = self.builds.find_by(txn, &self.builds_by_head, &head)?;
-        readable(rows)
+        rows.map(|row| Ok(row?.1)).collect()
+    }
+
+    /// As [`Self::builds_of_head`], those that can be read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn readable_builds_of_head(
+        &self,
+        txn: &RoTxn<'_>,
+        repository: RepositoryId,
+        commit: CommitSha,
+    ) -> Result<Vec<Build>, Error> {
+        let head = (repository.number(), commit);
+        readable(self.builds.find_by(txn, &self.builds_by_head, &head)?)
     }
 
     /// The last build of each recipe and target at a head, oldest first: for one target, or for all.
@@ -266,7 +288,7 @@ impl Tables {
         target: Option<&Target>,
     ) -> Result<Vec<Build>, Error> {
         let mut newest: HashMap<(Target, RecipeFolder), Build> = HashMap::new();
-        for build in self.builds_of_head(txn, repository, commit)? {
+        for build in self.readable_builds_of_head(txn, repository, commit)? {
             if target.is_some_and(|target| build.target != *target) {
                 continue;
             }
@@ -329,6 +351,23 @@ impl Tables {
         self.durations.find(txn, &duration_key(repository, folder))
     }
 
+    /// Forgets how long the recipes of a repository took.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn forget_durations(
+        &self,
+        txn: &mut Write<'_, '_>,
+        repository: RepositoryId,
+    ) -> Result<(), Error> {
+        let rows = self.durations.iter_prefix(txn, &repository.number())?;
+        let keys = rows.keys().collect::<Result<Vec<_>, Error>>()?;
+        for key in keys {
+            self.durations.delete(txn, &key)?;
+        }
+        Ok(())
+    }
+
     /// True for the newest build of its recipe's folder and target.
     ///
     /// # Errors
@@ -357,13 +396,13 @@ fn readable(
 }
 
 /// How long the attempt took that has just succeeded, if one has.
-fn seconds_of(before: &Build, now: &Build) -> Option<u64> {
-    match (&before.state, &now.state) {
-        (State::Building { since, .. }, State::Built(built)) => {
-            built.at.duration_since(*since).as_secs().try_into().ok()
-        }
-        _ => None,
-    }
+fn seconds_of(before: &Build, after: &Build, now: Timestamp) -> Option<u64> {
+    let State::Building { since, .. } = &before.state else {
+        return None;
+    };
+    let has_succeeded = after.state.stage() == Stage::Built;
+    let took = now.duration_since(*since).as_secs();
+    took.try_into().ok().filter(|_| has_succeeded)
 }
 
 fn duration_key(repository: RepositoryId, folder: &RecipeFolder) -> (u64, [u8; 32]) {

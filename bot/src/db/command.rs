@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::build::Build;
+use crate::domain::build::{Build, NotAgain};
 use crate::domain::command::Receipt;
 use crate::domain::name::{CommentId, RepositoryId, UserId};
+use crate::domain::plan::in_order;
 
 /// A command from a comment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,30 +78,38 @@ pub struct Press {
 /// transaction writes it together with what it did, so that after a crash the rest follows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The builds that are still to be looked at, in their order.
-    pub left: Vec<BuildId>,
+    /// The builds that are still to be looked at, each after those that it comes after; members of a
+    /// cycle together.
+    pub left: Vec<Vec<BuildId>>,
     /// The builds with which it was done, each with the build that this came to: a new one, or itself.
     pub done: Vec<(BuildId, BuildId)>,
-    /// The builds with which nothing could be done.
-    pub refused: Vec<BuildId>,
+    /// The builds with which nothing could be done, and why, where there is more than one reason.
+    pub refused: Vec<(BuildId, Option<NotAgain>)>,
 }
 
 impl Progress {
-    /// The most builds that one transaction takes on: webhooks wait for it.
+    /// How many builds one transaction takes on, and the rest of a cycle: webhooks wait for it.
     pub const PART: usize = 50;
 
     /// Nothing is done yet of these.
     pub fn of(builds: &[Build]) -> Self {
         Self {
-            left: builds.iter().map(|build| build.id).collect(),
+            left: in_order(builds),
             ..Self::default()
         }
     }
 
     /// Takes the builds of the next part out of what is left.
     pub fn take_part(&mut self) -> Vec<BuildId> {
-        let count = self.left.len().min(Self::PART);
-        self.left.drain(..count).collect()
+        let mut part = Vec::new();
+        let mut groups = std::mem::take(&mut self.left).into_iter();
+        while part.len() < Self::PART
+            && let Some(group) = groups.next()
+        {
+            part.extend(group);
+        }
+        self.left = groups.collect();
+        part
     }
 }
 

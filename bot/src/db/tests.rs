@@ -431,7 +431,7 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
         assert!(reason.contains("dreaming"), "{reason}");
         let lists = [
             tables.newest_builds(txn, 9)?,
-            tables.oldest_builds(txn, None, 9)?,
+            tables.oldest_builds(txn, None, 9)?.0,
             tables.builds_of(txn, fine.repository, &main())?,
             tables.builds_of_repository(txn, fine.repository)?,
             tables.newest_of_head(txn, fine.repository, fine.commit, None)?,
@@ -441,6 +441,17 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
             assert_eq!(list, [fine.clone()]);
         }
         assert!(tables.find_build(txn, id(1)).unwrap_err().is_of_a_row());
+        // Nothing is built without knowing it, and the next rows are found all the same.
+        let head = tables.builds_of_head(txn, fine.repository, fine.commit);
+        assert!(head.unwrap_err().is_of_a_row());
+        assert_eq!(
+            tables.oldest_builds(txn, None, 1)?,
+            (Vec::new(), Some(id(1)))
+        );
+        assert_eq!(
+            tables.oldest_builds(txn, Some(id(2)), 1)?,
+            (Vec::new(), None)
+        );
         Ok::<_, Error>(())
     });
     read.unwrap();

@@ -1,29 +1,29 @@
 //! Whether what a build lacks may still come from another build.
 
+use std::sync::Arc;
+
 use api::id::BuildId;
 
 use super::build::{Build, Stage, State, Target};
 use super::under_way::UnderWay;
 
-/// True when one of the `active` builds may bring what `build` lacks: one whose stones it would see
-/// and that moves by itself. `is_lacking` tells those that wait for something in the same way.
+/// True when one of the [`hopeful`] builds may bring what `build` lacks: one whose stones it would see.
 ///
 /// Of builds that wait for others only those others count: they are under way themselves, or lack
 /// something too. So builds that could only help each other do not wait for ever.
-pub fn may_be_provided(
-    build: &Build,
-    active: &UnderWay,
-    is_lacking: impl Fn(BuildId) -> bool,
-) -> bool {
-    MOVING.iter().any(|stage| {
-        active.in_stage(*stage).any(|other| {
-            other.id != build.id
-                && is_seen(build, other)
-                && !other.is_settled()
-                && moves(other, active)
-                && !is_lacking(other.id)
-        })
-    })
+pub fn may_be_provided(build: &Build, hopeful: &[Arc<Build>]) -> bool {
+    hopeful
+        .iter()
+        .any(|other| other.id != build.id && is_seen(build, other))
+}
+
+/// The builds under way that move by themselves and lack nothing: they may bring something.
+/// `is_lacking` tells those that lack something themselves.
+pub fn hopeful(active: &UnderWay, is_lacking: impl Fn(BuildId) -> bool) -> Vec<Arc<Build>> {
+    let moving = MOVING.iter().flat_map(|stage| active.in_stage(*stage));
+    let hopeful =
+        moving.filter(|other| !other.is_settled() && !is_lacking(other.id) && moves(other, active));
+    hopeful.cloned().collect()
 }
 
 /// The states in which a build may move by itself.
@@ -100,7 +100,10 @@ mod tests {
     fn a_build_under_way_may_bring_it() {
         let (flute, reed) = (queued(1, "flute"), queued(2, "reed"));
         let active = UnderWay::new([flute.clone(), reed]);
-        assert!(may_be_provided(&flute, &active, |id| id == flute.id));
+        assert!(may_be_provided(
+            &flute,
+            &hopeful(&active, |id| id == flute.id)
+        ));
     }
 
     #[test]
@@ -117,7 +120,8 @@ mod tests {
         };
         let lacking = [flute.id, reed.id];
         let active = UnderWay::new([flute.clone(), reed, horn, drum]);
-        assert!(!may_be_provided(&flute, &active, |id| lacking.contains(&id)));
+        let hopeful = hopeful(&active, |id| lacking.contains(&id));
+        assert!(!may_be_provided(&flute, &hopeful));
     }
 
     #[test]
@@ -130,7 +134,7 @@ mod tests {
         horn.cycle = cycle;
         let hopes = |horn: &Build| {
             let active = UnderWay::new([flute.clone(), reed.clone(), horn.clone()]);
-            may_be_provided(&flute, &active, |id| id == flute.id)
+            may_be_provided(&flute, &hopeful(&active, |id| id == flute.id))
         };
         horn.state = State::Waiting { on: vec![reed.id] };
         assert!(hopes(&horn));
@@ -148,11 +152,11 @@ mod tests {
         let mut flute = queued(1, "flute");
         let mut reed = queued(2, "reed");
         reed.target = example::pull();
-        let active = UnderWay::new([flute.clone(), reed.clone()]);
-        assert!(!may_be_provided(&flute, &active, |_| false));
+        let hopeful = hopeful(&UnderWay::new([flute.clone(), reed.clone()]), |_| false);
+        assert!(!may_be_provided(&flute, &hopeful));
         flute.target = Target::Pull { number: 8 };
-        assert!(!may_be_provided(&flute, &active, |_| false));
+        assert!(!may_be_provided(&flute, &hopeful));
         flute.target = example::pull();
-        assert!(may_be_provided(&flute, &active, |_| false));
+        assert!(may_be_provided(&flute, &hopeful));
     }
 }

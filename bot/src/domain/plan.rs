@@ -22,6 +22,7 @@ use order::{Place, is_ordered, order};
 
 pub use batch::batches;
 pub use first::again;
+pub use order::in_order;
 pub use whole::{too_large, unapproved};
 
 /// A recipe that changed.

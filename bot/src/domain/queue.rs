@@ -3,14 +3,15 @@
 //! What a person asked for goes first, then what default branches need, then pull requests. Among
 //! pull requests the one goes first that has the fewest builds at builders, so that a large one does
 //! not keep the small ones waiting. Otherwise those go first that the longest work waits for, by what
-//! its recipes took before; and of two alike the older.
+//! its recipes took before; and of two alike the older. One that says why no builder took it stands
+//! behind those of its rank or pull request that had no turn yet: these may bring what it lacks.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_set};
 
 use api::id::BuildId;
 
-use super::build::{Build, Stage, Target};
+use super::build::{Build, Stage, State, Target};
 use super::name::RepositoryId;
 
 /// The builds that are ready, in the order of their turns.
@@ -31,8 +32,9 @@ enum Rank {
     Branch,
 }
 
-/// Of two builds of a rank, or of a pull request, the one with the lesser place goes first.
-type Place = (Reverse<u64>, BuildId);
+/// Of two builds of a rank, or of a pull request, the one with the lesser place goes first. What comes
+/// first in it is whether a turn was in vain.
+type Place = (bool, Reverse<u64>, BuildId);
 
 /// A pull request.
 type Pull = (RepositoryId, u64);
@@ -80,25 +82,32 @@ impl Queue {
         }
     }
 
-    /// The builds that are ready, each in its turn. What it costs grows with how many are taken, and
-    /// with how many pull requests wait.
-    pub fn in_turn(&self) -> impl Iterator<Item = BuildId> {
-        let first = self.first.iter().map(|(_, (_, id))| *id);
-        first.chain(Shares::new(self))
+    /// Those of the builds that `is_ready` is true of, each in its turn. What it costs grows with how
+    /// many are taken, and with how many pull requests wait.
+    pub fn in_turn<'queue>(
+        &'queue self,
+        is_ready: impl Fn(BuildId) -> bool + Copy + 'queue,
+    ) -> impl Iterator<Item = BuildId> + 'queue {
+        let first = self.first.iter().map(|(_, (_, _, id))| *id);
+        first
+            .filter(move |id| is_ready(*id))
+            .chain(Shares::new(self, is_ready))
     }
 }
 
 /// The builds of pull requests in the order of fair shares.
-struct Shares<'queue> {
+struct Shares<'queue, F> {
+    is_ready: F,
     /// Every pull request with what it has at builders or has had its turn here, its next place, and
     /// the places after that.
     next: BinaryHeap<Reverse<(usize, Place, Pull)>>,
     rest: BTreeMap<Pull, btree_set::Iter<'queue, Place>>,
 }
 
-impl<'queue> Shares<'queue> {
-    fn new(queue: &'queue Queue) -> Self {
+impl<'queue, F: Fn(BuildId) -> bool> Shares<'queue, F> {
+    fn new(queue: &'queue Queue, is_ready: F) -> Self {
         let mut shares = Self {
+            is_ready,
             next: BinaryHeap::new(),
             rest: BTreeMap::new(),
         };
@@ -111,17 +120,20 @@ impl<'queue> Shares<'queue> {
     }
 
     fn advance(&mut self, pull: Pull, taken: usize) {
-        if let Some(place) = self.rest.get_mut(&pull).and_then(Iterator::next) {
+        let Some(rest) = self.rest.get_mut(&pull) else {
+            return;
+        };
+        if let Some(place) = rest.find(|(_, _, id)| (self.is_ready)(*id)) {
             self.next.push(Reverse((taken, *place, pull)));
         }
     }
 }
 
-impl Iterator for Shares<'_> {
+impl<F: Fn(BuildId) -> bool> Iterator for Shares<'_, F> {
     type Item = BuildId;
 
     fn next(&mut self) -> Option<BuildId> {
-        let Reverse((taken, (_, id), pull)) = self.next.pop()?;
+        let Reverse((taken, (_, _, id), pull)) = self.next.pop()?;
         self.advance(pull, taken + 1);
         Some(id)
     }
@@ -136,7 +148,14 @@ fn rank(build: &Build) -> Option<Rank> {
 }
 
 fn place(build: &Build) -> Place {
-    (Reverse(build.path_seconds), build.id)
+    let was_in_vain = matches!(
+        &build.state,
+        State::Queued {
+            reason: Some(_),
+            ..
+        }
+    );
+    (was_in_vain, Reverse(build.path_seconds), build.id)
 }
 
 fn pull_of(build: &Build) -> Option<Pull> {
@@ -149,8 +168,8 @@ fn pull_of(build: &Build) -> Option<Pull> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::build::Progress;
     use crate::domain::build::example::{at, build, id};
-    use crate::domain::build::{Progress, State};
 
     fn queued(number: u8, target: Target) -> Build {
         let mut build = build(number, "nano");
@@ -175,7 +194,7 @@ mod tests {
         for build in builds {
             queue.put(build);
         }
-        let turns: Vec<BuildId> = queue.in_turn().collect();
+        let turns: Vec<BuildId> = queue.in_turn(|_| true).collect();
         for build in builds {
             queue.remove(build);
         }
@@ -197,6 +216,28 @@ mod tests {
         long.path_seconds = 600;
         let builds = [queued(2, main()), queued(1, main()), long];
         assert_eq!(turns(&builds), [3, 1, 2].map(id));
+    }
+
+    /// Else builds that lack something would keep the one back that could bring it.
+    #[test]
+    fn what_had_its_turn_in_vain_goes_behind_its_like() {
+        let mut vain = queued(1, pull(7));
+        vain.state = State::Queued {
+            since: at(0),
+            reason: Some("it lacks something".to_owned()),
+        };
+        assert_eq!(turns(&[vain, queued(2, pull(7))]), [2, 1].map(id));
+    }
+
+    /// What cannot be taken yet has no share.
+    #[test]
+    fn what_is_not_ready_is_passed_over() {
+        let mut queue = Queue::default();
+        for build in [queued(1, pull(7)), queued(2, pull(7)), queued(3, pull(8))] {
+            queue.put(&build);
+        }
+        let turns: Vec<BuildId> = queue.in_turn(|build| build != id(1)).collect();
+        assert_eq!(turns, [2, 3].map(id));
     }
 
     #[test]

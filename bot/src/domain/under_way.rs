@@ -45,16 +45,6 @@ pub struct Concerns {
     pub check_runs: bool,
 }
 
-impl Concerns {
-    /// Everybody: after a start nobody knows what moved.
-    pub const ALL: Self = Self {
-        schedule: true,
-        attempts: true,
-        imports: true,
-        check_runs: true,
-    };
-}
-
 impl UnderWay {
     /// Those of `builds` that are under way. All of them are to be scheduled.
     pub fn new(builds: impl IntoIterator<Item = Build>) -> Self {
@@ -67,20 +57,22 @@ impl UnderWay {
 
     /// Takes up that a build is now so, or is remembered no more.
     pub fn apply(&mut self, id: BuildId, now: Option<Arc<Build>>) -> Concerns {
-        let now = now.filter(|build| belongs(build));
-        let before = match &now {
+        let kept = now.clone().filter(|build| belongs(build));
+        let before = match &kept {
             Some(build) => self.builds.insert(id, Arc::clone(build)),
             None => self.builds.remove(&id),
         };
-        self.follow(id, before.as_deref(), now.as_deref());
-        self.sort(id, before.as_deref(), now.as_deref());
-        match now.as_deref() {
+        self.follow(id, before.as_deref(), kept.as_deref());
+        self.sort(id, before.as_deref(), kept.as_deref());
+        match kept.as_deref() {
             Some(build) if !build.is_shown() => self.unshown.insert(id),
             Some(_) | None => self.unshown.remove(&id),
         };
-        let concerns = self.note_moved(id, before.as_deref(), now.as_deref());
+        self.note_moved(id, before.as_deref(), now.as_deref(), kept.is_some());
+        let concerns = concerns(before.as_deref(), now.as_deref());
         Concerns {
             schedule: concerns.schedule || !self.moved.is_empty(),
+            check_runs: concerns.check_runs && self.unshown.contains(&id),
             ..concerns
         }
     }
@@ -139,20 +131,23 @@ impl UnderWay {
         }
     }
 
-    /// Notes what the scheduler has to look at because of a change, and whom else it concerns.
-    fn note_moved(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) -> Concerns {
+    /// Notes what the scheduler has to look at because of a change. A build that is settled and shown is
+    /// not kept any more, and is what it was to those that come after it.
+    fn note_moved(
+        &mut self,
+        id: BuildId,
+        before: Option<&Build>,
+        now: Option<&Build>,
+        is_kept: bool,
+    ) {
         if before.map(Build::bearing) != now.map(Build::bearing)
             && let Some(followers) = self.followers.get(&id)
         {
             self.moved.extend(followers);
         }
-        let Some(now) = now else {
+        let Some(now) = now.filter(|_| is_kept) else {
             self.moved.remove(&id);
-            return Concerns {
-                schedule: before.is_some(),
-                attempts: before.is_some_and(|before| stage(before) == Stage::Building),
-                ..Concerns::default()
-            };
+            return;
         };
         let (old, new) = (before.map(stage), stage(now));
         let is_same = before.is_some_and(|before| {
@@ -163,14 +158,6 @@ impl UnderWay {
         });
         if !is_same && (new.is_scheduled() || new == Stage::Built) {
             self.moved.insert(id);
-        }
-        let attempt_of =
-            |build: &Build| (stage(build) == Stage::Building).then_some(build.attempts);
-        Concerns {
-            schedule: old != Some(new),
-            attempts: before.and_then(attempt_of) != attempt_of(now),
-            imports: import(now).is_some() && before.and_then(import) != import(now),
-            check_runs: !now.is_shown() && before.is_none_or(|before| before.seq != now.seq),
         }
     }
 
@@ -209,8 +196,9 @@ impl UnderWay {
 
     /// The builds that a builder could take at `now`, in the order in which they get one.
     pub fn ready(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Build>> {
-        let queued = self.queue.in_turn().filter_map(|id| self.builds.get(&id));
-        queued.filter(move |build| build.is_due(now))
+        let is_due = move |id| self.builds.get(&id).is_some_and(|build| build.is_due(now));
+        let in_turn = self.queue.in_turn(is_due);
+        in_turn.filter_map(|id| self.builds.get(&id))
     }
 
     /// True when builds are ready, at once or after a pause.
@@ -235,6 +223,18 @@ impl UnderWay {
     /// The builds that GitHub does not show as they are, oldest first.
     pub fn unshown(&self) -> impl Iterator<Item = &Arc<Build>> {
         self.unshown.iter().filter_map(|id| self.builds.get(id))
+    }
+}
+
+/// Whom it concerns that a build is now so and was so before.
+fn concerns(before: Option<&Build>, now: Option<&Build>) -> Concerns {
+    let attempt_of = |build: &Build| (stage(build) == Stage::Building).then_some(build.attempts);
+    let new_import = now.and_then(import);
+    Concerns {
+        schedule: before.map(stage) != now.map(stage),
+        attempts: before.and_then(attempt_of) != now.and_then(attempt_of),
+        imports: new_import.is_some() && before.and_then(import) != new_import,
+        check_runs: before.map(|build| build.seq) != now.map(|build| build.seq),
     }
 }
 

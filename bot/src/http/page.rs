@@ -16,8 +16,9 @@ pub(super) use overview::overview;
 
 use super::Handlers;
 use crate::db::Repository;
-use crate::domain::build::{Annotation, Build, Hold, State as BuildState, Target};
+use crate::domain::build::{Annotation, Build, Hold, Stage, State as BuildState, Target};
 use crate::domain::check_run::{self, Conclusion, Status};
+use crate::usecase::Standstill;
 
 /// How many builds the overview and lists show.
 const SHOWN: usize = 200;
@@ -104,9 +105,12 @@ pub(super) async fn build(
         .await
         .map_err(|error| ApiError::internal(&error))?;
     let log = log_end(&handlers, &build).await;
+    let is_queued = build.state.stage() == Stage::Queued;
+    let standstill = handlers.summit.standstill().filter(|_| is_queued);
     let body = html! {
         h1 { (label(&build)) " " (badge(&build)) }
         p { (build.explain()) }
+        @if let Some(standstill) = standstill { (self::standstill(&standstill)) }
         @if let Some(conflict) = &build.conflict { p { (conflict) } }
         @if let Some(answer) = &build.answer { p { (answer) } }
         (facts(&build, repository.as_ref()))
@@ -221,6 +225,13 @@ fn label(build: &Build) -> String {
     match build.build_release {
         Some(number) if number > 1 => format!("{}, build {number}", build.label()),
         Some(_) | None => build.label(),
+    }
+}
+
+/// Why no builder gets any build.
+fn standstill(standstill: &Standstill) -> Markup {
+    html! {
+        p { "No builder gets a build since " (time(standstill.since)) ": " (standstill.reason) "." }
     }
 }
 

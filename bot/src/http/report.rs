@@ -19,6 +19,6 @@ pub(super) async fn take(
     let Json(report) =
         report.map_err(|rejection| ApiError::new(Code::Malformed, rejection.body_text()))?;
     tracing::debug!(attempt.id = %report.id, builder.name = %caller.name(), "a report");
-    handlers.summit.wakes.attend.wake();
+    handlers.summit.reported.wake(report.id);
     Ok(Json(()))
 }

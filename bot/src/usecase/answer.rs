@@ -194,6 +194,7 @@ impl Summit {
             target,
             login: row.login.clone(),
             arguments,
+            standstill: self.standstill().map(|known| known.reason),
             progress: row.progress.clone(),
         })
     }

@@ -7,6 +7,7 @@
 
 mod copy;
 mod place;
+mod reported;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,9 +21,11 @@ use service::error::Chain;
 use tokio::time::Instant;
 
 use super::keyed::{self, Wanted};
-use super::{Backoff, Summit};
+use super::{Backoff, Summit, Wake};
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Cause, Event, Stage, State};
+
+pub use reported::Reported;
 
 /// How long the end of a log is waited for once the attempt is over.
 const LOG_GRACE: Duration = Duration::from_secs(30);
@@ -57,8 +60,10 @@ impl Summit {
             self.lost(attempt, Cause::Builder, reason).await;
             return;
         };
+        let listening = self.reported.listen(attempt);
         let mut log = std::pin::pin!(self.copy_log(client, attempt));
-        let mut follow = std::pin::pin!(self.follow(client, &build, attempt));
+        let follow = self.follow(client, &build, attempt, listening.wake());
+        let mut follow = std::pin::pin!(follow);
         let mut copied = false;
         let end = loop {
             tokio::select! {
@@ -87,8 +92,14 @@ impl Summit {
         }
     }
 
-    /// Follows an attempt to its end.
-    async fn follow(self: &Arc<Self>, client: &Client, build: &Build, attempt: AttemptId) -> End {
+    /// Follows an attempt to its end. A report ends the pause after a question without an answer.
+    async fn follow(
+        self: &Arc<Self>,
+        client: &Client,
+        build: &Build,
+        attempt: AttemptId,
+        reported: &Wake,
+    ) -> End {
         let lease = Duration::from_secs(self.config.limits.lease_seconds.into());
         let mut heard = Instant::now();
         let mut backoff = Backoff::new();
@@ -106,7 +117,7 @@ impl Summit {
                             let reason = format!("the order cannot be sent: {reason}");
                             return End::Lost(Cause::Outage, reason);
                         }
-                        backoff.wait().await;
+                        backoff.wait_or(reported).await;
                         if self.has_moved(build.id, attempt) {
                             return End::Moved;
                         }
@@ -146,7 +157,7 @@ impl Summit {
                         return End::Lost(Cause::Builder, reason);
                     }
                     tracing::warn!(attempt.id = %attempt, error = %Chain(&error), "no answer");
-                    backoff.wait().await;
+                    backoff.wait_or(reported).await;
                 }
             }
             if self.has_moved(build.id, attempt) {

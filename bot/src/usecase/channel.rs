@@ -50,6 +50,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What is wrong, for people.
+    pub fn explain(&self) -> &'static str {
+        match self {
+            Self::Fetch { .. } | Self::Slow { .. } => "vessel does not answer",
+            Self::Decode { .. } => "the channel's index cannot be read",
+        }
+    }
+}
+
 /// The channel that default branches are published to.
 #[derive(Debug)]
 pub struct Channel {

@@ -7,7 +7,7 @@ mod builders;
 mod closure;
 mod order;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::attempt::ClosureStone;
@@ -23,7 +23,7 @@ use super::channel::Snapshot;
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, Hold, State};
 use crate::domain::choose::{Choice, choose};
-use crate::domain::hope::may_be_provided;
+use crate::domain::hope::{hopeful, may_be_provided};
 use crate::domain::suspect::suspects;
 
 pub(super) use builders::Builders;
@@ -87,16 +87,16 @@ impl Summit {
                 under_way.ready(now).next().is_some(),
             )
         };
-        if !has_queued {
-            self.go_on();
-            return Dispatch::Idle;
-        }
-        if !is_one_ready {
-            return Dispatch::Waiting;
+        if !has_queued || !is_one_ready {
+            self.note_standstill(None);
+            return match has_queued {
+                true => Dispatch::Waiting,
+                false => Dispatch::Idle,
+            };
         }
         let mut builders = self.ask_builders().await;
         if !builders.is_one_free() {
-            self.stand_still(builders.why_none(&self.config.vessel.architecture));
+            self.note_standstill(Some(builders.why_none(&self.config.vessel.architecture)));
             return Dispatch::Waiting;
         }
         // All builds of a round see the same channel, and vessel is asked only if that can help.
@@ -104,49 +104,40 @@ impl Summit {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "the channel is out of reach");
-                self.stand_still("vessel does not answer".to_owned());
+                self.note_standstill(Some(error.explain().to_owned()));
                 return Dispatch::Waiting;
             }
         };
-        self.go_on();
         let mut dispatch = Dispatch::Waiting;
+        let mut standstill = None;
         let mut lacking: HashMap<BuildId, Hold> = HashMap::new();
         let mut unavailable: HashMap<AttemptId, Unavailable> = HashMap::new();
-        let mut had_their_turn: HashSet<BuildId> = HashSet::new();
-        while let Some(build) = self.next_in_turn(now, &mut had_their_turn) {
+        let in_turn: Vec<Arc<Build>> = self.under_way().ready(now).cloned().collect();
+        for build in &in_turn {
             if !builders.is_one_free() {
-                self.stand_still(builders.why_none(&self.config.vessel.architecture));
+                standstill = Some(builders.why_none(&self.config.vessel.architecture));
                 break;
             }
-            match self.dispatch(&build, &mut builders, &snapshot).await {
+            match self.dispatch(build, &mut builders, &snapshot).await {
                 Ok(Dispatched::Ordered) => dispatch = Dispatch::Moved,
-                Ok(Dispatched::Waits(reason)) => self.delay(&build, reason).await,
+                Ok(Dispatched::Waits(reason)) => self.delay(build, reason).await,
                 Ok(Dispatched::Lacks(hold)) => drop(lacking.insert(build.id, hold)),
                 Err(error) => {
                     let reason = Chain(&error).to_string();
                     tracing::warn!(build.id = %build.id, error = reason, "cannot dispatch");
-                    self.delay(&build, reason).await;
+                    self.delay(build, reason).await;
                     if let Error::Unavailable(what) = error {
                         unavailable.insert(what.attempt, what);
                     }
                 }
             }
         }
+        self.note_standstill(standstill);
         if self.give_up_assets(out_of_reach, unavailable).await {
             dispatch = Dispatch::Moved;
         }
         self.settle_lacking(lacking).await;
         dispatch
-    }
-
-    /// The next build in the order of turns that did not have its turn in this round.
-    fn next_in_turn(&self, now: Timestamp, had: &mut HashSet<BuildId>) -> Option<Arc<Build>> {
-        let under_way = self.under_way();
-        let next = under_way
-            .ready(now)
-            .find(|build| !had.contains(&build.id))?;
-        had.insert(next.id);
-        Some(Arc::clone(next))
     }
 
     /// Builds that lack something wait for as long as another build may yet bring it: what a
@@ -177,16 +168,21 @@ impl Summit {
         &self,
         lacking: &'lacking HashMap<BuildId, Hold>,
     ) -> Vec<(Arc<Build>, &'lacking Hold, bool)> {
+        if lacking.is_empty() {
+            return Vec::new();
+        }
         let under_way = self.under_way();
-        let lacks = |id| lacking.contains_key(&id);
-        let mut hopes: Vec<_> = lacking
-            .iter()
-            .filter_map(|(id, hold)| Some((under_way.find(*id)?, hold)))
-            .map(|(build, hold)| {
-                let may_come = may_be_provided(build, &under_way, lacks);
-                (Arc::clone(build), hold, may_come)
-            })
+        let hopeful = hopeful(&under_way, |id| lacking.contains_key(&id));
+        let found = lacking.iter();
+        let found: Vec<(Arc<Build>, &Hold)> = found
+            .filter_map(|(id, hold)| Some((Arc::clone(under_way.find(*id)?), hold)))
             .collect();
+        drop(under_way);
+        let hopes = found.into_iter().map(|(build, hold)| {
+            let may_come = may_be_provided(&build, &hopeful);
+            (build, hold, may_come)
+        });
+        let mut hopes: Vec<_> = hopes.collect();
         hopes.sort_by_key(|(build, _, _)| build.id);
         hopes
     }

@@ -1,7 +1,8 @@
 //! One task for each thing that is under way.
 //!
-//! The database says what is under way; a task follows each thing to its end. A task that ended, in
-//! whatever way, is begun again if its thing still is. So tasks keep nothing that matters.
+//! The database says what is under way, or what follows it in memory does; a task follows each thing to
+//! its end. A task that ended, in whatever way, is begun again if its thing still is. So tasks keep
+//! nothing that matters.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -38,7 +39,7 @@ pub(super) async fn run<K, J, E, W, F>(
     mut wanted: impl FnMut() -> W,
     mut begin: impl FnMut(K, J) -> F,
 ) where
-    K: Copy + Eq + Hash,
+    K: Clone + Eq + Hash,
     E: std::error::Error + 'static,
     W: Future<Output = Result<Wanted<K, J>, E>>,
     F: Future<Output = ()> + Send + 'static,
@@ -52,7 +53,7 @@ pub(super) async fn run<K, J, E, W, F>(
                 pause = wanted.again.map_or(IDLE, |again| again.min(IDLE));
                 begun.retain(|_, task| !task.is_finished());
                 for (key, job) in wanted.things {
-                    if let Entry::Vacant(place) = begun.entry(key) {
+                    if let Entry::Vacant(place) = begun.entry(key.clone()) {
                         place.insert(tasks.spawn(begin(key, job)));
                     }
                 }

@@ -186,14 +186,12 @@ pub fn part(
             continue;
         };
         match why_not(tables, txn, &build)? {
-            Some(_) => progress.refused.push(id),
+            reason @ Some(_) => progress.refused.push((id, reason)),
             None => chosen.push(build),
         }
     }
-    let done = progress.done.iter().map(|(old, _)| *old);
-    let ids = chosen.iter().map(|build| build.id).chain(done);
     let again = Again {
-        builds: ids.chain(progress.left.iter().copied()).collect(),
+        builds: chosen.iter().map(|build| build.id).collect(),
         login,
         now,
     };
@@ -201,7 +199,7 @@ pub fn part(
         let new = begin(tables, txn, build, &again)?;
         progress.done.push((build.id, new));
     }
-    // Those of earlier parts too: what was begun here was told of the old ones.
+    // Those of earlier parts too: what was begun here comes after the old ones, by what it was told.
     replace(tables, txn, &progress.done.iter().copied().collect())?;
     Ok(progress)
 }
@@ -212,10 +210,8 @@ pub fn part(
 /// When the database fails.
 pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<Rebuilt, Error> {
     let mut others = Vec::new();
-    for id in progress.refused {
-        if let Some(build) = tables.find_build(txn, id)?
-            && let Some(reason) = why_not(tables, txn, &build)?
-        {
+    for (id, reason) in progress.refused {
+        if let (Some(build), Some(reason)) = (tables.find_build(txn, id)?, reason) {
             others.push((build, reason));
         }
     }

@@ -117,7 +117,7 @@ fn sweep(
     keep: Keep,
     now: Timestamp,
 ) -> Result<Swept, StorageError> {
-    let batch = tables.oldest_builds(txn, cursor, BATCH)?;
+    let (batch, next) = tables.oldest_builds(txn, cursor, BATCH)?;
     let youngest = now - keep.logs.min(keep.builds);
     let mut swept = Swept::default();
     for build in &batch {
@@ -138,9 +138,7 @@ fn sweep(
             }
         }
     }
-    if batch.len() == BATCH {
-        swept.last = batch.last().map(|build| build.id);
-    }
+    swept.last = next;
     Ok(swept)
 }
 

@@ -127,7 +127,11 @@ impl Known {
                 self.0.insert(id, build);
                 Ok(true)
             }
-            Err(error) if error.is_of_a_row() => Ok(false),
+            Err(error) if error.is_of_a_row() => {
+                let error = service::error::Chain(&error);
+                tracing::error!(build.id = %id, %error, "what comes after a build stays where it is");
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
     }

@@ -1,11 +1,22 @@
 //! What was seen, for whoever reads of a test that failed.
 
 use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 
 use super::Stage;
 
 /// So many lines of each log.
 const LINES: usize = 40;
+
+/// How long is waited for an answer: who failed the test may well be silent.
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn within<T>(asked: impl Future<Output = Result<T>>) -> Result<T> {
+    let answer = tokio::time::timeout(LIMIT, asked).await;
+    answer.context("there is no answer")?
+}
 
 impl Stage {
     #[expect(
@@ -20,7 +31,7 @@ impl Stage {
         let mut out = String::from("\n==== what was seen ====\n");
         // Writing to a string does not fail.
         let _ = self.write_forge(&mut out);
-        match self.builds().await {
+        match within(self.builds()).await {
             Ok(builds) => {
                 out.push_str("-- builds\n");
                 for build in builds {
@@ -42,7 +53,7 @@ impl Stage {
                 let _ = writeln!(out, "-- builds cannot be read: {error:#}");
             }
         }
-        match self.published().await {
+        match within(self.published()).await {
             Ok(published) => {
                 let _ = writeln!(out, "-- published: {:?}", published.names());
             }

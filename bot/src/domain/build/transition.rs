@@ -110,6 +110,15 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The builder that is to hear of it.
+    pub fn builder(&self) -> &ServiceName {
+        match self {
+            Self::Release { builder, .. } | Self::Cancel { builder, .. } => builder,
+        }
+    }
+}
+
 /// An event that the build's state does not take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("build {build} in state {state} does not take {event}")]

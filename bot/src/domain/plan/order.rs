@@ -149,3 +149,69 @@ fn arrange(
         }
     }
 }
+
+/// The builds, each after those of them that it comes after; members of a cycle together.
+pub fn in_order(builds: &[Build]) -> Vec<Vec<BuildId>> {
+    let known: BTreeMap<BuildId, &Build> = builds.iter().map(|build| (build.id, build)).collect();
+    let mut sequence = Sequence {
+        known: &known,
+        seen: HashSet::new(),
+        groups: Vec::new(),
+    };
+    for build in builds {
+        sequence.add(build);
+    }
+    sequence.groups
+}
+
+struct Sequence<'a> {
+    known: &'a BTreeMap<BuildId, &'a Build>,
+    seen: HashSet<BuildId>,
+    groups: Vec<Vec<BuildId>>,
+}
+
+impl Sequence<'_> {
+    /// Adds what comes before a build, and then the build with its cycle. A stack of our own: chains can
+    /// be long.
+    fn add(&mut self, build: &Build) {
+        let mut stack = vec![(self.group_of(build), false)];
+        while let Some((group, is_ready)) = stack.pop() {
+            if is_ready {
+                self.groups.push(group);
+                continue;
+            }
+            // Lists of a cycle can differ, so that some of a group may have come with another.
+            let group: Vec<BuildId> = group
+                .into_iter()
+                .filter(|id| self.seen.insert(*id))
+                .collect();
+            if group.is_empty() {
+                continue;
+            }
+            let members = group.iter().filter_map(|id| self.known.get(id));
+            let before: Vec<Vec<BuildId>> = members
+                .flat_map(|member| member.after.iter().chain(&member.behind))
+                .filter_map(|id| self.known.get(id))
+                .filter(|before| !self.seen.contains(&before.id))
+                .map(|before| self.group_of(before))
+                .collect();
+            stack.push((group, true));
+            stack.extend(before.into_iter().map(|group| (group, false)));
+        }
+    }
+
+    /// A build with the members of its cycle that are known, and of theirs.
+    fn group_of(&self, build: &Build) -> Vec<BuildId> {
+        let mut group = vec![build.id];
+        let mut place = 0;
+        while let Some(member) = group.get(place).and_then(|id| self.known.get(id)) {
+            for id in &member.cycle {
+                if self.known.contains_key(id) && !group.contains(id) {
+                    group.push(*id);
+                }
+            }
+            place += 1;
+        }
+        group
+    }
+}

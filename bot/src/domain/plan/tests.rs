@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::domain::build::By;
-use crate::domain::build::example::{at, id, main, pull};
+use crate::domain::build::example::{at, build, id, main, pull};
 
 fn frame() -> Frame {
     Frame {
@@ -588,4 +588,26 @@ fn hints_are_kept_for_the_next_plan() {
     };
     let builds = plan_among(vec![recipe(2, "reed", &[], &[])], &others);
     assert_eq!(builds["flute"].behind, [id(2)]);
+}
+
+/// What is built again in parts is begun in this order.
+#[test]
+fn builds_stand_after_what_they_come_after_and_cycles_together() {
+    let mut builds: Vec<Build> = (1..=6).map(|number| build(number, "nano")).collect();
+    builds[0].after = vec![id(6), id(9)];
+    builds[5].behind = vec![id(5)];
+    // One member was built again since, and the other's list is of before.
+    builds[1].cycle = vec![id(2), id(3), id(4)];
+    builds[2].cycle = vec![id(8), id(3), id(4)];
+    builds[3].cycle = vec![id(2), id(3), id(4)];
+    builds[1].after = vec![id(1)];
+    let groups = in_order(&builds);
+    let expected = [
+        vec![id(5)],
+        vec![id(6)],
+        vec![id(1)],
+        vec![id(2), id(3), id(4)],
+    ];
+    assert_eq!(groups, expected);
+    assert_eq!(in_order(&[]), Vec::<Vec<BuildId>>::new());
 }

@@ -37,7 +37,7 @@ pub(in crate::http) async fn overview(
         }
         h1 { "Builds" }
         @if let Some(standstill) = handlers.summit.standstill() {
-            p { "Builds wait for a builder since " (time(standstill.since)) ": " (standstill.reason) "." }
+            (super::standstill(&standstill))
         }
         @if shown.builds.is_empty() {
             p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }

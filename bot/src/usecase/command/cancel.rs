@@ -5,7 +5,7 @@ use moss_db::Error;
 
 use super::kind::{Ask, Command, Effect, Step};
 use crate::db::{ChangeError, Progress, Tables, Write};
-use crate::domain::build::{By, Event, named};
+use crate::domain::build::{By, Event, Stage, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::code;
 use crate::github::Authorised;
@@ -42,7 +42,7 @@ fn run(
         };
         match tables.change(txn, id, Event::Cancelled(by), now) {
             Ok(_) => progress.done.push((id, id)),
-            Err(ChangeError::Illegal(_)) => progress.refused.push(id),
+            Err(ChangeError::Illegal(_)) => progress.refused.push((id, None)),
             Err(ChangeError::Storage(error)) => return Err(error),
             // Forgotten since the command was begun.
             Err(ChangeError::Unknown(_)) => {}
@@ -52,8 +52,10 @@ fn run(
         return Ok(Step::More(progress));
     }
     let mut too_late = Vec::new();
-    for id in &progress.refused {
+    for (id, _) in &progress.refused {
+        // One that ended by itself meanwhile is not too late, but over.
         let build = tables.find_build(txn, *id)?;
+        let build = build.filter(|build| build.state.stage() == Stage::Publishing);
         too_late.extend(build.map(|build| code(build.recipe.as_str())));
     }
     Ok(Step::Done(answer(progress.done.len(), too_late)))
@@ -104,6 +106,7 @@ mod tests {
                 target: Some(pull()),
                 login: "ada".to_owned(),
                 arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
+                standstill: None,
                 progress: None,
             };
             let ask = Role::writer().authorise(ask).unwrap();

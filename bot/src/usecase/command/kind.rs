@@ -71,6 +71,8 @@ pub(crate) struct Ask {
     pub(crate) login: String,
     /// The words behind the command.
     pub(crate) arguments: Vec<String>,
+    /// Why no builder gets any build now, if so.
+    pub(crate) standstill: Option<String>,
     /// How far it is carried out; none at first.
     pub(crate) progress: Option<Progress>,
 }
@@ -143,6 +145,7 @@ mod tests {
             target: Some(main()),
             login: "ada".to_owned(),
             arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
+            standstill: None,
             progress: None,
         }
     }

@@ -6,7 +6,7 @@ use moss_db::{Error, RoTxn};
 
 use super::kind::{Ask, Command, Effect};
 use crate::db::Tables;
-use crate::domain::build::Build;
+use crate::domain::build::{Build, Stage};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::{clip, code, escape};
 
@@ -26,13 +26,13 @@ pub(super) const COMMAND: Command = Command {
 fn run(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Receipt, Error> {
     let builds = ask.builds(tables, txn)?;
     Ok(match ask.choose(&builds) {
-        Ok(chosen) => tell(&chosen),
+        Ok(chosen) => tell(&chosen, ask.standstill.as_deref()),
         Err(receipt) => receipt,
     })
 }
 
 /// What is told of these builds; those that are not done come first.
-fn tell(builds: &[&Build]) -> Receipt {
+fn tell(builds: &[&Build], standstill: Option<&str>) -> Receipt {
     if builds.is_empty() {
         return Receipt::say(Reaction::ThumbsUp, "This commit has no builds.");
     }
@@ -60,6 +60,13 @@ fn tell(builds: &[&Build]) -> Receipt {
     if more > 0 {
         let _ = write!(text, "\n- and {more} more");
     }
+    let is_queued = |build: &&Build| build.state.stage() == Stage::Queued;
+    if let Some(reason) = standstill
+        && open.iter().any(is_queued)
+    {
+        let reason = escape(&clip(reason, MAX_EXPLANATION));
+        let _ = write!(text, "\n\nNo builder gets a build now: {reason}.");
+    }
     Receipt::say(Reaction::ThumbsUp, text)
 }
 
@@ -73,7 +80,7 @@ mod tests {
     fn each_build_is_listed_with_what_it_waits_for() {
         let builds = every_state();
         let few: Vec<&Build> = builds.iter().map(|(_, build)| build).collect();
-        insta::assert_snapshot!(tell(&few).text.unwrap());
+        insta::assert_snapshot!(tell(&few, None).text.unwrap());
     }
 
     #[test]
@@ -86,12 +93,30 @@ mod tests {
             count: 3,
             named: Vec::new(),
         };
-        insta::assert_snapshot!(tell(&[&unreadable, &all]).text.unwrap(), @r"
+        insta::assert_snapshot!(tell(&[&unreadable, &all], None).text.unwrap(), @r"
         Of 2 builds, 0 succeeded, 0 ended without success, and 2 are not done.
 
         - `nano` for `main`: Planned; the scheduler has not looked at it yet.
         - `3 recipes` for `#7`: Planned; the scheduler has not looked at it yet.
         ");
+    }
+
+    #[test]
+    fn what_keeps_all_builds_back_is_told_where_one_waits_for_a_builder() {
+        let planned = build(1, "nano");
+        let told = |builds: &[&Build]| {
+            tell(builds, Some("no builder can be reached"))
+                .text
+                .unwrap()
+        };
+        assert!(!told(&[&planned]).contains("No builder"));
+        let mut queued = build(2, "vim");
+        queued.state = State::Queued {
+            since: crate::domain::build::example::at(0),
+            reason: None,
+        };
+        let end = "\n\nNo builder gets a build now: no builder can be reached.";
+        assert!(told(&[&planned, &queued]).ends_with(end));
     }
 
     #[test]
@@ -102,7 +127,7 @@ mod tests {
         failed.state = State::Failed(failure);
         failed.version = "`".repeat(10_000);
         let many = vec![&failed; 60];
-        let text = tell(&many).text.unwrap();
+        let text = tell(&many, None).text.unwrap();
         assert_eq!(text.lines().count(), 2 + MAX_LISTED + 1);
         assert!(text.ends_with("- and 10 more"), "{text}");
         assert!(text.chars().count() < 60_000, "{}", text.chars().count());

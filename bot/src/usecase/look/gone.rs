@@ -90,6 +90,7 @@ fn let_go(
     for key in merges {
         tables.merges.delete(txn, &key)?;
     }
+    tables.forget_durations(txn, repository)?;
     let freed = names::let_go(tables, txn, repository)?;
     names::revive(
         tables,

@@ -291,7 +291,7 @@ fn note_conflict(
     look: &Look,
     merge: &Merge,
 ) -> Result<(), moss_db::Error> {
-    for mut build in tables.builds_of_head(txn, look.repository, merge.head)? {
+    for mut build in tables.readable_builds_of_head(txn, look.repository, merge.head)? {
         let stands =
             build.target == look.target && !matches!(build.state, State::Superseded { .. });
         if stands && build.conflict != merge.conflict {

@@ -308,11 +308,12 @@ fn many_builds_are_built_again_in_parts() {
     let mut builds: Vec<Build> = (1..=120)
         .map(|number| failed(number, &format!("recipe-{number}")))
         .collect();
-    // Its members come in different parts.
     let cycle = vec![id(1), id(60), id(110)];
     for number in [1, 60, 110] {
         builds[number - 1].cycle.clone_from(&cycle);
     }
+    // An early one comes after the last.
+    builds[1].after = vec![id(120)];
     store.put(&builds.iter().collect::<Vec<_>>());
     let mut progress = chosen(&store);
     let mut parts = Vec::new();
@@ -323,10 +324,17 @@ fn many_builds_are_built_again_in_parts() {
     }
     assert_eq!(parts, [50, 50, 20]);
     assert_eq!(progress.refused, []);
-    let members: Vec<BuildId> = [0, 59, 109].map(|place| progress.done[place].1).into();
+    let new: HashMap<BuildId, BuildId> = progress.done.iter().copied().collect();
+    let members: Vec<BuildId> = [1, 60, 110].map(|number| new[&id(number)]).into();
     for id in &members {
         assert_eq!(store.find(*id).cycle, members);
     }
+    let place = |number| progress.done.iter().position(|(old, _)| *old == id(number));
+    assert!(
+        place(120) < place(2),
+        "nothing is begun before what it comes after"
+    );
+    assert_eq!(store.find(new[&id(2)]).after, [new[&id(120)]]);
 }
 
 /// What is on its way to a builder still learns who its cycle is.
