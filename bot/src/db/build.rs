@@ -256,8 +256,7 @@ impl Tables {
         repository: RepositoryId,
         commit: CommitSha,
     ) -> Result<Vec<Build>, Error> {
-        let head = (repository.number(), commit);
-        let rows = self.builds.find_by(txn, &self.builds_by_head, &head)?;
+        let rows = self.rows_of_head(txn, repository, commit)?;
         rows.map(|row| Ok(row?.1)).collect()
     }
 
@@ -271,8 +270,17 @@ impl Tables {
         repository: RepositoryId,
         commit: CommitSha,
     ) -> Result<Vec<Build>, Error> {
+        readable(self.rows_of_head(txn, repository, commit)?)
+    }
+
+    fn rows_of_head<'txn>(
+        &self,
+        txn: &'txn RoTxn<'_>,
+        repository: RepositoryId,
+        commit: CommitSha,
+    ) -> Result<impl Iterator<Item = Result<(BuildId, Build), Error>> + use<'txn>, Error> {
         let head = (repository.number(), commit);
-        readable(self.builds.find_by(txn, &self.builds_by_head, &head)?)
+        self.builds.find_by(txn, &self.builds_by_head, &head)
     }
 
     /// The last build of each recipe and target at a head, oldest first: for one target, or for all.

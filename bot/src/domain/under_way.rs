@@ -22,7 +22,7 @@ use super::queue::Queue;
 pub struct UnderWay {
     builds: HashMap<BuildId, Arc<Build>>,
     /// The builds that look at a build to know whether they can go on, by that build.
-    followers: HashMap<BuildId, BTreeSet<BuildId>>,
+    followers: BTreeMap<BuildId, BTreeSet<BuildId>>,
     /// The active ones by their state.
     stages: BTreeMap<Stage, BTreeSet<BuildId>>,
     imports: BTreeMap<ImportId, BTreeSet<BuildId>>,
@@ -84,10 +84,10 @@ impl UnderWay {
             now.map(looked_at).unwrap_or_default(),
         );
         for gone in old.difference(&new) {
-            take_out(&mut self.followers, *gone, id);
+            refile(&mut self.followers, id, Some(*gone), None);
         }
         for other in new.difference(&old) {
-            self.followers.entry(*other).or_default().insert(id);
+            refile(&mut self.followers, id, None, Some(*other));
         }
     }
 
@@ -101,34 +101,13 @@ impl UnderWay {
         if let Some(now) = now {
             self.queue.put(now);
         }
-        let (old, new) = (before.map(stage), now.map(stage));
-        if old != new {
-            if let Some(old) = old
-                && let Some(set) = self.stages.get_mut(&old)
-            {
-                set.remove(&id);
-                if set.is_empty() {
-                    self.stages.remove(&old);
-                }
-            }
-            if let Some(new) = new {
-                self.stages.entry(new).or_default().insert(id);
-            }
-        }
-        let (old, new) = (before.and_then(import), now.and_then(import));
-        if old != new {
-            if let Some(old) = old
-                && let Some(set) = self.imports.get_mut(&old)
-            {
-                set.remove(&id);
-                if set.is_empty() {
-                    self.imports.remove(&old);
-                }
-            }
-            if let Some(new) = new {
-                self.imports.entry(new).or_default().insert(id);
-            }
-        }
+        refile(&mut self.stages, id, before.map(stage), now.map(stage));
+        refile(
+            &mut self.imports,
+            id,
+            before.and_then(import),
+            now.and_then(import),
+        );
     }
 
     /// Notes what the scheduler has to look at because of a change. A build that is settled and shown is
@@ -247,19 +226,10 @@ fn stage(build: &Build) -> Stage {
 }
 
 fn import(build: &Build) -> Option<ImportId> {
-    match &build.state {
-        State::Publishing { import, .. } => Some(*import),
-        State::Planned
-        | State::Waiting { .. }
-        | State::Queued { .. }
-        | State::Building { .. }
-        | State::Built(_)
-        | State::Published { .. }
-        | State::Held { .. }
-        | State::Failed(_)
-        | State::Cancelled { .. }
-        | State::Superseded { .. } => None,
-    }
+    let State::Publishing { import, .. } = &build.state else {
+        return None;
+    };
+    Some(*import)
 }
 
 /// The builds that `build` looks at to know whether it can go on.
@@ -273,16 +243,26 @@ pub fn looked_at(build: &Build) -> BTreeSet<BuildId> {
     others
 }
 
-fn take_out(
-    followers: &mut HashMap<BuildId, BTreeSet<BuildId>>,
-    other: BuildId,
-    follower: BuildId,
+/// Files a build under another key than before.
+fn refile<K: Ord>(
+    index: &mut BTreeMap<K, BTreeSet<BuildId>>,
+    id: BuildId,
+    old: Option<K>,
+    new: Option<K>,
 ) {
-    if let Some(set) = followers.get_mut(&other) {
-        set.remove(&follower);
-        if set.is_empty() {
-            followers.remove(&other);
+    if old == new {
+        return;
+    }
+    if let Some(old) = old
+        && let Some(filed) = index.get_mut(&old)
+    {
+        filed.remove(&id);
+        if filed.is_empty() {
+            index.remove(&old);
         }
+    }
+    if let Some(new) = new {
+        index.entry(new).or_default().insert(id);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::id::Sha256;
@@ -18,6 +18,7 @@ use service::Clock;
 use service::error::Chain;
 use url::Url;
 
+use super::locked;
 use crate::config;
 
 /// How long vessel may take to say what is published before what it said last serves a plan.
@@ -254,12 +255,11 @@ impl Channel {
     }
 
     fn last(&self) -> Option<Last> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clone()
+        locked(&self.last).clone()
     }
 
     fn remember(&self, tag: Option<String>, known: Known) -> Known {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = locked(&self.last);
         // What was asked for later is not set back by an answer that came late.
         let newer = last
             .take()

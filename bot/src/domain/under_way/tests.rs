@@ -67,6 +67,22 @@ fn the_end_of_a_build_moves_those_that_come_after() {
     assert_eq!(under_way.counts(), BTreeMap::from([(Stage::Waiting, 1)]));
 }
 
+#[test]
+fn what_is_open_is_counted_by_its_state() {
+    let (mut waiting, mut other, mut done) = (build(1, "a"), build(2, "b"), build(3, "c"));
+    waiting.state = State::Waiting { on: vec![id(9)] };
+    other.state = State::Waiting { on: vec![id(9)] };
+    done.state = State::Published {
+        history: "h1".parse().unwrap(),
+        at: at(0),
+    };
+    done.shown.seq = done.seq;
+    let under_way = UnderWay::new([waiting, other, done, build(4, "d")]);
+    let counts = BTreeMap::from([(Stage::Planned, 1), (Stage::Waiting, 2)]);
+    assert_eq!(under_way.counts(), counts);
+    assert_eq!(under_way.unshown().count(), 3);
+}
+
 /// What comes after a build knows it by the id alone, also when that is not under way any more.
 #[test]
 fn a_build_that_is_forgotten_moves_those_that_come_after() {
