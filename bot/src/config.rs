@@ -1,5 +1,6 @@
 //! summit's configuration: one TOML file, shown with all its keys in `summit.example.toml`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use api::id::{Architecture, ChannelName, ServiceName};
@@ -30,6 +31,9 @@ pub struct Config {
     pub builders: Vec<Builder>,
     /// Where stones are published.
     pub vessel: Vessel,
+    /// What is built for; see [`Config::profiles`].
+    #[serde(default)]
+    pub profiles: Vec<Profile>,
     /// What attempts may use.
     #[serde(default)]
     pub limits: Limits,
@@ -72,6 +76,9 @@ pub struct Builder {
     pub peer: BuilderPeer,
     /// Its control port.
     pub url: Url,
+    /// Below which URL its assets lie, as its own configuration has it; by default below `url`.
+    #[serde(default)]
+    pub public_url: Option<Url>,
 }
 
 /// The name and pinned key of a builder.
@@ -107,9 +114,50 @@ pub struct Vessel {
     /// The channel that default branches are published to.
     #[serde(default = "default_channel")]
     pub channel: ChannelName,
-    /// What is built for.
-    #[serde(default = "default_architecture")]
-    pub architecture: Architecture,
+    /// What is built for, where there is one profile and no table of `profiles`.
+    pub architecture: Option<Architecture>,
+}
+
+/// What is built for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name, which clients know as `arch`: the folder of its index, the last part of a stone's name.
+    pub name: Architecture,
+}
+
+/// Profiles that cannot be told apart.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// Both ways of naming them.
+    #[error("`[[profiles]]` names what is built for; take `architecture` out of `[vessel]`")]
+    Twice,
+    /// The same one again.
+    #[error("`[[profiles]]` names {0} twice")]
+    Again(Architecture),
+}
+
+impl Config {
+    /// What is built for: each recipe of a head for every one of these, at least one. The first stands
+    /// for what is of no single recipe.
+    ///
+    /// # Errors
+    /// When they are named in two ways, or one of them twice.
+    pub fn profiles(&self) -> Result<Vec<Architecture>, ProfileError> {
+        let named = self.profiles.iter().map(|profile| profile.name.clone());
+        let named: Vec<Architecture> = named.collect();
+        match &self.vessel.architecture {
+            Some(_) if !named.is_empty() => return Err(ProfileError::Twice),
+            Some(only) => return Ok(vec![only.clone()]),
+            None if named.is_empty() => return Ok(vec![default_architecture()]),
+            None => {}
+        }
+        let mut known = BTreeSet::new();
+        match named.iter().find(|name| !known.insert(*name)) {
+            Some(again) => Err(ProfileError::Again(again.clone())),
+            None => Ok(named),
+        }
+    }
 }
 
 /// What attempts may use.
@@ -210,6 +258,30 @@ mod tests {
         assert_eq!(config.pulls, Pulls::default());
         assert_eq!(config.github.sweep_seconds, default_sweep());
         assert_eq!(config.builders[0].peer.name.as_str(), "avalanche-1");
+    }
+
+    #[test]
+    fn profiles_are_named_in_one_way_and_once() {
+        let example = include_str!("../summit.example.toml");
+        let single = example.replace("[[profiles]]\nname = \"x86_64\"\n", "");
+        assert_ne!(single, example);
+        let profiles = |text: &str| {
+            let config: Config = toml::from_str(text).unwrap();
+            let profiles = config.profiles().map_err(|error| error.to_string());
+            profiles.map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let known = |names: &[&str]| Ok(names.iter().map(ToString::to_string).collect());
+        assert_eq!(profiles(example), known(&["x86_64"]));
+        assert_eq!(profiles(&single), known(&["x86_64"]));
+        let old = single.replace("[vessel]", "[vessel]\narchitecture = \"aarch64\"");
+        assert_eq!(profiles(&old), known(&["aarch64"]));
+        let table = "\n[[profiles]]\nname = ";
+        let two = format!("{single}{table}\"x86_64_v3\"{table}\"x86_64\"");
+        assert_eq!(profiles(&two), known(&["x86_64_v3", "x86_64"]));
+        let twice = format!("{two}{table}\"x86_64\"");
+        assert!(profiles(&twice).is_err_and(|error| error.contains("twice")));
+        let both = format!("{old}{table}\"x86_64\"");
+        assert!(profiles(&both).is_err_and(|error| error.contains("architecture")));
     }
 
     #[test]

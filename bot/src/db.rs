@@ -4,12 +4,13 @@ mod build;
 mod command;
 mod look;
 mod migration;
+mod row;
 mod write;
 
 use std::path::Path;
 
 use api::attempt;
-use api::id::{AttemptId, BuildId, CommitSha};
+use api::id::{Architecture, AttemptId, BuildId, CommitSha};
 use jiff::Timestamp;
 use moss_db::{
     Environment, Index, Indexed, Migration, OpenError, Opener, Options, Schema, Sequence, Table,
@@ -17,15 +18,15 @@ use moss_db::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::domain::build::{Build, Effect};
+use crate::domain::build::{Effect, Plan, Shown};
 use crate::domain::claim::Claim;
 use crate::domain::name::{InstallationId, RepositoryName};
-use crate::domain::under_way::looked_at;
 
-use build::target_key;
-pub use build::{ChangeError, Unreadable, folder_key};
+pub use build::{ChangeError, Place as RecipePlace, Unreadable};
+use build::{recipe_key, target_key};
 pub use command::{Button, Command, Place, Press, Progress};
-pub use look::{Look, LookFailure, Merge, look_key};
+pub use look::{Look, LookFailure, Merge, claim_key, look_key};
+use row::Standing;
 pub use write::{Write, Written};
 
 /// All tables.
@@ -47,8 +48,14 @@ pub struct Tables {
     pub merges: Table<(u64, u64), Merge>,
     /// Targets to be looked at; a look that came in while one is under way raises the number.
     pub looks: Table<(u64, String), Look>,
-    /// Builds.
-    builds: Indexed<Text<BuildId>, Build>,
+    /// What was planned.
+    plans: Indexed<Text<BuildId>, Plan>,
+    /// Builds by repository, target, profile and folder.
+    builds_by_recipe: Index<(u64, [u8; 32]), Text<BuildId>>,
+    /// Builds by repository and head.
+    builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
+    /// Where builds stand.
+    standings: Indexed<Text<BuildId>, Standing>,
     /// Builds that are under way, and those whose assets a builder keeps.
     builds_active: Index<u8, Text<BuildId>>,
     /// Of these, those of branches.
@@ -61,12 +68,10 @@ pub struct Tables {
     builds_by_repository: Index<u64, Text<BuildId>>,
     /// The same by repository and target.
     builds_by_target: Index<(u64, [u8; 32]), Text<BuildId>>,
+    /// What GitHub shows of builds; no row for one of which it shows nothing yet.
+    shown: Table<Text<BuildId>, Shown>,
     /// Builds whose check run does not agree with them yet.
-    builds_unshown: Index<u8, Text<BuildId>>,
-    /// Builds by repository, target and folder.
-    builds_by_folder: Index<(u64, [u8; 32]), Text<BuildId>>,
-    /// Builds by repository and head.
-    builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
+    unshown: Table<Text<BuildId>, ()>,
     /// How long recipes took when they were built last, in seconds, by repository and folder.
     durations: Table<(u64, [u8; 32]), u64>,
     /// The names that recipes of default branches claim, by folder.
@@ -75,6 +80,8 @@ pub struct Tables {
     pub claims_by_name: Index<String, (u64, [u8; 32])>,
     /// Counts claims.
     pub claimed: Sequence,
+    /// The manifests of attempts whose stones only a builder has.
+    pub manifests: Table<Text<AttemptId>, String>,
     /// Orders of current attempts, without credentials.
     pub orders: Table<Text<AttemptId>, attempt::Order>,
     /// Comment commands, by repository and comment.
@@ -126,6 +133,7 @@ impl Schema for Tables {
         migration::look_at_branches_anew,
         migration::write_receipts_of_commands,
         migration::index_builds_anew,
+        migration::part_builds,
     ];
 
     fn declare(opener: &mut Opener) -> Self {
@@ -141,47 +149,45 @@ impl Schema for Tables {
             vec![row.received_at.as_second()]
         });
         let deliveries = deliveries.finish();
-        let mut builds = opener.indexed("builds");
-        let builds_active = builds.index("builds_active", |_, build: &Build| {
-            build.is_active().then_some(0).into_iter().collect()
+        let mut plans = opener.indexed("plans");
+        let builds_by_recipe = plans.index("builds_by_recipe", |_, plan: &Plan| {
+            vec![recipe_key(plan.into())]
         });
-        let builds_of_branches = builds.index("builds_of_branches", |_, build: &Build| {
-            let is_one = build.is_active() && build.target.is_published();
+        let builds_by_head = plans.index("builds_by_head", |_, plan: &Plan| {
+            vec![(plan.repository.number(), plan.commit)]
+        });
+        let plans = plans.finish();
+        let mut standings = opener.indexed("standings");
+        let builds_active = standings.index("builds_active", |_, row: &Standing| {
+            row.is_active().then_some(0).into_iter().collect()
+        });
+        let builds_of_branches = standings.index("builds_of_branches", |_, row: &Standing| {
+            let is_one = row.is_active() && row.target.is_published();
             is_one.then_some(0).into_iter().collect()
         });
-        let builds_by_named = builds.index("builds_by_named", |_, build: &Build| {
-            match build.is_active() {
-                true => looked_at(build).into_iter().collect(),
+        let builds_by_named = standings.index("builds_by_named", |id, row: &Standing| {
+            match row.is_active() {
+                true => row.looked_at(*id).into_iter().collect(),
                 false => Vec::new(),
             }
         });
-        let builds_by_repository = builds.index("builds_by_repository", |_, build: &Build| {
-            let key = build.repository.number();
-            is_open(build).then_some(key).into_iter().collect()
+        let builds_by_repository = standings.index("builds_by_repository", |_, row: &Standing| {
+            let key = row.repository.number();
+            row.is_open().then_some(key).into_iter().collect()
         });
-        let builds_by_target = builds.index("builds_by_target", |_, build: &Build| {
-            match is_open(build) {
-                true => vec![target_key(build.repository, &build.target)],
-                false => Vec::new(),
-            }
+        let builds_by_target = standings.index("builds_by_target", |_, row: &Standing| {
+            let key = target_key(row.repository, &row.target);
+            row.is_open().then_some(key).into_iter().collect()
         });
-        let builds_aside = builds.index("builds_aside", |_, build: &Build| {
-            build
+        let builds_aside = standings.index("builds_aside", |_, row: &Standing| {
+            let key = row.repository.number();
+            row.state
                 .waits_for_person()
-                .then_some(build.repository.number())
+                .then_some(key)
                 .into_iter()
                 .collect()
         });
-        let builds_unshown = builds.index("builds_unshown", |_, build: &Build| {
-            (!build.is_shown()).then_some(0).into_iter().collect()
-        });
-        let builds_by_folder = builds.index("builds_by_folder", |_, build: &Build| {
-            vec![folder_key(build.repository, &build.target, &build.folder)]
-        });
-        let builds_by_head = builds.index("builds_by_head", |_, build: &Build| {
-            vec![(build.repository.number(), build.commit)]
-        });
-        let builds = builds.finish();
+        let standings = standings.finish();
         let mut claims = opener.indexed("claims");
         let claims_by_name = claims.index("claims_by_name", |_, claim: &Claim| {
             vec![claim.name.to_string()]
@@ -201,20 +207,23 @@ impl Schema for Tables {
             planned: opener.table("planned"),
             merges: opener.table("merges"),
             looks: opener.table("looks"),
-            builds,
+            plans,
+            builds_by_recipe,
+            builds_by_head,
+            standings,
             builds_active,
             builds_of_branches,
             builds_by_named,
             builds_aside,
             builds_by_repository,
             builds_by_target,
-            builds_unshown,
-            builds_by_folder,
-            builds_by_head,
+            shown: opener.table("shown"),
+            unshown: opener.table("unshown"),
             claims,
             claims_by_name,
             durations: opener.table("durations"),
             claimed: opener.sequence("claimed"),
+            manifests: opener.table("manifests"),
             orders: opener.table("orders"),
             commands,
             commands_open,
@@ -225,18 +234,17 @@ impl Schema for Tables {
     }
 }
 
-/// True for a build that may still move, by itself or by a person, or whose assets are kept.
-fn is_open(build: &Build) -> bool {
-    build.is_active() || build.waits_for_person()
-}
-
 impl Tables {
-    /// Opens the database below `folder`.
+    /// Opens the database below `folder`. `profile` is what a database was for that knew only one.
     ///
     /// # Errors
     /// See [`OpenError`].
-    pub fn open(folder: &Path) -> Result<(Environment, Self), OpenError> {
-        Environment::open::<Self>(&folder.join("db"), &Options::default())
+    pub fn open(folder: &Path, profile: &Architecture) -> Result<(Environment, Self), OpenError> {
+        let options = Options {
+            facts: [(migration::PROFILE, profile.to_string())].into(),
+            ..Options::default()
+        };
+        Environment::open::<Self>(&folder.join("db"), &options)
     }
 }
 

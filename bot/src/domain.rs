@@ -14,4 +14,5 @@ pub mod retention;
 pub mod schedule;
 pub mod suspect;
 pub mod tail;
+pub mod trust;
 pub mod under_way;

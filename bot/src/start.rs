@@ -1,5 +1,6 @@
 //! From a configuration to a running summit.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -10,15 +11,15 @@ use service::client::Client;
 use service::listen::{ListenError, Listener};
 use service::{Clock, Supervisor};
 
-use crate::config::{Builder, Config};
+use crate::config::{Builder, Config, ProfileError};
 use crate::db::Tables;
 use crate::domain::under_way::UnderWay;
 use crate::git::Mirrors;
 use crate::github::{App, OpenError};
 use crate::http::{Handlers, router};
-use crate::usecase::Summit;
 use crate::usecase::attend::Reported;
-use crate::usecase::channel::Channel;
+use crate::usecase::channel::{self, Channel};
+use crate::usecase::{self, Summit};
 
 /// A summit that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,9 @@ pub enum StartError {
     /// The database cannot be read.
     #[error("cannot read the builds that are under way")]
     Builds(#[from] moss_db::Error),
+    /// The configuration does not say what is built for.
+    #[error("cannot tell what is built for")]
+    Profiles(#[from] ProfileError),
     /// The App cannot be opened.
     #[error("cannot open the GitHub App")]
     App(#[from] OpenError),
@@ -78,7 +82,8 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let key = ServiceKey::load_or_create(config.name.clone(), &config.key)?;
     let secret = read_secret(&config.github.webhook_secret)?;
     let app = App::open(&config.github)?;
-    let (db, tables) = Tables::open(&config.data)?;
+    let profiles = config.profiles()?;
+    let (db, tables) = Tables::open(&config.data, &profiles[0])?;
     let listener = Listener::bind(&config.listen).await?;
     let client = |name: &api::id::ServiceName, url: &url::Url| {
         Client::new(key.clone(), name.clone(), url.clone())
@@ -87,10 +92,11 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         .builders
         .iter()
         .map(|builder| {
-            (
-                builder.peer.name.clone(),
-                client(&builder.peer.name, &builder.url),
-            )
+            let known = usecase::Builder {
+                client: client(&builder.peer.name, &builder.url),
+                public_url: builder.public_url.as_ref().unwrap_or(&builder.url).clone(),
+            };
+            (builder.peer.name.clone(), known)
         })
         .collect();
     let verifier = Verifier::new(
@@ -116,15 +122,22 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     for (build, error) in &unreadable {
         tracing::error!(build.id = %build, error, "a build cannot be read, and stays as it is");
     }
-    let index = config.data.join("channel.index");
+    let mut channels = BTreeMap::new();
+    for profile in &profiles {
+        let index = config.data.join(format!("channel.{profile}.index"));
+        let channel = Channel::new(&config.vessel, profile, clock.clone(), index)?;
+        channels.insert(profile.clone(), channel);
+    }
     let summit = Arc::new(Summit {
         db,
         tables,
         app,
         mirrors: Mirrors::new(config.data.join("mirrors")),
         builders,
+        http: channel::http_client(),
         vessel: client(&config.vessel.name, &config.vessel.url),
-        channel: Channel::new(&config.vessel, clock.clone(), index)?,
+        profiles,
+        channels,
         clock,
         public_url,
         logs,

@@ -13,6 +13,7 @@ pub mod dispatch;
 pub mod inbox;
 mod keyed;
 pub mod look;
+mod manifest;
 pub mod outbox;
 pub mod press;
 pub mod publish;
@@ -31,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::id::{AttemptId, BuildId, ServiceName};
+use api::id::{Architecture, AttemptId, BuildId, ServiceName};
 use jiff::Timestamp;
 use moss_db::Environment;
 use service::client::Client;
@@ -67,11 +68,15 @@ pub struct Summit {
     /// The mirrors.
     pub mirrors: Mirrors,
     /// The builders by name.
-    pub builders: BTreeMap<ServiceName, Client>,
+    pub builders: BTreeMap<ServiceName, Builder>,
+    /// What fetches from builders that are not asked as such: the files that they serve to anyone.
+    pub http: reqwest::Client,
     /// vessel's control API.
     pub vessel: Client,
-    /// What is published.
-    pub channel: Channel,
+    /// What is built for; at least one.
+    pub profiles: Vec<Architecture>,
+    /// What is published, for each profile.
+    pub channels: BTreeMap<Architecture, Channel>,
     /// The address under which people and builders reach summit.
     pub public_url: url::Url,
     /// Where logs are kept.
@@ -80,12 +85,21 @@ pub struct Summit {
     pub under_way: Arc<Mutex<UnderWay>>,
     /// Builds that could not be read at the start; nothing becomes of them.
     pub unreadable: Unreadable,
-    /// Why nothing is handed to builders now, where that is so for all builds alike.
-    pub standstill: Mutex<Option<Standstill>>,
+    /// Why no build for a profile is handed to builders now, where that is so for all of them alike.
+    pub standstill: Mutex<BTreeMap<Architecture, Standstill>>,
     /// Wakes the tasks of attempts whose builders report.
     pub reported: Reported,
     /// Tells the workers to look.
     pub wakes: Arc<Wakes>,
+}
+
+/// A builder.
+#[derive(Debug)]
+pub struct Builder {
+    /// Its control port.
+    pub client: Client,
+    /// Below which URL its assets lie.
+    pub public_url: url::Url,
 }
 
 /// One wake for each worker.
@@ -247,23 +261,38 @@ pub struct Standstill {
 }
 
 impl Summit {
-    /// Notes whether builders get builds: none when they do, or when none is ready; else the reason that
-    /// keeps all of them back.
-    pub(crate) fn note_standstill(&self, reason: Option<String>) {
+    /// Notes why builders get no builds: the reason for each profile of which none is handed over,
+    /// though some are ready.
+    pub(crate) fn note_standstill(&self, mut reasons: BTreeMap<Architecture, String>) {
         let mut standstill = locked(&self.standstill);
-        if standstill.as_ref().map(|known| &known.reason) == reason.as_ref() {
-            return;
-        }
-        if let Some(reason) = &reason {
-            tracing::info!(reason, "no build is handed to a builder");
-        }
+        standstill.retain(|profile, known| {
+            let is_same = reasons.get(profile) == Some(&known.reason);
+            if is_same {
+                reasons.remove(profile);
+            }
+            is_same
+        });
         let since = self.clock.now();
-        *standstill = reason.map(|reason| Standstill { reason, since });
+        for (profile, reason) in reasons {
+            tracing::info!(build.profile = %profile, reason, "no build is handed to a builder");
+            standstill.insert(profile, Standstill { reason, since });
+        }
     }
 
-    /// Why nothing is handed over, if so.
-    pub fn standstill(&self) -> Option<Standstill> {
+    /// Why nothing is handed over, for each profile of which that is so.
+    pub fn standstill(&self) -> BTreeMap<Architecture, Standstill> {
         locked(&self.standstill).clone()
+    }
+
+    /// What is published for a profile.
+    ///
+    /// # Errors
+    /// When it is none of the configured ones.
+    pub(crate) fn channel(&self, profile: &Architecture) -> Result<&Channel, channel::Error> {
+        let found = self.channels.get(profile);
+        found.ok_or_else(|| channel::Error::NoProfile {
+            profile: profile.clone(),
+        })
     }
 }
 

@@ -49,9 +49,13 @@ pub(crate) fn summit(config: &summit::Config) -> Result<String> {
             ("url", text(&vessel.url)),
             ("public_url", text(&vessel.public_url)),
             ("channel", text(&vessel.channel)),
-            ("architecture", text(&vessel.architecture)),
         ]),
     );
+    if !config.profiles.is_empty() {
+        let profiles = config.profiles.iter();
+        let profiles = profiles.map(|profile| table([("name", text(&profile.name))]));
+        all.insert("profiles".to_owned(), Value::Array(profiles.collect()));
+    }
     all.insert(
         "limits".to_owned(),
         table([

@@ -79,7 +79,7 @@ impl Stage {
     /// # Errors
     /// When summit runs, or its database cannot be read.
     pub fn inbox(&self) -> Result<Vec<(String, Delivery)>> {
-        let (environment, tables) = Tables::open(&self.data("summit"))?;
+        let (environment, tables) = Tables::open(&self.data("summit"), &"x86_64".parse()?)?;
         let rows: Result<Vec<_>, moss_db::Error> =
             environment.read(|txn| tables.deliveries.iter(txn)?.collect());
         Ok(rows?)

@@ -194,17 +194,40 @@ fn a_member_whose_builder_died_is_built_again_and_the_others_go_on() {
             .await?;
         stage.succeeded(&first, &["bore", "reed"]).await?;
         let count = stage.orders_to(stage.second()?).len();
-        // The manifest of the first member is what its peer is ordered with.
-        let pause = stage.avalanche.pause(Point::rest("GET", "/assets/**"));
+        let [reed, bore] = ["reed", "bore"].map(|name| stage.gate(name));
         let head = stage
             .push(&[
-                Recipe::new("reed").release(2).needs("bore").file(),
-                Recipe::new("bore").release(2).needs("reed").file(),
+                Recipe::new("reed")
+                    .release(2)
+                    .needs("bore")
+                    .build(&reed.wait())
+                    .file(),
+                Recipe::new("bore")
+                    .release(2)
+                    .needs("reed")
+                    .build(&bore.wait())
+                    .file(),
             ])
             .await?;
-        pause.held(LIMIT).await.context("no peer asked for it")?;
+        let member = |orders: &[serde_json::Value], place: usize| {
+            let order = orders.get(place).filter(|_| orders.len() == place + 1);
+            order.map(|order| order["recipe"].to_string().contains("reed"))
+        };
+        let sent = stage.orders_to(&stage.avalanche).len();
+        let is_reed = stage
+            .until("the first member at work", async |stage| {
+                Ok(member(&stage.orders_to(&stage.avalanche), sent))
+            })
+            .await?;
+        let gates = if is_reed { [reed, bore] } else { [bore, reed] };
+        gates[0].open()?;
+        stage
+            .until("its peer at work", async |stage| {
+                Ok(member(&stage.orders_to(&stage.avalanche), sent + 1))
+            })
+            .await?;
         stage.avalanche.kill().await?;
-        pause.resume();
+        gates[1].open()?;
 
         let runs = stage.succeeded(&head, &["bore", "reed"]).await?;
         let mut builds = Vec::new();
@@ -213,7 +236,7 @@ fn a_member_whose_builder_died_is_built_again_and_the_others_go_on() {
         }
         builds.sort_by_key(|build| build.id);
         let losses: Vec<_> = builds.iter().map(|build| build.losses.len()).collect();
-        ensure!(losses == [1, 0], "{builds:#?}");
+        ensure!(losses == [1, 1], "{builds:#?}");
         let said = summary(&runs[builds[0].recipe.as_str()]);
         ensure!(
             said.contains("lost on avalanche: its stones cannot be had from avalanche"),
@@ -229,5 +252,47 @@ fn a_member_whose_builder_died_is_built_again_and_the_others_go_on() {
         let names = stage.published().await?.names();
         ensure!(names == ["bore-1.0-2-1", "reed-1.0-2-1"], "{names:?}");
         stage.avalanche.start().await
+    });
+}
+
+/// A builder that answers can have lost what it made: a disk was wiped.
+#[test]
+fn a_member_whose_stones_are_gone_is_built_again() {
+    Stage::play(Setup::default(), async |stage| {
+        let first = stage
+            .push(&[Recipe::new("reed").file(), Recipe::new("bore").file()])
+            .await?;
+        stage.succeeded(&first, &["bore", "reed"]).await?;
+        let assets = || Point::rest("GET", "/assets/**");
+        let manifest = stage.avalanche.pause(assets());
+        let head = stage
+            .push(&[
+                Recipe::new("reed").release(2).needs("bore").file(),
+                Recipe::new("bore").release(2).needs("reed").file(),
+            ])
+            .await?;
+        manifest.held(LIMIT).await.context("no manifest is kept")?;
+        // Its peer fetches its stones next.
+        let stone = stage.avalanche.pause(assets());
+        manifest.resume();
+        stone.held(LIMIT).await.context("no stone is fetched")?;
+        let folder = stage.data("avalanche").join("assets");
+        for attempt in std::fs::read_dir(&folder)? {
+            std::fs::remove_dir_all(attempt?.path())?;
+        }
+        stone.resume();
+        let runs = stage.succeeded(&head, &["bore", "reed"]).await?;
+        let mut said = String::new();
+        for run in runs.values() {
+            said.push_str(&summary(run));
+        }
+        ensure!(
+            said.contains("avalanche does not have its stones any more"),
+            "{said}"
+        );
+        ensure!(said.contains("which come before, are gone"), "{said}");
+        let names = stage.published().await?.names();
+        ensure!(names == ["bore-1.0-2-1", "reed-1.0-2-1"], "{names:?}");
+        Ok(())
     });
 }

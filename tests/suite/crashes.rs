@@ -269,8 +269,10 @@ fn avalanche_and_vessel_away_for_a_while() {
         stage
             .until("the reason why it waits", async |stage| {
                 let standstill = stage.summit_status().await?.standstill;
-                let said = standstill.filter(|known| known.reason == "no builder can be reached");
-                Ok(said.map(drop))
+                let mut reasons = standstill.values().map(|known| known.reason.as_str());
+                Ok(reasons
+                    .any(|said| said == "no builder can be reached")
+                    .then_some(()))
             })
             .await?;
         let pause = stage.vessel.pause(Point::rest("PUT", "/api/v1/imports/*"));

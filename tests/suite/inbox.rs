@@ -8,7 +8,7 @@ use summit::db::{Delivery, Tables};
 /// Writes a delivery into the inbox of a summit that does not run, as [`Tables`] hold one between
 /// the answer to GitHub and the first step of its work.
 fn leave_undone(stage: &Stage, event: &forge::Event) -> Result<()> {
-    let (db, tables) = Tables::open(&stage.data("summit"))?;
+    let (db, tables) = Tables::open(&stage.data("summit"), &"x86_64".parse()?)?;
     let delivery = Delivery {
         event: event.event.clone().into_owned(),
         body: Some(String::from_utf8(event.body.to_vec())?),

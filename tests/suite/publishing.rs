@@ -190,7 +190,8 @@ fn each_slot_of_a_builder_is_used_and_no_more() {
                 ensure!(at_work <= 2, "more than there are slots");
                 let standstill = stage.summit_status().await?.standstill;
                 let waits = standstill
-                    .is_some_and(|known| known.reason == "every slot of every builder is taken");
+                    .values()
+                    .any(|known| known.reason == "every slot of every builder is taken");
                 Ok((at_work == 2 && waits).then_some(()))
             })
             .await?;

@@ -6,14 +6,16 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
 
-use api::id::{BuildId, CommitSha, RecipeFolder, Sha256};
+use api::id::{Architecture, AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn};
 use service::error::Chain;
 
+use super::row::Standing;
 use super::{Tables, Write};
-use crate::domain::build::{Build, Event, IllegalTransition, Stage, State, Target};
+use crate::domain::build::{Build, Event, IllegalTransition, Plan, Stage, State, Target};
 use crate::domain::name::RepositoryId;
 
 /// A change to a build that was not made.
@@ -80,6 +82,10 @@ impl Tables {
         {
             self.orders.delete(txn, &attempt)?;
         }
+        if build.keeps_assets() && !next.keeps_assets() {
+            let attempt = AttemptId::new(id, build.attempts);
+            self.manifests.delete(txn, &attempt)?;
+        }
         if build.state.stage() != next.state.stage() {
             tracing::info!(
                 build.id = %id,
@@ -96,17 +102,56 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn find_build(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<Option<Build>, Error> {
-        self.builds.find(txn, &id)
+        let Some(standing) = self.standings.find(txn, &id)? else {
+            return Ok(None);
+        };
+        let Some(plan) = self.plans.find(txn, &id)? else {
+            return Ok(None);
+        };
+        let shown = self.shown.find(txn, &id)?.unwrap_or_default();
+        Ok(Some(standing.into_build(id, plan, shown)))
     }
 
-    /// Writes a build.
+    /// Writes a build. What was planned is written with the first change and never again.
     ///
     /// # Errors
     /// When the database fails.
     pub fn put_build(&self, txn: &mut Write<'_, '_>, build: &Build) -> Result<(), Error> {
-        self.builds.put(txn, &build.id, build)?;
+        if !self.plans.contains(txn, &build.id)? {
+            self.plans.put(txn, &build.id, &build.plan)?;
+        }
+        debug_assert_eq!(
+            self.plans.find(txn, &build.id).ok().flatten().as_ref(),
+            Some(&*build.plan)
+        );
+        self.standings.put(txn, &build.id, &Standing::of(build))?;
+        if self.shown.find(txn, &build.id)?.unwrap_or_default() != build.shown {
+            self.shown.put(txn, &build.id, &build.shown)?;
+        }
+        match build.is_shown() {
+            true => drop(self.unshown.delete(txn, &build.id)?),
+            false => self.unshown.put(txn, &build.id, &())?,
+        }
         txn.note_build(build.id, Some(build.clone()));
         Ok(())
+    }
+
+    /// Writes that a build is for another target: a branch is called otherwise now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn move_build(
+        &self,
+        txn: &mut Write<'_, '_>,
+        mut build: Build,
+        target: Target,
+    ) -> Result<(), Error> {
+        build.plan = Arc::new(Plan {
+            target,
+            ..Plan::clone(&build.plan)
+        });
+        self.plans.put(txn, &build.id, &build.plan)?;
+        self.put_build(txn, &build)
     }
 
     /// Forgets a build.
@@ -114,7 +159,10 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn forget_build(&self, txn: &mut Write<'_, '_>, id: BuildId) -> Result<(), Error> {
-        self.builds.delete(txn, &id)?;
+        self.plans.delete(txn, &id)?;
+        self.standings.delete(txn, &id)?;
+        self.shown.delete(txn, &id)?;
+        self.unshown.delete(txn, &id)?;
         txn.note_build(id, None);
         Ok(())
     }
@@ -131,14 +179,10 @@ impl Tables {
         most: usize,
     ) -> Result<(Vec<Build>, Option<BuildId>), Error> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = self.builds.range(txn, (from, Bound::Unbounded))?;
+        let rows = self.standings.range(txn, (from, Bound::Unbounded))?;
         let ids = rows.keys().take(most).collect::<Result<Vec<_>, _>>()?;
         let next = ids.last().copied().filter(|_| ids.len() == most);
-        let rows = ids.into_iter().filter_map(|id| {
-            let found = self.find_build(txn, id).transpose()?;
-            Some(found.map(|build| (id, build)))
-        });
-        Ok((readable(rows)?, next))
+        Ok((self.readable(txn, ids.into_iter().map(Ok))?, next))
     }
 
     /// The newest builds, the newest first.
@@ -146,8 +190,8 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn newest_builds(&self, txn: &RoTxn<'_>, most: usize) -> Result<Vec<Build>, Error> {
-        let rows = self.builds.iter_rev(txn)?;
-        readable(rows.take(most))
+        let ids = self.standings.iter_rev(txn)?.keys();
+        self.readable(txn, ids.take(most))
     }
 
     /// All builds that belong to what is under way, and why others cannot be read that do; see
@@ -157,7 +201,7 @@ impl Tables {
     /// When the database fails.
     pub fn builds_under_way(&self, txn: &RoTxn<'_>) -> Result<(Vec<Build>, Unreadable), Error> {
         let active = self.builds_active.keys(txn, &0)?;
-        let unshown = self.builds_unshown.keys(txn, &0)?;
+        let unshown = self.unshown.iter(txn)?.keys();
         let ids = active
             .chain(unshown)
             .collect::<Result<BTreeSet<BuildId>, Error>>()?;
@@ -179,8 +223,7 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn active_builds_of_branches(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
-        let rows = self.builds.find_by(txn, &self.builds_of_branches, &0)?;
-        readable(rows)
+        self.readable(txn, self.builds_of_branches.keys(txn, &0)?)
     }
 
     /// The builds of a target that are not settled, oldest first, with those that only a person can
@@ -195,8 +238,7 @@ impl Tables {
         target: &Target,
     ) -> Result<Vec<Build>, Error> {
         let key = target_key(repository, target);
-        let rows = self.builds.find_by(txn, &self.builds_by_target, &key)?;
-        readable(rows)
+        self.readable(txn, self.builds_by_target.keys(txn, &key)?)
     }
 
     /// As [`Self::builds_of`], of all targets of a repository.
@@ -209,8 +251,7 @@ impl Tables {
         repository: RepositoryId,
     ) -> Result<Vec<Build>, Error> {
         let key = repository.number();
-        let rows = self.builds.find_by(txn, &self.builds_by_repository, &key)?;
-        readable(rows)
+        self.readable(txn, self.builds_by_repository.keys(txn, &key)?)
     }
 
     /// The builds of a repository that only a person can move, oldest first.
@@ -223,8 +264,7 @@ impl Tables {
         repository: RepositoryId,
     ) -> Result<Vec<Build>, Error> {
         let key = repository.number();
-        let rows = self.builds.find_by(txn, &self.builds_aside, &key)?;
-        readable(rows)
+        self.readable(txn, self.builds_aside.keys(txn, &key)?)
     }
 
     /// The builds under way that name `id` among those that come before them.
@@ -232,8 +272,7 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn builds_that_name(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<Vec<Build>, Error> {
-        let rows = self.builds.find_by(txn, &self.builds_by_named, &id)?;
-        readable(rows)
+        self.readable(txn, self.builds_by_named.keys(txn, &id)?)
     }
 
     /// True when a build under way names `id`; see [`Self::builds_that_name`].
@@ -256,8 +295,12 @@ impl Tables {
         repository: RepositoryId,
         commit: CommitSha,
     ) -> Result<Vec<Build>, Error> {
-        let rows = self.rows_of_head(txn, repository, commit)?;
-        rows.map(|row| Ok(row?.1)).collect()
+        let head = (repository.number(), commit);
+        let mut builds = Vec::new();
+        for id in self.builds_by_head.keys(txn, &head)? {
+            builds.extend(self.find_build(txn, id?)?);
+        }
+        Ok(builds)
     }
 
     /// As [`Self::builds_of_head`], those that can be read.
@@ -270,21 +313,12 @@ impl Tables {
         repository: RepositoryId,
         commit: CommitSha,
     ) -> Result<Vec<Build>, Error> {
-        readable(self.rows_of_head(txn, repository, commit)?)
-    }
-
-    fn rows_of_head<'txn>(
-        &self,
-        txn: &'txn RoTxn<'_>,
-        repository: RepositoryId,
-        commit: CommitSha,
-    ) -> Result<impl Iterator<Item = Result<(BuildId, Build), Error>> + use<'txn>, Error> {
         let head = (repository.number(), commit);
-        self.builds.find_by(txn, &self.builds_by_head, &head)
+        self.readable(txn, self.builds_by_head.keys(txn, &head)?)
     }
 
-    /// The last build of each recipe and target at a head, oldest first: for one target, or for all.
-    /// Another head can have a newer one.
+    /// The last build of each recipe, target and profile at a head, oldest first: for one target, or for
+    /// all. Another head can have a newer one.
     ///
     /// # Errors
     /// When the database fails.
@@ -295,12 +329,12 @@ impl Tables {
         commit: CommitSha,
         target: Option<&Target>,
     ) -> Result<Vec<Build>, Error> {
-        let mut newest: HashMap<(Target, RecipeFolder), Build> = HashMap::new();
+        let mut newest: HashMap<(u64, [u8; 32]), Build> = HashMap::new();
         for build in self.readable_builds_of_head(txn, repository, commit)? {
             if target.is_some_and(|target| build.target != *target) {
                 continue;
             }
-            match newest.entry((build.target.clone(), build.folder.clone())) {
+            match newest.entry(recipe_key(Place::from(&*build.plan))) {
                 Entry::Vacant(free) => drop(free.insert(build)),
                 Entry::Occupied(mut known) if known.get().id < build.id => {
                     known.insert(build);
@@ -313,37 +347,41 @@ impl Tables {
         Ok(newest)
     }
 
-    /// The ids of all builds of a recipe's folder for a target, oldest first.
+    /// The ids of all builds of a recipe for a target and profile, oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn builds_of_folder(
+    pub fn builds_of_recipe(
         &self,
         txn: &RoTxn<'_>,
-        repository: RepositoryId,
-        target: &Target,
-        folder: &RecipeFolder,
+        place: Place<'_>,
     ) -> Result<Vec<BuildId>, Error> {
-        let key = folder_key(repository, target, folder);
-        self.builds_by_folder.keys(txn, &key)?.collect()
+        let key = recipe_key(place);
+        self.builds_by_recipe.keys(txn, &key)?.collect()
     }
 
-    /// The newest build of a recipe's folder for a target.
+    /// The newest build of a recipe for a target and profile.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn newest_of_folder(
+    pub fn newest_of_recipe(
         &self,
         txn: &RoTxn<'_>,
-        repository: RepositoryId,
-        target: &Target,
-        folder: &RecipeFolder,
+        place: Place<'_>,
     ) -> Result<Option<Build>, Error> {
-        let ids = self.builds_of_folder(txn, repository, target, folder)?;
-        match ids.last() {
+        match self.builds_of_recipe(txn, place)?.last() {
             Some(id) => self.find_build(txn, *id),
             None => Ok(None),
         }
+    }
+
+    /// True for the newest build of its recipe, target and profile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_newest(&self, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
+        let ids = self.builds_of_recipe(txn, Place::from(&*build.plan))?;
+        Ok(ids.last() == Some(&build.id))
     }
 
     /// How long a recipe took when it was built last, in seconds, whatever for.
@@ -376,31 +414,49 @@ impl Tables {
         Ok(())
     }
 
-    /// True for the newest build of its recipe's folder and target.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn is_newest(&self, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
-        let ids = self.builds_of_folder(txn, build.repository, &build.target, &build.folder)?;
-        Ok(ids.last() == Some(&build.id))
+    /// Those of the builds that can be read. One that cannot must not keep the others from being looked
+    /// at.
+    fn readable(
+        &self,
+        txn: &RoTxn<'_>,
+        ids: impl Iterator<Item = Result<BuildId, Error>>,
+    ) -> Result<Vec<Build>, Error> {
+        let mut builds = Vec::new();
+        for id in ids {
+            match self.find_build(txn, id?) {
+                Ok(build) => builds.extend(build),
+                Err(error) if error.is_of_a_row() => {
+                    tracing::error!(error = %Chain(&error), "a build is passed over");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(builds)
     }
 }
 
-/// Those of the rows that can be read. One that cannot must not keep the others from being looked at.
-fn readable(
-    rows: impl Iterator<Item = Result<(BuildId, Build), Error>>,
-) -> Result<Vec<Build>, Error> {
-    let mut builds = Vec::new();
-    for row in rows {
-        match row {
-            Ok((_, build)) => builds.push(build),
-            Err(error) if error.is_of_a_row() => {
-                tracing::error!(error = %Chain(&error), "a build is passed over");
-            }
-            Err(error) => return Err(error),
+/// The place of a recipe, for which the newest build counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// What is built for.
+    pub target: &'a Target,
+    /// For which profile.
+    pub profile: &'a Architecture,
+    /// Where the recipe lies.
+    pub folder: &'a RecipeFolder,
+}
+
+impl<'a> From<&'a Plan> for Place<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        Self {
+            repository: plan.repository,
+            target: &plan.target,
+            profile: &plan.profile,
+            folder: &plan.folder,
         }
     }
-    Ok(builds)
 }
 
 /// How long the attempt took that has just succeeded, if one has.
@@ -418,18 +474,20 @@ fn duration_key(repository: RepositoryId, folder: &RecipeFolder) -> (u64, [u8; 3
     (repository.number(), *digest.as_bytes())
 }
 
-/// The key of a recipe's folder in `builds_by_folder`: a digest, because a folder can be longer than
-/// a key may be.
-pub fn folder_key(
-    repository: RepositoryId,
-    target: &Target,
-    folder: &RecipeFolder,
-) -> (u64, [u8; 32]) {
-    let text = format!("{}\n{folder}", target.git_ref());
+/// The key of a place in `builds_by_recipe`: a digest, because a folder can be longer than a key may
+/// be.
+pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
+    let Place {
+        repository,
+        target,
+        profile,
+        folder,
+    } = place;
+    let text = format!("{}\n{profile}\n{folder}", target.git_ref());
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }
 
-/// The key of a target in `builds_by_target`, as [`folder_key`].
+/// The key of a target in `builds_by_target`, as [`recipe_key`].
 pub(super) fn target_key(repository: RepositoryId, target: &Target) -> (u64, [u8; 32]) {
     let text = target.git_ref();
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())

@@ -1,11 +1,11 @@
 //! Wishes to look at a target, and what pull requests were planned against.
 
-use api::id::CommitSha;
+use api::id::{CommitSha, RecipeFolder, Sha256};
 use jiff::{SignedDuration, Timestamp};
 use moss_db::{Error, RwTxn};
 use serde::{Deserialize, Serialize};
 
-use super::{Tables, Write, folder_key};
+use super::{Tables, Write};
 use crate::domain::build::{Conflict, Target};
 use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
@@ -148,16 +148,15 @@ impl Tables {
         if let Some(commit) = planned {
             self.planned.put(txn, &new, &commit)?;
         }
-        for mut build in self.builds_of(txn, repository, &from)? {
-            build.target = to.clone();
-            self.put_build(txn, &build)?;
+        for build in self.builds_of(txn, repository, &from)? {
+            self.move_build(txn, build, to.clone())?;
         }
         let rows = self.claims.iter_prefix(txn, &repository.number())?;
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         for (key, claim) in rows {
             self.claims.delete(txn, &key)?;
             let branch = to.to_string();
-            let key = folder_key(repository, &to, &claim.folder);
+            let key = claim_key(repository, &to, &claim.folder);
             self.claims.put(txn, &key, &Claim { branch, ..claim })?;
         }
         self.wish(txn, repository, &to)
@@ -223,4 +222,14 @@ impl Tables {
 /// The key of a target in `planned` and `looks`.
 pub fn look_key(repository: RepositoryId, target: &Target) -> (u64, String) {
     (repository.number(), target.git_ref())
+}
+
+/// The key of a recipe's claim: a digest, because a folder can be longer than a key may be.
+pub fn claim_key(
+    repository: RepositoryId,
+    target: &Target,
+    folder: &RecipeFolder,
+) -> (u64, [u8; 32]) {
+    let text = format!("{}\n{folder}", target.git_ref());
+    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }

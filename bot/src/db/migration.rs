@@ -1,9 +1,9 @@
 //! How databases of older versions of summit become current.
 
-use api::id::CommitSha;
-use moss_db::{Error, RwTxn, Upgrade};
+use api::id::{BuildId, CommitSha};
+use moss_db::{Error, RwTxn, Text, Upgrade};
 use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::domain::build::NotAgain;
 use crate::domain::tail::{code, escape};
@@ -42,6 +42,81 @@ pub(super) fn write_receipts_of_commands(
 
 /// Version 2 had fewer indexes of builds; they follow by themselves.
 pub(super) fn index_builds_anew(_: &mut RwTxn<'_>, _: &Upgrade) -> Result<(), Error> {
+    Ok(())
+}
+
+/// What a database was for that knew only one profile.
+pub(super) const PROFILE: &str = "profile";
+
+/// What a row of a build had in version 3 that was planned.
+const PLANNED: [&str; 18] = [
+    "repository",
+    "target",
+    "commit",
+    "folder",
+    "tree",
+    "recipe",
+    "check",
+    "scope",
+    "version",
+    "release",
+    "needs",
+    "hints",
+    "provides",
+    "source_date_epoch",
+    "created_at",
+    "warnings",
+    "unapproved",
+    "asked_by",
+];
+
+/// Version 3 kept a build in one row, knew one profile, and noted only of strangers on whose word
+/// their builds run. A row that is no JSON stays where it was, for an operator to look at.
+pub(super) fn part_builds(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
+    let profile = upgrade.fact(PROFILE).unwrap_or("x86_64").to_owned();
+    let builds = upgrade.table::<Text<BuildId>, Value>("builds")?;
+    let plans = upgrade.table::<Text<BuildId>, Value>("plans")?;
+    let standings = upgrade.table::<Text<BuildId>, Value>("standings")?;
+    let shown = upgrade.table::<Text<BuildId>, Value>("shown")?;
+    let unshown = upgrade.table::<Text<BuildId>, ()>("unshown")?;
+    let ids = builds
+        .iter(txn)?
+        .keys()
+        .collect::<Result<Vec<_>, Error>>()?;
+    for id in ids {
+        let mut row = match builds.find(txn, &id) {
+            Ok(Some(Value::Object(row))) => row,
+            Ok(_) => continue,
+            Err(error) if error.is_of_a_row() => {
+                tracing::error!(build.id = %id, %error, "a build is left as it was");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let mut plan: Map<String, Value> = PLANNED
+            .iter()
+            .filter_map(|field| Some(((*field).to_owned(), row.remove(*field)?)))
+            .collect();
+        if let Some(Value::String(author)) = plan.remove("unapproved") {
+            plan.insert(
+                "trust".to_owned(),
+                json!({ "trust": "none", "author": author }),
+            );
+        }
+        plan.insert("profile".to_owned(), Value::String(profile.clone()));
+        let run = row.remove("shown").unwrap_or_default();
+        if run["seq"] != row["seq"] {
+            unshown.put(txn, &id, &())?;
+        }
+        row.remove("id");
+        for field in ["repository", "target"] {
+            row.insert(field.to_owned(), plan[field].clone());
+        }
+        plans.put(txn, &id, &Value::Object(plan))?;
+        standings.put(txn, &id, &Value::Object(row))?;
+        shown.put(txn, &id, &run)?;
+        builds.delete(txn, &id)?;
+    }
     Ok(())
 }
 
@@ -114,6 +189,7 @@ mod tests {
 
     /// The tables of version 1 that matter here.
     struct Newer {
+        _builds: Table<Text<BuildId>, Value>,
         planned: Table<(u64, String), CommitSha>,
         commands: Table<(u64, u64), Value>,
     }
@@ -124,6 +200,7 @@ mod tests {
 
         fn declare(opener: &mut Opener) -> Self {
             Self {
+                _builds: opener.table("builds"),
                 planned: opener.table("planned"),
                 commands: opener.table("commands"),
             }
@@ -171,7 +248,7 @@ mod tests {
             });
             wrote.unwrap();
         }
-        let (env, tables) = Tables::open(folder.path()).unwrap();
+        let (env, tables) = Tables::open(folder.path(), &"x86_64".parse().unwrap()).unwrap();
         let (rows, open, planned) = env
             .read(|txn| {
                 assert_eq!(tables.commands.check(txn)?, []);
@@ -221,7 +298,7 @@ mod tests {
             });
             assert_eq!(wrote.unwrap(), 1);
         }
-        let (env, tables) = Tables::open(folder.path()).unwrap();
+        let (env, tables) = Tables::open(folder.path(), &"x86_64".parse().unwrap()).unwrap();
         let found = env.read(|txn| {
             let (under_way, _) = tables.builds_under_way(txn)?;
             assert!(!under_way.iter().any(Build::is_active));

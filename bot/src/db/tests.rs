@@ -6,8 +6,8 @@ use moss_db::Error;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::build::example::{at, build, every_state, failure, id, main, pull};
-use crate::domain::build::{By, Event, FailureKind, Progress, State, Target};
+use crate::domain::build::example::{at, build, every_state, failure, id, main, profile, pull};
+use crate::domain::build::{Build, By, Event, FailureKind, Progress, State, Target};
 use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
 use crate::domain::under_way::UnderWay;
@@ -23,7 +23,7 @@ pub(crate) struct Store {
 /// A database of its own.
 pub(crate) fn store() -> Store {
     let folder = tempfile::tempdir().unwrap();
-    let (env, tables) = Tables::open(folder.path()).unwrap();
+    let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
     Store {
         env,
         tables,
@@ -122,11 +122,11 @@ fn a_published_branch_that_moves_takes_along_what_it_has() {
         name: "trunk".to_owned(),
     };
     let moved = store.write(|txn| {
-        let key = folder_key(claim.repository, &main(), &claim.folder);
+        let key = claim_key(claim.repository, &main(), &claim.folder);
         tables.claims.put(txn, &key, &claim)?;
         let (from, to) = ("main".to_owned(), "trunk".to_owned());
         tables.move_branch(txn, claim.repository, from, to)?;
-        let key = folder_key(claim.repository, &trunk, &claim.folder);
+        let key = claim_key(claim.repository, &trunk, &claim.folder);
         let look = look_key(claim.repository, &trunk);
         Ok::<_, Error>((
             tables.planned.find(txn, &look)?,
@@ -330,7 +330,7 @@ fn indexes_follow_the_rows() {
     store
         .env
         .read(|txn| {
-            let unshown = store.tables.builds_unshown.keys(txn, &0)?;
+            let unshown = store.tables.unshown.iter(txn)?.keys();
             for id in unshown {
                 assert_eq!(id?.as_bytes()[15] % 2, 1);
             }
@@ -341,7 +341,7 @@ fn indexes_follow_the_rows() {
 }
 
 #[test]
-fn builds_of_one_folder_do_not_mix_with_others() {
+fn builds_of_one_recipe_do_not_mix_with_others() {
     let store = store();
     let first = build(1, "nano");
     let mut longer = build(2, "nano-extra");
@@ -350,13 +350,14 @@ fn builds_of_one_folder_do_not_mix_with_others() {
     pulled.target = pull();
     let mut elsewhere = build(4, "nano");
     elsewhere.repository = RepositoryId::new(2);
+    let mut other = build(6, "nano");
+    other.profile = "x86_64_v3".parse().unwrap();
     let newer = build(5, "nano");
-    store.put(&[&first, &longer, &pulled, &elsewhere, &newer]);
-    let (repository, folder) = (RepositoryId::new(1), "nano".parse().unwrap());
-    let found = store.env.read(|txn| {
-        let tables = &store.tables;
-        tables.builds_of_folder(txn, repository, &main(), &folder)
-    });
+    store.put(&[&first, &longer, &pulled, &elsewhere, &newer, &other]);
+    let place = RecipePlace::from(&*first.plan);
+    let found = store
+        .env
+        .read(|txn| store.tables.builds_of_recipe(txn, place));
     assert_eq!(found.unwrap(), [id(1), id(5)]);
 }
 
@@ -378,7 +379,8 @@ fn wishes_are_counted() {
 #[test]
 fn rows_survive_being_written() {
     let store = store();
-    for (name, mut build) in every_state() {
+    for (number, (name, mut build)) in (1..).zip(every_state()) {
+        build.id = id(number);
         build.shown.digest = Some(Sha256::of(b"x").to_string());
         store.put(&[&build]);
         assert_eq!(store.find(build.id), build, "{name}");
@@ -393,7 +395,7 @@ impl Schema for Raw {
     const MIGRATIONS: &'static [Migration] = Tables::MIGRATIONS;
 
     fn declare(opener: &mut Opener) -> Self {
-        Self(opener.table("builds"))
+        Self(opener.table("standings"))
     }
 }
 
@@ -404,7 +406,7 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
     let [odd, mut fine] = [build(1, "odd"), build(2, "fine")];
     fine.folder = odd.folder.clone();
     {
-        let (env, tables) = Tables::open(folder.path()).unwrap();
+        let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
         let wrote = env.write(|txn| {
             let mut txn = Write::new(txn);
             tables.put_build(&mut txn, &odd)?;
@@ -422,7 +424,7 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
         });
         wrote.unwrap();
     }
-    let (env, tables) = Tables::open(folder.path()).unwrap();
+    let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
     let read = env.read(|txn| {
         let (builds, unreadable) = tables.builds_under_way(txn)?;
         assert_eq!(builds, [fine.clone()]);

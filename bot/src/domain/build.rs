@@ -12,62 +12,45 @@ mod again;
 #[cfg(test)]
 pub(crate) mod example;
 mod explain;
+mod plan;
 mod refused;
 mod stage;
 mod state;
+mod target;
 mod transition;
 
-use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use api::id::{AttemptId, BuildId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::name::{CheckRunId, RepositoryId};
+use super::name::CheckRunId;
 
 pub use again::NotAgain;
 pub(crate) use explain::{counted, named};
+pub use plan::Plan;
 pub use refused::Refused;
 pub use stage::{Bearing, Stage};
 pub use state::{
     Annotation, By, Cause, Failure, FailureKind, Hold, Loss, Overtaken, Progress, State, Success,
     Suspect,
 };
+pub use target::{Scope, Target};
 pub use transition::{Effect, Event, IllegalTransition, MAX_LOST, MAX_OUTAGE, pause_after};
 
-/// A build and all that is remembered of it.
+/// A build and all that is remembered of it: what was planned, where it stands, and what GitHub shows
+/// of it. The first never changes; it is read as if its fields were the build's own.
+///
+/// The JSON of it is for people; the database has a row for each of the three.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Its id.
     pub id: BuildId,
-    /// The repository that holds the recipe.
-    pub repository: RepositoryId,
-    /// What it is built for.
-    pub target: Target,
-    /// The head that was planned; its check runs hang there.
-    pub commit: CommitSha,
-    /// Where the recipe lies.
-    pub folder: RecipeFolder,
-    /// The tree of that folder: what is really built.
-    pub tree: TreeSha,
-    /// The recipe's name; for a recipe that cannot be read, its folder's.
-    pub recipe: RecipeName,
-    /// The name of its check run; none where it follows from folder and recipe alone.
-    #[serde(default)]
-    pub check: Option<String>,
-    /// Whether it is of that recipe.
-    #[serde(default)]
-    pub scope: Scope,
-    /// The recipe's version, exact text.
-    pub version: String,
-    /// The recipe's release.
-    pub release: u64,
-    /// Build and check dependencies, as text.
-    pub needs: Vec<String>,
-    /// What its last build needed beside, by its manifest, as text. It orders and nothing more:
-    /// the recipe may not ask for it any longer.
-    #[serde(default)]
-    pub hints: Vec<String>,
-    /// What it will provide, as text: package names, and what its last manifest provides.
-    pub provides: Vec<String>,
+    /// What was planned.
+    #[serde(flatten, with = "shared")]
+    pub plan: Arc<Plan>,
     /// The builds whose success it waits for.
     pub after: Vec<BuildId>,
     /// The builds whose end it waits for, however they end: those that its hints lead to.
@@ -76,29 +59,16 @@ pub struct Build {
     /// The members of its cycle in their order, itself among them; empty outside of cycles. They
     /// are imported as one.
     pub cycle: Vec<BuildId>,
-    /// The author time of the commit, recorded once.
-    pub source_date_epoch: i64,
-    /// When it was planned.
-    pub created_at: Timestamp,
-    /// What the recipe's reader noted beside errors.
-    pub warnings: Vec<Annotation>,
-    /// Why the pull request cannot be merged as it is, if that is so.
-    #[serde(default)]
-    pub conflict: Option<Conflict>,
-    /// The author of the pull request, when nothing of it may be run because that person may not
-    /// write. It stays with the build whatever becomes of it.
-    #[serde(default)]
-    pub unapproved: Option<String>,
-    /// The login of the person who asked for it; none for what a push or a pull request brought.
-    #[serde(default)]
-    pub asked_by: Option<String>,
-    /// The build release that its stones get; none before a builder was chosen.
-    #[serde(default)]
-    pub build_release: Option<u64>,
     /// How long the longest work takes that waits for it, itself included: by what the recipes took
     /// before, as it was when it was planned.
     #[serde(default)]
     pub path_seconds: u64,
+    /// Why the pull request cannot be merged as it is, if that is so.
+    #[serde(default)]
+    pub conflict: Option<Conflict>,
+    /// The build release that its stones get; none before a builder was chosen.
+    #[serde(default)]
+    pub build_release: Option<u64>,
     /// What was answered to the last wish to have it again that began nothing, as long as nothing
     /// else became of it.
     #[serde(default)]
@@ -119,6 +89,62 @@ pub struct Build {
     pub shown: Shown,
 }
 
+/// A plan in the JSON of its build.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::Plan;
+
+    pub(super) fn serialize<S: Serializer>(plan: &Arc<Plan>, to: S) -> Result<S::Ok, S::Error> {
+        plan.as_ref().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Plan>, D::Error> {
+        Plan::deserialize(from).map(Arc::new)
+    }
+}
+
+impl Deref for Build {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// Tests make a plan of their own before they write it.
+#[cfg(test)]
+impl std::ops::DerefMut for Build {
+    fn deref_mut(&mut self) -> &mut Plan {
+        Arc::make_mut(&mut self.plan)
+    }
+}
+
+impl Build {
+    /// A build that was just planned, of which nothing has become yet.
+    pub fn new(id: BuildId, plan: Arc<Plan>) -> Self {
+        Self {
+            id,
+            plan,
+            after: Vec::new(),
+            behind: Vec::new(),
+            cycle: Vec::new(),
+            path_seconds: 0,
+            conflict: None,
+            build_release: None,
+            answer: None,
+            attempts: 0,
+            losses: Vec::new(),
+            logs_removed_at: None,
+            seq: 1,
+            state: State::Planned,
+            shown: Shown::default(),
+        }
+    }
+}
+
 /// The answer to a person who pressed a button in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -135,65 +161,6 @@ impl std::fmt::Display for Answer {
         let at = self.at.strftime("%Y-%m-%d %H:%M:%S UTC");
         let reason = self.reason.explain();
         write!(f, "{} asked for it again at {at}. {reason}", self.login)
-    }
-}
-
-/// What a build is of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "scope", rename_all = "kebab-case")]
-pub enum Scope {
-    /// Of its recipe.
-    #[default]
-    Recipe,
-    /// Of all recipes that its head changes. Nothing of them is run while it stands there.
-    All {
-        /// How many; 0 when they were not counted.
-        count: usize,
-        /// Where some of them lie.
-        named: Vec<RecipeFolder>,
-    },
-}
-
-/// What a build is for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(tag = "target", rename_all = "kebab-case")]
-pub enum Target {
-    /// A branch that is published.
-    Branch {
-        /// Its name, without `refs/heads/`.
-        name: String,
-    },
-    /// A pull request: built, not published.
-    Pull {
-        /// Its number.
-        number: u64,
-    },
-}
-
-impl Target {
-    /// The ref under which the head is found.
-    pub fn git_ref(&self) -> String {
-        match self {
-            Self::Branch { name } => format!("refs/heads/{name}"),
-            Self::Pull { number } => format!("refs/pull/{number}/head"),
-        }
-    }
-
-    /// True when successful builds go on into the channel.
-    pub fn is_published(&self) -> bool {
-        match self {
-            Self::Branch { .. } => true,
-            Self::Pull { .. } => false,
-        }
-    }
-}
-
-impl std::fmt::Display for Target {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Branch { name } => f.write_str(name),
-            Self::Pull { number } => write!(f, "#{number}"),
-        }
     }
 }
 
@@ -264,7 +231,7 @@ impl Build {
         let State::Queued { since, .. } = &self.state else {
             return false;
         };
-        self.unapproved.is_none() && now.duration_since(*since) >= pause_after(self.attempts)
+        self.permits_running() && now.duration_since(*since) >= pause_after(self.attempts)
     }
 
     /// True when the last attempt was lost because something that it needs is out of reach, and none
@@ -279,24 +246,12 @@ impl Build {
 
     /// True when what waits for this build can go on: published, or for a pull request built.
     pub fn is_success(&self) -> bool {
-        match &self.state {
-            State::Published { .. } => true,
-            State::Built(_) => !self.target.is_published(),
-            State::Planned
-            | State::Waiting { .. }
-            | State::Queued { .. }
-            | State::Building { .. }
-            | State::Publishing { .. }
-            | State::Held { .. }
-            | State::Failed(_)
-            | State::Cancelled { .. }
-            | State::Superseded { .. } => false,
-        }
+        self.state.is_success_for(&self.target)
     }
 
     /// True while something can become of the build by itself, and while a builder keeps its assets.
     pub fn is_active(&self) -> bool {
-        (!self.is_settled() && !self.waits_for_person()) || self.keeps_assets()
+        self.state.is_active_for(&self.target)
     }
 
     /// True when GitHub shows the build as it is.
@@ -304,16 +259,9 @@ impl Build {
         self.shown.seq == self.seq
     }
 
-    /// True for a build that only a person can move. There can be many of them, so that they are
-    /// kept apart from those under way.
+    /// True for a build that only a person can move; see [`State::waits_for_person`].
     pub fn waits_for_person(&self) -> bool {
-        self.state.find_hold().is_some_and(|hold| match hold {
-            Hold::Approval { .. } | Hold::TooLarge { .. } => true,
-            Hold::Build { .. }
-            | Hold::Needs { .. }
-            | Hold::Suspected { .. }
-            | Hold::Scattered { .. } => false,
-        })
+        self.state.waits_for_person()
     }
 
     /// True while a builder keeps assets for the build.
@@ -323,20 +271,7 @@ impl Build {
 
     /// What was built, as long as only a builder has it.
     pub fn find_assets(&self) -> Option<&Success> {
-        match &self.state {
-            State::Built(built) | State::Publishing { built, .. } => {
-                built.released_at.is_none().then_some(built)
-            }
-            State::Planned
-            | State::Waiting { .. }
-            | State::Queued { .. }
-            | State::Building { .. }
-            | State::Published { .. }
-            | State::Held { .. }
-            | State::Failed(_)
-            | State::Cancelled { .. }
-            | State::Superseded { .. } => None,
-        }
+        self.state.find_assets()
     }
 
     /// True when nothing will move the build any more.

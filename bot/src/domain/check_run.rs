@@ -123,7 +123,7 @@ pub fn name(build: &Build) -> String {
         (Scope::All { .. }, _) => name::WHOLE.to_owned(),
         (Scope::Recipe, Some(check)) => check.clone(),
         (Scope::Recipe, None) => {
-            name::of_recipe(&build.folder, &build.recipe, name::Standing::Holder)
+            name::of_recipe(&build.folder, &build.recipe, name::Standing::Holder, None)
         }
     }
 }

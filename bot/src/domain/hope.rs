@@ -37,6 +37,9 @@ const MOVING: [Stage; 5] = [
 
 /// Whether the stones of `other` would be laid into the root of `build`.
 fn is_seen(build: &Build, other: &Build) -> bool {
+    if build.profile != other.profile {
+        return false;
+    }
     match &build.target {
         Target::Branch { .. } => other.target.is_published(),
         Target::Pull { .. } => other.target == build.target && other.repository == build.repository,

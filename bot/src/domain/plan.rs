@@ -5,17 +5,17 @@ mod first;
 mod order;
 mod whole;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
+use api::id::{Architecture, BuildId, CommitSha, RecipeFolder, RecipeName, TreeSha};
 use jiff::Timestamp;
 use moss_format::{Dependency, Provider};
 
-use super::build::{
-    Annotation, Build, Conflict, Failure, FailureKind, Scope, Shown, State, Target,
-};
+use super::build::{Annotation, Build, Conflict, Failure, FailureKind, Plan, Scope, State, Target};
 use super::check_run::name::{Standing, of_recipe};
 use super::name::RepositoryId;
+use super::trust::Trust;
 
 use first::{first_state, twice};
 use order::{Place, is_ordered, order};
@@ -61,6 +61,28 @@ pub struct Described {
     pub warnings: Vec<Annotation>,
 }
 
+impl Described {
+    /// The same with what its last build needed and provided, by a manifest. What the recipe does not
+    /// ask for it may not need any longer, or get through something else that it asks for.
+    pub fn with_past(mut self, needs: &[Dependency], provides: &[Provider]) -> Self {
+        let hints = needs.iter().filter(|need| !self.needs.contains(need));
+        self.hints = hints
+            .cloned()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        self.expect(provides);
+        self
+    }
+
+    /// Expects it to provide what is told too.
+    pub fn expect<'told>(&mut self, provides: impl IntoIterator<Item = &'told Provider>) {
+        self.provides.extend(provides.into_iter().cloned());
+        self.provides.sort();
+        self.provides.dedup();
+    }
+}
+
 /// A recipe that cannot be built as it is written.
 #[derive(Debug, Clone)]
 pub struct Unreadable {
@@ -87,6 +109,12 @@ pub struct Frame {
     pub now: Timestamp,
     /// Why a pull request cannot be merged as it is, if that is so.
     pub conflict: Option<Conflict>,
+    /// On whose word it may be run.
+    pub trust: Trust,
+    /// For which profile.
+    pub profile: Architecture,
+    /// True when there are others, so that names have to tell them apart.
+    pub is_one_of_many: bool,
 }
 
 /// Builds that a plan has to fit in with.
@@ -116,13 +144,9 @@ pub fn plan(
     let mut builds: BTreeMap<BuildId, Build> = BTreeMap::new();
     let mut places: BTreeMap<BuildId, Place> = BTreeMap::new();
     for candidate in candidates {
-        let mut build = begin(&candidate, frame);
         let other = others.taken.get(&candidate.folder);
-        let standing = match other {
-            Some(_) => Standing::Refused,
-            None => Standing::Holder,
-        };
-        build.check = Some(of_recipe(&build.folder, &build.recipe, standing));
+        let check = check_name(&candidate, frame, other.is_some());
+        let mut build = begin(&candidate, frame, Scope::Recipe, Some(check));
         if let Ok(recipe) = candidate.recipe {
             build.state = match other {
                 Some(other) => twice(&recipe, other, frame.now),
@@ -168,65 +192,62 @@ pub fn plan(
     builds.into_values().collect()
 }
 
-fn begin(candidate: &Candidate, frame: &Frame) -> Build {
-    let (name, version, release, state) = match &candidate.recipe {
-        Ok(recipe) => (
-            &recipe.name,
-            recipe.version.clone(),
-            recipe.release,
-            State::Planned,
-        ),
-        Err(unreadable) => {
-            let failure = Failure {
-                kind: FailureKind::Recipe,
-                phase: None,
-                message: unreadable.message.clone(),
-                annotations: unreadable.annotations.clone(),
-                at: frame.now,
-            };
-            (&unreadable.name, String::new(), 0, State::Failed(failure))
-        }
+/// What the check run of a recipe is called.
+fn check_name(candidate: &Candidate, frame: &Frame, is_refused: bool) -> String {
+    let name = match &candidate.recipe {
+        Ok(recipe) => &recipe.name,
+        Err(unreadable) => &unreadable.name,
     };
+    let standing = match is_refused {
+        true => Standing::Refused,
+        false => Standing::Holder,
+    };
+    let profile = frame.is_one_of_many.then_some(&frame.profile);
+    of_recipe(&candidate.folder, name, standing, profile)
+}
+
+/// A build of what is in a folder, called `check` on GitHub where its name is not enough.
+fn begin(candidate: &Candidate, frame: &Frame, scope: Scope, check: Option<String>) -> Build {
     let described = candidate.recipe.as_ref().ok();
-    Build {
-        id: candidate.id,
+    let texts = |of: fn(&Described) -> Vec<String>| described.map(of).unwrap_or_default();
+    let plan = Plan {
         repository: frame.repository,
         target: frame.target.clone(),
+        profile: frame.profile.clone(),
         commit: frame.commit,
         folder: candidate.folder.clone(),
         tree: candidate.tree,
-        recipe: name.clone(),
-        check: None,
-        scope: Scope::Recipe,
-        version,
-        release,
-        needs: described.map_or_else(Vec::new, |recipe| {
-            recipe.needs.iter().map(ToString::to_string).collect()
-        }),
-        hints: described.map_or_else(Vec::new, |recipe| {
-            recipe.hints.iter().map(ToString::to_string).collect()
-        }),
-        provides: described.map_or_else(Vec::new, |recipe| {
-            recipe.provides.iter().map(ToString::to_string).collect()
-        }),
-        after: Vec::new(),
-        behind: Vec::new(),
-        cycle: Vec::new(),
+        recipe: match &candidate.recipe {
+            Ok(recipe) => recipe.name.clone(),
+            Err(unreadable) => unreadable.name.clone(),
+        },
+        check,
+        scope,
+        version: described.map_or_else(String::new, |recipe| recipe.version.clone()),
+        release: described.map_or(0, |recipe| recipe.release),
+        needs: texts(|recipe| recipe.needs.iter().map(ToString::to_string).collect()),
+        hints: texts(|recipe| recipe.hints.iter().map(ToString::to_string).collect()),
+        provides: texts(|recipe| recipe.provides.iter().map(ToString::to_string).collect()),
         source_date_epoch: frame.source_date_epoch,
         created_at: frame.now,
         warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
-        conflict: frame.conflict.clone(),
-        unapproved: None,
+        trust: frame.trust.clone(),
         asked_by: None,
-        build_release: None,
-        path_seconds: 0,
-        answer: None,
-        attempts: 0,
-        losses: Vec::new(),
-        logs_removed_at: None,
-        seq: 1,
+    };
+    let state = match &candidate.recipe {
+        Ok(_) => State::Planned,
+        Err(unreadable) => State::Failed(Failure {
+            kind: FailureKind::Recipe,
+            phase: None,
+            message: unreadable.message.clone(),
+            annotations: unreadable.annotations.clone(),
+            at: frame.now,
+        }),
+    };
+    Build {
+        conflict: frame.conflict.clone(),
         state,
-        shown: Shown::default(),
+        ..Build::new(candidate.id, Arc::new(plan))
     }
 }
 

@@ -45,8 +45,8 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
         | State::Superseded { .. } => return None,
     }
     // However it came here: what nobody with write access stands for is not run.
-    if let Some(author) = &build.unapproved {
-        let author = author.clone();
+    if let Some(author) = build.trust.find_stranger() {
+        let author = author.to_owned();
         return Some(Event::Held(Hold::Approval { author }));
     }
     let is_queued = matches!(build.state, State::Queued { .. });

@@ -38,6 +38,7 @@ pub fn suspects(
         is_suspect
             && other.id != build.id
             && (other.repository, &other.target) == (build.repository, &build.target)
+            && other.profile == build.profile
             && !waits_for(other.id, build.id, &by_id)
     });
     found

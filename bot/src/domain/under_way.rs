@@ -80,8 +80,8 @@ impl UnderWay {
     /// Keeps [`Self::followers`].
     fn follow(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) {
         let (old, new) = (
-            before.map(looked_at).unwrap_or_default(),
-            now.map(looked_at).unwrap_or_default(),
+            before.map(looked_at_by).unwrap_or_default(),
+            now.map(looked_at_by).unwrap_or_default(),
         );
         for gone in old.difference(&new) {
             refile(&mut self.followers, id, Some(*gone), None);
@@ -131,8 +131,7 @@ impl UnderWay {
         let (old, new) = (before.map(stage), stage(now));
         let is_same = before.is_some_and(|before| {
             old == Some(new)
-                && before.unapproved == now.unapproved
-                && looked_at(before) == looked_at(now)
+                && looked_at_by(before) == looked_at_by(now)
                 && (new == Stage::Queued || before.state == now.state)
         });
         if !is_same && (new.is_scheduled() || new == Stage::Built) {
@@ -233,13 +232,22 @@ fn import(build: &Build) -> Option<ImportId> {
 }
 
 /// The builds that `build` looks at to know whether it can go on.
-pub fn looked_at(build: &Build) -> BTreeSet<BuildId> {
-    let mut others: BTreeSet<BuildId> = BTreeSet::new();
-    others.extend(build.after.iter().chain(&build.behind).chain(&build.cycle));
-    if let Some(Hold::Suspected { of, .. }) = build.state.find_hold() {
+pub fn looked_at_by(build: &Build) -> BTreeSet<BuildId> {
+    let named = build.after.iter().chain(&build.behind).chain(&build.cycle);
+    looked_at(build.id, named, &build.state)
+}
+
+/// As the builds that the build `id` looks at which is told to come after `named` and is in `state`.
+pub fn looked_at<'named>(
+    id: BuildId,
+    named: impl Iterator<Item = &'named BuildId>,
+    state: &State,
+) -> BTreeSet<BuildId> {
+    let mut others: BTreeSet<BuildId> = named.copied().collect();
+    if let Some(Hold::Suspected { of, .. }) = state.find_hold() {
         others.extend(of.iter().map(|Suspect { build, .. }| *build));
     }
-    others.remove(&build.id);
+    others.remove(&id);
     others
 }
 

@@ -1,5 +1,7 @@
 //! The files of one recipe.
 
+use std::collections::BTreeMap;
+
 use api::id::{CommitSha, RecipeFolder};
 use git2::{ObjectType, Oid, Tree, TreeEntry};
 
@@ -16,7 +18,7 @@ const MAX_RECIPE: usize = 1 << 20;
 /// The largest manifest that is read, in bytes.
 const MAX_MANIFEST: usize = 4 << 20;
 
-/// How many manifests of a recipe are read: one for each architecture.
+/// How many manifests of a recipe are read: one for each profile.
 const MAX_MANIFESTS: usize = 16;
 
 /// What is read of a recipe.
@@ -26,8 +28,8 @@ pub struct RecipeFiles {
     pub path: String,
     /// The recipe; not yet known to be UTF-8.
     pub recipe: Result<Vec<u8>, Unfit>,
-    /// The manifests of its last builds.
-    pub manifests: Vec<ManifestId>,
+    /// The manifests of its last builds by their profiles: `manifest.PROFILE.bin`.
+    pub manifests: BTreeMap<String, ManifestId>,
 }
 
 /// The object of a manifest: the same for the same bytes.
@@ -113,25 +115,30 @@ impl Mirror {
 
     /// The manifests in a recipe's folder. They only help to order, so that a recipe can do
     /// without.
-    fn manifests(&self, tree: &Tree<'_>, folder: &RecipeFolder) -> Result<Vec<ManifestId>, Error> {
-        let mut manifests = Vec::new();
+    fn manifests(
+        &self,
+        tree: &Tree<'_>,
+        folder: &RecipeFolder,
+    ) -> Result<BTreeMap<String, ManifestId>, Error> {
+        let mut manifests = BTreeMap::new();
         for entry in tree {
-            let name = entry.name_bytes();
-            let is_manifest = name.starts_with(b"manifest.") && name.ends_with(b".bin");
-            if !is_manifest || fits(&entry).is_err() {
+            let name = String::from_utf8_lossy(entry.name_bytes());
+            let profile = name
+                .strip_prefix("manifest.")
+                .and_then(|rest| rest.strip_suffix(".bin"));
+            let Some(profile) = profile.filter(|_| fits(&entry).is_ok()) else {
                 continue;
-            }
+            };
             if manifests.len() == MAX_MANIFESTS {
                 tracing::warn!(%folder, "only {MAX_MANIFESTS} manifests are read");
                 break;
             }
             let size = self.size(entry.id())?;
             if size > MAX_MANIFEST {
-                let name = String::from_utf8_lossy(name);
                 tracing::warn!(%folder, %name, size, "a manifest is passed over");
                 continue;
             }
-            manifests.push(ManifestId(entry.id()));
+            manifests.insert(profile.to_owned(), ManifestId(entry.id()));
         }
         Ok(manifests)
     }

@@ -1,6 +1,6 @@
 //! Pages for people. maud escapes everything that is put into them.
 
-use api::id::{AttemptId, BuildId};
+use api::id::{Architecture, AttemptId, BuildId};
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderValue;
@@ -106,11 +106,12 @@ pub(super) async fn build(
         .map_err(|error| ApiError::internal(&error))?;
     let log = log_end(&handlers, &build).await;
     let is_queued = build.state.stage() == Stage::Queued;
-    let standstill = handlers.summit.standstill().filter(|_| is_queued);
+    let standstill = handlers.summit.standstill().remove(&build.profile);
+    let standstill = standstill.filter(|_| is_queued);
     let body = html! {
         h1 { (label(&build)) " " (badge(&build)) }
         p { (build.explain()) }
-        @if let Some(standstill) = standstill { (self::standstill(&standstill)) }
+        @if let Some(standstill) = standstill { (self::standstill(&build.profile, &standstill)) }
         @if let Some(conflict) = &build.conflict { p { (conflict) } }
         @if let Some(answer) = &build.answer { p { (answer) } }
         (facts(&build, repository.as_ref()))
@@ -228,10 +229,11 @@ fn label(build: &Build) -> String {
     }
 }
 
-/// Why no builder gets any build.
-fn standstill(standstill: &Standstill) -> Markup {
+/// Why no builder gets any build for a profile.
+fn standstill(profile: &Architecture, standstill: &Standstill) -> Markup {
     html! {
-        p { "No builder gets a build since " (time(standstill.since)) ": " (standstill.reason) "." }
+        p { "Since " (time(standstill.since)) ", no builder gets a build for " (profile) ": "
+            (standstill.reason) "." }
     }
 }
 

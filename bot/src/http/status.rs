@@ -29,6 +29,10 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
     let unshown = unshown.map_err(|error| ApiError::internal(&error))?;
     let counts = summit.under_way().counts().into_iter();
     let builds = counts.map(|(stage, count)| (stage.name().to_owned(), count as u64));
+    let standstill = summit.standstill().into_iter().map(|(profile, known)| {
+        let (reason, since) = (known.reason, known.since);
+        (profile, Standstill { reason, since })
+    });
     let usage = summit.db.usage();
     Ok(Json(Status {
         summit: summit.config.name.clone(),
@@ -39,10 +43,7 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         },
         builds: builds.collect(),
         unreadable: summit.unreadable.clone(),
-        standstill: summit.standstill().map(|known| Standstill {
-            reason: known.reason,
-            since: known.since,
-        }),
+        standstill: standstill.collect(),
         deliveries: open.deliveries,
         looks: open.looks,
         commands: open.commands,

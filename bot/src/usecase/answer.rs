@@ -188,13 +188,15 @@ impl Summit {
                 (pull.map(|pull| pull.head.sha), Some(target))
             }
         };
+        let standstill = self.standstill().into_iter();
+        let standstill = standstill.map(|(profile, known)| (profile, known.reason));
         Ok(Ask {
             repository: row.repository,
             commit,
             target,
             login: row.login.clone(),
             arguments,
-            standstill: self.standstill().map(|known| known.reason),
+            standstill: standstill.collect(),
             progress: row.progress.clone(),
         })
     }

@@ -6,6 +6,7 @@
 //! end before a final state is taken, so that a failed check run can show how the log ends.
 
 mod copy;
+mod finish;
 mod place;
 mod reported;
 
@@ -87,7 +88,7 @@ impl Summit {
                 if !copied && tokio::time::timeout(LOG_GRACE, log).await.is_err() {
                     tracing::warn!(attempt.id = %attempt, "the end of the log did not come");
                 }
-                self.finish(&build, attempt, state).await;
+                self.finish(&build, attempt, &builder, state).await;
             }
         }
     }
@@ -206,42 +207,6 @@ impl Summit {
         under_way.find(build).is_none_or(|build| {
             build.state.stage() != Stage::Building || build.attempts != attempt.number()
         })
-    }
-
-    async fn lost(&self, attempt: AttemptId, cause: Cause, reason: String) {
-        tracing::warn!(attempt.id = %attempt, reason, "an attempt is lost");
-        let event = Event::AttemptLost {
-            attempt,
-            cause,
-            reason,
-        };
-        self.settle(attempt, event).await;
-    }
-
-    async fn finish(&self, build: &Build, attempt: AttemptId, state: AttemptState) {
-        let annotations = self.annotations(build, &state).await;
-        self.settle(
-            attempt,
-            Event::AttemptMoved {
-                attempt,
-                state,
-                annotations,
-            },
-        )
-        .await;
-    }
-
-    async fn settle(&self, attempt: AttemptId, event: Event) {
-        let mut backoff = Backoff::new();
-        loop {
-            match self.change(attempt.build(), event.clone()).await {
-                Ok(_) | Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => return,
-                Err(error) => {
-                    tracing::error!(%error, "an attempt's end is not kept yet");
-                    backoff.wait().await;
-                }
-            }
-        }
     }
 }
 

@@ -3,14 +3,15 @@
 //! The last index is kept in a file, so that pushes can be planned while vessel is away, also after
 //! a restart. Nothing is published meanwhile but what summit itself had published before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::id::Sha256;
+use api::id::{Architecture, Sha256};
 use bytes::Bytes;
 use jiff::Timestamp;
+use moss_deps::Universe;
 use moss_format::{Index, Meta, Provider};
 use reqwest::StatusCode;
 use reqwest::header::{ETAG, IF_NONE_MATCH};
@@ -49,6 +50,12 @@ pub enum Error {
         /// Why.
         source: Box<moss_format::stone::Error>,
     },
+    /// The profile is none of the configured ones.
+    #[error("nothing is built for the profile {profile} any more")]
+    NoProfile {
+        /// Which profile.
+        profile: Architecture,
+    },
 }
 
 impl Error {
@@ -57,11 +64,12 @@ impl Error {
         match self {
             Self::Fetch { .. } | Self::Slow { .. } => "vessel does not answer",
             Self::Decode { .. } => "the channel's index cannot be read",
+            Self::NoProfile { .. } => "the configuration has no such profile any more",
         }
     }
 }
 
-/// The channel that default branches are published to.
+/// The channel that default branches are published to, as it is for one profile.
 #[derive(Debug)]
 pub struct Channel {
     http: reqwest::Client,
@@ -88,99 +96,91 @@ pub struct Known {
     pub read_at: Timestamp,
 }
 
-/// The channel's packages at one moment.
+/// The channel's packages at one moment, with what leads to them. It is made once for each history.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Their metadata, with URIs relative to `url`.
-    pub packages: Vec<Meta>,
+    /// The packages, with URIs relative to `url`.
+    pub universe: Arc<Universe>,
     /// Where the index was read; none while nothing is published.
     pub url: Option<Url>,
     /// Tells snapshots apart; none while nothing is published.
     pub digest: Option<Sha256>,
+    sources: HashMap<String, Source>,
+}
+
+/// What the channel has of one recipe.
+#[derive(Debug, Default)]
+struct Source {
+    /// The highest build release of each release.
+    releases: BTreeMap<u64, u64>,
+    /// The names of the packages.
+    packages: Vec<String>,
 }
 
 impl Snapshot {
-    /// The highest release of each source.
-    pub fn releases(&self) -> HashMap<String, u64> {
-        let mut releases = HashMap::new();
-        for package in &self.packages {
-            let release = releases.entry(package.source_id.clone()).or_default();
-            *release = package.release.max(*release);
+    /// The packages of an index.
+    pub fn new(packages: Vec<Meta>, url: Option<Url>, digest: Option<Sha256>) -> Self {
+        let mut sources: HashMap<String, Source> = HashMap::new();
+        for package in &packages {
+            let source = sources.entry(package.source_id.clone()).or_default();
+            let build = source.releases.entry(package.release).or_default();
+            *build = package.build_release.max(*build);
+            source.packages.push(package.name.clone());
         }
-        releases
+        Self {
+            universe: Arc::new(Universe::new(packages)),
+            url,
+            digest,
+            sources,
+        }
     }
 
-    /// What the packages of each source provide.
-    pub fn provides(&self) -> HashMap<&str, Vec<&Provider>> {
-        let mut provides: HashMap<&str, Vec<&Provider>> = HashMap::new();
-        for package in &self.packages {
-            let of_source = provides.entry(package.source_id.as_str()).or_default();
-            of_source.extend(&package.provides);
-        }
-        provides
+    /// The highest release of a source; none when the channel has nothing of it.
+    pub fn release_of(&self, source: &str) -> Option<u64> {
+        let releases = &self.sources.get(source)?.releases;
+        releases.keys().next_back().copied()
+    }
+
+    /// What the packages of a source provide.
+    pub fn provides_of(&self, source: &str) -> impl Iterator<Item = &Provider> {
+        let source = self.sources.get(source);
+        let names = source.into_iter().flat_map(|source| &source.packages);
+        let packages = names.filter_map(|name| self.universe.find(name));
+        packages.flat_map(|package| &package.provides)
     }
 
     /// The build release for a new build of a source's release: one more than the channel has.
     pub fn next_build_release(&self, source: &str, release: u64) -> u64 {
-        let same = self
-            .packages
-            .iter()
-            .filter(|package| package.source_id == source && package.release == release);
-        same.map(|package| package.build_release).max().unwrap_or(0) + 1
+        let releases = self.sources.get(source).map(|source| &source.releases);
+        let built = releases.and_then(|releases| releases.get(&release));
+        built.copied().unwrap_or(0) + 1
     }
 }
 
 impl Channel {
-    /// The channel that `config` names, as `clock` tells the time. What is read of it is kept in
-    /// `file`.
+    /// The channel that `config` names for a profile, as `clock` tells the time. What is read of it is
+    /// kept in `file`.
     ///
     /// # Errors
     /// When the public URL cannot take a path.
     pub fn new(
         config: &config::Vessel,
+        profile: &Architecture,
         clock: Clock,
         file: PathBuf,
     ) -> Result<Self, url::ParseError> {
-        service::install_tls_provider();
         let base = config.public_url.as_str().trim_end_matches('/');
         let url = Url::parse(&format!(
             "{base}/{}/stream/volatile/{}/stone.index",
-            config.channel, config.architecture
+            config.channel, profile
         ))?;
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(60))
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .expect("the TLS provider is installed and the settings are constant");
         Ok(Self {
-            http,
+            http: http_client(),
             url,
             clock,
             file,
             last: Mutex::default(),
         })
-    }
-
-    /// A small file that a builder serves, of at most `size` bytes.
-    ///
-    /// # Errors
-    /// When it does not come whole.
-    pub async fn fetch(&self, url: &Url, size: u64) -> Result<Vec<u8>, reqwest::Error> {
-        let mut answer = self
-            .http
-            .get(url.clone())
-            .send()
-            .await?
-            .error_for_status()?;
-        let mut bytes = Vec::new();
-        // What goes on beyond the size has the wrong hash in any case.
-        while bytes.len() as u64 <= size
-            && let Some(part) = answer.chunk().await?
-        {
-            bytes.extend_from_slice(&part);
-        }
-        Ok(bytes)
     }
 
     /// The channel as it is now, or as it was when it was last read, should vessel not say in time.
@@ -317,6 +317,17 @@ impl Channel {
     }
 }
 
+/// What fetches files that are there for anyone. It goes nowhere but where it was sent.
+pub fn http_client() -> reqwest::Client {
+    service::install_tls_provider();
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(60))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("the TLS provider is installed and the settings are constant")
+}
+
 async fn decode(url: Url, body: Bytes) -> Result<Snapshot, Error> {
     let decoded = tokio::task::spawn_blocking(move || {
         let digest = Sha256::of(&body);
@@ -324,11 +335,7 @@ async fn decode(url: Url, body: Bytes) -> Result<Snapshot, Error> {
             url: url.clone(),
             source: Box::new(source),
         })?;
-        Ok(Snapshot {
-            packages: index.packages,
-            url: Some(url),
-            digest: Some(digest),
-        })
+        Ok(Snapshot::new(index.packages, Some(url), Some(digest)))
     });
     decoded.await.expect("decoding does not panic")
 }

@@ -4,17 +4,14 @@
 //! package meets its host does; [`crate::domain::choose`] then says which one gets it.
 
 mod builders;
-mod closure;
+pub(super) mod closure;
 mod order;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use api::attempt::ClosureStone;
-use api::id::{AttemptId, BuildId};
+use api::id::{Architecture, AttemptId, BuildId};
 use jiff::Timestamp;
-use moss_deps::Universe;
-use moss_format::Dependency;
 use service::client::Client;
 use service::error::Chain;
 
@@ -88,35 +85,32 @@ impl Summit {
             )
         };
         if !has_queued || !is_one_ready {
-            self.note_standstill(None);
+            self.note_standstill(BTreeMap::new());
             return match has_queued {
                 true => Dispatch::Waiting,
                 false => Dispatch::Idle,
             };
         }
         let mut builders = self.ask_builders().await;
-        if !builders.is_one_free() {
-            self.note_standstill(Some(builders.why_none(&self.config.vessel.architecture)));
-            return Dispatch::Waiting;
-        }
-        // All builds of a round see the same channel, and vessel is asked only if that can help.
-        let snapshot = match self.channel.snapshot().await {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                tracing::warn!(error = %Chain(&error), "the channel is out of reach");
-                self.note_standstill(Some(error.explain().to_owned()));
-                return Dispatch::Waiting;
-            }
-        };
+        let (mut open, mut standstill) = self.open_profiles(now, &builders).await;
         let mut dispatch = Dispatch::Waiting;
-        let mut standstill = None;
         let mut lacking: HashMap<BuildId, Hold> = HashMap::new();
         let mut unavailable: HashMap<AttemptId, Unavailable> = HashMap::new();
-        let in_turn: Vec<Arc<Build>> = self.under_way().ready(now).cloned().collect();
+        let in_turn: Vec<Arc<Build>> = match open.is_empty() {
+            true => Vec::new(),
+            false => self.under_way().ready(now).cloned().collect(),
+        };
         for build in &in_turn {
-            if !builders.is_one_free() {
-                standstill = Some(builders.why_none(&self.config.vessel.architecture));
-                break;
+            let Some(snapshot) = open.get(&build.profile).cloned() else {
+                continue;
+            };
+            if !builders.is_one_free(&build.profile) {
+                open.remove(&build.profile);
+                standstill.insert(build.profile.clone(), builders.why_none(&build.profile));
+                if open.is_empty() {
+                    break;
+                }
+                continue;
             }
             match self.dispatch(build, &mut builders, &snapshot).await {
                 Ok(Dispatched::Ordered) => dispatch = Dispatch::Moved,
@@ -138,6 +132,44 @@ impl Summit {
         }
         self.settle_lacking(lacking).await;
         dispatch
+    }
+
+    /// The channel for each profile of which builds are ready and a builder takes some, and for each
+    /// other one what keeps them back. All builds of a round see the same channel, and vessel is asked
+    /// only if that can help.
+    async fn open_profiles(
+        &self,
+        now: Timestamp,
+        builders: &Builders,
+    ) -> (
+        BTreeMap<Architecture, Arc<Snapshot>>,
+        BTreeMap<Architecture, String>,
+    ) {
+        let ready: BTreeSet<Architecture> = {
+            let under_way = self.under_way();
+            let ready = under_way.ready(now);
+            ready.map(|build| build.profile.clone()).collect()
+        };
+        let (mut open, mut standstill) = (BTreeMap::new(), BTreeMap::new());
+        for profile in ready {
+            if !builders.is_one_free(&profile) {
+                let reason = builders.why_none(&profile);
+                standstill.insert(profile, reason);
+                continue;
+            }
+            let snapshot = match self.channel(&profile) {
+                Ok(channel) => channel.snapshot().await,
+                Err(error) => Err(error),
+            };
+            match snapshot {
+                Ok(snapshot) => drop(open.insert(profile, snapshot)),
+                Err(error) => {
+                    tracing::warn!(error = %Chain(&error), "the channel is out of reach");
+                    standstill.insert(profile, error.explain().to_owned());
+                }
+            }
+        }
+        (open, standstill)
     }
 
     /// Builds that lack something wait for as long as another build may yet bring it: what a
@@ -269,13 +301,12 @@ impl Summit {
     async fn dispatch(
         &self,
         build: &Build,
-        builders: &mut Builders<'_>,
-        snapshot: &Snapshot,
+        builders: &mut Builders,
+        snapshot: &Arc<Snapshot>,
     ) -> Result<Dispatched, Error> {
-        let architecture = &self.config.vessel.architecture;
-        let (closure, unmet) = self.closure(build, snapshot).await?;
+        let (closure, unmet) = self.closure(build, builders, snapshot).await?;
         builders.look_up(&unmet).await;
-        let choice = choose(build, &builders.seen(architecture, &unmet));
+        let choice = choose(build, &builders.seen(&build.profile, &unmet));
         match choice {
             Choice::Builder(name) => {
                 let order = self.order(build, snapshot, closure, unmet).await?;
@@ -288,44 +319,8 @@ impl Summit {
         }
     }
 
-    /// The stones for the root of `build`, and the needs that they do not meet.
-    async fn closure(
-        &self,
-        build: &Build,
-        snapshot: &Snapshot,
-    ) -> Result<(Vec<ClosureStone>, Vec<String>), Error> {
-        let offers = self.offers(build, snapshot).await?;
-        // A need was parsed when it was written down.
-        let needs = build
-            .needs
-            .iter()
-            .filter_map(|need| need.parse::<Dependency>().ok());
-        let universe = Universe::new(offers.iter().map(|offer| &*offer.meta));
-        let closure = universe.closure(needs, |_| false);
-        let unmet = closure.missing.iter();
-        let unmet = unmet
-            .map(|missing| missing.dependency.to_string())
-            .collect();
-        let chosen = closure
-            .packages
-            .iter()
-            .filter_map(|meta| {
-                offers
-                    .iter()
-                    .find(|offer| std::ptr::eq(&*offer.meta, *meta))
-            })
-            .map(|offer| ClosureStone {
-                package: offer.meta.name.clone(),
-                url: offer.url.clone(),
-                sha256: offer.sha256,
-                size: offer.size,
-            })
-            .collect();
-        Ok((chosen, unmet))
-    }
-
     /// The builder of this name, if it is still configured.
     pub(super) fn find_builder(&self, name: &api::id::ServiceName) -> Option<&Client> {
-        self.builders.get(name)
+        self.builders.get(name).map(|builder| &builder.client)
     }
 }

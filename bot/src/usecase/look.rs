@@ -9,10 +9,11 @@ pub(super) mod names;
 mod plan;
 mod pull;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::id::{CommitSha, RecipeFolder};
+use api::id::{Architecture, CommitSha, RecipeFolder};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +21,11 @@ use tokio_util::sync::CancellationToken;
 use super::channel;
 use super::keyed::{self, Wanted};
 use super::{Summit, read};
-use crate::db::{ChangeError, Look, Merge, Repository, look_key};
+use crate::db::{ChangeError, Look, Repository, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::Candidate;
+use crate::domain::trust::Trust;
 use crate::git::{self, Bounds, FETCH_TIMEOUT, StopOnDrop};
 use crate::github;
 use commit::done;
@@ -82,6 +84,8 @@ struct Found {
     what: What,
     head: CommitSha,
     source_date_epoch: i64,
+    /// On whose word it may be run.
+    trust: Trust,
     /// True when the target was never planned, so that only what the channel lacks is built.
     first: bool,
 }
@@ -89,12 +93,13 @@ struct Found {
 /// What there is between what was planned and the head.
 enum What {
     Recipes {
-        candidates: Vec<Candidate>,
+        /// By the profiles for which they are to be built.
+        candidates: BTreeMap<Architecture, Vec<Candidate>>,
         /// The folders of recipes that are no more.
         removed: Vec<RecipeFolder>,
     },
-    /// Recipes that are not even read, since their author may not write.
-    Unapproved {
+    /// Recipes of a stranger, which are not even read.
+    Strange {
         author: String,
         folders: Vec<RecipeFolder>,
     },
@@ -107,23 +112,22 @@ struct Reach {
     bounds: Bounds,
     /// How many recipes are planned at once.
     recipes: usize,
-    /// The author's login, when nothing of it may be run.
-    unapproved: Option<String>,
+    /// On whose word what it finds may be run.
+    trust: Trust,
+    /// For which profiles.
+    profiles: Vec<Architecture>,
 }
 
 impl Reach {
     /// All that people with write access pushed to a branch.
-    const BRANCH: Self = Self {
-        bounds: Bounds::TRUSTED,
-        recipes: usize::MAX,
-        unapproved: None,
-    };
-}
-
-/// What a look at a pull request knows beside what it found.
-#[derive(Clone, Default)]
-struct PullFacts {
-    merge: Option<Merge>,
+    fn of_branch(profiles: Vec<Architecture>) -> Self {
+        Self {
+            bounds: Bounds::TRUSTED,
+            recipes: usize::MAX,
+            trust: Trust::Writer,
+            profiles,
+        }
+    }
 }
 
 impl Summit {
@@ -338,6 +342,7 @@ impl Summit {
     ) -> Result<bool, Error> {
         let planned = self.find_planned(look).await?;
         let row = repository.clone();
+        let reach = Reach::of_branch(self.profiles.clone());
         let found = self
             .read(look, repository, move |mirror| {
                 let head = mirror.find_ref(&git_ref)?;
@@ -345,7 +350,7 @@ impl Summit {
                     return Ok(None);
                 };
                 let base = planned.filter(|planned| mirror.has(*planned));
-                let found = find(mirror, &row, &git_ref, base, head, &Reach::BRANCH)?;
+                let found = find(mirror, &row, &git_ref, base, head, &reach)?;
                 Ok(Some(found))
             })
             .await?;
@@ -353,8 +358,7 @@ impl Summit {
             return Ok(true);
         };
         let head = found.head;
-        self.plan(look, found, planned, PullFacts::default())
-            .await?;
+        self.plan(look, found, planned, None).await?;
         Ok(self.find_planned(look).await? == Some(head))
     }
 
@@ -427,6 +431,7 @@ fn find(
         what: what(mirror, repository, head, reach, changes)?,
         head,
         source_date_epoch: mirror.author_time(head)?,
+        trust: reach.trust.clone(),
         first: base.is_none(),
     })
 }
@@ -445,11 +450,12 @@ fn what(
             return Ok(What::TooLarge { reason });
         }
     };
-    if let Some(author) = reach.unapproved.clone()
+    if let Some(author) = reach.trust.find_stranger()
         && !changed.is_empty()
     {
         let folders = changed.into_iter().map(|recipe| recipe.folder).collect();
-        return Ok(What::Unapproved { author, folders });
+        let author = author.to_owned();
+        return Ok(What::Strange { author, folders });
     }
     if changed.len() > reach.recipes {
         let reason = format!(
@@ -461,7 +467,7 @@ fn what(
         return Ok(What::TooLarge { reason });
     }
     Ok(What::Recipes {
-        candidates: read::candidates(mirror, repository, head, changed)?,
+        candidates: read::candidates(mirror, repository, head, changed, &reach.profiles)?,
         removed,
     })
 }

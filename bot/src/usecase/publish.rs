@@ -51,8 +51,11 @@ impl Summit {
                     backoff.reset();
                     if import.state.is_final() {
                         // Before anyone is told, so that a plan knows it should vessel go away then.
-                        if let Err(error) = self.channel.latest().await {
-                            tracing::warn!(error = %Chain(&error), "the channel is not read anew");
+                        for channel in builds.iter().filter_map(|b| self.channels.get(&b.profile)) {
+                            if let Err(error) = channel.latest().await {
+                                let error = Chain(&error);
+                                tracing::warn!(%error, "the channel is not read anew");
+                            }
                         }
                         self.settle_import(&builds, import.state).await;
                         return;

@@ -1,12 +1,13 @@
 //! Reading recipes out of a mirror, into what planning needs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use api::id::{BuildId, CommitSha, RecipeFolder, RecipeName};
+use api::id::{Architecture, BuildId, CommitSha, RecipeFolder, RecipeName};
 use moss_format::recipe::{Diagnostic, Recipe};
-use moss_format::{Dependency, Limits, Manifest, Provider, dependency};
+use moss_format::{Dependency, Manifest, Provider, dependency};
 
+use super::manifest::LIMITS;
 use crate::db::Repository;
 use crate::domain::build::Annotation;
 use crate::domain::plan::{Candidate, Described, Unreadable};
@@ -23,17 +24,7 @@ const TEMPLATES: [&str; 7] = [
     "-demos",
 ];
 
-/// What a manifest may come to; the largest real ones stay far below.
-const LIMITS: Limits = Limits {
-    payload: 16 << 20,
-    payloads: 16 << 20,
-    records: 1 << 18,
-    content: 0,
-    window_log: 24,
-    ..Limits::DEFAULT
-};
-
-/// Reads the changed recipes of `head`.
+/// Reads the changed recipes of `head`, all for every one of `profiles`.
 ///
 /// # Errors
 /// When the mirror is broken; a recipe that cannot be read is a candidate that says so.
@@ -42,26 +33,40 @@ pub fn candidates(
     repository: &Repository,
     head: CommitSha,
     changed: Vec<RecipeTree>,
-) -> Result<Vec<Candidate>, Error> {
-    let mut candidates = Vec::with_capacity(changed.len());
+    profiles: &[Architecture],
+) -> Result<BTreeMap<Architecture, Vec<Candidate>>, Error> {
+    let none = |profile: &Architecture| (profile.clone(), Vec::with_capacity(changed.len()));
+    let mut candidates: BTreeMap<_, _> = profiles.iter().map(none).collect();
     let mut manifests = Manifests::new(mirror);
     for changed in changed {
         let RecipeTree { folder, tree, .. } = changed;
         let fallback = fallback_name(&folder, repository);
-        let recipe = if let Some(oddity) = changed.oddity {
+        let read = if let Some(oddity) = changed.oddity {
             Err(odd(&folder, oddity, fallback))
         } else {
             let Some(files) = mirror.find_recipe(head, &folder)? else {
                 continue;
             };
-            describe(&files, &fallback, &manifests.read_all(&files)?)
+            match describe(&files, &fallback) {
+                Ok(described) => Ok((files, described)),
+                Err(unreadable) => Err(unreadable),
+            }
         };
-        candidates.push(Candidate {
-            id: BuildId::new(),
-            folder,
-            tree,
-            recipe,
-        });
+        for (profile, candidates) in &mut candidates {
+            let recipe = match &read {
+                Ok((files, described)) => {
+                    let past = manifests.read(files, profile)?;
+                    Ok(described.clone().with_past(&past.needs, &past.provides))
+                }
+                Err(unreadable) => Err(unreadable.clone()),
+            };
+            candidates.push(Candidate {
+                id: BuildId::new(),
+                folder: folder.clone(),
+                tree,
+                recipe,
+            });
+        }
     }
     Ok(candidates)
 }
@@ -118,13 +123,15 @@ impl<'m> Manifests<'m> {
         }
     }
 
-    /// The manifests of a recipe's last builds, one for each architecture.
-    fn read_all(&mut self, files: &RecipeFiles) -> Result<Vec<Rc<Past>>, Error> {
-        let manifests = files.manifests.iter();
-        manifests.map(|manifest| self.read(*manifest)).collect()
+    /// The manifest of a recipe's last build for a profile.
+    fn read(&mut self, files: &RecipeFiles, profile: &Architecture) -> Result<Rc<Past>, Error> {
+        match files.manifests.get(profile.as_str()) {
+            Some(manifest) => self.decode(*manifest),
+            None => Ok(Rc::default()),
+        }
     }
 
-    fn read(&mut self, manifest: ManifestId) -> Result<Rc<Past>, Error> {
+    fn decode(&mut self, manifest: ManifestId) -> Result<Rc<Past>, Error> {
         if let Some(known) = self.known.get(&manifest) {
             return Ok(Rc::clone(known));
         }
@@ -146,11 +153,8 @@ impl<'m> Manifests<'m> {
     }
 }
 
-fn describe(
-    files: &RecipeFiles,
-    fallback: &RecipeName,
-    past: &[Rc<Past>],
-) -> Result<Described, Unreadable> {
+/// What a recipe says, without what its last builds tell.
+fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unreadable> {
     let unreadable = |message: String, annotations| Unreadable {
         name: fallback.clone(),
         message,
@@ -212,8 +216,8 @@ fn describe(
         release: *recipe.release,
         release_at: (files.path.clone(), recipe.release.span().start.line),
         name_line: recipe.name.span().start.line,
-        hints: hints(past, &needs),
-        provides: provides(&recipe, past),
+        hints: Vec::new(),
+        provides: provides(&recipe),
         needs,
         warnings: notes
             .iter()
@@ -233,22 +237,8 @@ fn needs(recipe: &Recipe) -> Vec<Dependency> {
     needs
 }
 
-/// What the last builds needed and the recipe does not ask for. It may not need it any longer, or
-/// get it through something else that it asks for.
-fn hints(past: &[Rc<Past>], needs: &[Dependency]) -> Vec<Dependency> {
-    let mut hints: Vec<Dependency> = past
-        .iter()
-        .flat_map(|past| &past.needs)
-        .filter(|hint| needs.binary_search(hint).is_err())
-        .cloned()
-        .collect();
-    hints.sort();
-    hints.dedup();
-    hints
-}
-
-/// The names of its packages, and what the last builds provided.
-fn provides(recipe: &Recipe, past: &[Rc<Past>]) -> Vec<Provider> {
+/// The names of its packages.
+fn provides(recipe: &Recipe) -> Vec<Provider> {
     let name = recipe.name.as_str();
     let mut names = vec![name.to_owned()];
     names.extend(TEMPLATES.iter().map(|suffix| format!("{name}{suffix}")));
@@ -258,14 +248,10 @@ fn provides(recipe: &Recipe, past: &[Rc<Past>]) -> Vec<Provider> {
             .iter()
             .map(|package| package.name.as_str().to_owned()),
     );
-    let mut provides: Vec<Provider> = names
-        .iter()
-        .filter_map(|name| Provider::new(dependency::Kind::PackageName, name).ok())
-        .collect();
-    provides.extend(past.iter().flat_map(|past| past.provides.iter().cloned()));
-    provides.sort();
-    provides.dedup();
+    let provides = names.iter();
     provides
+        .filter_map(|name| Provider::new(dependency::Kind::PackageName, name).ok())
+        .collect()
 }
 
 fn annotation(path: &str, found: &Diagnostic) -> Annotation {
@@ -321,6 +307,7 @@ mod tests {
     fn a_manifest_is_decoded_once_wherever_it_lies() {
         let folder = tempfile::tempdir().unwrap();
         let (mirror, head) = thrice(folder.path(), b"no manifest");
+        let profile: Architecture = "x86_64".parse().unwrap();
         let mut manifests = Manifests::new(&mirror);
         let changes = mirror.changed_recipes(None, head, Bounds::TRUSTED);
         let read: Vec<Rc<Past>> = changes
@@ -328,9 +315,9 @@ mod tests {
             .unwrap()
             .changed
             .iter()
-            .flat_map(|recipe| {
+            .map(|recipe| {
                 let files = mirror.find_recipe(head, &recipe.folder).unwrap().unwrap();
-                manifests.read_all(&files).unwrap()
+                manifests.read(&files, &profile).unwrap()
             })
             .collect();
         assert_eq!(read.len(), 3);

@@ -2,6 +2,7 @@
 //! waits for the new.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use moss_db::{Error, RoTxn};
 
 use super::look::names;
 use crate::db::{ChangeError, Progress, Tables, Write, look_key};
-use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Shown, State};
+use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Plan, State};
 use crate::domain::name::RepositoryId;
 use crate::github::Authorised;
 
@@ -82,20 +83,18 @@ fn begin(
     again: &Again<'_>,
 ) -> Result<BuildId, Error> {
     let (id, now) = (BuildId::new(), again.now);
-    let new = Build {
-        id,
+    let plan = Plan {
         created_at: now,
-        cycle: remaining_cycle(tables, txn, build, id, &again.builds)?,
         asked_by: Some(again.login.to_owned()),
-        build_release: None,
-        answer: None,
-        attempts: 0,
-        losses: Vec::new(),
-        logs_removed_at: None,
-        seq: 1,
-        state: State::Planned,
-        shown: Shown::default(),
-        ..build.clone()
+        ..Plan::clone(&build.plan)
+    };
+    let new = Build {
+        after: build.after.clone(),
+        behind: build.behind.clone(),
+        cycle: remaining_cycle(tables, txn, build, id, &again.builds)?,
+        path_seconds: build.path_seconds,
+        conflict: build.conflict.clone(),
+        ..Build::new(id, Arc::new(plan))
     };
     tables.put_build(txn, &new)?;
     // A held build waits no longer, and what a pull request's build left is not needed any more.
@@ -221,9 +220,11 @@ pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<R
     }
     let author = others
         .iter()
-        .find_map(|(build, _)| build.unapproved.clone());
+        .find_map(|(build, _)| build.trust.find_stranger());
     Ok(match author {
-        Some(author) => Rebuilt::Unapproved { author },
+        Some(author) => Rebuilt::Unapproved {
+            author: author.to_owned(),
+        },
         None => Rebuilt::Nothing(others),
     })
 }

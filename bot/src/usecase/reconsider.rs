@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::id::{ServiceName, Sha256};
-use moss_deps::Universe;
+use api::id::{Architecture, ServiceName, Sha256};
 
 use super::Summit;
 use super::channel::Snapshot;
@@ -16,7 +15,7 @@ use crate::domain::build::{Build, Event, Hold, Stage};
 /// What was looked at last. It is not kept over a restart: then all is looked at once more.
 #[derive(Debug, Default)]
 pub(super) struct Considered {
-    channel: Option<Sha256>,
+    channels: BTreeMap<Architecture, Sha256>,
     hosts: BTreeMap<ServiceName, Sha256>,
 }
 
@@ -51,18 +50,30 @@ impl Summit {
         held: &[Arc<Build>],
         considered: &mut Considered,
     ) -> BTreeSet<api::id::BuildId> {
-        let snapshot = match self.channel.snapshot().await {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                tracing::warn!(error = %service::error::Chain(&error), "the channel is out of reach");
-                return BTreeSet::new();
+        let mut met = BTreeSet::new();
+        for (profile, channel) in &self.channels {
+            let mut held = held.to_vec();
+            held.retain(|build| build.profile == *profile);
+            if held.is_empty() {
+                continue;
             }
-        };
-        if snapshot.digest.is_some() && snapshot.digest == considered.channel {
-            return BTreeSet::new();
+            let snapshot = match channel.snapshot().await {
+                Ok(snapshot) => snapshot,
+                Err(error) => {
+                    let error = service::error::Chain(&error);
+                    tracing::warn!(%error, "the channel is out of reach");
+                    continue;
+                }
+            };
+            let before = match snapshot.digest {
+                Some(digest) => considered.channels.insert(profile.clone(), digest),
+                None => considered.channels.remove(profile),
+            };
+            if snapshot.digest.is_none() || snapshot.digest != before {
+                met.extend(met_in(&held, &snapshot));
+            }
         }
-        considered.channel = snapshot.digest;
-        met_in(held, &snapshot)
+        met
     }
 
     /// The builds that a host has something for now that is another than it was.
@@ -119,19 +130,18 @@ fn all_needs(build: &Build) -> Vec<String> {
 }
 
 fn met_in(held: &[Arc<Build>], snapshot: &Snapshot) -> BTreeSet<api::id::BuildId> {
-    let universe = Universe::new(&snapshot.packages);
     let is_met = |need: &String| {
         need.parse()
-            .is_ok_and(|need| universe.provider_of(&need).is_some())
+            .is_ok_and(|need| snapshot.universe.provider_of(&need).is_some())
     };
-    held.iter()
-        .filter(|build| all_needs(build).iter().any(is_met))
+    let held = held.iter();
+    held.filter(|build| all_needs(build).iter().any(is_met))
         .map(|build| build.id)
         .collect()
 }
 
 /// True when the host of a builder has more of what a build lacks than it had.
-fn is_better(build: &Build, name: &ServiceName, builders: &Builders<'_>) -> bool {
+fn is_better(build: &Build, name: &ServiceName, builders: &Builders) -> bool {
     let needs = all_needs(build);
     let Some(lacks) = builders.lacks(name, &needs) else {
         return false;

@@ -16,7 +16,7 @@ use service::error::Chain;
 
 use super::Summit;
 use crate::config::Retention;
-use crate::db::{Command, Tables, Write, look_key};
+use crate::db::{Command, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, State};
 use crate::domain::retention::{Keep, Standing, Verdict, judge};
 
@@ -197,7 +197,7 @@ fn standing(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Standing,
     if !build.target.is_published() && !tables.planned.contains(txn, &place)? {
         return Ok(Standing::Past);
     }
-    let mut newer = tables.builds_of_folder(txn, build.repository, &build.target, &build.folder)?;
+    let mut newer = tables.builds_of_recipe(txn, RecipePlace::from(&*build.plan))?;
     newer.retain(|id| *id > build.id);
     if newer.is_empty() {
         return Ok(Standing::Present);

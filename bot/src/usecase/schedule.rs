@@ -17,7 +17,7 @@ use super::{Backoff, Summit};
 use crate::db::{ChangeError, Tables, Write};
 use crate::domain::build::{Build, Event, Stage};
 use crate::domain::schedule::decide;
-use crate::domain::under_way::looked_at;
+use crate::domain::under_way::looked_at_by;
 
 /// How soon a build is tried again that no builder took.
 const RETRY: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ fn pass(
         };
         if build.state.stage().is_scheduled() {
             let mut is_known = true;
-            for other in looked_at(build) {
+            for other in looked_at_by(build) {
                 is_known &= known.read(tables, txn, other)?;
             }
             let build = known.find(*id).expect("it was read above");

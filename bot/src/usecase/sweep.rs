@@ -235,7 +235,7 @@ fn moved_pulls(
     open: &[Pull],
 ) -> Result<Vec<Target>, StorageError> {
     let mut held = tables.builds_set_aside(txn, repository)?;
-    held.retain(|build| build.unapproved.is_some());
+    held.retain(|build| !build.permits_running());
     let mut moved = Vec::new();
     let mut numbers = HashSet::new();
     for pull in open {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{BuildId, ChannelName, ServiceName};
+use crate::id::{Architecture, BuildId, ChannelName, ServiceName};
 use crate::import::Import;
 
 /// How much of its map a service's database uses.
@@ -36,9 +36,9 @@ pub struct Summit {
     /// How many builds are under way, by the name of their state; with them built ones of open pull
     /// requests, whose assets a builder keeps.
     pub builds: BTreeMap<String, u64>,
-    /// Why no builder gets any of the builds that are ready, if so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standstill: Option<Standstill>,
+    /// Why no builder gets any of the builds that are ready, for each profile of which that is so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub standstill: BTreeMap<Architecture, Standstill>,
     /// The builds that cannot be read in the database, with the reason. Nothing becomes of them, and all
     /// others go on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

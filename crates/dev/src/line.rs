@@ -308,14 +308,16 @@ impl Parts {
                     public_key: builder.1,
                 },
                 url: builder.0,
+                public_url: None,
             }],
             vessel: summit::config::Vessel {
                 name: name("vessel"),
                 url: vessel.0,
                 public_url: vessel.1,
                 channel: "main".parse().expect("a valid name"),
-                architecture: "x86_64".parse().expect("a valid name"),
+                architecture: None,
             },
+            profiles: Vec::new(),
             limits: summit::config::Limits {
                 lease_seconds: options.lease_seconds,
                 ..summit::config::Limits::default()

@@ -39,11 +39,22 @@ pub type Migration = fn(&mut RwTxn<'_>, &Upgrade) -> Result<(), Error>;
 #[derive(Debug)]
 pub struct Upgrade {
     handles: BTreeMap<String, Handle>,
+    facts: BTreeMap<&'static str, String>,
 }
 
 impl Upgrade {
-    pub(crate) fn new(handles: BTreeMap<String, Handle>) -> Self {
-        Self { handles }
+    pub(crate) fn new(
+        handles: BTreeMap<String, Handle>,
+        facts: BTreeMap<&'static str, String>,
+    ) -> Self {
+        Self { handles, facts }
+    }
+
+    /// What who opens the environment says of it that no row does; see [`Options::facts`].
+    ///
+    /// [`Options::facts`]: crate::Options::facts
+    pub fn fact(&self, name: &str) -> Option<&str> {
+        self.facts.get(name).map(String::as_str)
     }
 
     /// A table, read and written with the types that the migration needs.

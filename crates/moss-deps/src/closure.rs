@@ -3,19 +3,23 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 
 use moss_format::dependency::Kind;
 use moss_format::{Dependency, Meta};
 
-/// The packages to choose from: those of a channel.
+/// The packages to choose from: those of a channel, or some more before them.
 ///
 /// Of several packages with one name only the newest counts, that with the highest release and
 /// then the highest build release.
-#[derive(Debug)]
-pub struct Universe<'a> {
-    packages: BTreeMap<&'a str, &'a Meta>,
-    /// The names of the packages that provide something, sorted.
-    providers: HashMap<(Kind, &'a str), BTreeSet<&'a str>>,
+#[derive(Debug, Default)]
+pub struct Universe {
+    /// Sorted by name, one of each.
+    packages: Vec<Meta>,
+    /// Which packages provide something, by its kind and name; sorted, so that they are so by name.
+    providers: HashMap<Kind, HashMap<Box<str>, Vec<usize>>>,
+    /// The packages that count where none of ours has the name.
+    base: Option<Arc<Universe>>,
 }
 
 /// What dependencies come to; see [`Universe::closure`].
@@ -54,56 +58,95 @@ impl fmt::Display for Missing {
     }
 }
 
-impl<'a> Universe<'a> {
+impl Universe {
     /// The universe of these packages.
-    pub fn new(packages: impl IntoIterator<Item = &'a Meta>) -> Self {
-        let mut newest: BTreeMap<&str, &Meta> = BTreeMap::new();
+    pub fn new(packages: impl IntoIterator<Item = Meta>) -> Self {
+        let mut newest: BTreeMap<String, Meta> = BTreeMap::new();
         for package in packages {
-            match newest.entry(&package.name) {
-                Entry::Vacant(entry) => {
+            match newest.entry(package.name.clone()) {
+                Entry::Vacant(entry) => drop(entry.insert(package)),
+                Entry::Occupied(mut entry) if rank(&package) > rank(entry.get()) => {
                     entry.insert(package);
                 }
-                Entry::Occupied(mut entry) => {
-                    if rank(package) > rank(entry.get()) {
-                        entry.insert(package);
-                    }
-                }
+                Entry::Occupied(_) => {}
             }
         }
-        let mut providers: HashMap<_, BTreeSet<_>> = HashMap::new();
-        for (&name, package) in &newest {
-            providers
-                .entry((Kind::PackageName, name))
-                .or_default()
-                .insert(name);
+        let packages: Vec<Meta> = newest.into_values().collect();
+        let mut providers: HashMap<Kind, HashMap<Box<str>, Vec<usize>>> = HashMap::new();
+        let mut provide = |kind, name: &str, place| {
+            let of_kind = providers.entry(kind).or_default();
+            match of_kind.get_mut(name) {
+                Some(places) => places.push(place),
+                None => drop(of_kind.insert(name.into(), vec![place])),
+            }
+        };
+        for (place, package) in packages.iter().enumerate() {
+            provide(Kind::PackageName, &package.name, place);
             for provider in &package.provides {
-                providers
-                    .entry((provider.kind(), provider.name()))
-                    .or_default()
-                    .insert(name);
+                let is_own =
+                    provider.kind() == Kind::PackageName && provider.name() == package.name;
+                if !is_own {
+                    provide(provider.kind(), provider.name(), place);
+                }
             }
         }
         Self {
-            packages: newest,
+            packages,
             providers,
+            base: None,
         }
+    }
+
+    /// These packages, and behind them those of `base`: one of ours stands for those of its name. What
+    /// `base` holds is not looked at again.
+    pub fn over(base: Arc<Self>, packages: impl IntoIterator<Item = Meta>) -> Self {
+        Self {
+            base: Some(base),
+            ..Self::new(packages)
+        }
+    }
+
+    /// All packages, those of the base last.
+    pub fn packages(&self) -> impl Iterator<Item = &Meta> {
+        let base = self.base.iter().flat_map(|base| base.packages.iter());
+        self.packages
+            .iter()
+            .chain(base.filter(|package| self.find_own(&package.name).is_none()))
     }
 
     /// The package of this name.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<&'a Meta> {
-        self.packages.get(name).copied()
+    pub fn find(&self, name: &str) -> Option<&Meta> {
+        let base = || self.base.as_ref()?.find(name);
+        self.find_own(name).or_else(base)
+    }
+
+    fn find_own(&self, name: &str) -> Option<&Meta> {
+        let found = self
+            .packages
+            .binary_search_by(|package| package.name.as_str().cmp(name));
+        found.ok().map(|place| &self.packages[place])
     }
 
     /// The package that meets a dependency: of several that with the same name as what is
     /// needed, else the first by name.
     #[must_use]
-    pub fn provider_of(&self, dependency: &Dependency) -> Option<&'a Meta> {
-        let names = self
-            .providers
-            .get(&(dependency.kind(), dependency.name()))?;
-        let name = names.get(dependency.name()).or_else(|| names.first())?;
-        self.find(name)
+    pub fn provider_of(&self, dependency: &Dependency) -> Option<&Meta> {
+        let own = self.providers_of(dependency);
+        let base = self.base.iter().flat_map(|base| {
+            let found = base.providers_of(dependency);
+            found.filter(|package| self.find_own(&package.name).is_none())
+        });
+        let others = own.chain(base);
+        others.min_by_key(|package| (package.name != dependency.name(), package.name.as_str()))
+    }
+
+    /// Our own packages that meet a dependency, sorted by name.
+    fn providers_of(&self, dependency: &Dependency) -> impl Iterator<Item = &Meta> {
+        let of_kind = self.providers.get(&dependency.kind());
+        let places = of_kind.and_then(|names| names.get(dependency.name()));
+        let places = places.into_iter().flatten();
+        places.map(|place| &self.packages[*place])
     }
 
     /// The run-time closure: packages that meet the roots, packages that meet what those depend
@@ -112,7 +155,7 @@ impl<'a> Universe<'a> {
         &self,
         roots: impl IntoIterator<Item = Dependency>,
         host_provides: impl Fn(&Dependency) -> bool,
-    ) -> Closure<'a> {
+    ) -> Closure<'_> {
         let roots: BTreeSet<Dependency> = roots.into_iter().collect();
         let mut search = Search {
             chosen: BTreeMap::new(),
@@ -196,7 +239,7 @@ struct Search<'a, 'r> {
 impl<'a, 'r> Search<'a, 'r> {
     fn meet(
         &mut self,
-        universe: &Universe<'a>,
+        universe: &'a Universe,
         dependency: &Dependency,
         reason: Reason<'a, 'r>,
         not_met: &mut dyn FnMut(&Dependency),

@@ -109,7 +109,7 @@ async fn read_file(path: PathBuf) -> Result<Vec<u8>, Fault> {
 ///
 /// # Errors
 /// When one of these has no provider among `packages`.
-pub(crate) fn choose(packages: &[Meta], wanted: &[Dependency]) -> Result<Vec<Meta>, Error> {
+pub(crate) fn choose(packages: Vec<Meta>, wanted: &[Dependency]) -> Result<Vec<Meta>, Error> {
     let universe = Universe::new(packages);
     let nothing_else = |_: &Dependency| false;
     let closure = universe.closure(wanted.iter().cloned(), nothing_else);

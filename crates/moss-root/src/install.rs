@@ -47,7 +47,7 @@ pub async fn install(order: &Order) -> Result<Installed, Error> {
         url: order.index.clone(),
         source: Box::new(source),
     })?;
-    let chosen = channel::choose(&packages, &order.wanted)?;
+    let chosen = channel::choose(packages, &order.wanted)?;
     let staging = staging(&order.folder)?;
     let stones = fetch::fetch(&order.index, chosen, staging.path()).await?;
     let folder = order.folder.clone();

@@ -1,13 +1,14 @@
 //! What a long past and a busy present leave in summit's database.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use api::attempt::{Asset, AssetKind};
 use api::id::{BuildId, Sha256};
 use jiff::Timestamp;
 use summit::db::{Tables, Write};
-use summit::domain::build::{Build, Stage, State, Success};
+use summit::domain::build::{Build, Plan, Stage, State, Success};
 
 /// How many rows one transaction writes.
 const BATCH: usize = 2000;
@@ -15,7 +16,7 @@ const BATCH: usize = 2000;
 /// Writes into the database of a summit that does not run: `settled` builds that were published, the
 /// builds of pull requests as built, and `more` builds that wait like those that there are.
 pub(crate) fn write(folder: &Path, settled: usize, more: usize) -> Result<()> {
-    let (env, tables) = Tables::open(folder)?;
+    let (env, tables) = Tables::open(folder, &"x86_64".parse()?)?;
     let (present, _) = env.read(|txn| tables.builds_under_way(txn))?;
     let pulled = present
         .iter()
@@ -101,8 +102,11 @@ fn published(pattern: &Build, number: usize) -> Result<Build> {
 fn renamed(pattern: &Build, name: &str) -> Result<Build> {
     let mut build = pattern.clone();
     build.id = BuildId::new();
-    build.recipe = name.parse()?;
-    build.folder = format!("bulk/{name}").parse()?;
+    build.plan = Arc::new(Plan {
+        recipe: name.parse()?,
+        folder: format!("bulk/{name}").parse()?,
+        ..Plan::clone(&pattern.plan)
+    });
     build.seq += 1;
     build.shown.seq = build.seq;
     Ok(build)

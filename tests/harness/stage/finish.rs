@@ -175,7 +175,7 @@ impl Stage {
 
     /// Nothing may be left in the tables of work to do.
     fn look_into_summit(&self) -> Result<()> {
-        let (environment, tables) = Tables::open(&self.data("summit"))?;
+        let (environment, tables) = Tables::open(&self.data("summit"), &"x86_64".parse()?)?;
         environment.read(|txn| {
             let (under_way, unreadable) = tables.builds_under_way(txn)?;
             ensure!(unreadable.is_empty(), "not to be read: {unreadable:?}");

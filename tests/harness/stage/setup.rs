@@ -179,6 +179,7 @@ impl Stage {
                     public_key: *key(SECOND)?.public(),
                 },
                 url: second.url(),
+                public_url: None,
             });
         }
         forge.set_webhook_url(Some(to_summit.url().join("webhook")?));

@@ -53,7 +53,7 @@ impl Build {
     /// Why a person cannot have the build again, as far as the build tells.
     pub fn why_not_again(&self) -> Option<NotAgain> {
         // Who asks may write, but did not say that this author's commit may be run.
-        if self.unapproved.is_some() {
+        if !self.permits_running() {
             return Some(NotAgain::Unapproved);
         }
         match &self.state {

@@ -1,14 +1,17 @@
 //! Builds for tests, one in every state.
 
+use std::sync::Arc;
+
 use api::attempt::{Asset, AssetKind, Phase};
-use api::id::{BuildId, CommitSha, ImportId, Sha256, TreeSha};
+use api::id::{Architecture, BuildId, CommitSha, ImportId, Sha256, TreeSha};
 use jiff::Timestamp;
 
 use super::{
-    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, Progress, Scope, Shown, State,
+    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, Plan, Progress, Scope, State,
     Success, Suspect, Target,
 };
 use crate::domain::name::RepositoryId;
+use crate::domain::trust::Trust;
 
 /// The id that is known by a number; older than any that is given out.
 pub(crate) fn id(number: u8) -> BuildId {
@@ -32,12 +35,17 @@ pub(crate) fn pull() -> Target {
     Target::Pull { number: 7 }
 }
 
+/// The one profile.
+pub(crate) fn profile() -> Architecture {
+    "x86_64".parse().unwrap()
+}
+
 /// A planned build of `recipe` for the branch main.
 pub(crate) fn build(number: u8, recipe: &str) -> Build {
-    Build {
-        id: id(number),
+    let plan = Plan {
         repository: RepositoryId::new(1),
         target: main(),
+        profile: profile(),
         commit: CommitSha::from_bytes([0xc0; 20]),
         folder: recipe.parse().unwrap(),
         tree: TreeSha::from_bytes([number; 20]),
@@ -49,25 +57,13 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         needs: Vec::new(),
         hints: Vec::new(),
         provides: vec![recipe.to_owned()],
-        after: Vec::new(),
-        behind: Vec::new(),
-        cycle: Vec::new(),
         source_date_epoch: 1_600_000_000,
         created_at: at(0),
         warnings: Vec::new(),
-        conflict: None,
-        unapproved: None,
+        trust: Trust::Writer,
         asked_by: None,
-        build_release: None,
-        path_seconds: 0,
-        answer: None,
-        attempts: 0,
-        losses: Vec::new(),
-        logs_removed_at: None,
-        seq: 1,
-        state: State::Planned,
-        shown: Shown::default(),
-    }
+    };
+    Build::new(id(number), Arc::new(plan))
 }
 
 pub(crate) fn success() -> Success {

@@ -77,11 +77,17 @@ impl Build {
     /// What it builds, for people: a recipe with its version and release. Plain text: whoever shows it
     /// escapes it.
     pub(crate) fn label(&self) -> String {
+        let profile = match self.find_told_profile() {
+            Some(profile) => format!(" ({profile})"),
+            None => String::new(),
+        };
         match &self.scope {
             Scope::All { count, .. } => counted(*count),
             // The recipe cannot be read.
-            Scope::Recipe if self.version.is_empty() => self.recipe.to_string(),
-            Scope::Recipe => format!("{} {}-{}", self.recipe, self.version, self.release),
+            Scope::Recipe if self.version.is_empty() => format!("{}{profile}", self.recipe),
+            Scope::Recipe => {
+                format!("{} {}-{}{profile}", self.recipe, self.version, self.release)
+            }
         }
     }
 }

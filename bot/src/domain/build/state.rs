@@ -7,6 +7,8 @@ use api::id::{BuildId, HistoryId, ImportId, ServiceName, Sha256};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Target;
+
 /// Where a build stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -110,6 +112,59 @@ impl State {
             | Self::Built(_)
             | Self::Publishing { .. }
             | Self::Published { .. }
+            | Self::Failed(_)
+            | Self::Cancelled { .. }
+            | Self::Superseded { .. } => None,
+        }
+    }
+
+    /// True when what waits for the build can go on: published, or for a pull request built.
+    pub fn is_success_for(&self, target: &Target) -> bool {
+        match self {
+            Self::Published { .. } => true,
+            Self::Built(_) => !target.is_published(),
+            Self::Planned
+            | Self::Waiting { .. }
+            | Self::Queued { .. }
+            | Self::Building { .. }
+            | Self::Publishing { .. }
+            | Self::Held { .. }
+            | Self::Failed(_)
+            | Self::Cancelled { .. }
+            | Self::Superseded { .. } => false,
+        }
+    }
+
+    /// True while something can become of the build by itself, and while a builder keeps its assets.
+    pub fn is_active_for(&self, target: &Target) -> bool {
+        let is_settled = self.is_success_for(target) || self.is_final();
+        (!is_settled && !self.waits_for_person()) || self.find_assets().is_some()
+    }
+
+    /// True for a build that only a person can move. There can be many of them, so that they are
+    /// kept apart from those under way.
+    pub fn waits_for_person(&self) -> bool {
+        self.find_hold().is_some_and(|hold| match hold {
+            Hold::Approval { .. } | Hold::TooLarge { .. } => true,
+            Hold::Build { .. }
+            | Hold::Needs { .. }
+            | Hold::Suspected { .. }
+            | Hold::Scattered { .. } => false,
+        })
+    }
+
+    /// What was built, as long as only a builder has it.
+    pub fn find_assets(&self) -> Option<&Success> {
+        match self {
+            Self::Built(built) | Self::Publishing { built, .. } => {
+                built.released_at.is_none().then_some(built)
+            }
+            Self::Planned
+            | Self::Waiting { .. }
+            | Self::Queued { .. }
+            | Self::Building { .. }
+            | Self::Published { .. }
+            | Self::Held { .. }
             | Self::Failed(_)
             | Self::Cancelled { .. }
             | Self::Superseded { .. } => None,

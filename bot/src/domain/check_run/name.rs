@@ -4,7 +4,7 @@
 //! names. So a name is one recipe's alone in a repository, and follows from where the recipe lies
 //! and what it is called, not from what else a push brings.
 
-use api::id::{RecipeFolder, RecipeName, Sha256};
+use api::id::{Architecture, RecipeFolder, RecipeName, Sha256};
 
 /// The most characters of a folder in a name.
 const MAX_FOLDER: usize = 160;
@@ -23,7 +23,22 @@ pub enum Standing {
 
 /// The name of the check run of a recipe: `build nano` where the recipe nano lies in a folder of
 /// that name, or at the top; else with the whole folder, which holds a `/` as no recipe's name does.
-pub fn of_recipe(folder: &RecipeFolder, name: &RecipeName, standing: Standing) -> String {
+///
+/// Where there is more than one profile, the name ends with that which is built for.
+pub fn of_recipe(
+    folder: &RecipeFolder,
+    name: &RecipeName,
+    standing: Standing,
+    profile: Option<&Architecture>,
+) -> String {
+    let name = of_folder(folder, name, standing);
+    match profile {
+        Some(profile) => format!("{name} ({profile})"),
+        None => name,
+    }
+}
+
+fn of_folder(folder: &RecipeFolder, name: &RecipeName, standing: Standing) -> String {
     let path = folder.as_str();
     let last = path.rsplit('/').next().unwrap_or(path);
     let is_called_alike = path == "." || last == name.as_str();
@@ -61,12 +76,17 @@ mod tests {
             (".", "nano", Standing::Refused, "build ./"),
         ];
         for (folder, name, standing, expected) in cases {
-            let named = of_recipe(&folder.parse().unwrap(), &name.parse().unwrap(), standing);
+            let named = of_recipe(
+                &folder.parse().unwrap(),
+                &name.parse().unwrap(),
+                standing,
+                None,
+            );
             assert_eq!(named, expected);
         }
         let deep = |end: &str| format!("{}/{end}", "d".repeat(400)).parse().unwrap();
-        let named =
-            ["a", "b"].map(|end| of_recipe(&deep(end), &"nano".parse().unwrap(), Standing::Holder));
+        let named = ["a", "b"]
+            .map(|end| of_recipe(&deep(end), &"nano".parse().unwrap(), Standing::Holder, None));
         assert_eq!(BTreeSet::from(named.clone()).len(), 2);
         assert!(named[0].chars().count() < 200);
     }

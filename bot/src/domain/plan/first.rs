@@ -1,12 +1,13 @@
 //! Where a build begins: planned, or at its end at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use api::id::BuildId;
 use jiff::Timestamp;
 
 use super::{Described, Frame};
-use crate::domain::build::{Annotation, Build, By, Failure, FailureKind, Shown, State};
+use crate::domain::build::{Annotation, Build, By, Failure, FailureKind, Plan, State};
 
 /// Where a readable recipe begins.
 pub(super) fn first_state(
@@ -43,32 +44,27 @@ pub(super) fn first_state(
 }
 
 /// The build of a recipe that was refused its name, now that it has it. Its content did not change.
-pub fn again(
-    refused: &Build,
-    id: BuildId,
-    now: Timestamp,
-    released: &HashMap<String, u64>,
-) -> Build {
-    let state = match released.get(refused.recipe.as_str()) {
-        Some(&channel) if refused.release == channel => State::Cancelled {
+/// `channel` is the release that the channel has of it.
+pub fn again(refused: &Build, id: BuildId, now: Timestamp, channel: Option<u64>) -> Build {
+    let state = match channel {
+        Some(channel) if refused.release == channel => State::Cancelled {
             by: By::AlreadyPublished { release: channel },
             at: now,
         },
-        Some(&channel) if refused.release < channel => {
+        Some(channel) if refused.release < channel => {
             broken(lower(refused.release, channel), None, now)
         }
         Some(_) | None => State::Planned,
     };
-    Build {
-        id,
+    let plan = Plan {
         created_at: now,
         asked_by: None,
-        build_release: None,
-        answer: None,
-        seq: 1,
+        ..Plan::clone(&refused.plan)
+    };
+    Build {
+        conflict: refused.conflict.clone(),
         state,
-        shown: Shown::default(),
-        ..refused.clone()
+        ..Build::new(id, Arc::new(plan))
     }
 }
 

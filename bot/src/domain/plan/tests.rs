@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::domain::build::By;
-use crate::domain::build::example::{at, build, id, main, pull};
+use crate::domain::build::example::{at, build, id, main, profile, pull};
 
 fn frame() -> Frame {
     Frame {
@@ -12,6 +12,9 @@ fn frame() -> Frame {
         source_date_epoch: 1_600_000_000,
         now: at(0),
         conflict: None,
+        trust: Trust::Writer,
+        profile: profile(),
+        is_one_of_many: false,
     }
 }
 
@@ -279,15 +282,19 @@ fn the_channels_release_decides_on_a_branch() {
 
 #[test]
 fn one_build_stands_for_all_of_an_unapproved_author() {
+    let trust = Trust::None {
+        author: "stranger".to_owned(),
+    };
     let frame = Frame {
         target: pull(),
+        trust,
         ..frame()
     };
     let folders: Vec<RecipeFolder> = (0..600)
         .map(|n| format!("r/{n}").parse().unwrap())
         .collect();
     let build = unapproved(id(1), &frame, "stranger".to_owned(), &folders);
-    assert_eq!(build.unapproved.as_deref(), Some("stranger"));
+    assert_eq!(build.trust.find_stranger(), Some("stranger"));
     assert!(build.waits_for_person());
     let said = build.explain();
     assert!(said.contains("stranger has no write access"), "{said}");

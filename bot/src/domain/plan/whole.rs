@@ -15,10 +15,7 @@ pub fn unapproved(id: BuildId, frame: &Frame, author: String, folders: &[RecipeF
         count: folders.len(),
         named: folders.iter().take(NAMED).cloned().collect(),
     };
-    Build {
-        unapproved: Some(author.clone()),
-        ..whole(id, frame, scope, Hold::Approval { author })
-    }
+    whole(id, frame, scope, Hold::Approval { author })
 }
 
 /// The build that stands for a head of which too much differs to be planned. `reason` is a sentence.
@@ -42,11 +39,10 @@ fn whole(id: BuildId, frame: &Frame, scope: Scope, by: Hold) -> Build {
         }),
     };
     Build {
-        scope,
         state: State::Held {
             by,
             since: frame.now,
         },
-        ..begin(&candidate, frame)
+        ..begin(&candidate, frame, scope, None)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::domain::build::Suspect;
 use crate::domain::build::example::{at, build, every_state, id, main, pull, success};
+use crate::domain::trust::Trust;
 
 fn decide_among(build: &Build, others: &[Build]) -> Option<Event> {
     let others: HashMap<BuildId, Build> = others.iter().map(|b| (b.id, b.clone())).collect();
@@ -33,7 +34,9 @@ fn what_nobody_approved_is_held_wherever_it_stands() {
     };
     let mut held = Vec::new();
     for (name, mut build) in every_state() {
-        build.unapproved = Some("stranger".to_owned());
+        build.trust = Trust::None {
+            author: "stranger".to_owned(),
+        };
         assert!(!build.is_due(at(1000)), "{name}");
         match decide_among(&build, &[]) {
             Some(Event::Held(by)) if by == hold => held.push(name),

@@ -36,8 +36,8 @@ pub(in crate::http) async fn overview(
             (waiting(&shown.waiting))
         }
         h1 { "Builds" }
-        @if let Some(standstill) = handlers.summit.standstill() {
-            (super::standstill(&standstill))
+        @for (profile, standstill) in &handlers.summit.standstill() {
+            (super::standstill(profile, standstill))
         }
         @if shown.builds.is_empty() {
             p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::domain::build::example::at;
+use crate::domain::build::example::{at, profile};
 
 /// A vessel that answers with the status it is told to.
 struct Vessel {
@@ -72,15 +72,15 @@ impl Vessel {
             url: self.url.clone(),
             public_url: self.url.clone(),
             channel: "unstable".parse().unwrap(),
-            architecture: "x86_64".parse().unwrap(),
+            architecture: None,
         };
         let clock = Clock::from_fn(move || at(second));
-        Channel::new(&config, clock, file.to_owned()).unwrap()
+        Channel::new(&config, &profile(), clock, file.to_owned()).unwrap()
     }
 }
 
 fn has_nano(known: &Known) -> bool {
-    known.snapshot.releases().get("nano") == Some(&7)
+    known.snapshot.release_of("nano") == Some(7)
 }
 
 #[tokio::test]

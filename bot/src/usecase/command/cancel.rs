@@ -106,7 +106,7 @@ mod tests {
                 target: Some(pull()),
                 login: "ada".to_owned(),
                 arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
-                standstill: None,
+                standstill: std::collections::BTreeMap::new(),
                 progress: None,
             };
             let ask = Role::writer().authorise(ask).unwrap();

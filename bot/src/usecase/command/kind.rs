@@ -1,8 +1,8 @@
 //! What a command is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use api::id::CommitSha;
+use api::id::{Architecture, CommitSha};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn};
 
@@ -71,8 +71,8 @@ pub(crate) struct Ask {
     pub(crate) login: String,
     /// The words behind the command.
     pub(crate) arguments: Vec<String>,
-    /// Why no builder gets any build now, if so.
-    pub(crate) standstill: Option<String>,
+    /// Why no builder gets any build now, for each profile of which that is so.
+    pub(crate) standstill: BTreeMap<Architecture, String>,
     /// How far it is carried out; none at first.
     pub(crate) progress: Option<Progress>,
 }
@@ -145,7 +145,7 @@ mod tests {
             target: Some(main()),
             login: "ada".to_owned(),
             arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
-            standstill: None,
+            standstill: BTreeMap::new(),
             progress: None,
         }
     }

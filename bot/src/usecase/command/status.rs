@@ -1,7 +1,9 @@
 //! `/status` tells how the builds of a commit stand.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use api::id::Architecture;
 use moss_db::{Error, RoTxn};
 
 use super::kind::{Ask, Command, Effect};
@@ -26,13 +28,13 @@ pub(super) const COMMAND: Command = Command {
 fn run(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Receipt, Error> {
     let builds = ask.builds(tables, txn)?;
     Ok(match ask.choose(&builds) {
-        Ok(chosen) => tell(&chosen, ask.standstill.as_deref()),
+        Ok(chosen) => tell(&chosen, &ask.standstill),
         Err(receipt) => receipt,
     })
 }
 
 /// What is told of these builds; those that are not done come first.
-fn tell(builds: &[&Build], standstill: Option<&str>) -> Receipt {
+fn tell(builds: &[&Build], standstill: &BTreeMap<Architecture, String>) -> Receipt {
     if builds.is_empty() {
         return Receipt::say(Reaction::ThumbsUp, "This commit has no builds.");
     }
@@ -60,12 +62,19 @@ fn tell(builds: &[&Build], standstill: Option<&str>) -> Receipt {
     if more > 0 {
         let _ = write!(text, "\n- and {more} more");
     }
-    let is_queued = |build: &&Build| build.state.stage() == Stage::Queued;
-    if let Some(reason) = standstill
-        && open.iter().any(is_queued)
-    {
-        let reason = escape(&clip(reason, MAX_EXPLANATION));
-        let _ = write!(text, "\n\nNo builder gets a build now: {reason}.");
+    let queued = open
+        .iter()
+        .filter(|build| build.state.stage() == Stage::Queued);
+    let profiles: BTreeSet<&Architecture> = queued.map(|build| &build.profile).collect();
+    for profile in profiles {
+        if let Some(reason) = standstill.get(profile) {
+            let reason = escape(&clip(reason, MAX_EXPLANATION));
+            let profile = code(profile.as_str());
+            let _ = write!(
+                text,
+                "\n\nNo builder gets a build for {profile} now: {reason}."
+            );
+        }
     }
     Receipt::say(Reaction::ThumbsUp, text)
 }
@@ -73,14 +82,14 @@ fn tell(builds: &[&Build], standstill: Option<&str>) -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::build::example::{build, every_state, failure, pull};
+    use crate::domain::build::example::{build, every_state, failure, profile, pull};
     use crate::domain::build::{FailureKind, Scope, State};
 
     #[test]
     fn each_build_is_listed_with_what_it_waits_for() {
         let builds = every_state();
         let few: Vec<&Build> = builds.iter().map(|(_, build)| build).collect();
-        insta::assert_snapshot!(tell(&few, None).text.unwrap());
+        insta::assert_snapshot!(tell(&few, &BTreeMap::new()).text.unwrap());
     }
 
     #[test]
@@ -93,7 +102,7 @@ mod tests {
             count: 3,
             named: Vec::new(),
         };
-        insta::assert_snapshot!(tell(&[&unreadable, &all], None).text.unwrap(), @r"
+        insta::assert_snapshot!(tell(&[&unreadable, &all], &BTreeMap::new()).text.unwrap(), @r"
         Of 2 builds, 0 succeeded, 0 ended without success, and 2 are not done.
 
         - `nano` for `main`: Planned; the scheduler has not looked at it yet.
@@ -105,9 +114,8 @@ mod tests {
     fn what_keeps_all_builds_back_is_told_where_one_waits_for_a_builder() {
         let planned = build(1, "nano");
         let told = |builds: &[&Build]| {
-            tell(builds, Some("no builder can be reached"))
-                .text
-                .unwrap()
+            let reason = "no builder can be reached".to_owned();
+            tell(builds, &[(profile(), reason)].into()).text.unwrap()
         };
         assert!(!told(&[&planned]).contains("No builder"));
         let mut queued = build(2, "vim");
@@ -115,7 +123,7 @@ mod tests {
             since: crate::domain::build::example::at(0),
             reason: None,
         };
-        let end = "\n\nNo builder gets a build now: no builder can be reached.";
+        let end = "\n\nNo builder gets a build for `x86_64` now: no builder can be reached.";
         assert!(told(&[&planned, &queued]).ends_with(end));
     }
 
@@ -127,7 +135,7 @@ mod tests {
         failed.state = State::Failed(failure);
         failed.version = "`".repeat(10_000);
         let many = vec![&failed; 60];
-        let text = tell(&many, None).text.unwrap();
+        let text = tell(&many, &BTreeMap::new()).text.unwrap();
         assert_eq!(text.lines().count(), 2 + MAX_LISTED + 1);
         assert!(text.ends_with("- and 10 more"), "{text}");
         assert!(text.chars().count() < 60_000, "{}", text.chars().count());

@@ -11,7 +11,7 @@ use service::client::{CallError, Client};
 
 use crate::domain::build::{Stage, State};
 use crate::domain::choose::{Answer, Seen, why_waiting};
-use crate::usecase::Summit;
+use crate::usecase::{Builder, Summit};
 
 /// How long a builder may take to say how busy it is: all others wait for it.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,18 +23,31 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_ASKED: usize = 4096;
 
 /// All builders, as they answer in one round. What was asked once is not asked again in it.
-pub(in crate::usecase) struct Builders<'summit> {
-    all: BTreeMap<&'summit ServiceName, Known<'summit>>,
+pub(in crate::usecase) struct Builders {
+    all: BTreeMap<ServiceName, Known>,
 }
 
 /// What is known of one builder in a round.
-struct Known<'summit> {
-    client: &'summit Client,
+struct Known {
+    client: Client,
     standing: Standing,
     /// How many more attempts it takes.
     free: u32,
     /// Whether its host supplies a dependency.
     supplies: HashMap<String, bool>,
+}
+
+/// Whether a builder is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It answers.
+    Up,
+    /// It does not.
+    Silent,
+    /// It answers that it was just started.
+    Starting,
+    /// It is not configured.
+    Unknown,
 }
 
 /// What a builder says of itself.
@@ -58,7 +71,7 @@ impl Standing {
 
 impl Summit {
     /// Asks all builders how busy they are.
-    pub(in crate::usecase) async fn ask_builders(&self) -> Builders<'_> {
+    pub(in crate::usecase) async fn ask_builders(&self) -> Builders {
         let mut taken: HashMap<ServiceName, u32> = HashMap::new();
         for build in self.under_way().in_stage(Stage::Building) {
             if let State::Building { builder, .. } = &build.state {
@@ -66,14 +79,14 @@ impl Summit {
             }
         }
         let mut asked = Vec::new();
-        for (name, client) in &self.builders {
+        for (name, Builder { client, .. }) in &self.builders {
             asked.push(async move {
                 let status = client.get::<Status>(Scope::Status, "/api/v1/status");
                 let standing = match within(STATUS_TIMEOUT, name, status).await {
                     Ok(status) => Standing::Up(Box::new(status)),
                     Err(standing) => standing,
                 };
-                (name, client, standing)
+                (name.clone(), client.clone(), standing)
             });
         }
         let answers = join_all(asked).await.into_iter();
@@ -82,7 +95,7 @@ impl Summit {
             let known = Known {
                 client,
                 standing,
-                free: slots.saturating_sub(taken.get(name).copied().unwrap_or(0)),
+                free: slots.saturating_sub(taken.get(&name).copied().unwrap_or(0)),
                 supplies: HashMap::new(),
             };
             (name, known)
@@ -91,15 +104,29 @@ impl Summit {
     }
 }
 
-impl Builders<'_> {
-    /// True when some builder takes one more attempt.
-    pub(super) fn is_one_free(&self) -> bool {
-        self.all.values().any(|known| known.free > 0)
+impl Builders {
+    /// True when some builder takes one more attempt for a profile.
+    pub(super) fn is_one_free(&self, profile: &Architecture) -> bool {
+        let takes = |known: &Known| {
+            let status = known.standing.find();
+            status.is_some_and(|status| known.free > 0 && status.architectures.contains(profile))
+        };
+        self.all.values().any(takes)
     }
 
-    /// Why no builder takes a build, whichever.
-    pub(super) fn why_none(&self, architecture: &Architecture) -> String {
-        why_waiting(&[], &self.seen(architecture, &[]))
+    /// Why no builder takes a build for a profile, whichever.
+    pub(super) fn why_none(&self, profile: &Architecture) -> String {
+        why_waiting(&[], &self.seen(profile, &[]))
+    }
+
+    /// Whether a builder is there.
+    pub(super) fn presence(&self, name: &ServiceName) -> Presence {
+        match self.all.get(name).map(|known| &known.standing) {
+            Some(Standing::Up(_)) => Presence::Up,
+            Some(Standing::Silent) => Presence::Silent,
+            Some(Standing::Starting) => Presence::Starting,
+            None => Presence::Unknown,
+        }
     }
 
     /// Counts an attempt more.
@@ -112,7 +139,7 @@ impl Builders<'_> {
     /// What the host of each builder that answers is.
     pub(in crate::usecase) fn hosts(&self) -> impl Iterator<Item = (&ServiceName, Sha256)> {
         let all = self.all.iter();
-        all.filter_map(|(name, known)| Some((*name, known.standing.find()?.host)))
+        all.filter_map(|(name, known)| Some((name, known.standing.find()?.host)))
     }
 
     /// Asks every builder that answers which of `needs` its host supplies.
@@ -139,14 +166,14 @@ impl Builders<'_> {
     }
 
     /// The builders as a build sees them that needs `needs` of their hosts.
-    pub(super) fn seen(&self, architecture: &Architecture, needs: &[String]) -> Vec<Seen> {
+    pub(super) fn seen(&self, profile: &Architecture, needs: &[String]) -> Vec<Seen> {
         let all = self.all.iter();
         all.map(|(name, known)| Seen {
-            name: (*name).clone(),
+            name: name.clone(),
             answer: match &known.standing {
                 Standing::Silent => Answer::Silence,
                 Standing::Starting => Answer::Starting,
-                Standing::Up(status) if !status.architectures.contains(architecture) => {
+                Standing::Up(status) if !status.architectures.contains(profile) => {
                     Answer::OtherArchitectures
                 }
                 Standing::Up(_) => Answer::Slots {
@@ -159,7 +186,7 @@ impl Builders<'_> {
     }
 }
 
-impl Known<'_> {
+impl Known {
     async fn look_up(&mut self, name: &ServiceName, needs: &[String]) {
         let unknown: Vec<&String> = needs
             .iter()

@@ -1,26 +1,23 @@
 //! What can be laid into a build's root: the channel's packages, and stones that are not published.
 
-use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use api::attempt::AssetKind;
-use api::id::{AttemptId, ServiceName, Sha256};
+use api::attempt::{AssetKind, ClosureStone};
+use api::id::{AttemptId, ServiceName};
 use moss_db::RoTxn;
-use moss_format::{Manifest, Meta};
+use moss_deps::Universe;
+use moss_format::{Dependency, Meta};
+use service::error::Chain;
 use url::Url;
 
 use super::Error;
+use super::builders::{Builders, Presence};
 use crate::db::{ChangeError, Tables};
 use crate::domain::build::{Build, Success};
 use crate::usecase::Summit;
 use crate::usecase::channel::Snapshot;
-
-/// A package to choose from, and where its stone is.
-pub(super) struct Offer<'snapshot> {
-    pub(super) meta: Cow<'snapshot, Meta>,
-    pub(super) url: Url,
-    pub(super) sha256: Sha256,
-    pub(super) size: u64,
-}
+use crate::usecase::manifest::{self, Kept};
 
 /// The stones of an earlier build that cannot be had from its builder.
 #[derive(Debug, thiserror::Error)]
@@ -43,130 +40,219 @@ pub struct Unavailable {
 pub(super) enum Hope {
     /// Their builder may come back.
     Some,
-    /// Their builder answers, and does not have them as they were.
+    /// Nobody will bring back a builder that nobody knows any more, or what it does not have.
     None,
 }
 
+/// A build that was made before and is not published, with its manifest.
+struct Earlier {
+    build: Build,
+    manifest: Option<Kept>,
+}
+
+impl Earlier {
+    fn attempt(&self) -> AttemptId {
+        AttemptId::new(self.build.id, self.build.attempts)
+    }
+}
+
 impl Summit {
-    /// The channel's packages, and stones that are not published: of the same pull request, or of
-    /// the builds of its cycle that came before.
-    pub(super) async fn offers<'snapshot>(
+    /// The stones for the root of `build`, and the needs that they do not meet.
+    ///
+    /// They are chosen from the channel's packages and from stones that are not published: of the same
+    /// pull request, or of the builds of its cycle that came before. Nobody is asked for these.
+    pub(super) async fn closure(
         &self,
         build: &Build,
-        snapshot: &'snapshot Snapshot,
-    ) -> Result<Vec<Offer<'snapshot>>, Error> {
-        let mut offers = Vec::new();
-        if let Some(base) = &snapshot.url {
-            for meta in &snapshot.packages {
-                offers.push(published(meta, base)?);
+        builders: &Builders,
+        snapshot: &Arc<Snapshot>,
+    ) -> Result<(Vec<ClosureStone>, Vec<String>), Error> {
+        let (tables, own) = (self.tables.clone(), build.clone());
+        let earlier = self.db.query(move |txn| earlier(&tables, txn, &own)).await;
+        let mut earlier = earlier.map_err(ChangeError::Storage)?;
+        for one in &mut earlier {
+            self.is_at_hand(one, builders)?;
+            if one.manifest.is_none() {
+                one.manifest = self.fetch_late(one).await?;
             }
         }
-        let tables = self.tables.clone();
-        let own = build.clone();
-        let earlier = self
-            .db
-            .query(move |txn| {
-                if !own.target.is_published() {
-                    return siblings(&tables, txn, &own);
-                }
-                let members = own.cycle.iter().take_while(|id| **id != own.id);
-                let all = own.after.iter().chain(members);
-                all.filter_map(|id| tables.find_build(txn, *id).transpose())
-                    .collect()
-            })
-            .await
-            .map_err(ChangeError::Storage)?;
-        for earlier in earlier {
-            if let Some(built) = earlier.find_assets() {
-                let unpublished = self.unpublished(&earlier, built).await?;
-                // An unpublished stone stands for the published ones of its name.
-                offers.retain(|offer| {
-                    unpublished
-                        .iter()
-                        .all(|new| new.meta.name != offer.meta.name)
-                });
-                offers.extend(unpublished);
-            }
-        }
-        Ok(offers)
+        // A need was parsed when it was written down.
+        let needs = build.needs.iter();
+        let needs: Vec<Dependency> = needs.filter_map(|need| need.parse().ok()).collect();
+        let snapshot = Arc::clone(snapshot);
+        let compute = move || choose(needs, earlier, &snapshot);
+        let computed = tokio::task::spawn_blocking(compute).await;
+        computed.expect("choosing stones does not panic")
     }
 
-    /// The stones of a build that only its builder has.
-    async fn unpublished(
-        &self,
-        build: &Build,
-        built: &Success,
-    ) -> Result<Vec<Offer<'static>>, Unavailable> {
-        let Some(manifest) = built.assets.iter().find(|a| a.kind == AssetKind::Manifest) else {
-            return Ok(Vec::new());
+    /// Refuses what was built by a builder that does not answer now: nobody could fetch its stones.
+    fn is_at_hand(&self, earlier: &Earlier, builders: &Builders) -> Result<(), Unavailable> {
+        let Some(built) = earlier.build.find_assets() else {
+            return Ok(());
         };
-        let failed = |message: String, hope| Unavailable {
-            attempt: AttemptId::new(build.id, build.attempts),
-            recipe: build.recipe.to_string(),
-            builder: built.builder.clone(),
-            message,
-            hope,
+        let (message, hope) = match builders.presence(&built.builder) {
+            Presence::Up => return Ok(()),
+            Presence::Silent => ("it does not answer", Hope::Some),
+            Presence::Starting => ("it was just started", Hope::Some),
+            Presence::Unknown => ("it is no longer configured", Hope::None),
         };
-        let fetched = self.channel.fetch(&manifest.uri, manifest.size).await;
-        let bytes = fetched.map_err(|error| {
-            let is_gone = error
-                .status()
-                .is_some_and(|status| matches!(status.as_u16(), 404 | 410));
-            // Nobody will bring back a builder that nobody knows any more.
-            let is_unknown = self.find_builder(&built.builder).is_none();
-            let hope = if is_gone || is_unknown {
-                Hope::None
-            } else {
-                Hope::Some
-            };
-            failed(service::error::Chain(&error).to_string(), hope)
-        })?;
-        if Sha256::of(&bytes) != manifest.sha256 {
-            return Err(failed("the manifest was changed".to_owned(), Hope::None));
-        }
-        let packages = Manifest::decode(&bytes)
-            .map_err(|error| failed(error.to_string(), Hope::None))?
-            .packages;
-        let mut offers = Vec::new();
-        for meta in packages {
-            let begin = format!("{}-{}-{}-", meta.name, meta.version, build.release);
-            let stone = built.assets.iter().find(|asset| {
-                asset.kind == AssetKind::Stone && asset.file_name.as_str().starts_with(&begin)
-            });
-            if let Some(stone) = stone {
-                offers.push(Offer {
-                    url: stone.uri.clone(),
-                    sha256: stone.sha256,
-                    size: stone.size,
-                    meta: Cow::Owned(meta),
-                });
-            }
-        }
-        Ok(offers)
+        Err(unavailable(earlier, built, message.to_owned(), hope))
     }
+
+    /// The manifest of a build that an older summit saw succeed, which kept none; it is kept now.
+    async fn fetch_late(&self, earlier: &Earlier) -> Result<Option<Kept>, Error> {
+        let (Some(built), attempt) = (earlier.build.find_assets(), earlier.attempt()) else {
+            return Ok(None);
+        };
+        let Some(builder) = self.builders.get(&built.builder) else {
+            return Ok(None);
+        };
+        let fetched = manifest::fetch(&self.http, &builder.public_url, &built.assets).await;
+        let kept = fetched.map_err(|error| {
+            let hope = match error.is_passing() {
+                true => Hope::Some,
+                false => Hope::None,
+            };
+            unavailable(earlier, built, Chain(&error).to_string(), hope)
+        })?;
+        if let Some(kept) = kept.clone() {
+            let tables = self.tables.clone();
+            let keep = move |txn: &mut moss_db::RwTxn<'_>| {
+                let build = tables.find_build(txn, attempt.build())?;
+                match build.is_some_and(|build| build.keeps_assets()) {
+                    true => tables.manifests.put(txn, &attempt, &kept),
+                    false => Ok(()),
+                }
+            };
+            self.db.submit(keep).await.map_err(ChangeError::Storage)?;
+        }
+        Ok(kept)
+    }
+}
+
+fn unavailable(earlier: &Earlier, built: &Success, message: String, hope: Hope) -> Unavailable {
+    Unavailable {
+        attempt: earlier.attempt(),
+        recipe: earlier.build.recipe.to_string(),
+        builder: built.builder.clone(),
+        message,
+        hope,
+    }
+}
+
+/// The builds before `build`, with their manifests.
+fn earlier(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    build: &Build,
+) -> Result<Vec<Earlier>, moss_db::Error> {
+    let builds = builds_before(tables, txn, build)?.into_iter();
+    let earlier = builds.map(|build| {
+        let attempt = AttemptId::new(build.id, build.attempts);
+        let manifest = tables.manifests.find(txn, &attempt)?;
+        Ok(Earlier { build, manifest })
+    });
+    earlier.collect()
+}
+
+/// The builds whose stones `build` may use and only builders have, oldest first.
+///
+/// # Errors
+/// When the database fails, or a row cannot be read.
+pub(in crate::usecase) fn builds_before(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    build: &Build,
+) -> Result<Vec<Build>, moss_db::Error> {
+    let mut builds = match build.target.is_published() {
+        false => siblings(tables, txn, build)?,
+        true => {
+            let members = build.cycle.iter().take_while(|id| **id != build.id);
+            let all = build.after.iter().chain(members);
+            all.filter_map(|id| tables.find_build(txn, *id).transpose())
+                .collect::<Result<_, _>>()?
+        }
+    };
+    builds.retain(Build::keeps_assets);
+    Ok(builds)
 }
 
 /// The other builds of a pull request's head, oldest first: what one of them provides is not known
 /// before it was built, so none need come after another for its stones to be of use.
 fn siblings(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Vec<Build>, moss_db::Error> {
     let all = tables.builds_of_head(txn, build.repository, build.commit)?;
-    Ok(all
-        .into_iter()
-        .filter(|other| other.target == build.target && other.folder != build.folder)
-        .collect())
+    let siblings = all.into_iter().filter(|other| {
+        (&other.target, &other.profile) == (&build.target, &build.profile)
+            && other.folder != build.folder
+    });
+    Ok(siblings.collect())
 }
 
-fn published<'snapshot>(meta: &'snapshot Meta, index: &Url) -> Result<Offer<'snapshot>, Error> {
+/// Chooses stones for `needs`, and says which of these are not met.
+fn choose(
+    needs: Vec<Dependency>,
+    earlier: Vec<Earlier>,
+    snapshot: &Snapshot,
+) -> Result<(Vec<ClosureStone>, Vec<String>), Error> {
+    let mut packages: Vec<Meta> = Vec::new();
+    let mut unpublished: HashMap<String, ClosureStone> = HashMap::new();
+    for one in &earlier {
+        let (Some(built), Some(kept)) = (one.build.find_assets(), &one.manifest) else {
+            continue;
+        };
+        let made = manifest::packages(kept)
+            .map_err(|error| unavailable(one, built, Chain(&error).to_string(), Hope::None))?;
+        for meta in made {
+            if let Some(stone) = stone_of(&one.build, built, &meta) {
+                // The youngest counts, should two builds make a package of one name.
+                packages.retain(|known| known.name != meta.name);
+                unpublished.insert(meta.name.clone(), stone);
+                packages.push(meta);
+            }
+        }
+    }
+    let universe = Universe::over(Arc::clone(&snapshot.universe), packages);
+    let closure = universe.closure(needs, |_| false);
+    let unmet = closure.missing.iter();
+    let unmet = unmet
+        .map(|missing| missing.dependency.to_string())
+        .collect();
+    let mut stones = Vec::with_capacity(closure.packages.len());
+    for meta in closure.packages {
+        stones.push(match unpublished.remove(&meta.name) {
+            Some(stone) => stone,
+            None => published(meta, snapshot.url.as_ref())?,
+        });
+    }
+    Ok((stones, unmet))
+}
+
+/// The stone of a package among what was built.
+fn stone_of(build: &Build, built: &Success, meta: &Meta) -> Option<ClosureStone> {
+    let begin = format!("{}-{}-{}-", meta.name, meta.version, build.release);
+    let stone = built.assets.iter().find(|asset| {
+        asset.kind == AssetKind::Stone && asset.file_name.as_str().starts_with(&begin)
+    })?;
+    Some(ClosureStone {
+        package: meta.name.clone(),
+        url: stone.uri.clone(),
+        sha256: stone.sha256,
+        size: stone.size,
+    })
+}
+
+fn published(meta: &Meta, index: Option<&Url>) -> Result<ClosureStone, Error> {
     let lacks = |what| Error::Package {
         package: meta.name.clone(),
         what,
     };
     let uri = meta.uri.as_deref().ok_or_else(|| lacks("URI"))?;
     let hash = meta.hash.as_deref().ok_or_else(|| lacks("hash"))?;
-    Ok(Offer {
-        url: index.join(uri).map_err(|_| lacks("URI"))?,
+    let url = index.and_then(|index| index.join(uri).ok());
+    Ok(ClosureStone {
+        package: meta.name.clone(),
+        url: url.ok_or_else(|| lacks("URI"))?,
         sha256: hash.parse().map_err(|_| lacks("hash"))?,
         size: meta.size.ok_or_else(|| lacks("size"))?,
-        meta: Cow::Borrowed(meta),
     })
 }

@@ -50,7 +50,7 @@ impl Summit {
             git_ref: build.target.git_ref(),
             commit: build.commit,
             profile: "default".parse().expect("a valid name"),
-            architecture: self.config.vessel.architecture.clone(),
+            architecture: build.profile.clone(),
             build_release: snapshot.next_build_release(build.recipe.as_str(), build.release),
             source_date_epoch: build.source_date_epoch,
             closure,

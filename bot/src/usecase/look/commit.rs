@@ -1,17 +1,19 @@
 //! Committing a plan: the new builds, and what becomes of those under way.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use api::id::{BuildId, RecipeFolder};
+use api::id::{Architecture, BuildId, RecipeFolder};
 use jiff::SignedDuration;
 use moss_db::{RoTxn, RwTxn};
 
 use super::names::{self, Standings};
-use crate::db::{ChangeError, Look, Tables, Write, look_key};
+use crate::db::{ChangeError, Look, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, By, Event, Scope, State};
 use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
+use crate::usecase::Summit;
+use crate::usecase::channel::{self, Known, Snapshot};
 
 /// How far vessel's clock may be behind ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
@@ -53,13 +55,41 @@ pub(super) struct Changes {
     pub(super) branch: Option<String>,
 }
 
-/// What the channel had of each source when it was read.
+/// What the channel had when it was read, for each profile.
 #[derive(Debug, Default)]
-pub(super) struct Released {
-    /// The highest release of each.
-    pub(super) releases: HashMap<String, u64>,
+pub(super) struct Released(pub(super) BTreeMap<Architecture, OfProfile>);
+
+/// What the channel had for one profile.
+#[derive(Debug, Default)]
+pub(super) struct OfProfile {
+    /// Its packages.
+    pub(super) snapshot: Arc<Snapshot>,
     /// When it was read.
     pub(super) read_at: jiff::Timestamp,
+}
+
+impl From<&Known> for OfProfile {
+    fn from(known: &Known) -> Self {
+        Self {
+            snapshot: Arc::clone(&known.snapshot),
+            read_at: known.read_at,
+        }
+    }
+}
+
+impl Summit {
+    /// What the channel has for each profile.
+    ///
+    /// # Errors
+    /// When vessel does not answer and never did.
+    pub(super) async fn released(&self) -> Result<Released, channel::Error> {
+        let mut released = Released::default();
+        for (profile, channel) in &self.channels {
+            let known = channel.latest().await?;
+            released.0.insert(profile.clone(), OfProfile::from(&known));
+        }
+        Ok(released)
+    }
 }
 
 /// Writes the builds of a plan, and lets them take the place of older ones.
@@ -68,7 +98,7 @@ pub(super) fn commit_plan(
     txn: &mut Write<'_, '_>,
     frame: &Frame,
     mut changes: Changes,
-    channel: &Released,
+    channels: &Released,
 ) -> Result<(), ChangeError> {
     if frame.target.is_published() {
         leave_out_planned(tables, txn, frame, &mut changes.candidates)?;
@@ -76,9 +106,9 @@ pub(super) fn commit_plan(
     let (names, branch) = (&changes.names, changes.branch.as_deref());
     let standings = names::settle(tables, txn, frame, branch, names, &changes.removed)?;
     let taken = name(tables, txn, &mut changes.candidates, frame, &standings)?;
-    let released = with_published(tables, txn, frame, &changes.candidates, channel)?;
+    let released = with_published(tables, txn, frame, &changes.candidates, channels)?;
     let place = (frame.repository, frame.now);
-    names::revive(tables, txn, place, standings.freed, names, &released)?;
+    names::revive(tables, txn, place, standings.freed, names, channels)?;
     let mut places: HashMap<RecipeFolder, Option<BuildId>> = HashMap::new();
     places.extend(changes.removed.into_iter().map(|folder| (folder, None)));
     let candidates = changes.candidates.iter();
@@ -102,7 +132,13 @@ pub(super) fn commit_plan(
     for build in &builds {
         tables.put_build(txn, build)?;
     }
-    for build in before {
+    // What a profile is for that nobody builds for any more goes with what any other is for.
+    let is_ours = |build: &Build| {
+        build.scope != Scope::Recipe
+            || build.profile == frame.profile
+            || !channels.0.contains_key(&build.profile)
+    };
+    for build in before.into_iter().filter(is_ours) {
         let by = match places.get(&build.folder) {
             Some(by) => *by,
             // A pull request is planned whole from its base each time; a branch goes on from what
@@ -123,6 +159,16 @@ pub(super) fn commit_plan(
         give_up(tables, txn, &build, Event::Superseded { by }, frame.now)?;
     }
     Ok(())
+}
+
+/// The place of a recipe in what is planned.
+fn place_in<'a>(frame: &'a Frame, folder: &'a RecipeFolder) -> RecipePlace<'a> {
+    RecipePlace {
+        repository: frame.repository,
+        target: &frame.target,
+        profile: &frame.profile,
+        folder,
+    }
 }
 
 /// How long the recipes took when they were built last.
@@ -150,8 +196,7 @@ fn leave_out_planned(
 ) -> Result<(), moss_db::Error> {
     let mut left = Vec::with_capacity(candidates.len());
     for candidate in candidates.drain(..) {
-        let newest =
-            tables.newest_of_folder(txn, frame.repository, &frame.target, &candidate.folder)?;
+        let newest = tables.newest_of_recipe(txn, place_in(frame, &candidate.folder))?;
         let is_planned = newest.is_some_and(|build| {
             build.commit == frame.commit
                 && build.tree == candidate.tree
@@ -248,15 +293,24 @@ fn with_published(
     txn: &RoTxn<'_>,
     frame: &Frame,
     candidates: &[Candidate],
-    channel: &Released,
+    channels: &Released,
 ) -> Result<HashMap<String, u64>, moss_db::Error> {
-    let mut released = channel.releases.clone();
+    let Some(channel) = channels.0.get(&frame.profile) else {
+        return Ok(HashMap::new());
+    };
+    let mut released = HashMap::new();
+    for candidate in candidates {
+        if let Ok(recipe) = &candidate.recipe
+            && let Some(release) = channel.snapshot.release_of(recipe.name.as_str())
+        {
+            released.insert(recipe.name.to_string(), release);
+        }
+    }
     if !frame.target.is_published() {
         return Ok(released);
     }
     for candidate in candidates {
-        let folder = &candidate.folder;
-        let ids = tables.builds_of_folder(txn, frame.repository, &frame.target, folder)?;
+        let ids = tables.builds_of_recipe(txn, place_in(frame, &candidate.folder))?;
         // From the newest on, down to one that the channel is sure to have.
         for id in ids.into_iter().rev() {
             let Some(build) = tables.find_build(txn, id)? else {
@@ -310,7 +364,7 @@ fn others(
         places.get(&build.folder).filter(|_| here)
     };
     let mut builds = tables.active_builds_of_branches(txn)?;
-    builds.retain(|build| place(build).is_none());
+    builds.retain(|build| build.profile == frame.profile && place(build).is_none());
     let known: HashSet<BuildId> = builds.iter().map(|build| build.id).collect();
     let named: BTreeSet<BuildId> = builds
         .iter()

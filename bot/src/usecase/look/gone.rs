@@ -3,11 +3,11 @@
 //! What is under way for one is given up, its names are free, and nothing is planned of it. When it
 //! is seen again, it is like one that was never planned.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::commit::Released;
 use super::commit::give_up;
 use super::{Error, Summit, names};
 use crate::db::{ChangeError, Tables, Write};
@@ -47,7 +47,7 @@ impl Summit {
         self: &Arc<Self>,
         repository: RepositoryId,
     ) -> Result<(), Error> {
-        let released = self.channel.latest().await?.snapshot.releases();
+        let released = self.released().await?;
         let (tables, now) = (self.tables.clone(), self.clock.now());
         self.submit(move |txn| let_go(&tables, txn, repository, now, &released))
             .await?;
@@ -61,7 +61,7 @@ fn let_go(
     txn: &mut Write<'_, '_>,
     repository: RepositoryId,
     now: Timestamp,
-    released: &HashMap<String, u64>,
+    released: &Released,
 ) -> Result<(), ChangeError> {
     let number = repository.number();
     let Some(mut row) = tables.repositories.find(txn, &number)? else {

@@ -6,7 +6,8 @@ use api::id::{BuildId, RecipeFolder, RecipeName};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
-use crate::db::{Tables, Write, folder_key};
+use super::commit::Released;
+use crate::db::{RecipePlace, Tables, Write, claim_key};
 use crate::domain::build::{FailureKind, State, Target};
 use crate::domain::claim::{self, Claim, Holder, Names};
 use crate::domain::name::RepositoryId;
@@ -101,7 +102,7 @@ fn settle_branch(
                 name: name.clone(),
                 since: tables.claimed.next(txn)?,
             };
-            let key = folder_key(repository, &target, folder);
+            let key = claim_key(repository, &target, folder);
             tables.claims.put(txn, &key, &claim)?;
         }
     }
@@ -177,7 +178,7 @@ pub(super) fn revive(
     (repository, now): (RepositoryId, Timestamp),
     freed: Vec<Claim>,
     names: &Names,
-    released: &HashMap<String, u64>,
+    channels: &Released,
 ) -> Result<Vec<BuildId>, Error> {
     let mut revived = Vec::new();
     for claim in freed {
@@ -186,18 +187,30 @@ pub(super) fn revive(
             continue;
         }
         let target = Target::Branch { name: claim.branch };
-        let newest = tables.newest_of_folder(txn, claim.repository, &target, &claim.folder)?;
-        let Some(refused) = newest else {
-            continue;
-        };
-        let is_refused = matches!(
-            &refused.state,
-            State::Failed(failure) if failure.kind == FailureKind::NameTaken
-        );
-        if is_refused {
-            let build = plan::again(&refused, BuildId::new(), now, released);
-            tables.put_build(txn, &build)?;
-            revived.push(build.id);
+        for (profile, released) in &channels.0 {
+            let place = RecipePlace {
+                repository: claim.repository,
+                target: &target,
+                profile,
+                folder: &claim.folder,
+            };
+            let Some(refused) = tables.newest_of_recipe(txn, place)? else {
+                continue;
+            };
+            let is_refused = matches!(
+                &refused.state,
+                State::Failed(failure) if failure.kind == FailureKind::NameTaken
+            );
+            if is_refused {
+                let build = plan::again(
+                    &refused,
+                    BuildId::new(),
+                    now,
+                    released.snapshot.release_of(refused.recipe.as_str()),
+                );
+                tables.put_build(txn, &build)?;
+                revived.push(build.id);
+            }
         }
     }
     Ok(revived)

@@ -1,14 +1,13 @@
 //! From what a look found to what is committed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::id::{BuildId, CommitSha};
 
-use super::commit::{Changes, Released, commit_plan, commit_whole, done};
+use super::commit::{Changes, OfProfile, Released, commit_plan, commit_whole, done};
 use super::pull::put_merge;
-use super::{Error, Found, PullFacts, Summit, What};
-use crate::db::{Look, look_key};
+use super::{Error, Found, Summit, What};
+use crate::db::{Look, Merge, look_key};
 use crate::domain::build::Build;
 use crate::domain::claim::Names;
 use crate::domain::plan::{self, Candidate, Frame, batches};
@@ -25,14 +24,15 @@ enum Part {
 }
 
 impl Summit {
-    /// Plans what a look found. Much is planned in parts; when that is cut short, the target does
-    /// not count as planned yet, and the next look goes on where it ended.
+    /// Plans what a look found, of a pull request with how it is merged. Much is planned in parts, and
+    /// each profile by itself; when that is cut short, the target does not count as planned yet, and the
+    /// next look goes on where it ended.
     pub(super) async fn plan(
         self: &Arc<Self>,
         look: &Look,
         found: Found,
         base: Option<CommitSha>,
-        pull: PullFacts,
+        merge: Option<Merge>,
     ) -> Result<(), Error> {
         let frame = Frame {
             repository: look.repository,
@@ -40,69 +40,74 @@ impl Summit {
             commit: found.head,
             source_date_epoch: found.source_date_epoch,
             now: self.clock.now(),
-            conflict: pull.merge.as_ref().and_then(|merge| merge.conflict.clone()),
+            conflict: merge.as_ref().and_then(|merge| merge.conflict.clone()),
+            trust: found.trust,
+            profile: self.profiles[0].clone(),
+            is_one_of_many: self.profiles.len() > 1,
         };
-        let mut channel = Arc::default();
+        let whole = |whole| vec![(frame.clone(), Part::Whole(Box::new(whole)))];
+        let mut channels = Released::default();
         let parts = match found.what {
             What::Recipes {
-                mut candidates,
+                candidates,
                 removed,
             } => {
-                let known = self.channel.latest().await?;
-                let released = known.snapshot.releases();
-                let names = Arc::new(names_of(&candidates));
-                if found.first && look.target.is_published() {
-                    candidates.retain(|candidate| is_lacking(candidate, &released));
+                let mut parts = Vec::new();
+                for (profile, mut candidates) in candidates {
+                    let known = self.channel(&profile)?.latest().await?;
+                    let snapshot = &known.snapshot;
+                    let names = Arc::new(names_of(&candidates));
+                    if found.first && look.target.is_published() {
+                        candidates.retain(|candidate| is_lacking(candidate, snapshot));
+                    }
+                    add_provided(&mut candidates, snapshot);
+                    channels.0.insert(profile.clone(), OfProfile::from(&known));
+                    let size = match look.target.is_published() {
+                        true => BATCH,
+                        false => usize::MAX,
+                    };
+                    let frame = Frame {
+                        profile,
+                        ..frame.clone()
+                    };
+                    for candidates in batches(candidates, size) {
+                        let changes = Changes {
+                            candidates,
+                            removed: removed.iter().cloned().collect(),
+                            names: Arc::clone(&names),
+                            branch: merge.as_ref().map(|merge| merge.branch.clone()),
+                        };
+                        parts.push((frame.clone(), Part::Recipes(changes)));
+                    }
                 }
-                add_provided(&mut candidates, &known.snapshot);
-                channel = Arc::new(Released {
-                    releases: released,
-                    read_at: known.read_at,
-                });
-                let size = match look.target.is_published() {
-                    true => BATCH,
-                    false => usize::MAX,
-                };
-                let batches = batches(candidates, size).into_iter();
-                let parts = batches.map(|candidates| {
-                    Part::Recipes(Changes {
-                        candidates,
-                        removed: removed.iter().cloned().collect(),
-                        names: Arc::clone(&names),
-                        branch: pull.merge.as_ref().map(|merge| merge.branch.clone()),
-                    })
-                });
-                parts.collect()
+                parts
             }
-            What::Unapproved { author, folders } => {
-                let whole = plan::unapproved(BuildId::new(), &frame, author, &folders);
-                vec![Part::Whole(Box::new(whole))]
+            What::Strange { author, folders } => {
+                whole(plan::unapproved(BuildId::new(), &frame, author, &folders))
             }
-            What::TooLarge { reason } => {
-                let whole = plan::too_large(BuildId::new(), &frame, reason);
-                vec![Part::Whole(Box::new(whole))]
-            }
+            What::TooLarge { reason } => whole(plan::too_large(BuildId::new(), &frame, reason)),
         };
+        let channels = Arc::new(channels);
         let mut parts = parts.into_iter().peekable();
-        while let Some(part) = parts.next() {
-            let end = parts.peek().is_none().then_some(&pull);
-            self.commit(look, &frame, base, part, &channel, end).await?;
+        while let Some((frame, part)) = parts.next() {
+            let end = parts.peek().is_none().then_some(&merge);
+            self.commit((look, base), frame, part, &channels, end)
+                .await?;
         }
         Ok(())
     }
 
-    /// Commits a part of a plan; the last with its `end`.
+    /// Commits a part of a plan that goes on from `base`; the last with its `end`.
     async fn commit(
         &self,
-        look: &Look,
-        frame: &Frame,
-        base: Option<CommitSha>,
+        (look, base): (&Look, Option<CommitSha>),
+        frame: Frame,
         part: Part,
-        channel: &Arc<Released>,
-        end: Option<&PullFacts>,
+        channels: &Arc<Released>,
+        end: Option<&Option<Merge>>,
     ) -> Result<(), Error> {
-        let (tables, look, frame) = (self.tables.clone(), look.clone(), frame.clone());
-        let (channel, end) = (Arc::clone(channel), end.cloned());
+        let (tables, look) = (self.tables.clone(), look.clone());
+        let (channels, end) = (Arc::clone(channels), end.cloned());
         self.submit(move |txn| {
             // Another look may have come first; then this one saw an older state.
             let key = look_key(look.repository, &look.target);
@@ -111,15 +116,15 @@ impl Summit {
             }
             match part {
                 Part::Recipes(changes) => {
-                    commit_plan(&tables, txn, &frame, changes, &channel)?;
+                    commit_plan(&tables, txn, &frame, changes, &channels)?;
                 }
                 Part::Whole(build) => commit_whole(&tables, txn, &frame, &build)?,
             }
-            let Some(pull) = end else {
+            let Some(merge) = end else {
                 return Ok(());
             };
             tables.planned.put(txn, &key, &frame.commit)?;
-            if let Some(merge) = &pull.merge {
+            if let Some(merge) = &merge {
                 put_merge(&tables, txn, &look, merge)?;
             }
             // Of a branch more is to be looked at.
@@ -148,24 +153,20 @@ fn names_of(candidates: &[Candidate]) -> Names {
 /// A recipe is expected to provide what its published packages do, also where its folder holds no
 /// manifest of them.
 fn add_provided(candidates: &mut [Candidate], snapshot: &Snapshot) {
-    let published = snapshot.provides();
     for candidate in candidates {
-        if let Ok(recipe) = &mut candidate.recipe
-            && let Some(provides) = published.get(recipe.name.as_str())
-        {
-            recipe.provides.extend(provides.iter().copied().cloned());
-            recipe.provides.sort();
-            recipe.provides.dedup();
+        if let Ok(recipe) = &mut candidate.recipe {
+            let name = recipe.name.clone();
+            recipe.expect(snapshot.provides_of(name.as_str()));
         }
     }
 }
 
 /// True when the channel does not have the recipe's release.
-fn is_lacking(candidate: &Candidate, released: &HashMap<String, u64>) -> bool {
+fn is_lacking(candidate: &Candidate, snapshot: &Snapshot) -> bool {
     match &candidate.recipe {
-        Ok(recipe) => released
-            .get(recipe.name.as_str())
-            .is_none_or(|have| recipe.release > *have),
+        Ok(recipe) => snapshot
+            .release_of(recipe.name.as_str())
+            .is_none_or(|have| recipe.release > have),
         Err(_) => true,
     }
 }

@@ -11,10 +11,11 @@ use api::id::CommitSha;
 use moss_db::RwTxn;
 
 use super::commit::{done, give_up};
-use super::{Error, PullFacts, Reach, Summit, find};
+use super::{Error, Reach, Summit, find};
 use crate::db::{Look, Merge, Repository, Tables, Write, look_key};
 use crate::domain::build::{By, Conflict, Event, State, Target};
 use crate::domain::name::RepositoryId;
+use crate::domain::trust::Trust;
 use crate::git::{self, Bounds};
 use crate::github::Pull;
 
@@ -43,15 +44,15 @@ impl Summit {
         }
         let planned = self.find_planned(look).await?;
         let before = self.find_merge(look.repository, number).await?;
-        let unapproved = self.unapproved(repository, &pull).await?;
+        let trust = self.trust(repository, &pull).await?;
         // The author may write by now: the same head is planned anew.
-        let released = unapproved.is_none() && self.is_held_for_approval(look).await?;
+        let released = trust.find_stranger().is_none() && self.is_held_for_approval(look).await?;
         let git_ref = look.target.git_ref();
         let base_ref = format!("refs/heads/{}", pull.base.branch);
         let refs = vec![git_ref.clone(), base_ref.clone()];
         self.fetch(look, repository, refs).await?;
         let (branch, row) = (pull.base.branch, repository.clone());
-        let reach = self.reach(unapproved);
+        let reach = self.reach(trust);
         let seen = self
             .read(look, repository, move |mirror| {
                 let head = mirror.find_ref(&git_ref)?;
@@ -71,10 +72,7 @@ impl Summit {
         match seen {
             Seen::Nothing => self.looked(look.clone()).await,
             Seen::Same(merge) => self.note_merge(look, merge).await,
-            Seen::New(found, merge) => {
-                let facts = PullFacts { merge: Some(merge) };
-                self.plan(look, found, planned, facts).await
-            }
+            Seen::New(found, merge) => self.plan(look, found, planned, Some(merge)).await,
         }
     }
 
@@ -101,7 +99,7 @@ impl Summit {
     ) -> Result<(), Error> {
         let merges = self.merges_into(repository, branch).await?;
         let (mirrors, base_ref) = (self.mirrors.clone(), format!("refs/heads/{branch}"));
-        let bounds = self.reach(None).bounds;
+        let bounds = self.reach(Trust::Writer).bounds;
         let compare = move || {
             let mirror = mirrors.open(repository)?;
             let Some(tip) = mirror.find_ref(&base_ref)? else {
@@ -174,25 +172,22 @@ impl Summit {
             .await
     }
 
-    /// The author's login, when nothing of the pull request may be run.
-    async fn unapproved(
-        &self,
-        repository: &Repository,
-        pull: &Pull,
-    ) -> Result<Option<String>, Error> {
+    /// On whose word the pull request may be run.
+    async fn trust(&self, repository: &Repository, pull: &Pull) -> Result<Trust, Error> {
+        let head = pull.head.sha;
         let Some(author) = &pull.user else {
-            return Ok(Some("a deleted account".to_owned()));
+            return Ok(Trust::of_pull("a deleted account", false, head, None));
         };
-        if pull.is_from_fork() {
-            return Ok(Some(author.login.clone()));
-        }
-        let role = self.app.find_role(repository, author.id).await?;
-        let may = role.is_some_and(|(_, role)| role.may_write());
-        Ok((!may).then(|| author.login.clone()))
+        let role = match pull.is_from_fork() {
+            true => None,
+            false => self.app.find_role(repository, author.id).await?,
+        };
+        let may_write = role.is_some_and(|(_, role)| role.may_write());
+        Ok(Trust::of_pull(&author.login, may_write, head, None))
     }
 
     /// How far a look at a pull request goes.
-    fn reach(&self, unapproved: Option<String>) -> Reach {
+    fn reach(&self, trust: Trust) -> Reach {
         let pulls = &self.config.pulls;
         Reach {
             bounds: Bounds {
@@ -200,7 +195,8 @@ impl Summit {
                 bytes: pulls.bytes,
             },
             recipes: pulls.recipes,
-            unapproved,
+            trust,
+            profiles: self.profiles.clone(),
         }
     }
 
@@ -211,7 +207,7 @@ impl Summit {
         self.db
             .query(move |txn| {
                 let builds = tables.builds_of(txn, look.repository, &look.target)?;
-                Ok(builds.iter().any(|build| build.unapproved.is_some()))
+                Ok(builds.iter().any(|build| !build.permits_running()))
             })
             .await
     }

@@ -82,7 +82,10 @@ fn a_new_build_takes_the_place_of_a_failed_one() {
     let new = again(&store, &old).unwrap();
     assert_eq!(store.find(id(2)).after, [id(3), new]);
     let new = store.find(new);
-    assert_eq!((new.state, new.attempts, new.seq), (State::Planned, 0, 1));
+    assert_eq!(
+        (new.state.clone(), new.attempts, new.seq),
+        (State::Planned, 0, 1)
+    );
     assert_eq!(
         (new.tree, new.commit, new.shown.seq),
         (old.tree, old.commit, 0)
@@ -227,7 +230,7 @@ fn what_nobody_approved_is_not_built_again() {
         let store = store();
         let mut closed = in_state(1, "nano", state);
         closed.target = pull();
-        closed.unapproved = Some(author());
+        closed.trust = crate::domain::trust::Trust::None { author: author() };
         store.put(&[&closed]);
         assert_eq!(again(&store, &closed), None);
         assert_eq!(head_again(&store), Rebuilt::Unapproved { author: author() });

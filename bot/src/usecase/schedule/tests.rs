@@ -73,7 +73,7 @@ fn left_over(store: &Store) -> Vec<String> {
     let mut left = Vec::new();
     for build in store.active() {
         let find = |other| store.find_any(other);
-        let before: HashMap<BuildId, Build> = looked_at(&build)
+        let before: HashMap<BuildId, Build> = looked_at_by(&build)
             .into_iter()
             .filter_map(|other| Some((other, find(other)?)))
             .collect();

@@ -205,6 +205,7 @@ mod tests {
             "provides": [],
             "after": [],
             "cycle": [],
+            "profile": "x86_64",
             "source_date_epoch": 0,
             "created_at": AT,
             "warnings": [],
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn a_pull_requests_build_has_its_number() {
         let mut build = story().remove(0);
-        build.target = Target::Pull { number: 7 };
+        std::sync::Arc::make_mut(&mut build.plan).target = Target::Pull { number: 7 };
         assert_eq!(label(&build), "nano 8.0-3 (#7)");
     }
 

@@ -5,7 +5,7 @@ use moss_format::Meta;
 
 /// The dependencies of `packages` that none of them provides, with who has them; sorted.
 pub(crate) fn dependencies(packages: &[Meta]) -> Vec<String> {
-    let universe = Universe::new(packages);
+    let universe = Universe::new(packages.iter().cloned());
     let mut unmet: Vec<String> = packages
         .iter()
         .flat_map(|meta| {

@@ -34,6 +34,8 @@ pub struct Options {
     pub max_tables: u32,
     /// The most transactions that read at the same time; 1024 unless told otherwise.
     pub max_readers: u32,
+    /// What migrations have to know that no row says, by its name; see [`Upgrade::fact`].
+    pub facts: BTreeMap<&'static str, String>,
 }
 
 impl Default for Options {
@@ -42,6 +44,7 @@ impl Default for Options {
             map_size: 256 << 30,
             max_tables: 128,
             max_readers: 1024,
+            facts: BTreeMap::new(),
         }
     }
 }
@@ -84,10 +87,12 @@ pub(super) fn open<S: Schema>(path: &Path, options: &Options) -> Result<Opened<S
     sync_folder(path)?;
     if let Some(found) = found.filter(|found| found.version < known) {
         let from = found.version;
-        migrate::<S>(&env, &opener, handles, from).map_err(|source| OpenError::Migration {
-            path: path.to_owned(),
-            from,
-            source,
+        migrate::<S>(&env, &opener, (handles, options), from).map_err(|source| {
+            OpenError::Migration {
+                path: path.to_owned(),
+                from,
+                source,
+            }
         })?;
     }
     Ok(Opened {
@@ -268,11 +273,11 @@ fn write_identity(
 fn migrate<S: Schema>(
     env: &Env,
     opener: &Opener,
-    handles: BTreeMap<String, Handle>,
+    (handles, options): (BTreeMap<String, Handle>, &Options),
     from: u64,
 ) -> Result<(), Error> {
     let identity_table = handles[IDENTITY_TABLE];
-    let upgrade = Upgrade::new(handles);
+    let upgrade = Upgrade::new(handles, options.facts.clone());
     let begin = |error| Error::storage("begin a migration", error);
     let mut txn = env.write_txn().map_err(begin)?;
     let known = S::MIGRATIONS.len() as u64;

@@ -42,7 +42,7 @@ const LINES: [&str; 6] = [
 #[test]
 fn a_closure_holds_what_is_needed_and_no_more() {
     let packages = LINES.map(package);
-    let universe = Universe::new(&packages);
+    let universe = Universe::new(packages.clone());
     let roots = [dependency("nano"), dependency("pkgconfig(ncursesw)")];
     let closure = universe.closure(roots, |_| true);
     assert_eq!(
@@ -59,7 +59,7 @@ fn a_closure_holds_what_is_needed_and_no_more() {
 #[test]
 fn what_is_missing_says_why_it_was_asked_for() {
     let packages = LINES.map(package);
-    let universe = Universe::new(&packages);
+    let universe = Universe::new(packages.clone());
     let roots = [dependency("binary(nano)"), dependency("pkgconfig(gone)")];
     let closure = universe.closure(roots, |need| need.name() == "libc.so.6");
     let shown: Vec<_> = closure.missing.iter().map(ToString::to_string).collect();
@@ -86,7 +86,7 @@ fn the_newest_of_one_name_is_chosen() {
         of(9, 2, "binary(new)"),
         of(1, 7, ""),
     ];
-    let universe = Universe::new(&packages);
+    let universe = Universe::new(packages.clone());
     let chosen = universe.provider_of(&dependency("a")).unwrap();
     assert_eq!((chosen.release, chosen.build_release), (9, 2));
     assert!(universe.provider_of(&dependency("binary(new)")).is_some());
@@ -99,7 +99,7 @@ fn the_newest_of_one_name_is_chosen() {
 #[test]
 fn of_several_providers_the_one_of_that_name_is_chosen_else_the_first() {
     let packages = ["vim: | binary(vi)", "busybox: | binary(vi)"].map(package);
-    let universe = Universe::new(&packages);
+    let universe = Universe::new(packages.clone());
     let chosen = |text| {
         universe
             .provider_of(&dependency(text))
@@ -107,13 +107,39 @@ fn of_several_providers_the_one_of_that_name_is_chosen_else_the_first() {
     };
     assert_eq!(chosen("binary(vi)"), Some("busybox"));
     let packages = ["vi: | binary(vi)", "busybox: | binary(vi)"].map(package);
-    let universe = Universe::new(&packages);
+    let universe = Universe::new(packages.clone());
     let chosen = |text| {
         universe
             .provider_of(&dependency(text))
             .map(|package| &*package.name)
     };
     assert_eq!(chosen("binary(vi)"), Some("vi"));
+}
+
+#[test]
+fn what_lies_over_a_channel_stands_for_the_packages_of_its_name() {
+    let base = ["b: c | binary(x)", "c: | binary(y)", "d: | binary(x)"].map(package);
+    let base = Arc::new(Universe::new(base));
+    let over = Universe::over(Arc::clone(&base), [package("b: d | binary(z)")]);
+    let chosen = |text| {
+        over.provider_of(&dependency(text))
+            .map(|package| &*package.name)
+    };
+    assert_eq!(chosen("binary(x)"), Some("d"), "the other b is not offered");
+    assert_eq!(chosen("binary(z)"), Some("b"));
+    assert_eq!(
+        names(&over.closure([dependency("b")], |_| false)),
+        ["b", "d"]
+    );
+    assert_eq!(
+        names(&base.closure([dependency("b")], |_| false)),
+        ["b", "c"]
+    );
+    let all: Vec<&str> = over
+        .packages()
+        .map(|package| package.name.as_str())
+        .collect();
+    assert_eq!(all, ["b", "c", "d"]);
 }
 
 fn random() -> impl Strategy<Value = Vec<Meta>> {
@@ -144,7 +170,7 @@ proptest! {
     ) {
         let roots = || [dependency("0"), dependency("9")];
         let host = |need: &Dependency| need.name().len() == 2;
-        let universe = Universe::new(&packages);
+        let universe = Universe::new(packages.clone());
         let closure = universe.closure(roots(), host);
         let depends = closure.packages.iter().flat_map(|package| &package.depends).cloned();
         for need in depends.chain(roots()) {
@@ -163,9 +189,23 @@ proptest! {
             }
             assert_eq!(need, &missing.dependency);
         }
-        let other = Universe::new(&shuffled);
+        let other = Universe::new(shuffled);
         let other = other.closure(roots(), host);
         assert_eq!(names(&closure), names(&other));
         assert_eq!((closure.host, closure.missing), (other.host, other.missing));
+    }
+
+    /// In whichever layer a package lies, the same is chosen as from all in one.
+    #[test]
+    fn layers_are_as_one(packages in random(), cut in 0..12_usize) {
+        let roots = || (0..4_u8).map(|name| dependency(&name.to_string()));
+        let whole = Universe::new(packages.clone());
+        let (base, over): (Vec<_>, Vec<_>) = packages
+            .into_iter()
+            .partition(|package| package.name.parse::<usize>().unwrap() < cut);
+        let layered = Universe::over(Arc::new(Universe::new(base)), over);
+        let (one, other) = (whole.closure(roots(), |_| false), layered.closure(roots(), |_| false));
+        assert_eq!(names(&one), names(&other));
+        assert_eq!(one.missing, other.missing);
     }
 }

@@ -150,7 +150,7 @@ fn the_closure_of_a_real_program_is_closed() {
     let packages = entries
         .values()
         .flat_map(|entry| &entry.manifest.unwrap().packages);
-    let universe = Universe::new(packages);
+    let universe = Universe::new(packages.cloned());
     let root: Dependency = "nano".parse().unwrap();
     let closure = universe.closure([root], |_| false);
     let names: Vec<_> = closure

@@ -3,10 +3,11 @@ use api::id::{CommitSha, ServiceName, TreeSha};
 use super::*;
 use crate::db::tests::{Store, store};
 use crate::domain::build::Target;
-use crate::domain::build::example::{at, failure, id, main, pull, success};
+use crate::domain::build::example::{at, failure, id, main, profile, pull, success};
 use crate::domain::build::{Effect, FailureKind, Overtaken, Progress};
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::{Described, Unreadable};
+use crate::domain::trust::Trust;
 
 fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
     Candidate {
@@ -35,6 +36,9 @@ fn frame(target: Target, head: u8) -> Frame {
         source_date_epoch: 1,
         now: at(i64::from(head)),
         conflict: None,
+        trust: Trust::Writer,
+        profile: profile(),
+        is_one_of_many: false,
     }
 }
 
@@ -59,10 +63,8 @@ pub(in crate::usecase::look) fn changes(
 
 /// A channel that had nothing when it was read.
 pub(in crate::usecase::look) fn nothing(read_at: jiff::Timestamp) -> Released {
-    Released {
-        releases: HashMap::new(),
-        read_at,
-    }
+    let snapshot = Arc::default();
+    Released([(profile(), OfProfile { snapshot, read_at })].into())
 }
 
 fn plan(store: &Store, frame: &Frame, candidates: Vec<Candidate>, removed: &[&str]) {

@@ -6,7 +6,7 @@ use crate::domain::build::{Build, Effect, FailureKind, State};
 
 fn go(store: &Store, repository: u64) {
     let (tables, id) = (&store.tables, RepositoryId::new(repository));
-    let released = HashMap::new();
+    let released = super::super::commit::tests::nothing(at(500));
     store
         .write(|txn| let_go(tables, txn, id, at(500), &released))
         .unwrap();

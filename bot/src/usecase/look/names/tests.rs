@@ -8,10 +8,11 @@ use super::*;
 use crate::db::Repository;
 use crate::db::tests::{Store, store};
 use crate::domain::build::Build;
-use crate::domain::build::example::{at, id, main, pull};
+use crate::domain::build::example::{at, id, main, profile, pull};
 use crate::domain::build::{Annotation, Failure, NotAgain};
 use crate::domain::name::InstallationId;
 use crate::domain::plan::{Candidate, Described, Unreadable};
+use crate::domain::trust::Trust;
 use crate::github::Role;
 use crate::usecase::rebuild;
 
@@ -100,6 +101,9 @@ impl Push<'_> {
             source_date_epoch: 1,
             now: at(i64::from(self.first)),
             conflict: None,
+            trust: Trust::Writer,
+            profile: profile(),
+            is_one_of_many: false,
         };
         let candidates: Vec<Candidate> = (self.first..)
             .zip(self.brings)
@@ -140,11 +144,15 @@ fn said(build: &Build) -> String {
 
 /// The newest build of a folder.
 pub(in crate::usecase::look) fn newest_of(store: &Store, repository: u64, folder: &str) -> Build {
-    let (repository, folder) = (RepositoryId::new(repository), folder.parse().unwrap());
-    let found = store.env.read(|txn| {
-        let tables = &store.tables;
-        tables.newest_of_folder(txn, repository, &main(), &folder)
-    });
+    let place = RecipePlace {
+        repository: RepositoryId::new(repository),
+        target: &main(),
+        profile: &profile(),
+        folder: &folder.parse().unwrap(),
+    };
+    let found = store
+        .env
+        .read(|txn| store.tables.newest_of_recipe(txn, place));
     found.unwrap().unwrap()
 }
 

@@ -357,10 +357,14 @@ fn summit_status() -> Summit {
         builds: builds
             .map(|(state, count)| (state.to_owned(), count))
             .into(),
-        standstill: Some(Standstill {
-            reason: "every slot of every builder is taken".to_owned(),
-            since: at("2026-11-22T21:45:02Z"),
-        }),
+        standstill: [(
+            at("x86_64"),
+            Standstill {
+                reason: "every slot of every builder is taken".to_owned(),
+                since: at("2026-11-22T21:45:02Z"),
+            },
+        )]
+        .into(),
         unreadable: std::collections::BTreeMap::new(),
         deliveries: 0,
         looks: 1,

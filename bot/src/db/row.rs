@@ -1,0 +1,110 @@
+//! The rows of a build: what was planned is written once, and each change of where it stands writes
+//! that alone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use api::id::BuildId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::build::{Answer, Build, Conflict, Loss, Plan, Shown, State, Target};
+use crate::domain::name::RepositoryId;
+use crate::domain::under_way::looked_at;
+
+/// Where a build stands, with what it is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    /// As planned.
+    pub(super) repository: RepositoryId,
+    /// As planned.
+    pub(super) target: Target,
+    /// See [`Build::after`].
+    pub(super) after: Vec<BuildId>,
+    /// See [`Build::behind`].
+    #[serde(default)]
+    pub(super) behind: Vec<BuildId>,
+    /// See [`Build::cycle`].
+    pub(super) cycle: Vec<BuildId>,
+    /// See [`Build::path_seconds`].
+    #[serde(default)]
+    pub(super) path_seconds: u64,
+    /// See [`Build::conflict`].
+    #[serde(default)]
+    pub(super) conflict: Option<Conflict>,
+    /// See [`Build::build_release`].
+    #[serde(default)]
+    pub(super) build_release: Option<u64>,
+    /// See [`Build::answer`].
+    #[serde(default)]
+    pub(super) answer: Option<Answer>,
+    /// See [`Build::attempts`].
+    pub(super) attempts: u32,
+    /// See [`Build::losses`].
+    #[serde(default)]
+    pub(super) losses: Vec<Loss>,
+    /// See [`Build::logs_removed_at`].
+    #[serde(default)]
+    pub(super) logs_removed_at: Option<Timestamp>,
+    /// See [`Build::seq`].
+    pub(super) seq: u64,
+    /// See [`Build::state`].
+    pub(super) state: State,
+}
+
+impl Standing {
+    /// True for a build that is under way, or whose assets a builder keeps.
+    pub(super) fn is_active(&self) -> bool {
+        self.state.is_active_for(&self.target)
+    }
+
+    /// True for a build that may still move, by itself or by a person, or whose assets are kept.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_active() || self.state.waits_for_person()
+    }
+
+    /// The builds that the build looks at to know whether it can go on.
+    pub(super) fn looked_at(&self, id: BuildId) -> BTreeSet<BuildId> {
+        let named = self.after.iter().chain(&self.behind).chain(&self.cycle);
+        looked_at(id, named, &self.state)
+    }
+
+    pub(super) fn of(build: &Build) -> Self {
+        Self {
+            repository: build.repository,
+            target: build.target.clone(),
+            after: build.after.clone(),
+            behind: build.behind.clone(),
+            cycle: build.cycle.clone(),
+            path_seconds: build.path_seconds,
+            conflict: build.conflict.clone(),
+            build_release: build.build_release,
+            answer: build.answer.clone(),
+            attempts: build.attempts,
+            losses: build.losses.clone(),
+            logs_removed_at: build.logs_removed_at,
+            seq: build.seq,
+            state: build.state.clone(),
+        }
+    }
+
+    pub(super) fn into_build(self, id: BuildId, plan: Plan, shown: Shown) -> Build {
+        Build {
+            id,
+            plan: Arc::new(plan),
+            after: self.after,
+            behind: self.behind,
+            cycle: self.cycle,
+            path_seconds: self.path_seconds,
+            conflict: self.conflict,
+            build_release: self.build_release,
+            answer: self.answer,
+            attempts: self.attempts,
+            losses: self.losses,
+            logs_removed_at: self.logs_removed_at,
+            seq: self.seq,
+            state: self.state,
+            shown,
+        }
+    }
+}
