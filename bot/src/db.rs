@@ -42,6 +42,8 @@ pub struct Tables {
     pub arrivals: Sequence,
     /// Repositories that the App is installed in.
     pub repositories: Table<u64, Repository>,
+    /// The profiles for which branches were planned.
+    pub profiles: Table<String, ()>,
     /// The last commit planned, by repository and target.
     pub planned: Table<(u64, String), CommitSha>,
     /// What open pull requests were planned against, by repository and number.
@@ -204,6 +206,7 @@ impl Schema for Tables {
             deliveries_by_time,
             arrivals: opener.sequence("arrivals"),
             repositories: opener.table("repositories"),
+            profiles: opener.table("profiles"),
             planned: opener.table("planned"),
             merges: opener.table("merges"),
             looks: opener.table("looks"),

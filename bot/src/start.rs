@@ -35,9 +35,9 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error("cannot open the database")]
     Database(#[from] moss_db::OpenError),
-    /// The database cannot be read.
-    #[error("cannot read the builds that are under way")]
-    Builds(#[from] moss_db::Error),
+    /// The database cannot be read or written.
+    #[error("cannot read what is under way")]
+    UnderWay(#[from] moss_db::Error),
     /// The configuration does not say what is built for.
     #[error("cannot tell what is built for")]
     Profiles(#[from] ProfileError),
@@ -84,6 +84,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let app = App::open(&config.github)?;
     let profiles = config.profiles()?;
     let (db, tables) = Tables::open(&config.data, &profiles[0])?;
+    db.write(|txn| tables.plan_for(txn, &profiles))?;
     let listener = Listener::bind(&config.listen).await?;
     let client = |name: &api::id::ServiceName, url: &url::Url| {
         Client::new(key.clone(), name.clone(), url.clone())

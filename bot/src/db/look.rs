@@ -1,6 +1,8 @@
 //! Wishes to look at a target, and what pull requests were planned against.
 
-use api::id::{CommitSha, RecipeFolder, Sha256};
+use std::collections::BTreeSet;
+
+use api::id::{Architecture, CommitSha, RecipeFolder, Sha256};
 use jiff::{SignedDuration, Timestamp};
 use moss_db::{Error, RwTxn};
 use serde::{Deserialize, Serialize};
@@ -160,6 +162,37 @@ impl Tables {
             self.claims.put(txn, &key, &Claim { branch, ..claim })?;
         }
         self.wish(txn, repository, &to)
+    }
+
+    /// Notes for which profiles branches are planned from now on. When one of them is new, branches are
+    /// looked at anew, which plans what the channel lacks of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn plan_for(&self, txn: &mut RwTxn<'_>, profiles: &[Architecture]) -> Result<(), Error> {
+        let known = self.profiles.iter(txn)?.keys();
+        let known = known.collect::<Result<BTreeSet<String>, Error>>()?;
+        let wanted: BTreeSet<String> = profiles.iter().map(ToString::to_string).collect();
+        // One that comes back was not planned for meanwhile.
+        for gone in known.difference(&wanted) {
+            self.profiles.delete(txn, gone)?;
+        }
+        if wanted.is_subset(&known) {
+            return Ok(());
+        }
+        for profile in &wanted {
+            self.profiles.put(txn, profile, &())?;
+        }
+        let rows = self.planned.iter(txn)?.keys();
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+        for key in rows {
+            if let Some(name) = key.1.strip_prefix("refs/heads/") {
+                self.planned.delete(txn, &key)?;
+                let name = name.to_owned();
+                self.wish(txn, RepositoryId::new(key.0), &Target::Branch { name })?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes that a look begins, before it does. None when nobody wishes for it any more.

@@ -64,6 +64,9 @@ pub enum Error {
     /// A migration asked for a table that the database does not have.
     #[error("the database has no table `{0}`")]
     UnknownTable(&'static str),
+    /// A migration would take away a table that the program has.
+    #[error("the table `{0}` is in use")]
+    TableInUse(&'static str),
     /// The environment is closing and takes no more work.
     #[error("the database is closing")]
     Closed,
@@ -89,6 +92,7 @@ impl Error {
             | Self::Encode { .. }
             | Self::KeyTooLong { .. }
             | Self::UnknownTable(_)
+            | Self::TableInUse(_)
             | Self::Closed
             | Self::Storage { .. } => false,
         }

@@ -1,6 +1,6 @@
 //! What tables a database has, and how older databases become current ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use heed::RwTxn;
@@ -39,15 +39,22 @@ pub type Migration = fn(&mut RwTxn<'_>, &Upgrade) -> Result<(), Error>;
 #[derive(Debug)]
 pub struct Upgrade {
     handles: BTreeMap<String, Handle>,
+    /// The tables of the new schema.
+    kept: BTreeSet<&'static str>,
     facts: BTreeMap<&'static str, String>,
 }
 
 impl Upgrade {
     pub(crate) fn new(
         handles: BTreeMap<String, Handle>,
+        kept: BTreeSet<&'static str>,
         facts: BTreeMap<&'static str, String>,
     ) -> Self {
-        Self { handles, facts }
+        Self {
+            handles,
+            kept,
+            facts,
+        }
     }
 
     /// What who opens the environment says of it that no row does; see [`Options::facts`].
@@ -70,6 +77,30 @@ impl Upgrade {
         let slot = Slot::default();
         slot.get_or_init(|| *handle);
         Ok(Table::new(RawTable { name, slot }))
+    }
+
+    /// Takes away a table of the old schema that the new one does not have, with its rows. One that is
+    /// not there is taken for gone.
+    ///
+    /// # Errors
+    ///
+    /// When the database fails, or the new schema has the table.
+    pub fn remove(&self, txn: &mut RwTxn<'_>, name: &'static str) -> Result<(), Error> {
+        if self.kept.contains(name) {
+            return Err(Error::TableInUse(name));
+        }
+        let Some(handle) = self.handles.get(name) else {
+            return Ok(());
+        };
+        #[expect(
+            unsafe_code,
+            reason = "heed cannot know that no other handle is in use"
+        )]
+        // SAFETY: LMDB closes the handle, which must not be used any more. Nobody else has it: the new
+        // schema does not have the table, and the environment is not open for anything but this
+        // migration. Should the same migration ask for the table again, LMDB answers with an error.
+        let removed = unsafe { handle.remove(txn) };
+        removed.map_err(|error| Error::storage("remove a table", error))
     }
 }
 

@@ -9,7 +9,7 @@ use moss_db::{RoTxn, RwTxn};
 
 use super::names::{self, Standings};
 use crate::db::{ChangeError, Look, RecipePlace, Tables, Write, look_key};
-use crate::domain::build::{Build, By, Event, Scope, State};
+use crate::domain::build::{Build, By, Event, Scope, Stage, State};
 use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
 use crate::usecase::Summit;
@@ -187,7 +187,8 @@ fn took(
     Ok(took)
 }
 
-/// Leaves out what an earlier part of the same plan wrote before it was cut short.
+/// Leaves out what an earlier part of the same plan wrote before it was cut short, and what was planned
+/// before of the same content: a branch that is looked at anew brings nothing new of it.
 fn leave_out_planned(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -198,10 +199,20 @@ fn leave_out_planned(
     for candidate in candidates.drain(..) {
         let newest = tables.newest_of_recipe(txn, place_in(frame, &candidate.folder))?;
         let is_planned = newest.is_some_and(|build| {
-            build.commit == frame.commit
-                && build.tree == candidate.tree
-                && build.scope == Scope::Recipe
-                && !matches!(build.state, State::Superseded { .. })
+            let stands = match build.state.stage() {
+                // The channel may have lost it since.
+                Stage::Published | Stage::Cancelled => build.commit == frame.commit,
+                Stage::Superseded => false,
+                Stage::Planned
+                | Stage::Waiting
+                | Stage::Queued
+                | Stage::Building
+                | Stage::Built
+                | Stage::Publishing
+                | Stage::Held
+                | Stage::Failed => true,
+            };
+            stands && build.tree == candidate.tree && build.scope == Scope::Recipe
         });
         if !is_planned {
             left.push(candidate);

@@ -277,7 +277,8 @@ fn migrate<S: Schema>(
     from: u64,
 ) -> Result<(), Error> {
     let identity_table = handles[IDENTITY_TABLE];
-    let upgrade = Upgrade::new(handles, options.facts.clone());
+    let kept = opener.tables.iter().map(|table| table.name).collect();
+    let upgrade = Upgrade::new(handles, kept, options.facts.clone());
     let begin = |error| Error::storage("begin a migration", error);
     let mut txn = env.write_txn().map_err(begin)?;
     let known = S::MIGRATIONS.len() as u64;

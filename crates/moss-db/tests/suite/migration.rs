@@ -236,3 +236,54 @@ fn a_fresh_database_needs_no_migration() {
     drop(environment);
     open();
 }
+
+/// The fourth schema: builds lie elsewhere, marked by whom they are for.
+struct VersionThree {
+    marked: Table<u64, String>,
+}
+
+impl Schema for VersionThree {
+    const NAME: &'static str = "example";
+    const MIGRATIONS: &'static [Migration] = &[
+        |_, _| Ok(()),
+        |_, _| Ok(()),
+        |txn, upgrade| {
+            let builds = upgrade.table::<u64, serde_json::Value>("builds")?;
+            let marked = upgrade.table::<u64, String>("marked")?;
+            let mark = upgrade.fact("mark").unwrap_or("nobody").to_owned();
+            let keys = builds.iter(txn)?.keys().collect::<Result<Vec<_>, _>>()?;
+            for key in keys {
+                marked.put(txn, &key, &mark)?;
+            }
+            let refused = upgrade.remove(txn, "marked");
+            assert!(matches!(refused, Err(Error::TableInUse("marked"))));
+            upgrade.remove(txn, "never there")?;
+            upgrade.remove(txn, "builds")
+        },
+    ];
+
+    fn declare(opener: &mut Opener) -> Self {
+        Self {
+            marked: opener.table("marked"),
+        }
+    }
+}
+
+#[test]
+fn a_table_is_taken_away_and_a_fact_is_heard() {
+    let folder = restored();
+    let options = Options {
+        facts: [("mark", "snekbook".to_owned())].into(),
+        ..Options::default()
+    };
+    let (env, tables) = Environment::open::<VersionThree>(folder.path(), &options).unwrap();
+    assert_eq!(env.check().unwrap(), []);
+    let marked = env.read(|txn| tables.marked.iter(txn)?.collect::<Result<Vec<_>, Error>>());
+    let marked = marked.unwrap();
+    assert!(!marked.is_empty());
+    assert!(marked.iter().all(|(_, mark)| mark == "snekbook"));
+    drop(env);
+    // It is not there after the next start either.
+    let (env, _) = Environment::open::<VersionThree>(folder.path(), &Options::default()).unwrap();
+    assert_eq!(env.check().unwrap(), []);
+}
