@@ -37,6 +37,19 @@ impl Actor {
         self.start.name
     }
 
+    /// Changes its configuration for the next start.
+    ///
+    /// # Errors
+    /// When it runs, or the file cannot be changed.
+    pub fn configure(&self, change: impl FnOnce(String) -> String) -> Result<()> {
+        if self.is_up() {
+            bail!("{} runs", self.name());
+        }
+        let text = std::fs::read_to_string(&self.start.config)?;
+        std::fs::write(&self.start.config, change(text))?;
+        Ok(())
+    }
+
     /// Where it is found, also after a restart.
     pub fn url(&self) -> Url {
         self.gateway.url()

@@ -14,6 +14,7 @@ mod github;
 mod gone;
 mod https;
 mod inbox;
+mod profiles;
 mod publishing;
 mod pulls;
 mod repositories;

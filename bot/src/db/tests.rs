@@ -361,6 +361,55 @@ fn builds_of_one_recipe_do_not_mix_with_others() {
     assert_eq!(found.unwrap(), [id(1), id(5)]);
 }
 
+#[test]
+fn branches_are_looked_at_anew_for_a_profile_that_is_new() {
+    let store = store();
+    let (tables, repository) = (&store.tables, RepositoryId::new(1));
+    let profiles = |names: &[&str]| -> Vec<Architecture> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    };
+    let planned = || {
+        let planned = store.env.read(|txn| {
+            let keys = tables.planned.iter(txn)?.keys();
+            let keys = keys.collect::<Result<Vec<_>, Error>>()?;
+            Ok::<_, Error>((keys, tables.looks.len(txn)?))
+        });
+        let (keys, looks) = planned.unwrap();
+        (keys.into_iter().map(|key| key.1).collect::<Vec<_>>(), looks)
+    };
+    let both = ["refs/heads/main", "refs/pull/7/head"]
+        .map(str::to_owned)
+        .to_vec();
+    store
+        .write(|txn| {
+            tables.plan_for(txn, &profiles(&["x86_64"]))?;
+            for target in [main(), pull()] {
+                let commit = CommitSha::from_bytes([1; 20]);
+                tables
+                    .planned
+                    .put(txn, &look_key(repository, &target), &commit)?;
+            }
+            tables.plan_for(txn, &profiles(&["x86_64"]))
+        })
+        .unwrap();
+    assert_eq!(planned(), (both.clone(), 0));
+    let added = profiles(&["x86_64", "x86_64_v3"]);
+    store.write(|txn| tables.plan_for(txn, &added)).unwrap();
+    assert_eq!(planned(), (both[1..].to_vec(), 1));
+    // It comes back after it was away.
+    store
+        .write(|txn| {
+            let key = look_key(repository, &main());
+            tables
+                .planned
+                .put(txn, &key, &CommitSha::from_bytes([2; 20]))?;
+            tables.plan_for(txn, &profiles(&["x86_64"]))?;
+            tables.plan_for(txn, &added)
+        })
+        .unwrap();
+    assert_eq!(planned().0, both[1..]);
+}
+
 /// A wish that comes in during a look is not taken away by that look.
 #[test]
 fn wishes_are_counted() {

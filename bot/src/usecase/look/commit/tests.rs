@@ -105,6 +105,47 @@ fn superseded(by: Option<u8>, head: u8) -> State {
     }
 }
 
+/// What is built for one profile comes after nothing of another, and takes no place of it.
+#[test]
+fn profiles_are_planned_each_by_itself() {
+    let store = store();
+    let other = |head| Frame {
+        profile: "x86_64_v3".parse().unwrap(),
+        is_one_of_many: true,
+        ..frame(main(), head)
+    };
+    let recipes = |first| {
+        vec![
+            recipe(first, "lib", &[]),
+            recipe(first + 1, "app", &["lib"]),
+        ]
+    };
+    plan(&store, &frame(main(), 1), recipes(1), &[]);
+    let changes = changes(recipes(3), BTreeSet::new());
+    let mut channels = nothing(at(1));
+    let of_other = OfProfile {
+        snapshot: Arc::default(),
+        read_at: at(1),
+    };
+    channels.0.insert(other(1).profile, of_other);
+    let planned = store.write(|txn| commit_plan(&store.tables, txn, &other(1), changes, &channels));
+    planned.unwrap();
+    assert_eq!(store.find(id(2)).after, [id(1)]);
+    assert_eq!(store.find(id(4)).after, [id(3)]);
+    let check = store.find(id(4)).plan.check.clone();
+    assert_eq!(check.as_deref(), Some("build app (x86_64_v3)"));
+    assert_eq!(store.find(id(2)).state, State::Planned);
+    // A newer one of one profile.
+    let changes = super::tests::changes(vec![recipe(5, "lib", &[])], BTreeSet::new());
+    let newer = frame(main(), 2);
+    let planned = store.write(|txn| commit_plan(&store.tables, txn, &newer, changes, &channels));
+    planned.unwrap();
+    assert_eq!(store.find(id(1)).state, superseded(Some(5), 2));
+    assert_eq!(store.find(id(2)).after, [id(5)]);
+    assert_eq!(store.find(id(3)).state, State::Planned);
+    assert_eq!(store.find(id(4)).after, [id(3)]);
+}
+
 #[test]
 fn a_newer_build_supersedes_the_older_one_of_its_folder() {
     let store = store();
