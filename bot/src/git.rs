@@ -2,6 +2,7 @@
 //! thread where that is allowed.
 
 mod bounds;
+mod entry;
 mod merge;
 mod mirror;
 mod odd;
@@ -10,10 +11,11 @@ mod repack;
 mod tree;
 
 pub use bounds::{Bounds, Stop, StopOnDrop, TooLarge};
+pub use entry::Unfit;
 pub use merge::Conflicts;
 pub use mirror::{Error, FETCH_TIMEOUT, Mirror, Mirrors};
 pub use odd::Oddity;
-pub use recipe::{ManifestId, RecipeFiles, Unfit};
+pub use recipe::{ManifestId, RecipeFiles};
 pub use tree::{Changes, RecipeTree};
 
 #[cfg(test)]

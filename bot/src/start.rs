@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use api::id::Architecture;
 use secrecy::SecretString;
 use service::auth::{KeyError, ServiceKey, Verifier};
 use service::client::Client;
@@ -93,11 +94,10 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         .builders
         .iter()
         .map(|builder| {
-            let known = usecase::Builder {
-                client: client(&builder.peer.name, &builder.url),
-                public_url: builder.public_url.as_ref().unwrap_or(&builder.url).clone(),
-            };
-            (builder.peer.name.clone(), known)
+            let public_url = builder.public_url.as_ref().unwrap_or(&builder.url);
+            let client = client(&builder.peer.name, &builder.url);
+            let known = usecase::Builder::new(client, public_url.clone());
+            (builder.peer.name.clone(), Arc::new(known))
         })
         .collect();
     let verifier = Verifier::new(
@@ -123,9 +123,12 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     for (build, error) in &unreadable {
         tracing::error!(build.id = %build, error, "a build cannot be read, and stays as it is");
     }
+    // Where it lay when there was one profile. It is read again if it is not there.
+    let old = config.data.join("channel.index");
+    let _ = std::fs::rename(old, kept_index(&config, &profiles[0]));
     let mut channels = BTreeMap::new();
     for profile in &profiles {
-        let index = config.data.join(format!("channel.{profile}.index"));
+        let index = kept_index(&config, profile);
         let channel = Channel::new(&config.vessel, profile, clock.clone(), index)?;
         channels.insert(profile.clone(), channel);
     }
@@ -154,6 +157,11 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     listener.serve(supervisor, "http", router(handlers, verifier));
     tracing::info!(address = %running.address, public_key = %running.public_key, "summit is up");
     Ok(running)
+}
+
+/// Where the channel's index for a profile is kept.
+fn kept_index(config: &Config, profile: &Architecture) -> PathBuf {
+    config.data.join(format!("channel.{profile}.index"))
 }
 
 fn read_secret(path: &PathBuf) -> Result<SecretString, StartError> {

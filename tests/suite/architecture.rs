@@ -3,6 +3,7 @@
 //! The tables below are the design; a new crate or layer has to be entered here before it passes.
 
 mod features;
+mod imports;
 mod layout;
 mod pages;
 mod scan;

@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use api::id::{Architecture, AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
+use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn};
 use service::error::Chain;
 
+use super::key::{Place, recipe_key, target_key};
 use super::row::Standing;
-use super::{Tables, Write};
+use super::tables::Tables;
+use super::write::Write;
 use crate::domain::build::{Build, Event, IllegalTransition, Plan, Stage, State, Target};
 use crate::domain::name::RepositoryId;
 
@@ -435,30 +437,6 @@ impl Tables {
     }
 }
 
-/// The place of a recipe, for which the newest build counts.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    /// The repository.
-    pub repository: RepositoryId,
-    /// What is built for.
-    pub target: &'a Target,
-    /// For which profile.
-    pub profile: &'a Architecture,
-    /// Where the recipe lies.
-    pub folder: &'a RecipeFolder,
-}
-
-impl<'a> From<&'a Plan> for Place<'a> {
-    fn from(plan: &'a Plan) -> Self {
-        Self {
-            repository: plan.repository,
-            target: &plan.target,
-            profile: &plan.profile,
-            folder: &plan.folder,
-        }
-    }
-}
-
 /// How long the attempt took that has just succeeded, if one has.
 fn seconds_of(before: &Build, after: &Build, now: Timestamp) -> Option<u64> {
     let State::Building { since, .. } = &before.state else {
@@ -472,23 +450,4 @@ fn seconds_of(before: &Build, after: &Build, now: Timestamp) -> Option<u64> {
 fn duration_key(repository: RepositoryId, folder: &RecipeFolder) -> (u64, [u8; 32]) {
     let digest = Sha256::of(folder.to_string().as_bytes());
     (repository.number(), *digest.as_bytes())
-}
-
-/// The key of a place in `builds_by_recipe`: a digest, because a folder can be longer than a key may
-/// be.
-pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
-    let Place {
-        repository,
-        target,
-        profile,
-        folder,
-    } = place;
-    let text = format!("{}\n{profile}\n{folder}", target.git_ref());
-    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
-}
-
-/// The key of a target in `builds_by_target`, as [`recipe_key`].
-pub(super) fn target_key(repository: RepositoryId, target: &Target) -> (u64, [u8; 32]) {
-    let text = target.git_ref();
-    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }

@@ -1,13 +1,14 @@
-use api::id::Sha256;
+use api::attempt;
+use api::id::{Architecture, AttemptId, BuildId, CommitSha, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use moss_db::Error;
+use moss_db::{Environment, Error, Migration, Opener, Options, Schema, Table, Text};
 use tempfile::TempDir;
 
 use super::*;
 use crate::domain::build::example::{at, build, every_state, failure, id, main, profile, pull};
-use crate::domain::build::{Build, By, Event, FailureKind, Progress, State, Target};
+use crate::domain::build::{Build, By, Effect, Event, FailureKind, Progress, State, Target};
 use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
 use crate::domain::under_way::UnderWay;

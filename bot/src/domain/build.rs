@@ -12,6 +12,7 @@ mod again;
 #[cfg(test)]
 pub(crate) mod example;
 mod explain;
+mod not_again;
 mod plan;
 mod refused;
 mod stage;
@@ -28,8 +29,8 @@ use serde::{Deserialize, Serialize};
 
 use super::name::CheckRunId;
 
-pub use again::NotAgain;
 pub(crate) use explain::{counted, named};
+pub use not_again::NotAgain;
 pub use plan::Plan;
 pub use refused::Refused;
 pub use stage::{Bearing, Stage};
@@ -224,14 +225,6 @@ impl Build {
             | State::Cancelled { .. }
             | State::Superseded { .. } => None,
         }
-    }
-
-    /// True when a build in the queue may be handed to a builder; see [`pause_after`].
-    pub fn is_due(&self, now: Timestamp) -> bool {
-        let State::Queued { since, .. } = &self.state else {
-            return false;
-        };
-        self.permits_running() && now.duration_since(*since) >= pause_after(self.attempts)
     }
 
     /// True when the last attempt was lost because something that it needs is out of reach, and none

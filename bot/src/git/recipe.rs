@@ -6,14 +6,9 @@ use api::id::{CommitSha, RecipeFolder};
 use git2::{ObjectType, Oid, Tree, TreeEntry};
 
 use super::bounds::TooLarge;
+use super::entry::{MAX_RECIPE, Unfit, fits, recipe_entry};
 use super::mirror::{Error, Mirror};
 use super::tree::Cut;
-
-/// The names of a recipe's file, the better one first.
-const RECIPES: [&str; 2] = ["stone.yaml", "stone.yml"];
-
-/// The largest recipe that is read, in bytes.
-const MAX_RECIPE: usize = 1 << 20;
 
 /// The largest manifest that is read, in bytes.
 const MAX_MANIFEST: usize = 4 << 20;
@@ -35,26 +30,6 @@ pub struct RecipeFiles {
 /// The object of a manifest: the same for the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ManifestId(Oid);
-
-/// Why something called like a recipe is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// Too many bytes.
-    #[error("it has {size} bytes, and at most {MAX_RECIPE} are read")]
-    TooLarge {
-        /// How many.
-        size: usize,
-    },
-    /// It would lead out of the tree that identifies the build.
-    #[error("it is a symbolic link, and a recipe is a plain file")]
-    Link,
-    /// Its content is elsewhere.
-    #[error("it is a submodule, and a recipe is a plain file")]
-    Submodule,
-    /// A folder.
-    #[error("it is a folder, and a recipe is a plain file")]
-    Folder,
-}
 
 impl Mirror {
     /// The files of the recipe in `folder` at `commit`; none when there is none.
@@ -151,32 +126,6 @@ impl Mirror {
                 source,
             }),
         }
-    }
-}
-
-/// True when something in a folder is called like a recipe.
-pub(super) fn has_recipe(tree: &Tree<'_>) -> bool {
-    recipe_entry(tree).is_some()
-}
-
-/// The recipe of a folder: better one that can be read.
-fn recipe_entry<'t>(tree: &'t Tree<'_>) -> Option<(&'static str, TreeEntry<'t>)> {
-    let found = || {
-        let entries = RECIPES.into_iter();
-        entries.filter_map(|name| Some((name, tree.get_name(name)?)))
-    };
-    found()
-        .find(|(_, entry)| fits(entry).is_ok())
-        .or_else(|| found().next())
-}
-
-fn fits(entry: &TreeEntry<'_>) -> Result<(), Unfit> {
-    match entry.kind() {
-        Some(ObjectType::Blob) if entry.filemode() == 0o120_000 => Err(Unfit::Link),
-        Some(ObjectType::Blob) => Ok(()),
-        Some(ObjectType::Tree) => Err(Unfit::Folder),
-        // A commit of another repository; git knows nothing else in a tree.
-        _ => Err(Unfit::Submodule),
     }
 }
 

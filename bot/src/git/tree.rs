@@ -9,9 +9,9 @@ use api::id::{CommitSha, RecipeFolder, TreeSha};
 use git2::{ObjectType, Oid, Tree};
 
 use super::bounds::{Bounds, TooLarge};
+use super::entry::has_recipe;
 use super::mirror::{Error, Mirror, oid};
 use super::odd::{self, Oddity};
-use super::recipe::has_recipe;
 
 /// Folders are not searched deeper than this.
 const MAX_DEPTH: usize = 32;

@@ -12,7 +12,8 @@ use service::ApiError;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
-use super::Handlers;
+use super::builds::find_build;
+use super::handlers::Handlers;
 use crate::domain::build::{Build, State as BuildState};
 
 /// How often a growing log is looked at.
@@ -38,7 +39,7 @@ pub(super) async fn newest(
     let id: BuildId = build
         .parse()
         .map_err(|_| ApiError::not_found("such build"))?;
-    let build = super::page::find_build(&handlers, id).await?;
+    let build = find_build(&handlers, id).await?;
     if build.attempts == 0 {
         return Err(ApiError::not_found(
             "log of this build: no attempt was begun",
@@ -57,7 +58,7 @@ pub(super) async fn attempt(
     let id: AttemptId = attempt
         .parse()
         .map_err(|_| ApiError::not_found("such attempt"))?;
-    let build = super::page::find_build(&handlers, id.build()).await?;
+    let build = find_build(&handlers, id.build()).await?;
     if id.number() > build.attempts {
         return Err(ApiError::not_found(format!("attempt {id}")));
     }
@@ -116,7 +117,7 @@ async fn read(handlers: Handlers, attempt: AttemptId, parameters: Parameters) ->
 }
 
 async fn is_over(handlers: &Handlers, attempt: AttemptId) -> bool {
-    match super::page::find_build(handlers, attempt.build()).await {
+    match find_build(handlers, attempt.build()).await {
         Ok(build) => {
             build.attempts != attempt.number()
                 || !matches!(build.state, BuildState::Building { .. })

@@ -9,7 +9,7 @@ use axum::extract::rejection::JsonRejection;
 use service::ApiError;
 use service::auth::Caller;
 
-use super::Handlers;
+use super::handlers::Handlers;
 
 pub(super) async fn take(
     State(handlers): State<Handlers>,

@@ -6,7 +6,7 @@ use axum::extract::State;
 use moss_db::{Error as StorageError, RoTxn};
 use service::ApiError;
 
-use super::Handlers;
+use super::handlers::Handlers;
 use crate::db::Tables;
 
 /// What is open.

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use service::ApiError;
 
-use super::Handlers;
+use super::handlers::Handlers;
 use crate::github::payload;
 use crate::usecase::receive::{Receipt, Verified, Webhook};
 

@@ -19,7 +19,7 @@ use service::Clock;
 use service::error::Chain;
 use url::Url;
 
-use super::locked;
+use super::wake::locked;
 use crate::config;
 
 /// How long vessel may take to say what is published before what it said last serves a plan.

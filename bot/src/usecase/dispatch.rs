@@ -5,6 +5,7 @@
 
 mod builders;
 pub(super) mod closure;
+mod error;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,30 +24,10 @@ use crate::domain::choose::{Choice, choose};
 use crate::domain::hope::{hopeful, may_be_provided};
 use crate::domain::suspect::suspects;
 
-pub(super) use builders::Builders;
-pub use closure::Unavailable;
+use error::Hope;
 
-/// A build that cannot be dispatched now.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database failed, or the build has moved on.
-    #[error(transparent)]
-    Change(#[from] ChangeError),
-    /// What an earlier build left cannot be had.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// The channel says something that cannot be ordered.
-    #[error("the package {package} of the channel has no usable {what}")]
-    Package {
-        /// Which package.
-        package: String,
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// The repository is not known any more.
-    #[error("the repository {0} is not known")]
-    NoRepository(crate::domain::name::RepositoryId),
-}
+pub(super) use builders::Builders;
+pub use error::{Error, Unavailable};
 
 /// What became of handing builds over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,17 +245,17 @@ impl Summit {
             let since = *since.0.entry(attempt).or_insert(now);
             let is_silent = now.duration_since(since).as_secs() >= patience;
             let reason = match what.hope {
-                closure::Hope::None => format!(
+                Hope::None => format!(
                     "{} does not have its stones any more: {}",
                     what.builder, what.message
                 ),
-                closure::Hope::Some if is_silent => {
+                Hope::Some if is_silent => {
                     format!(
                         "its stones cannot be had from {}: {}",
                         what.builder, what.message
                     )
                 }
-                closure::Hope::Some => continue,
+                Hope::Some => continue,
             };
             tracing::warn!(attempt.id = %attempt, reason, "built in vain");
             let event = Event::AssetsGone { attempt, reason };

@@ -12,7 +12,7 @@ use std::time::Duration;
 use service::error::Chain;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
-use super::{IDLE, Wake};
+use super::wake::{IDLE, Wake};
 
 /// What is under way.
 pub(super) struct Wanted<K, J> {

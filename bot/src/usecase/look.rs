@@ -8,6 +8,7 @@ mod gone;
 pub(super) mod names;
 mod plan;
 mod pull;
+mod released;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

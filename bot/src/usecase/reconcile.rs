@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use moss_db::Error as StorageError;
 use service::error::Chain;
 
+use super::wake::IDLE;
 use super::worker::{self, Round};
-use super::{IDLE, Summit, dispatch};
+use super::{Summit, dispatch};
 use crate::db::Repository;
 use crate::domain::build::{Build, Refused, Shown, State};
 use crate::domain::check_run::{Desired, Status, desired, status};

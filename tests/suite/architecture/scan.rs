@@ -4,6 +4,8 @@
 //! `super` and `crate` are resolved. That is enough to see what a module reaches for. What macros
 //! put together is not seen.
 
+use std::collections::BTreeMap;
+
 /// A path that a source names: external as written, else from `crate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
@@ -11,6 +13,8 @@ pub(super) struct Found {
     pub(super) line: usize,
     /// Its parts.
     pub(super) path: Vec<String>,
+    /// What a `use` calls it here; none elsewhere.
+    pub(super) called: Option<String>,
 }
 
 /// The paths in `source`, which is the module `module` below `crate`.
@@ -20,9 +24,61 @@ pub(super) fn paths(module: &[String], source: &str) -> Vec<Found> {
         at: 0,
         module: module.to_vec(),
         found: Vec::new(),
+        is_use: false,
     };
     walk.items();
     walk.found
+}
+
+/// The names of the items that `source` itself defines, but for those of inline modules.
+pub(super) fn items(source: &str) -> Vec<String> {
+    const KINDS: [&str; 9] = [
+        "struct",
+        "enum",
+        "union",
+        "trait",
+        "type",
+        "fn",
+        "const",
+        "static",
+        "macro_rules",
+    ];
+    let tokens = tokens(source);
+    let mut depth = 0_usize;
+    let mut found = Vec::new();
+    for (place, (token, _)) in tokens.iter().enumerate() {
+        match token {
+            Token::Sign('{') => depth += 1,
+            Token::Sign('}') => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && KINDS.contains(&word.as_str()) => {
+                let next = tokens[place + 1..]
+                    .iter()
+                    .find_map(|(token, _)| match token {
+                        Token::Word(name) => Some(name.clone()),
+                        Token::Separator | Token::Sign(_) => None,
+                    });
+                found.extend(next);
+            }
+            Token::Word(_) | Token::Separator | Token::Sign(_) => {}
+        }
+    }
+    found
+}
+
+/// How often `source` has each word, up to its tests.
+pub(super) fn words(source: &str) -> BTreeMap<String, usize> {
+    let mut words = BTreeMap::new();
+    let mut before = None;
+    for (token, _) in tokens(source) {
+        if let Token::Word(word) = &token {
+            if word == "tests" && before == Some(Token::Word("mod".to_owned())) {
+                break;
+            }
+            *words.entry(word.clone()).or_default() += 1;
+        }
+        before = Some(token);
+    }
+    words
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +94,8 @@ struct Walk {
     at: usize,
     module: Vec<String>,
     found: Vec<Found>,
+    /// Whether what is read belongs to a `use`.
+    is_use: bool,
 }
 
 impl Walk {
@@ -69,7 +127,9 @@ impl Walk {
                     if self.peek(0) == Some(&Token::Separator) {
                         self.at += 1;
                     }
+                    self.is_use = true;
                     self.path(Vec::new(), 1);
+                    self.is_use = false;
                 }
                 Token::Word(_) => self.path(Vec::new(), 2),
                 Token::Separator | Token::Sign(_) => self.at += 1,
@@ -120,8 +180,7 @@ impl Walk {
             self.at += 1;
         }
         if parts.len() >= least {
-            let path = self.resolve(parts);
-            self.found.push(Found { line, path });
+            self.keep(line, parts);
         }
     }
 
@@ -138,13 +197,24 @@ impl Walk {
                 Token::Word(word) if word == "self" => {
                     self.at += 1;
                     let line = self.tokens.get(self.at).map_or(0, |(_, line)| *line);
-                    let path = self.resolve(parts.to_vec());
-                    self.found.push(Found { line, path });
+                    self.keep(line, parts.to_vec());
                 }
                 Token::Word(_) | Token::Sign('{' | '*') => self.path(parts.to_vec(), 1),
                 Token::Separator | Token::Sign(_) => self.at += 1,
             }
         }
+    }
+
+    fn keep(&mut self, line: usize, parts: Vec<String>) {
+        let called = match (self.peek(0), self.peek(1)) {
+            (Some(Token::Word(word)), Some(Token::Word(name))) if word == "as" => {
+                Some(name.clone())
+            }
+            _ => parts.last().cloned(),
+        };
+        let called = called.filter(|_| self.is_use);
+        let path = self.resolve(parts);
+        self.found.push(Found { line, path, called });
     }
 
     fn resolve(&self, parts: Vec<String>) -> Vec<String> {

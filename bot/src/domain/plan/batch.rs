@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use api::id::BuildId;
 use moss_deps::{Graph, Node};
 
-use super::Candidate;
+use super::input::Candidate;
 
 /// Parts of about `size` candidates, so that what one needs stands in the same part or in one
 /// before; recipes that need each other are never parted. Each part is planned like a push of its

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::id::BuildId;
 use jiff::Timestamp;
 
-use super::{Described, Frame};
+use super::input::{Described, Frame};
 use crate::domain::build::{Annotation, Build, By, Failure, FailureKind, Plan, State};
 
 /// Where a readable recipe begins.

@@ -1,8 +1,14 @@
 use std::collections::HashSet;
 
+use api::id::{CommitSha, RecipeFolder, TreeSha};
+use moss_format::Provider;
+
 use super::*;
 use crate::domain::build::By;
 use crate::domain::build::example::{at, build, id, main, profile, pull};
+use crate::domain::build::{Annotation, Conflict, Failure, FailureKind};
+use crate::domain::name::RepositoryId;
+use crate::domain::trust::Trust;
 
 fn frame() -> Frame {
     Frame {

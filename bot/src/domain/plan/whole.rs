@@ -3,7 +3,8 @@
 
 use api::id::{BuildId, RecipeFolder, TreeSha};
 
-use super::{Candidate, Frame, Unreadable, begin};
+use super::begin::begin;
+use super::input::{Candidate, Frame, Unreadable};
 use crate::domain::build::{Build, Hold, Scope, State};
 
 /// How many folders are named.

@@ -6,9 +6,11 @@ use maud::{Markup, html};
 use moss_db::{Error as StorageError, RoTxn};
 use service::ApiError;
 
-use super::{Handlers, Refresh, SHOWN, badge, label, page, target, time};
+use super::parts::{self, Refresh, badge, label, page, target, time};
 use crate::db::{Look, Repository, Tables};
 use crate::domain::build::Build;
+use crate::http::builds::SHOWN;
+use crate::http::handlers::Handlers;
 
 /// What the page shows.
 struct Overview {
@@ -37,7 +39,7 @@ pub(in crate::http) async fn overview(
         }
         h1 { "Builds" }
         @for (profile, standstill) in &handlers.summit.standstill() {
-            (super::standstill(profile, standstill))
+            (parts::standstill(profile, standstill))
         }
         @if shown.builds.is_empty() {
             p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }

@@ -1,40 +1,29 @@
-//! Asking the builders: how busy they are, and what their hosts supply.
+//! What builders say: how busy they are, and what their hosts supply.
+//!
+//! A round of the scheduler asks all of them at once and goes on with those that answer.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::sync::Arc;
 
-use api::claims::Scope;
-use api::host::{Lookup, LookupAnswer, Status};
 use api::id::{Architecture, ServiceName, Sha256};
 use futures_util::future::join_all;
-use service::client::{CallError, Client};
 
 use crate::domain::build::{Stage, State};
 use crate::domain::choose::{Answer, Seen, why_waiting};
-use crate::usecase::{Builder, Summit};
+use crate::usecase::Summit;
+use crate::usecase::builder::{Builder, Standing};
 
-/// How long a builder may take to say how busy it is: all others wait for it.
-const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a builder may take to say what its host supplies.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How many dependencies one question may hold.
-const MAX_ASKED: usize = 4096;
-
-/// All builders, as they answer in one round. What was asked once is not asked again in it.
+/// All builders, as they answer in one round.
 pub(in crate::usecase) struct Builders {
     all: BTreeMap<ServiceName, Known>,
 }
 
 /// What is known of one builder in a round.
 struct Known {
-    client: Client,
+    builder: Arc<Builder>,
     standing: Standing,
     /// How many more attempts it takes.
     free: u32,
-    /// Whether its host supplies a dependency.
-    supplies: HashMap<String, bool>,
 }
 
 /// Whether a builder is there.
@@ -50,25 +39,6 @@ pub(super) enum Presence {
     Unknown,
 }
 
-/// What a builder says of itself.
-enum Standing {
-    /// Nothing.
-    Silent,
-    /// That it still looks at its host.
-    Starting,
-    /// How it stands.
-    Up(Box<Status>),
-}
-
-impl Standing {
-    fn find(&self) -> Option<&Status> {
-        match self {
-            Self::Up(status) => Some(status),
-            Self::Silent | Self::Starting => None,
-        }
-    }
-}
-
 impl Summit {
     /// Asks all builders how busy they are.
     pub(in crate::usecase) async fn ask_builders(&self) -> Builders {
@@ -78,29 +48,27 @@ impl Summit {
                 *taken.entry(builder.clone()).or_default() += 1;
             }
         }
-        let mut asked = Vec::new();
-        for (name, Builder { client, .. }) in &self.builders {
-            asked.push(async move {
-                let status = client.get::<Status>(Scope::Status, "/api/v1/status");
-                let standing = match within(STATUS_TIMEOUT, name, status).await {
-                    Ok(status) => Standing::Up(Box::new(status)),
-                    Err(standing) => standing,
-                };
-                (name.clone(), client.clone(), standing)
-            });
-        }
-        let answers = join_all(asked).await.into_iter();
-        let all = answers.map(|(name, client, standing)| {
-            let slots = standing.find().map_or(0, |status| status.slots);
-            let known = Known {
-                client,
-                standing,
-                free: slots.saturating_sub(taken.get(&name).copied().unwrap_or(0)),
-                supplies: HashMap::new(),
-            };
-            (name, known)
+        let wishes: Vec<_> = self
+            .builders
+            .iter()
+            .map(|(name, builder)| (name.clone(), Arc::clone(builder), builder.status.wish()))
+            .collect();
+        let asked = wishes.into_iter().map(|(name, builder, wish)| async move {
+            let answer = builder.status.hear(wish).await;
+            (name, builder, answer.unwrap_or(Standing::Silent))
         });
-        Builders { all: all.collect() }
+        let mut all = BTreeMap::new();
+        for (name, builder, standing) in join_all(asked).await {
+            let slots = standing.find().map_or(0, |status| status.slots);
+            let free = slots.saturating_sub(taken.get(&name).copied().unwrap_or(0));
+            let known = Known {
+                builder,
+                standing,
+                free,
+            };
+            all.insert(name, known);
+        }
+        Builders { all }
     }
 }
 
@@ -142,12 +110,13 @@ impl Builders {
         all.filter_map(|(name, known)| Some((name, known.standing.find()?.host)))
     }
 
-    /// Asks every builder that answers which of `needs` its host supplies.
+    /// Asks every builder that answers which of `needs` its host supplies. One that does not say so within
+    /// a moment is passed over in this round.
     pub(in crate::usecase) async fn look_up(&mut self, needs: &[String]) {
         let mut asked = Vec::new();
-        for (name, known) in &mut self.all {
+        for known in self.all.values_mut() {
             if known.standing.find().is_some() {
-                asked.push(known.look_up(name, needs));
+                asked.push(known.look_up(needs));
             }
         }
         join_all(asked).await;
@@ -162,7 +131,7 @@ impl Builders {
     ) -> Option<Vec<String>> {
         let known = self.all.get(name)?;
         known.standing.find()?;
-        Some(known.lacks(needs))
+        Some(known.builder.lacks(needs))
     }
 
     /// The builders as a build sees them that needs `needs` of their hosts.
@@ -178,7 +147,7 @@ impl Builders {
                 }
                 Standing::Up(_) => Answer::Slots {
                     free: known.free,
-                    lacks: known.lacks(needs),
+                    lacks: known.builder.lacks(needs),
                 },
             },
         })
@@ -187,55 +156,12 @@ impl Builders {
 }
 
 impl Known {
-    async fn look_up(&mut self, name: &ServiceName, needs: &[String]) {
-        let unknown: Vec<&String> = needs
-            .iter()
-            .filter(|need| !self.supplies.contains_key(*need))
-            .collect();
-        for part in unknown.chunks(MAX_ASKED) {
-            let lookup = Lookup {
-                dependencies: part.iter().map(|need| (*need).clone()).collect(),
-            };
-            let asked =
-                self.client
-                    .post::<LookupAnswer>(Scope::Status, "/api/v1/host/lookup", &lookup);
-            let answer = match within(LOOKUP_TIMEOUT, name, asked).await {
-                Ok(answer) => answer,
-                Err(standing) => {
-                    self.standing = standing;
-                    self.free = 0;
-                    return;
-                }
-            };
-            for need in lookup.dependencies {
-                let is_supplied = !answer.missing.contains(&need);
-                self.supplies.insert(need, is_supplied);
-            }
+    async fn look_up(&mut self, needs: &[String]) {
+        if !self.builder.knows(needs) {
+            self.standing = self.builder.look_up(needs).await;
+        }
+        if self.standing.is_silence() {
+            self.free = 0;
         }
     }
-
-    fn lacks(&self, needs: &[String]) -> Vec<String> {
-        let lacks = needs
-            .iter()
-            .filter(|need| self.supplies.get(*need) == Some(&false));
-        lacks.cloned().collect()
-    }
-}
-
-/// An answer that comes in time; else how the builder stands. One that was just started answers 503.
-async fn within<T>(
-    limit: Duration,
-    builder: &ServiceName,
-    asked: impl Future<Output = Result<T, CallError>>,
-) -> Result<T, Standing> {
-    match tokio::time::timeout(limit, asked).await {
-        Ok(Ok(answer)) => return Ok(answer),
-        Ok(Err(error)) if error.find_status() == Some(503) => return Err(Standing::Starting),
-        Ok(Err(error)) => {
-            let error = service::error::Chain(&error);
-            tracing::warn!(builder.name = %builder, %error, "a builder does not answer");
-        }
-        Err(_) => tracing::warn!(builder.name = %builder, "a builder takes too long to answer"),
-    }
-    Err(Standing::Silent)
 }

@@ -4,45 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::attempt::{AssetKind, ClosureStone};
-use api::id::{AttemptId, ServiceName};
+use api::id::AttemptId;
 use moss_db::RoTxn;
 use moss_deps::Universe;
 use moss_format::{Dependency, Meta};
 use service::error::Chain;
 use url::Url;
 
-use super::Error;
 use super::builders::{Builders, Presence};
+use super::error::{Error, Hope, Unavailable};
 use crate::db::{ChangeError, Tables};
 use crate::domain::build::{Build, Success};
 use crate::usecase::Summit;
 use crate::usecase::channel::Snapshot;
 use crate::usecase::manifest::{self, Kept};
-
-/// The stones of an earlier build that cannot be had from its builder.
-#[derive(Debug, thiserror::Error)]
-#[error("the stones of {recipe}, which come before, cannot be had from {builder}: {message}")]
-pub struct Unavailable {
-    /// The attempt that made them.
-    pub(super) attempt: AttemptId,
-    /// What was built, for people.
-    pub(super) recipe: String,
-    /// Who keeps them, or should.
-    pub(super) builder: ServiceName,
-    /// What went wrong.
-    pub(super) message: String,
-    /// Whether there is hope.
-    pub(super) hope: Hope,
-}
-
-/// Whether assets may still be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hope {
-    /// Their builder may come back.
-    Some,
-    /// Nobody will bring back a builder that nobody knows any more, or what it does not have.
-    None,
-}
 
 /// A build that was made before and is not published, with its manifest.
 struct Earlier {

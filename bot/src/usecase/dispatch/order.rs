@@ -3,7 +3,7 @@
 use api::attempt::{ClosureStone, Limits, Order};
 use api::id::{AttemptId, ServiceName};
 
-use super::Error;
+use super::error::Error;
 use crate::db::{ChangeError, Repository};
 use crate::domain::build::{Build, Event};
 use crate::usecase::Summit;

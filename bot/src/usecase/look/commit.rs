@@ -1,19 +1,18 @@
 //! Committing a plan: the new builds, and what becomes of those under way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use api::id::{Architecture, BuildId, RecipeFolder};
+use api::id::{BuildId, RecipeFolder};
 use jiff::SignedDuration;
 use moss_db::{RoTxn, RwTxn};
 
 use super::names::{self, Standings};
+use super::released::Released;
 use crate::db::{ChangeError, Look, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, By, Event, Scope, Stage, State};
 use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
-use crate::usecase::Summit;
-use crate::usecase::channel::{self, Known, Snapshot};
 
 /// How far vessel's clock may be behind ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
@@ -53,43 +52,6 @@ pub(super) struct Changes {
     pub(super) names: Arc<Names>,
     /// The branch that a pull request goes to.
     pub(super) branch: Option<String>,
-}
-
-/// What the channel had when it was read, for each profile.
-#[derive(Debug, Default)]
-pub(super) struct Released(pub(super) BTreeMap<Architecture, OfProfile>);
-
-/// What the channel had for one profile.
-#[derive(Debug, Default)]
-pub(super) struct OfProfile {
-    /// Its packages.
-    pub(super) snapshot: Arc<Snapshot>,
-    /// When it was read.
-    pub(super) read_at: jiff::Timestamp,
-}
-
-impl From<&Known> for OfProfile {
-    fn from(known: &Known) -> Self {
-        Self {
-            snapshot: Arc::clone(&known.snapshot),
-            read_at: known.read_at,
-        }
-    }
-}
-
-impl Summit {
-    /// What the channel has for each profile.
-    ///
-    /// # Errors
-    /// When vessel does not answer and never did.
-    pub(super) async fn released(&self) -> Result<Released, channel::Error> {
-        let mut released = Released::default();
-        for (profile, channel) in &self.channels {
-            let known = channel.latest().await?;
-            released.0.insert(profile.clone(), OfProfile::from(&known));
-        }
-        Ok(released)
-    }
 }
 
 /// Writes the builds of a plan, and lets them take the place of older ones.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::commit::Released;
 use super::commit::give_up;
+use super::released::Released;
 use super::{Error, Summit, names};
 use crate::db::{ChangeError, Tables, Write};
 use crate::domain::build::{By, Event};

@@ -6,7 +6,7 @@ use api::id::{BuildId, RecipeFolder, RecipeName};
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn, RwTxn};
 
-use super::commit::Released;
+use super::released::Released;
 use crate::db::{RecipePlace, Tables, Write, claim_key};
 use crate::domain::build::{FailureKind, State, Target};
 use crate::domain::claim::{self, Claim, Holder, Names};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use api::id::{BuildId, CommitSha};
 
-use super::commit::{Changes, OfProfile, Released, commit_plan, commit_whole, done};
+use super::commit::{Changes, commit_plan, commit_whole, done};
 use super::pull::put_merge;
+use super::released::{OfProfile, Released};
 use super::{Error, Found, Summit, What};
 use crate::db::{Look, Merge, look_key};
 use crate::domain::build::Build;

@@ -58,6 +58,14 @@ pub(super) fn cause_of(reason: &Reason) -> Option<Cause> {
 }
 
 impl Build {
+    /// True when a build in the queue may be handed to a builder; see [`pause_after`].
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let State::Queued { since, .. } = &self.state else {
+            return false;
+        };
+        self.permits_running() && now.duration_since(*since) >= pause_after(self.attempts)
+    }
+
     /// True when one more loss is no reason to give up.
     pub(super) fn may_lose(&self, cause: Cause, now: Timestamp) -> bool {
         match cause {

@@ -1,5 +1,6 @@
 use api::id::{CommitSha, ServiceName, TreeSha};
 
+use super::super::released::OfProfile;
 use super::*;
 use crate::db::tests::{Store, store};
 use crate::domain::build::Target;

@@ -1,0 +1,64 @@
+//! Keys that are put together.
+
+use api::id::{Architecture, RecipeFolder, Sha256};
+
+use crate::domain::build::{Plan, Target};
+use crate::domain::name::RepositoryId;
+
+/// The place of a recipe, for which the newest build counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// What is built for.
+    pub target: &'a Target,
+    /// For which profile.
+    pub profile: &'a Architecture,
+    /// Where the recipe lies.
+    pub folder: &'a RecipeFolder,
+}
+
+impl<'a> From<&'a Plan> for Place<'a> {
+    fn from(plan: &'a Plan) -> Self {
+        Self {
+            repository: plan.repository,
+            target: &plan.target,
+            profile: &plan.profile,
+            folder: &plan.folder,
+        }
+    }
+}
+
+/// The key of a place in `builds_by_recipe`: a digest, because a folder can be longer than a key may
+/// be.
+pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
+    let Place {
+        repository,
+        target,
+        profile,
+        folder,
+    } = place;
+    let text = format!("{}\n{profile}\n{folder}", target.git_ref());
+    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
+}
+
+/// The key of a target in `builds_by_target`, as [`recipe_key`].
+pub(super) fn target_key(repository: RepositoryId, target: &Target) -> (u64, [u8; 32]) {
+    let text = target.git_ref();
+    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
+}
+
+/// The key of a target in `planned` and `looks`.
+pub fn look_key(repository: RepositoryId, target: &Target) -> (u64, String) {
+    (repository.number(), target.git_ref())
+}
+
+/// The key of a recipe's claim: a digest, because a folder can be longer than a key may be.
+pub fn claim_key(
+    repository: RepositoryId,
+    target: &Target,
+    folder: &RecipeFolder,
+) -> (u64, [u8; 32]) {
+    let text = format!("{}\n{folder}", target.git_ref());
+    (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
+}

@@ -1,0 +1,71 @@
+//! A build as it begins.
+
+use std::sync::Arc;
+
+use super::input::{Candidate, Described, Frame};
+use crate::domain::build::{Build, Failure, FailureKind, Plan, Scope, State};
+use crate::domain::check_run::name::{Standing, of_recipe};
+
+/// What the check run of a recipe is called.
+pub(super) fn check_name(candidate: &Candidate, frame: &Frame, is_refused: bool) -> String {
+    let name = match &candidate.recipe {
+        Ok(recipe) => &recipe.name,
+        Err(unreadable) => &unreadable.name,
+    };
+    let standing = match is_refused {
+        true => Standing::Refused,
+        false => Standing::Holder,
+    };
+    let profile = frame.is_one_of_many.then_some(&frame.profile);
+    of_recipe(&candidate.folder, name, standing, profile)
+}
+
+/// A build of what is in a folder, called `check` on GitHub where its name is not enough.
+pub(super) fn begin(
+    candidate: &Candidate,
+    frame: &Frame,
+    scope: Scope,
+    check: Option<String>,
+) -> Build {
+    let described = candidate.recipe.as_ref().ok();
+    let texts = |of: fn(&Described) -> Vec<String>| described.map(of).unwrap_or_default();
+    let plan = Plan {
+        repository: frame.repository,
+        target: frame.target.clone(),
+        profile: frame.profile.clone(),
+        commit: frame.commit,
+        folder: candidate.folder.clone(),
+        tree: candidate.tree,
+        recipe: match &candidate.recipe {
+            Ok(recipe) => recipe.name.clone(),
+            Err(unreadable) => unreadable.name.clone(),
+        },
+        check,
+        scope,
+        version: described.map_or_else(String::new, |recipe| recipe.version.clone()),
+        release: described.map_or(0, |recipe| recipe.release),
+        needs: texts(|recipe| recipe.needs.iter().map(ToString::to_string).collect()),
+        hints: texts(|recipe| recipe.hints.iter().map(ToString::to_string).collect()),
+        provides: texts(|recipe| recipe.provides.iter().map(ToString::to_string).collect()),
+        source_date_epoch: frame.source_date_epoch,
+        created_at: frame.now,
+        warnings: described.map_or_else(Vec::new, |recipe| recipe.warnings.clone()),
+        trust: frame.trust.clone(),
+        asked_by: None,
+    };
+    let state = match &candidate.recipe {
+        Ok(_) => State::Planned,
+        Err(unreadable) => State::Failed(Failure {
+            kind: FailureKind::Recipe,
+            phase: None,
+            message: unreadable.message.clone(),
+            annotations: unreadable.annotations.clone(),
+            at: frame.now,
+        }),
+    };
+    Build {
+        conflict: frame.conflict.clone(),
+        state,
+        ..Build::new(candidate.id, Arc::new(plan))
+    }
+}
