@@ -17,6 +17,7 @@ pub struct Actor {
     gateway: Gateway,
     log: Log,
     process: Option<Process>,
+    address: Option<SocketAddr>,
     supervisor: Supervisor,
 }
 
@@ -28,6 +29,7 @@ impl Actor {
             gateway,
             log: Log::default(),
             process: None,
+            address: None,
             supervisor,
         }
     }
@@ -81,6 +83,7 @@ impl Actor {
         }
         let (process, address) = Process::start(&self.start, &self.log, &self.supervisor).await?;
         self.process = Some(process);
+        self.address = Some(address);
         self.gateway.lead_to(Some(address));
         Ok(())
     }
@@ -100,6 +103,11 @@ impl Actor {
     pub async fn stop(&mut self) -> Result<()> {
         let process = self.take()?;
         process.stop().await
+    }
+
+    /// Where its process itself listens, without the gateway; none before it was started.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Its process' id.

@@ -35,6 +35,11 @@ impl File {
         }
     }
 
+    /// What is in it; nothing for one that is to be gone.
+    pub fn content(&self) -> &[u8] {
+        self.content.as_deref().unwrap_or_default()
+    }
+
     /// Where it is.
     pub fn path(&self) -> &str {
         &self.path

@@ -52,6 +52,18 @@ impl Hook {
         self
     }
 
+    /// The request for it, as HTTP/1.1 has it.
+    pub fn to_http(&self) -> Vec<u8> {
+        let mut head = "POST /webhook HTTP/1.1\r\nhost: summit\r\n".to_owned();
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
     /// Signed with `secret`.
     #[must_use]
     pub fn signed(self, secret: &str) -> Self {

@@ -8,6 +8,7 @@
 pub mod actor;
 pub mod authority;
 mod config;
+pub mod figures;
 pub mod gateway;
 pub mod git;
 pub mod hook;
@@ -16,6 +17,7 @@ pub mod openapi;
 pub mod process;
 pub mod program;
 pub mod recipe;
+pub mod sender;
 pub mod stage;
 
 pub use git::{Checkout, File};

@@ -28,6 +28,9 @@ enum Task {
     /// What an organisation of 1,737 recipes costs summit, with a long past and many pull requests:
     /// processor time, waits and memory, each against its target. Release build.
     Scale,
+    /// What taking webhooks costs summit: how many a second, how long they wait, and memory after a million
+    /// of them. Release build.
+    Load,
     /// Fuzzes moss-format, seeded from the corpus: executions, coverage and memory of each target.
     ///
     /// Needs cargo-fuzz (`cargo install cargo-fuzz --locked`). Inputs that reach something new, the
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Browser(options) => Ok(exit(browser::run(&options)?)),
         Task::Latency => on_stage("latency"),
         Task::Scale => on_stage("scale"),
+        Task::Load => on_stage("load"),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
         Task::KillLoop { count, seed } => kill_loop(count, seed),

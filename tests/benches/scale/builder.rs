@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use api::attempt::{Attempt, Network, Order, Phase, State};
+use api::attempt::{Asset, AssetKind, Attempt, Network, Order, Phase, State};
 use api::host::{Lookup, LookupAnswer, Status};
 use api::id::{AttemptId, Sha256};
 use axum::extract::{Path, Query, State as Shared};
@@ -15,9 +16,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use jiff::Timestamp;
+use moss_format::payload::Encoding;
+use moss_format::{Manifest, Meta};
 use service::Supervisor;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use url::Url;
 
 /// How many attempts it takes at once.
 pub(crate) const SLOTS: u32 = 8;
@@ -36,6 +40,9 @@ pub(crate) struct StandIn {
 struct Known {
     attempts: Mutex<BTreeMap<AttemptId, Attempt>>,
     moved: Notify,
+    /// Where assets are named, once everything succeeds at once.
+    succeeds_at: OnceLock<Url>,
+    assets_read: AtomicUsize,
 }
 
 impl Known {
@@ -58,6 +65,7 @@ impl StandIn {
             )
             .route("/api/v1/attempts/{id}/log", get(log))
             .route("/api/v1/attempts/{id}/release", post(forget))
+            .route("/assets/{recipe}/{file}", get(asset))
             .with_state(Arc::clone(&known));
         let supervisor = Supervisor::new();
         supervisor.spawn_until_shutdown("stand-in", async move {
@@ -74,6 +82,16 @@ impl StandIn {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on every attempt succeeds at once, with assets below `url`.
+    pub(crate) fn succeed_at(&self, url: Url) {
+        self.known.succeeds_at.get_or_init(|| url);
+    }
+
+    /// How many assets were asked for.
+    pub(crate) fn assets_read(&self) -> usize {
+        self.known.assets_read.load(Ordering::SeqCst)
     }
 
     /// How many attempts it has.
@@ -133,17 +151,83 @@ async fn look_up(Json(_): Json<Lookup>) -> Json<LookupAnswer> {
 async fn take(
     Shared(known): Shared<Arc<Known>>,
     Path(id): Path<AttemptId>,
-    Json(_): Json<Order>,
+    Json(order): Json<Order>,
 ) -> Json<Attempt> {
     let mut attempts = known.attempts();
+    let state = match known.succeeds_at.get() {
+        Some(url) => succeeded(&order, url),
+        None => State::Accepted { ahead: 0 },
+    };
     let attempt = attempts.entry(id).or_insert_with(|| Attempt {
         id,
         seq: 1,
         accepted_at: Timestamp::now(),
         network: Network::Loopback,
-        state: State::Accepted { ahead: 0 },
+        state,
     });
     Json(attempt.clone())
+}
+
+/// What an attempt would have made: one stone, and its manifest.
+fn succeeded(order: &Order, url: &Url) -> State {
+    let recipe = order.recipe.as_str();
+    let bytes = manifest(recipe);
+    let asset = |kind, file_name: String, bytes: &[u8]| Asset {
+        kind,
+        uri: url
+            .join(&format!("assets/{recipe}/{file_name}"))
+            .expect("a valid URI"),
+        file_name: file_name.parse().expect("a valid file name"),
+        sha256: Sha256::of(bytes),
+        size: bytes.len() as u64,
+    };
+    State::Succeeded {
+        assets: vec![
+            asset(
+                AssetKind::Stone,
+                format!("{recipe}-1.0-1-1-x86_64.stone"),
+                b"stone",
+            ),
+            asset(
+                AssetKind::Manifest,
+                "manifest.x86_64.bin".to_owned(),
+                &bytes,
+            ),
+        ],
+        host: Sha256::of(b"host"),
+        finished_at: Timestamp::now(),
+    }
+}
+
+fn manifest(recipe: &str) -> Vec<u8> {
+    let provides = (0..8).filter_map(|number| format!("binary({recipe}-{number})").parse().ok());
+    let package = Meta {
+        name: recipe.to_owned(),
+        version: "1.0".to_owned(),
+        release: 1,
+        architecture: "x86_64".to_owned(),
+        summary: "A sample".to_owned(),
+        description: "A sample".to_owned(),
+        source_id: recipe.to_owned(),
+        homepage: "https://example.org".to_owned(),
+        provides: provides.collect(),
+        ..Meta::default()
+    };
+    let manifest = Manifest::new(vec![package]);
+    manifest
+        .encode(&Encoding::default())
+        .expect("a manifest that can be written")
+}
+
+async fn asset(
+    Shared(known): Shared<Arc<Known>>,
+    Path((recipe, file)): Path<(String, String)>,
+) -> Response {
+    known.assets_read.fetch_add(1, Ordering::SeqCst);
+    match file.starts_with("manifest") {
+        true => manifest(&recipe).into_response(),
+        false => "stone".into_response(),
+    }
 }
 
 async fn follow(

@@ -8,17 +8,19 @@
 #![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 mod builder;
-mod figures;
 mod past;
 mod recipes;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use harness::{REPOSITORY, Setup, Stage};
+use anyhow::{Context as _, Result, ensure};
+use api::id::{AttemptId, BuildId};
+use harness::figures::{self, Figures, Used};
+use harness::sender::{self, Template};
+use harness::{File, REPOSITORY, Setup, Stage};
+use summit::db::Tables;
 
 use builder::StandIn;
-use figures::{Figures, Used};
 
 /// How many recipes the organisation has.
 const RECIPES: usize = 1737;
@@ -31,6 +33,8 @@ const RECIPES_OF_PULL: usize = 5;
 const EVENTS: u32 = 400;
 /// How long summit is watched at rest.
 const REST: Duration = Duration::from_secs(30);
+/// How many builds are asked for again at once, and how many recipes one pull request brings.
+const REBUILT: usize = 500;
 const LIMIT: Duration = Duration::from_secs(600);
 
 fn main() {
@@ -43,6 +47,7 @@ fn main() {
         ..Setup::default()
     };
     Stage::show(setup, async |stage| measure(stage, &corpus).await);
+    Stage::show(setup, async |stage| schedule_pull(stage).await);
 }
 
 async fn measure(stage: &mut Stage, corpus: &std::path::Path) -> Result<()> {
@@ -50,10 +55,13 @@ async fn measure(stage: &mut Stage, corpus: &std::path::Path) -> Result<()> {
     let stand_in = StandIn::begin().await?;
     stage.avalanche.stop().await?;
 
-    push_all(stage, corpus, &mut figures).await?;
     let pid = stage.summit.pid()?;
+    let bare = Used::over(pid, REST / 3).await?;
+    let fresh = figures::private_memory(pid)? as f64 / 1e6;
+    push_all(stage, corpus, &mut figures).await?;
     let rest = Used::over(pid, REST).await?;
     figures.at_most("share of a core at rest, no builder", rest.share(), 0.03);
+    figures.floor("of a summit that nothing was pushed to", bare.share());
 
     propose_all(stage).await?;
     // With the builds of the pull requests and the past, then with ten times as many under way.
@@ -73,11 +81,132 @@ async fn measure(stage: &mut Stage, corpus: &std::path::Path) -> Result<()> {
         if more == 0 {
             let memory = figures::private_memory(pid)? as f64 / 1e6;
             figures.at_most("MB of private memory", memory, 150.0);
+            figures.floor("of a summit that nothing was pushed to", fresh);
         }
         stage.avalanche.stand_in_leaves();
     }
     let growth = costs[1].as_secs_f64() / costs[0].as_secs_f64();
     figures.at_most("the same with more by that with fewer, times", growth, 1.3);
+    figures.floor(
+        "ms to commit one such row, alone",
+        commit_alone()?.as_secs_f64() * 1000.0,
+    );
+    rebuild(stage, &mut figures).await?;
+    figures.conclude()
+}
+
+/// What it costs to commit one row of where a build stands, with nothing around it: processor time.
+fn commit_alone() -> Result<Duration> {
+    let folder = tempfile::tempdir()?;
+    let (env, tables) = Tables::open(folder.path(), &"x86_64".parse()?)?;
+    let row = "x".repeat(400);
+    let used = Used::begin(std::process::id())?;
+    for number in 0..EVENTS {
+        let key = AttemptId::new(BuildId::new(), number + 1);
+        env.write(|txn| tables.manifests.put(txn, &key, &row))?;
+    }
+    Ok(used.end()?.time / EVENTS)
+}
+
+/// `/rebuild` of many builds that failed, while webhooks come.
+async fn rebuild(stage: &mut Stage, figures: &mut Figures) -> Result<()> {
+    stage.summit.stop().await?;
+    let head = past::fail(&stage.data("summit"), REBUILT)?
+        .to_string()
+        .parse()?;
+    stage.summit.start().await?;
+    let secret = stage.webhook_secret()?;
+    let body = serde_json::json!({ "ref": "refs/heads/side", "filler": "x".repeat(8000) });
+    let pushes = [Template::new("push", &body.to_string(), secret.trim())];
+    let (pid, address) = (stage.summit.pid()?, stage.summit.address());
+    let address = address.context("summit listens")?;
+    // What follows the start is over.
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    let mut quiet = sender::at_a_pace(address, &pushes, 8, 200, Duration::from_secs(5)).await?;
+    let before = under_way(stage).await?;
+    let busy = figures::thread_time(pid, "moss-db-writer")?;
+    let asked = stage
+        .forge
+        .comment_on_commit(REPOSITORY, &head, harness::WRITER, "/rebuild");
+    asked.await?;
+    let begun = Instant::now();
+    let hooks = sender::at_a_pace(address, &pushes, 8, 200, Duration::from_secs(5));
+    let done = stage.until("the builds to be there again", async |stage| {
+        let more = under_way(stage).await?.saturating_sub(before);
+        Ok((more >= REBUILT as u64).then_some(more))
+    });
+    let (hooks, done) = tokio::join!(hooks, done);
+    let (mut hooks, done) = (hooks?, done?);
+    let busy = figures::thread_time(pid, "moss-db-writer")?.saturating_sub(busy);
+    ensure!(done == REBUILT as u64, "{done} instead of {REBUILT}");
+    figures.tell(
+        "s until 500 were there again, as far as lists show it",
+        begun.elapsed().as_secs_f64(),
+    );
+    figures.at_most(
+        "ms of the writer for /rebuild of 500, webhooks among it",
+        busy.as_secs_f64() * 1000.0,
+        300.0,
+    );
+    figures.at_most(
+        "ms that a webhook waits at most meanwhile",
+        hooks.percentile(100),
+        50.0,
+    );
+    figures.floor("while nothing is rebuilt", quiet.percentile(100));
+    Ok(())
+}
+
+async fn under_way(stage: &Stage) -> Result<u64> {
+    Ok(stage.summit_status().await?.builds.values().sum())
+}
+
+/// A pull request of as many recipes as one may have, with a builder that builds each at once.
+async fn schedule_pull(stage: &mut Stage) -> Result<()> {
+    let mut figures = Figures::default();
+    let stand_in = StandIn::begin().await?;
+    stage.avalanche.stop().await?;
+    stand_in.succeed_at(stage.avalanche.url());
+    stage.push(&[File::new("README.md", "Recipes.")]).await?;
+    let checkout = stage.checkout(REPOSITORY, harness::WRITER).await?;
+    checkout.switch("many", "main").await?;
+    let files: Vec<_> = (0..REBUILT)
+        .map(|number| recipes::new(&format!("many-{number}")))
+        .collect();
+    checkout.commit(&files).await?;
+    checkout.push("many").await?;
+    stage.open("many", "many").await?;
+    stage
+        .until("all to be queued", async |stage| {
+            let builds = stage.summit_status().await?.builds;
+            Ok((builds.get("queued") == Some(&(REBUILT as u64))).then_some(()))
+        })
+        .await?;
+    let used = Used::begin(stage.summit.pid()?)?;
+    stage.avalanche.stand_in(stand_in.address())?;
+    stage
+        .until("all to be built", async |stage| {
+            let builds = stage.summit_status().await?.builds;
+            Ok((builds.get("built") == Some(&(REBUILT as u64))).then_some(()))
+        })
+        .await?;
+    let each = used.end()?.time.as_secs_f64() * 1000.0 / REBUILT as f64;
+    figures.tell(
+        "ms of processor time for each of 500 recipes of a pull request, from queued to built",
+        each,
+    );
+    let read = stand_in.assets_read();
+    figures.floor(
+        "requests for manifests when attempts succeed, one for each",
+        REBUILT as f64,
+    );
+    let more = read.saturating_sub(REBUILT);
+    figures.at_most(
+        "requests for manifests while 500 recipes of a pull request are scheduled",
+        more as f64,
+        0.0,
+    );
+    ensure!(read >= REBUILT, "only {read} manifests were read");
     figures.conclude()
 }
 
@@ -88,7 +217,7 @@ async fn push_all(
     figures: &mut Figures,
 ) -> Result<()> {
     let files = recipes::all(corpus, RECIPES)?;
-    let (checkout, _) = stage.commit(REPOSITORY, &files).await?;
+    let (checkout, head) = stage.commit(REPOSITORY, &files).await?;
     checkout.push("main").await?;
     let answered = Instant::now();
     let (mut planned, mut queued, mut shown) = (None, None, None);
@@ -102,7 +231,7 @@ async fn push_all(
         if planned.is_some() && queued.is_none() && !builds.contains_key("planned") {
             queued = Some(answered.elapsed());
         }
-        if shown.is_none() && !stage.forge.check_runs(REPOSITORY).is_empty() {
+        if shown.is_none() && !stage.forge.check_runs_on(REPOSITORY, &head).is_empty() {
             shown = Some(answered.elapsed());
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -110,6 +239,10 @@ async fn push_all(
     let seconds = |time: Option<Duration>| time.unwrap_or_default().as_secs_f64();
     figures.tell("s from git's answer to all planned", seconds(planned));
     figures.at_most("s from git's answer to all queued", seconds(queued), 3.0);
+    figures.floor(
+        "s to read these recipes, alone",
+        recipes::read(&files)?.as_secs_f64(),
+    );
     let first = seconds(shown) - seconds(planned);
     figures.at_most("s from all planned to the first check run", first, 1.0);
     Ok(())

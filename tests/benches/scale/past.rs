@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use api::attempt::{Asset, AssetKind};
-use api::id::{BuildId, Sha256};
+use api::id::{BuildId, CommitSha, Sha256};
 use jiff::Timestamp;
 use summit::db::{Tables, Write};
-use summit::domain::build::{Build, Plan, Stage, State, Success};
+use summit::domain::build::{Build, Failure, FailureKind, Plan, Stage, State, Success};
 
 /// How many rows one transaction writes.
 const BATCH: usize = 2000;
@@ -53,6 +53,39 @@ pub(crate) fn write(folder: &Path, settled: usize, more: usize) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Lets so many builds of branches that wait have failed, in the database of a summit that does not run.
+/// Returns the head of one of them.
+pub(crate) fn fail(folder: &Path, count: usize) -> Result<CommitSha> {
+    let (env, tables) = Tables::open(folder, &"x86_64".parse()?)?;
+    let (present, _) = env.read(|txn| tables.builds_under_way(txn))?;
+    let is_planned =
+        |build: &&Build| build.target.is_published() && build.folder.as_str().len() > 5;
+    let waits = present.iter().filter(is_planned).filter(|build| {
+        build.state.stage() != Stage::Building && !build.folder.as_str().starts_with("bulk/")
+    });
+    let failed: Vec<&Build> = waits.take(count).collect();
+    ensure!(failed.len() == count, "only {} builds wait", failed.len());
+    env.write(|txn| {
+        let mut txn = Write::new(txn);
+        for build in &failed {
+            let state = State::Failed(Failure {
+                kind: FailureKind::Attempt,
+                phase: None,
+                message: "it did not work".to_owned(),
+                annotations: Vec::new(),
+                at: Timestamp::now(),
+            });
+            let mut build = Build::clone(build);
+            build.state = state;
+            build.seq += 1;
+            build.shown.seq = build.seq;
+            tables.put_build(&mut txn, &build)?;
+        }
+        Ok::<_, moss_db::Error>(())
+    })?;
+    Ok(failed[0].commit)
 }
 
 /// A build of a pull request whose stones a builder keeps.

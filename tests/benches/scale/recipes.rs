@@ -1,9 +1,12 @@
 //! The recipes of the corpus, and copies of them.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use harness::{File, Recipe};
+use harness::File;
+use moss_format::Manifest;
+use moss_format::recipe::Recipe;
 
 /// How many may be missing among the builds: what cannot be read has a build that failed at once.
 pub(crate) const UNREADABLE: usize = 20;
@@ -45,6 +48,18 @@ pub(crate) fn all(corpus: &Path, count: usize) -> Result<Vec<File>> {
     Ok(files)
 }
 
+/// How long it takes to read the recipes and their manifests, and nothing else.
+pub(crate) fn read(files: &[File]) -> Result<Duration> {
+    let begun = Instant::now();
+    for file in files {
+        match file.path().ends_with(".bin") {
+            true => drop(Manifest::decode(file.content())?),
+            false => drop(Recipe::parse(std::str::from_utf8(file.content())?)),
+        }
+    }
+    Ok(begun.elapsed())
+}
+
 /// The recipe under another name.
 fn renamed(text: &str, name: &str) -> String {
     let mut is_named = false;
@@ -61,5 +76,5 @@ fn renamed(text: &str, name: &str) -> String {
 
 /// A small recipe of that name.
 pub(crate) fn new(name: &str) -> File {
-    Recipe::new(name).file()
+    harness::Recipe::new(name).file()
 }
