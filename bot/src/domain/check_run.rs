@@ -239,7 +239,7 @@ fn standing(build: &Build) -> String {
 }
 
 fn summary(build: &Build, base: &Url) -> String {
-    let mut out = escape(&clip(&build.explain(), MAX_EXPLANATION));
+    let mut out = escape(&clip(&build.explain_beside_remarks(), MAX_EXPLANATION));
     if let Some(conflict) = &build.conflict {
         let conflict = escape(&clip(&conflict.to_string(), MAX_EXPLANATION));
         let _ = write!(out, "\n\n**Merge conflict.** {conflict}");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use octocrab::Octocrab;
 use octocrab::models::AppId;
 use secrecy::SecretString;
@@ -39,6 +40,14 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// The private key is another kind of key, or none.
+    #[error("{} is no private key that an App can sign with: GitHub gives out an RSA key in PEM", path.display())]
+    KeyKind {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: jsonwebtoken::errors::Error,
+    },
     /// The private key or the API's URL is no use.
     #[error("cannot make a client for the App")]
     Client(#[source] Box<octocrab::Error>),
@@ -64,6 +73,10 @@ impl App {
         service::install_tls_provider();
         let path = &config.private_key;
         let pem = std::fs::read(path).map_err(|source| OpenError::Key {
+            path: path.clone(),
+            source,
+        })?;
+        try_to_sign(&pem).map_err(|source| OpenError::KeyKind {
             path: path.clone(),
             source,
         })?;
@@ -259,4 +272,10 @@ impl App {
         clients.insert(installation, Arc::clone(&client));
         Ok(client)
     }
+}
+/// Signs something, as each question to GitHub is signed: a public key is noticed no earlier.
+fn try_to_sign(pem: &[u8]) -> Result<(), jsonwebtoken::errors::Error> {
+    let key = EncodingKey::from_rsa_pem(pem)?;
+    let header = Header::new(Algorithm::RS256);
+    jsonwebtoken::encode(&header, &serde_json::json!({}), &key).map(drop)
 }

@@ -9,6 +9,8 @@ pub(super) mod names;
 mod plan;
 mod pull;
 mod released;
+#[cfg(test)]
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -48,11 +48,21 @@ pub fn candidates(
                 continue;
             };
             match describe(&files, &fallback) {
+                Ok(described) if described.profiles(profiles).is_empty() => {
+                    Err(described.meant_for_others(profiles))
+                }
                 Ok(described) => Ok((files, described)),
                 Err(unreadable) => Err(unreadable),
             }
         };
-        for (profile, candidates) in &mut candidates {
+        let meant = match &read {
+            Ok((_, described)) => described.profiles(profiles),
+            Err(_) => profiles.iter().collect(),
+        };
+        for profile in meant {
+            let Some(candidates) = candidates.get_mut(profile) else {
+                continue;
+            };
             let recipe = match &read {
                 Ok((files, described)) => {
                     let past = manifests.read(files, profile)?;
@@ -203,11 +213,18 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
             let annotation = at(recipe.name.span().start.line, error.to_string());
             unreadable(error.to_string(), vec![annotation])
         })?;
-    // It is read, and can never be published: releases begin with 1.
-    if *recipe.release == 0 {
-        let found = notes.iter().filter(|note| note.is_error());
-        let annotations = found.map(|note| annotation(&files.path, note)).collect();
-        return Err(unreadable("the release is 0".to_owned(), annotations));
+    // It is read, and would fail with every builder.
+    let mut errors = notes.iter().filter(|note| note.is_error());
+    if let Some(first) = errors.next() {
+        let more = match errors.count() {
+            0 => String::new(),
+            1 => "; there is 1 more error".to_owned(),
+            count => format!("; there are {count} more errors"),
+        };
+        let (line, said) = (first.span.start.line, &first.message);
+        let message = format!("{}, line {line}: {said}{more}", files.path);
+        let annotations = notes.iter().map(|note| annotation(&files.path, note));
+        return Err(unreadable(message, annotations.collect()));
     }
     let needs = needs(&recipe);
     Ok(Described {
@@ -216,6 +233,15 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
         release: *recipe.release,
         release_at: (files.path.clone(), recipe.release.span().start.line),
         name_line: recipe.name.span().start.line,
+        architectures: recipe
+            .architectures
+            .iter()
+            .map(|known| known.value().clone())
+            .collect(),
+        architectures_line: recipe
+            .architectures
+            .first()
+            .map_or(1, |known| known.span().start.line),
         hints: Vec::new(),
         provides: provides(&recipe),
         needs,

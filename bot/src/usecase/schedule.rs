@@ -20,7 +20,7 @@ use crate::domain::schedule::decide;
 use crate::domain::under_way::looked_at_by;
 
 /// How soon a build is tried again that no builder took.
-const RETRY: Duration = Duration::from_secs(5);
+pub const RETRY: Duration = Duration::from_secs(5);
 
 /// How many builds one transaction looks at: webhooks wait for it.
 const BATCH: usize = 250;

@@ -122,6 +122,7 @@ fn read_recipe(
     let tree = commit
         .tree()
         .map_err(|error| failed("read the commit", &error))?;
+    let mut odd = None;
     for file_name in ["stone.yaml", "stone.yml"] {
         let path = match folder.as_str() {
             "." => file_name.to_owned(),
@@ -132,9 +133,11 @@ fn read_recipe(
             Err(error) if error.code() == ErrorCode::NotFound => continue,
             Err(error) => return Err(failed(&format!("look for {path}"), &error)),
         };
-        // The mode tells a file from a symbolic link; both are blobs.
+        // The mode tells a file from a symbolic link; both are blobs. A file under the other name is
+        // better, as for who ordered the build.
         if !matches!(entry.filemode(), 0o100_644 | 0o100_755) {
-            return Err(format!("{path} is no file"));
+            odd.get_or_insert(path);
+            continue;
         }
         let blob = repository
             .find_blob(entry.id())
@@ -149,10 +152,10 @@ fn read_recipe(
             text,
         });
     }
-    Err(format!(
-        "commit {} has no stone.yaml in {folder}",
-        commit.id()
-    ))
+    Err(match odd {
+        Some(path) => format!("{path} is no file"),
+        None => format!("commit {} has no stone.yaml in {folder}", commit.id()),
+    })
 }
 
 /// A whole clone, as build systems ask `git describe` and the like.

@@ -37,6 +37,10 @@ pub(super) async fn recipe(
         .map_err(|error| Halt::helper(Reason::CloneFailed, &error))?;
     let text = cloned.recipe.map(|recipe| recipe.text).unwrap_or_default();
     let (recipe, findings) = Recipe::parse(&text).map_err(|failure| Halt::parse(&failure))?;
+    // What is an error here is one in every phase after it.
+    if let Some(error) = findings.iter().find(|finding| finding.is_error()) {
+        return Err(Halt::recipe(error));
+    }
     for finding in findings {
         run.log.say(&finding.to_string());
     }

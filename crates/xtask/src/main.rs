@@ -31,6 +31,9 @@ enum Task {
     /// What taking webhooks costs summit: how many a second, how long they wait, and memory after a million
     /// of them. Release build.
     Load,
+    /// The 4,341 commits of the corpus planned one after the other: how long each takes from the mirror to
+    /// its committed plan, without the sync. Release build.
+    Replay,
     /// Fuzzes moss-format, seeded from the corpus: executions, coverage and memory of each target.
     ///
     /// Needs cargo-fuzz (`cargo install cargo-fuzz --locked`). Inputs that reach something new, the
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Latency => on_stage("latency"),
         Task::Scale => on_stage("scale"),
         Task::Load => on_stage("load"),
+        Task::Replay => replay(),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
         Task::KillLoop { count, seed } => kill_loop(count, seed),
@@ -99,6 +103,21 @@ fn bench(packages: &[String]) -> anyhow::Result<ExitCode> {
         bench.args(["--package", package]);
     }
     Ok(exit(bench.status()?.success()))
+}
+
+fn replay() -> anyhow::Result<ExitCode> {
+    let status = cargo()
+        .args([
+            "test",
+            "--quiet",
+            "--release",
+            "--package",
+            "summit",
+            "--lib",
+        ])
+        .args(["--", "--ignored", "--nocapture", "look::replay::"])
+        .status()?;
+    Ok(exit(status.success()))
 }
 
 fn kill_loop(count: u64, seed: Option<u64>) -> anyhow::Result<ExitCode> {

@@ -38,9 +38,9 @@ async fn measure(stage: &mut Stage) -> Result<()> {
     let [pushes, unheard] = templates(stage).await?;
     // What a line writes to its log for each delivery is not what is measured here.
     stage.summit.stop().await?;
-    stage
-        .summit
-        .configure(|text| text.replace("filter = \"info\"", "filter = \"warn\""))?;
+    stage.summit.configure(|text| {
+        text.replace("filter = \"info\"", "filter = \"warn,summit::start=info\"")
+    })?;
     stage.summit.start().await?;
     let address = stage.summit.address().context("summit listens")?;
     let pid = stage.summit.pid()?;

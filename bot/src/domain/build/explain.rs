@@ -2,7 +2,7 @@
 
 use api::import;
 
-use super::{Build, By, Hold, Progress, Scope, State};
+use super::{Build, By, FailureKind, Hold, Progress, Scope, State};
 
 /// How many things a sentence names before it counts the rest.
 const MAX_NAMED: usize = 20;
@@ -88,6 +88,24 @@ impl Build {
             Scope::Recipe => {
                 format!("{} {}-{}{profile}", self.recipe, self.version, self.release)
             }
+        }
+    }
+}
+
+impl Build {
+    /// As [`Self::explain`], for where each remark on the recipe is shown too, at its line: what is said
+    /// there is not said twice.
+    pub fn explain_beside_remarks(&self) -> String {
+        let State::Failed(failure) = &self.state else {
+            return self.explain();
+        };
+        let errors = failure.annotations.iter().filter(|remark| remark.is_error);
+        match (failure.kind, errors.count()) {
+            (FailureKind::Recipe, 1) => "The recipe has an error, shown at its line.".to_owned(),
+            (FailureKind::Recipe, count @ 2..) => {
+                format!("The recipe has {count} errors, each shown at its line.")
+            }
+            _ => self.explain(),
         }
     }
 }

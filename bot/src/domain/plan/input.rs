@@ -36,6 +36,10 @@ pub struct Described {
     pub release_at: (String, u32),
     /// The line of `name` in it.
     pub name_line: u32,
+    /// The architectures that it is meant for; none for every one.
+    pub architectures: Vec<String>,
+    /// The line of the first of them in its file.
+    pub architectures_line: u32,
     /// Build and check dependencies.
     pub needs: Vec<Dependency>,
     /// What its last build needed beside, by its manifest.
@@ -47,6 +51,36 @@ pub struct Described {
 }
 
 impl Described {
+    /// Those of `profiles` that it is meant for.
+    pub fn profiles<'all>(&self, profiles: &'all [Architecture]) -> Vec<&'all Architecture> {
+        let is_meant = |profile: &&Architecture| {
+            let is_one = |known: &String| known == profile.as_str();
+            self.architectures.is_empty() || self.architectures.iter().any(is_one)
+        };
+        profiles.iter().filter(is_meant).collect()
+    }
+
+    /// What is said of it where it is meant for none of `profiles`.
+    pub fn meant_for_others(self, profiles: &[Architecture]) -> Unreadable {
+        let built: Vec<&str> = profiles.iter().map(Architecture::as_str).collect();
+        let message = format!(
+            "the recipe is for {}, and what is built here is for {}",
+            self.architectures.join(", "),
+            built.join(", ")
+        );
+        Unreadable {
+            annotations: vec![Annotation {
+                path: self.release_at.0,
+                line: self.architectures_line,
+                is_error: true,
+                title: "architecture".to_owned(),
+                message: message.clone(),
+            }],
+            name: self.name,
+            message,
+        }
+    }
+
     /// The same with what its last build needed and provided, by a manifest. What the recipe does not
     /// ask for it may not need any longer, or get through something else that it asks for.
     pub fn with_past(mut self, needs: &[Dependency], provides: &[Provider]) -> Self {

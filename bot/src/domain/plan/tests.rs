@@ -37,6 +37,8 @@ fn recipe(number: u8, name: &str, needs: &[&str], provides: &[&str]) -> Candidat
             release: 2,
             release_at: (format!("recipes/{name}/stone.yaml"), 5),
             name_line: 1,
+            architectures: Vec::new(),
+            architectures_line: 1,
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
             hints: Vec::new(),
             provides: provided,

@@ -42,7 +42,7 @@ pub(in crate::http) async fn build(
     let standstill = standstill.filter(|_| is_queued);
     let body = html! {
         h1 { (label(&build)) " " (badge(&build)) }
-        p { (build.explain()) }
+        p { (build.explain_beside_remarks()) }
         @if let Some(standstill) = standstill { (parts::standstill(&build.profile, &standstill)) }
         @if let Some(conflict) = &build.conflict { p { (conflict) } }
         @if let Some(answer) = &build.answer { p { (answer) } }

@@ -10,6 +10,7 @@ use crate::db::Repository;
 use crate::domain::build::{Build, Target};
 use crate::domain::check_run::{self, Conclusion, Status};
 use crate::usecase::Standstill;
+use crate::usecase::schedule::RETRY;
 
 /// Styles of all pages: readable in the dark, without scripts or fonts from elsewhere.
 const STYLE: &str = include_str!("../page.css");
@@ -26,7 +27,7 @@ pub(super) fn label(build: &Build) -> String {
 pub(super) fn standstill(profile: &Architecture, standstill: &Standstill) -> Markup {
     html! {
         p { "Since " (time(standstill.since)) ", no builder gets a build for " (profile) ": "
-            (standstill.reason) "." }
+            (standstill.reason) ". summit tries again every " (RETRY.as_secs()) " seconds." }
     }
 }
 

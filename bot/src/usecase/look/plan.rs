@@ -15,7 +15,7 @@ use crate::domain::plan::{self, Candidate, Frame, batches};
 use crate::usecase::channel::Snapshot;
 
 /// About how many recipes are planned in one transaction: others have to wait for it.
-const BATCH: usize = 250;
+pub(super) const BATCH: usize = 250;
 
 /// What is committed in one transaction.
 enum Part {
@@ -140,7 +140,7 @@ impl Summit {
 }
 
 /// What the recipes are called that differ.
-fn names_of(candidates: &[Candidate]) -> Names {
+pub(super) fn names_of(candidates: &[Candidate]) -> Names {
     let names = candidates.iter().map(|candidate| {
         let name = candidate.recipe.as_ref().ok();
         (

@@ -21,6 +21,8 @@ fn recipe(number: u8, name: &str, needs: &[&str]) -> Candidate {
             release: 1,
             release_at: (format!("{name}/stone.yaml"), 3),
             name_line: 1,
+            architectures: Vec::new(),
+            architectures_line: 1,
             needs: needs.iter().map(|need| need.parse().unwrap()).collect(),
             hints: Vec::new(),
             provides: vec![name.parse().unwrap()],

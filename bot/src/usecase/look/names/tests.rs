@@ -49,6 +49,8 @@ fn candidate(number: u8, text: &str) -> Candidate {
             release: 1,
             release_at: (format!("{folder}/stone.yaml"), 3),
             name_line: 1,
+            architectures: Vec::new(),
+            architectures_line: 1,
             needs: Vec::new(),
             hints: Vec::new(),
             provides: vec![name.parse().unwrap()],
