@@ -9,7 +9,7 @@ use service::auth::Peer;
 use service::{listen, telemetry};
 use url::Url;
 
-/// All of it.
+/// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -18,29 +18,29 @@ pub struct Config {
     pub name: ServiceName,
     /// The folder for the database, mirrors and logs.
     pub data: PathBuf,
-    /// summit's private key; made at the first start.
+    /// summit's private key. The first start creates the file.
     pub key: PathBuf,
-    /// Where webhooks, reports and pages are served.
+    /// The listener for webhooks, reports and pages.
     pub listen: listen::Config,
-    /// The address under which people and builders reach summit; by default the listener's.
+    /// The URL at which people and builders reach summit. The default is the listener's address.
     #[serde(default)]
     pub public_url: Option<Url>,
     /// GitHub and the App.
     pub github: GitHub,
     /// The builders.
     pub builders: Vec<Builder>,
-    /// Where stones are published.
+    /// vessel, which publishes stones.
     pub vessel: Vessel,
-    /// What is built for; see [`Config::profiles`].
+    /// The profiles to build for; see [`Config::profiles`].
     #[serde(default)]
     pub profiles: Vec<Profile>,
-    /// What attempts may use.
+    /// Limits of an attempt.
     #[serde(default)]
     pub limits: Limits,
-    /// How much a pull request may change.
+    /// Limits of a pull request.
     #[serde(default)]
     pub pulls: Pulls,
-    /// How long things are kept.
+    /// How long summit keeps builds and logs.
     #[serde(default)]
     pub retention: Retention,
     /// Logs.
@@ -52,17 +52,17 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GitHub {
-    /// The REST API's base, such as `https://api.github.com/`.
+    /// The base URL of the REST API, such as `https://api.github.com/`.
     pub api_url: Url,
     /// The App's id.
     pub app_id: u64,
     /// The App's private key, in a PEM file.
     pub private_key: PathBuf,
-    /// The file that holds the webhook secret; white space around it does not count.
+    /// The file with the webhook secret. White space around the secret is ignored.
     pub webhook_secret: PathBuf,
     /// The organisation whose recipes are built.
     pub organisation: String,
-    /// How often GitHub is asked for what webhooks may have failed to tell, in seconds.
+    /// The interval of sweeps, in seconds. A sweep asks GitHub for missed webhooks.
     #[serde(default = "default_sweep")]
     pub sweep_seconds: u64,
 }
@@ -71,12 +71,12 @@ pub struct GitHub {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Builder {
-    /// Its name and pinned key.
+    /// The builder's name and pinned key.
     #[serde(flatten)]
     pub peer: BuilderPeer,
-    /// Its control port.
+    /// The URL of its control port.
     pub url: Url,
-    /// Below which URL its assets lie, as its own configuration has it; by default below `url`.
+    /// The URL above its assets, as in the builder's own configuration. The default is `url`.
     #[serde(default)]
     pub public_url: Option<Url>,
 }
@@ -84,14 +84,14 @@ pub struct Builder {
 /// The name and pinned key of a builder.
 #[derive(Debug, Clone, Deserialize)]
 pub struct BuilderPeer {
-    /// Its name in tokens.
+    /// The builder's name in tokens.
     pub name: ServiceName,
-    /// Its key.
+    /// The builder's public key.
     pub public_key: service::auth::PublicKey,
 }
 
 impl Builder {
-    /// What the builder may do here: report.
+    /// The builder as a peer. Its only permission at summit is to report.
     pub fn peer(&self) -> Peer {
         Peer {
             name: self.peer.name.clone(),
@@ -101,48 +101,50 @@ impl Builder {
     }
 }
 
-/// Where stones are published.
+/// vessel, which publishes stones.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vessel {
     /// vessel's name in tokens.
     pub name: ServiceName,
-    /// Its control API.
+    /// The URL of vessel's control API.
     pub url: Url,
-    /// Where clients and builders read the repository, the channel's folder below it.
+    /// The URL from which clients and builders read the repository. The channel's folder lies below
+    /// it.
     pub public_url: Url,
-    /// The channel that default branches are published to.
+    /// The channel for the default branches.
     #[serde(default = "default_channel")]
     pub channel: ChannelName,
-    /// What is built for, where there is one profile and no table of `profiles`.
+    /// The only profile, for a configuration without a `profiles` table.
     pub architecture: Option<Architecture>,
 }
 
-/// What is built for.
+/// A profile to build for.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Its name, which clients know as `arch`: the folder of its index, the last part of a stone's name.
+    /// The profile's name. Clients know it as `arch`: the index's folder and the last part of a
+    /// stone's name.
     pub name: Architecture,
 }
 
-/// Profiles that cannot be told apart.
+/// Profiles that contradict each other.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// Both ways of naming them.
+    /// `profiles` and `architecture` are both set.
     #[error("`[[profiles]]` names what is built for; take `architecture` out of `[vessel]`")]
     Twice,
-    /// The same one again.
+    /// One profile is named twice.
     #[error("`[[profiles]]` names {0} twice")]
     Again(Architecture),
 }
 
 impl Config {
-    /// What is built for: each recipe of a head for every one of these, at least one. The first stands
-    /// for what is of no single recipe.
+    /// The profiles to build for; at least one. summit builds each recipe of a head for every
+    /// profile. The first profile stands for builds that belong to no single recipe.
     ///
     /// # Errors
-    /// When they are named in two ways, or one of them twice.
+    /// When both keys name profiles, or one profile is named twice.
     pub fn profiles(&self) -> Result<Vec<Architecture>, ProfileError> {
         let named = self.profiles.iter().map(|profile| profile.name.clone());
         let named: Vec<Architecture> = named.collect();
@@ -160,7 +162,7 @@ impl Config {
     }
 }
 
-/// What attempts may use.
+/// Limits of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -168,7 +170,7 @@ pub struct Limits {
     pub wall_seconds: u32,
     /// Bytes of log of an attempt.
     pub log_bytes: u64,
-    /// Seconds without a reader after which a builder gives an attempt up.
+    /// Seconds without a reader after which a builder stops an attempt.
     pub lease_seconds: u32,
 }
 
@@ -183,16 +185,15 @@ impl Default for Limits {
     }
 }
 
-/// How much a pull request may change to be planned. Of what is pushed to a default branch all is
-/// planned.
+/// How large a pull request may be to be planned. A default branch has no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pulls {
-    /// Recipes.
+    /// The most recipes that it may change.
     pub recipes: usize,
-    /// Files and folders.
+    /// The most files and folders that it may change.
     pub entries: usize,
-    /// Bytes of the files that it changes, when whether it can be merged is looked at.
+    /// The most bytes of changed files that the merge check reads.
     pub bytes: u64,
 }
 
@@ -206,16 +207,17 @@ impl Default for Pulls {
     }
 }
 
-/// How long things are kept. What a branch or an open pull request has of a recipe now is kept
-/// for ever, and what is under way anyhow.
+/// How long summit keeps builds and logs. It keeps a recipe's present builds, on a branch or an
+/// open pull request, for ever. Builds under way always stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
-    /// Days after the end of a build for which its logs are kept.
+    /// Days after the end of a build until its logs are removed.
     pub log_days: u32,
-    /// Days after its end for which a build is kept.
+    /// Days after the end of a build until its row is removed.
     pub build_days: u32,
-    /// Bytes of all logs; the logs of the oldest builds that have ended go first, present or not.
+    /// The most bytes of all logs. The logs of the oldest ended builds are removed first, even of
+    /// present builds.
     pub log_bytes: u64,
 }
 

@@ -1,8 +1,9 @@
-//! summit's records. Tables take transactions; use cases open and commit them.
+//! summit's database. Tables take transactions; use cases open and commit them.
 
 mod build;
 mod command;
 mod key;
+mod list;
 mod look;
 mod migration;
 mod row;
@@ -13,6 +14,7 @@ mod write;
 pub use build::{ChangeError, Unreadable};
 pub use command::{Button, Command, Place, Press, Progress};
 pub use key::{Place as RecipePlace, claim_key, look_key};
+pub use list::{Filter, Page};
 pub use look::{Look, LookFailure, Merge};
 pub use tables::{Delivery, Repository, Tables};
 pub use write::{Write, Written};

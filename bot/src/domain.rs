@@ -1,5 +1,5 @@
-//! What summit decides: states, events and decisions, as pure functions. Nothing here reads a
-//! clock, a file, a database or the network.
+//! summit's rules: states, events and decisions, as pure functions. No code here reads a clock, a
+//! file, a database or the network.
 
 pub mod build;
 pub mod check_run;

@@ -1,5 +1,5 @@
-//! Bare mirrors of the repositories, and what is read from them. All of it blocks: callers use a
-//! thread where that is allowed.
+//! Bare mirrors of the repositories: fetching into them and reading from them. All functions here
+//! block, so callers run them on a thread that may block.
 
 mod bounds;
 mod entry;

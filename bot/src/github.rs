@@ -1,5 +1,5 @@
-//! GitHub, as far as summit speaks to it. Types are our own, of the fields that we read; the suite
-//! checks every request and answer against GitHub's OpenAPI description.
+//! The parts of GitHub's API that summit uses. The types hold only the fields that summit reads.
+//! The suite checks every request and answer against GitHub's OpenAPI description.
 
 mod app;
 mod call;

@@ -1,4 +1,4 @@
-//! What summit answers: webhooks, reports of builders, pages and logs.
+//! summit's HTTP server: webhooks, reports of builders, pages and logs.
 
 mod builds;
 mod handlers;
@@ -24,7 +24,7 @@ pub fn router(handlers: Handlers, verifier: Verifier) -> Router {
         .route("/attempts/{attempt}/log", get(log::attempt))
         .route("/health", get(health))
         .route("/api/v1/status", get(status::get))
-        .route("/api/v1/builds", get(builds::newest))
+        .route("/api/v1/builds", get(builds::list))
         .route("/api/v1/builds/{build}", get(builds::one))
         .route("/webhook", post(webhook::take))
         .merge(Guard::new(verifier, api::claims::Scope::Reports).protect(reports))

@@ -1,8 +1,8 @@
-//! summit: the GitHub App that turns recipe commits into builds, shows them as check runs, takes
-//! comment commands, and has what was built published.
+//! summit: the GitHub App that turns recipe commits into builds. It shows builds as check runs,
+//! runs commands from comments, and has vessel publish the stones.
 //!
-//! `http` and `github` speak to the outside, `usecase` does, `domain` decides, `db` and `git`
-//! remember.
+//! `http` and `github` talk to the outside, `usecase` runs the steps, `domain` decides, `db` and
+//! `git` store.
 
 pub mod config;
 pub mod db;

@@ -1,4 +1,4 @@
-//! From a configuration to a running summit.
+//! Starts summit from its configuration.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,55 +22,55 @@ use crate::usecase::attend::Reported;
 use crate::usecase::channel::{self, Channel};
 use crate::usecase::{self, Summit};
 
-/// A summit that cannot start.
+/// Why summit cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A folder or file cannot be used.
     #[error("cannot use {}", path.display())]
     File {
-        /// Which.
+        /// The folder or file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The database cannot be opened.
     #[error("cannot open the database")]
     Database(#[from] moss_db::OpenError),
-    /// The database cannot be read or written.
+    /// Reading or writing the database failed.
     #[error("cannot read what is under way")]
     UnderWay(#[from] moss_db::Error),
-    /// The configuration does not say what is built for.
+    /// The configured profiles contradict each other.
     #[error("cannot tell what is built for")]
     Profiles(#[from] ProfileError),
-    /// The App cannot be opened.
+    /// The GitHub client cannot be created.
     #[error("cannot open the GitHub App")]
     App(#[from] OpenError),
-    /// summit's key cannot be used.
+    /// summit's private key cannot be used.
     #[error("cannot use summit's key")]
     Key(#[from] KeyError),
     /// The port cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A URL cannot be made: summit's own, or one below vessel's public one.
+    /// A URL cannot be built: summit's own, or one below vessel's public URL.
     #[error("cannot make a URL from the configuration")]
     Url(#[from] url::ParseError),
 }
 
-/// A summit at work.
+/// A summit that has started.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// The address of the listener.
     pub address: SocketAddr,
-    /// Where people and builders reach it.
+    /// The URL for people and builders.
     pub public_url: url::Url,
-    /// Its public key, to be pinned by builders and vessel.
+    /// summit's public key. Builders and vessel pin it.
     pub public_key: service::auth::PublicKey,
 }
 
-/// Opens the storage, binds the port and begins all work.
+/// Opens the storage, binds the port and starts all workers.
 ///
 /// # Errors
-/// When something that the configuration names cannot be used.
+/// When a file, folder or address in the configuration cannot be used.
 pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, StartError> {
     plain_git::isolate();
     let logs = config.data.join("logs");
@@ -121,16 +121,17 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let clock = Clock::system();
     let (under_way, unreadable) = db.read(|txn| tables.builds_under_way(txn))?;
     for (build, error) in &unreadable {
-        tracing::error!(build.id = %build, error, "a build cannot be read, and stays as it is");
+        tracing::error!(build.id = %build, error, "a build cannot be read; it stays as it is");
     }
-    // Where it lay when there was one profile. It is read again if it is not there.
+    // summit used this path when there was only one profile. If the file is missing, summit reads
+    // the index from vessel again.
     let old = config.data.join("channel.index");
     let _ = std::fs::rename(old, kept_index(&config, &profiles[0]));
     let mut channels = BTreeMap::new();
     for profile in &profiles {
         let index = kept_index(&config, profile);
         let channel = Channel::new(&config.vessel, profile, clock.clone(), index)?;
-        channels.insert(profile.clone(), channel);
+        channels.insert(profile.clone(), Arc::new(channel));
     }
     let summit = Arc::new(Summit {
         db,
@@ -159,7 +160,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     Ok(running)
 }
 
-/// Where the channel's index for a profile is kept.
+/// The file with the last index of a profile.
 fn kept_index(config: &Config, profile: &Architecture) -> PathBuf {
     config.data.join(format!("channel.{profile}.index"))
 }
@@ -172,7 +173,7 @@ fn read_secret(path: &PathBuf) -> Result<SecretString, StartError> {
     let text = std::fs::read_to_string(path).map_err(file)?;
     let secret = text.trim();
     if secret.is_empty() {
-        // An empty secret would let anyone sign.
+        // With an empty secret, anyone could sign a webhook.
         return Err(file(std::io::Error::other("the webhook secret is empty")));
     }
     Ok(SecretString::from(secret))

@@ -1,9 +1,9 @@
-//! What summit does. Each use case reads, lets the domain decide, commits state and effects
-//! together, and only then acts; each can be cut short anywhere and is finished by the next start.
+//! What summit does. A use case reads, lets the domain decide, commits state and effects together,
+//! and acts only then. It can be interrupted anywhere; the next start finishes it.
 //!
-//! Workers wait on a [`Wake`] and look when woken: at the database, or at the builds under way, which
-//! follow it in memory. A wake that is lost costs nothing but time, since every worker also looks now
-//! and then by itself.
+//! Each worker waits on a [`Wake`]. After a wake it looks at the database, or at the builds under
+//! way, a copy in memory that follows the database. A lost wake only costs time, since every worker
+//! also looks at regular intervals.
 
 pub mod answer;
 pub mod attend;
@@ -28,6 +28,7 @@ pub mod retention;
 pub mod schedule;
 mod summit;
 pub mod sweep;
+pub mod view;
 mod wake;
 mod worker;
 
@@ -41,13 +42,18 @@ pub(crate) use wake::{Backoff, locked};
 pub use wake::{Wake, Wakes};
 
 impl Summit {
-    /// Begins all workers.
+    /// Starts all workers.
     pub fn work(self: &Arc<Self>, supervisor: &Supervisor) {
         let summit = || Arc::clone(self);
         for builder in self.builders.values() {
             let (builder, wakes) = (Arc::clone(builder), Arc::clone(&self.wakes));
             let attend = async move { builder.attend(&wakes.schedule).await };
             supervisor.spawn_until_shutdown("builder", attend);
+        }
+        for channel in self.channels.values() {
+            let (channel, wakes) = (Arc::clone(channel), Arc::clone(&self.wakes));
+            let attend = async move { channel.attend(&wakes.schedule).await };
+            supervisor.spawn_until_shutdown("channel", attend);
         }
         supervisor.spawn_until_shutdown("inbox", inbox::work(summit()));
         supervisor.spawn("looks", look::work(summit(), supervisor.token()));

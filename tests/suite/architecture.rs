@@ -78,7 +78,7 @@ const SUMMIT: Layers = &[
     ("git", &["domain"]),
     ("github", &["domain", "db", "config"]),
     ("usecase", &["domain", "db", "git", "github", "config"]),
-    ("http", &["domain", "db", "github", "usecase", "config"]),
+    ("http", &["domain", "github", "usecase", "config"]),
 ];
 
 const VESSEL: Layers = &[

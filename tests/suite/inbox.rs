@@ -11,12 +11,13 @@ fn leave_undone(stage: &Stage, event: &forge::Event) -> Result<()> {
     let (db, tables) = Tables::open(&stage.data("summit"), &"x86_64".parse()?)?;
     let delivery = Delivery {
         event: event.event.clone().into_owned(),
-        body: Some(String::from_utf8(event.body.to_vec())?),
         arrival: 0,
         received_at: jiff::Timestamp::now(),
         outcome: None,
     };
+    let body = serde_json::from_slice(&event.body)?;
     db.write(|txn| {
+        tables.bodies.put(txn, &event.guid.to_string(), &body)?;
         let arrival = tables.arrivals.next(txn)?;
         let delivery = Delivery {
             arrival,

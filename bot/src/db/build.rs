@@ -1,7 +1,7 @@
-//! Builds: their transitions with their effects, and those of a kind.
+//! Builds in the database: writing transitions with their effects, and queries.
 //!
-//! All reading and writing of builds goes through here, so that nobody else needs to know in which
-//! rows and under which indexes they lie.
+//! All code reads and writes builds through these functions, so that only they know the rows and
+//! indexes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,7 +20,7 @@ use super::write::Write;
 use crate::domain::build::{Build, Event, IllegalTransition, Plan, Stage, State, Target};
 use crate::domain::name::RepositoryId;
 
-/// A change to a build that was not made.
+/// Why a build was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The database failed.
@@ -34,11 +34,12 @@ pub enum ChangeError {
     Illegal(#[from] IllegalTransition),
 }
 
-/// Builds whose rows cannot be read, with the reason.
+/// Builds whose rows cannot be read, with the reasons.
 pub type Unreadable = BTreeMap<BuildId, String>;
 
 impl Tables {
-    /// Applies `event` to a build and writes state and effects together. Returns the build.
+    /// Applies `event` to a build and stores the new state with its effects. Returns the changed
+    /// build.
     ///
     /// # Errors
     /// When the build is unknown, does not take the event, or the database fails.
@@ -53,7 +54,7 @@ impl Tables {
         self.change_build(txn, build, event, now)
     }
 
-    /// As [`Self::change`], of a build as it was read in this transaction.
+    /// Like [`Self::change`], for a build that was read in the same transaction.
     ///
     /// # Errors
     /// When the build does not take the event, or the database fails.
@@ -99,10 +100,10 @@ impl Tables {
         Ok(next)
     }
 
-    /// A build.
+    /// Finds a build.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails, or a row of the build cannot be read.
     pub fn find_build(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<Option<Build>, Error> {
         let Some(standing) = self.standings.find(txn, &id)? else {
             return Ok(None);
@@ -114,7 +115,7 @@ impl Tables {
         Ok(Some(standing.into_build(id, plan, shown)))
     }
 
-    /// Writes a build. What was planned is written with the first change and never again.
+    /// Stores a build. Its plan is stored only the first time.
     ///
     /// # Errors
     /// When the database fails.
@@ -138,7 +139,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Writes that a build is for another target: a branch is called otherwise now.
+    /// Gives a build another target, after its branch was renamed.
     ///
     /// # Errors
     /// When the database fails.
@@ -156,7 +157,7 @@ impl Tables {
         self.put_build(txn, &build)
     }
 
-    /// Forgets a build.
+    /// Removes a build.
     ///
     /// # Errors
     /// When the database fails.
@@ -169,8 +170,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Some builds, oldest first: those of at most `most` rows that are younger than `after`. With them
-    /// comes the id after which the next are to be had, if there may be more.
+    /// A page of builds, oldest first: at most `most` rows after the id `after`. Also returns the
+    /// `after` of the next page, if there may be one.
     ///
     /// # Errors
     /// When the database fails.
@@ -187,17 +188,8 @@ impl Tables {
         Ok((self.readable(txn, ids.into_iter().map(Ok))?, next))
     }
 
-    /// The newest builds, the newest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub fn newest_builds(&self, txn: &RoTxn<'_>, most: usize) -> Result<Vec<Build>, Error> {
-        let ids = self.standings.iter_rev(txn)?.keys();
-        self.readable(txn, ids.take(most))
-    }
-
-    /// All builds that belong to what is under way, and why others cannot be read that do; see
-    /// [`crate::domain::under_way`]. For a start.
+    /// All builds under way, and those of them that cannot be read, with the reasons; see
+    /// [`crate::domain::under_way`]. Called once, at the start of summit.
     ///
     /// # Errors
     /// When the database fails.
@@ -220,7 +212,7 @@ impl Tables {
         Ok((builds, unreadable))
     }
 
-    /// The builds of branches that are under way, oldest first.
+    /// The active builds of branches, oldest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -228,8 +220,8 @@ impl Tables {
         self.readable(txn, self.builds_of_branches.keys(txn, &0)?)
     }
 
-    /// The builds of a target that are not settled, oldest first, with those that only a person can
-    /// move and those whose assets a builder keeps.
+    /// The builds of a target that are not settled, oldest first. These include builds that only a
+    /// person can move, and builds whose assets a builder keeps.
     ///
     /// # Errors
     /// When the database fails.
@@ -243,7 +235,7 @@ impl Tables {
         self.readable(txn, self.builds_by_target.keys(txn, &key)?)
     }
 
-    /// As [`Self::builds_of`], of all targets of a repository.
+    /// Like [`Self::builds_of`], for all targets of a repository.
     ///
     /// # Errors
     /// When the database fails.
@@ -269,7 +261,8 @@ impl Tables {
         self.readable(txn, self.builds_aside.keys(txn, &key)?)
     }
 
-    /// The builds under way that name `id` among those that come before them.
+    /// The active builds that come after the build `id`, are held by it as a suspect, or are in its
+    /// cycle.
     ///
     /// # Errors
     /// When the database fails.
@@ -277,7 +270,7 @@ impl Tables {
         self.readable(txn, self.builds_by_named.keys(txn, &id)?)
     }
 
-    /// True when a build under way names `id`; see [`Self::builds_that_name`].
+    /// True when [`Self::builds_that_name`] has any builds.
     ///
     /// # Errors
     /// When the database fails.
@@ -289,8 +282,8 @@ impl Tables {
     /// All builds of a head, oldest first.
     ///
     /// # Errors
-    /// When the database fails, or a row cannot be read: what would be built without knowing it could
-    /// be wrong.
+    /// When the database fails, or a row cannot be read: without that row, the caller could build
+    /// the wrong thing.
     pub fn builds_of_head(
         &self,
         txn: &RoTxn<'_>,
@@ -305,7 +298,7 @@ impl Tables {
         Ok(builds)
     }
 
-    /// As [`Self::builds_of_head`], those that can be read.
+    /// Like [`Self::builds_of_head`], but skips rows that cannot be read.
     ///
     /// # Errors
     /// When the database fails.
@@ -319,8 +312,8 @@ impl Tables {
         self.readable(txn, self.builds_by_head.keys(txn, &head)?)
     }
 
-    /// The last build of each recipe, target and profile at a head, oldest first: for one target, or for
-    /// all. Another head can have a newer one.
+    /// The last build of each recipe, target and profile at a head, oldest first: for one target or
+    /// for all. Another head can have a newer build of the recipe.
     ///
     /// # Errors
     /// When the database fails.
@@ -371,9 +364,14 @@ impl Tables {
         txn: &RoTxn<'_>,
         place: Place<'_>,
     ) -> Result<Option<Build>, Error> {
-        match self.builds_of_recipe(txn, place)?.last() {
-            Some(id) => self.find_build(txn, *id),
-            None => Ok(None),
+        let Some(id) = self.builds_of_recipe(txn, place)?.pop() else {
+            return Ok(None);
+        };
+        match self.find_build(txn, id) {
+            // The caller then plans the recipe as new, so that one broken row blocks no other
+            // recipe.
+            Err(error) if error.is_of_a_row() => Ok(None),
+            found => found,
         }
     }
 
@@ -386,7 +384,7 @@ impl Tables {
         Ok(ids.last() == Some(&build.id))
     }
 
-    /// How long a recipe took when it was built last, in seconds, whatever for.
+    /// The duration of the last successful attempt of a recipe for any target, in seconds.
     ///
     /// # Errors
     /// When the database fails.
@@ -399,7 +397,7 @@ impl Tables {
         self.durations.find(txn, &duration_key(repository, folder))
     }
 
-    /// Forgets how long the recipes of a repository took.
+    /// Removes the durations of a repository's recipes.
     ///
     /// # Errors
     /// When the database fails.
@@ -416,8 +414,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Those of the builds that can be read. One that cannot must not keep the others from being looked
-    /// at.
+    /// Reads builds and skips those that cannot be read, so that one broken row does not block the
+    /// others.
     fn readable(
         &self,
         txn: &RoTxn<'_>,
@@ -428,7 +426,7 @@ impl Tables {
             match self.find_build(txn, id?) {
                 Ok(build) => builds.extend(build),
                 Err(error) if error.is_of_a_row() => {
-                    tracing::error!(error = %Chain(&error), "a build is passed over");
+                    tracing::error!(error = %Chain(&error), "skipped a build that cannot be read");
                 }
                 Err(error) => return Err(error),
             }
@@ -437,7 +435,7 @@ impl Tables {
     }
 }
 
-/// How long the attempt took that has just succeeded, if one has.
+/// The duration of the attempt in seconds, if this change is its success.
 fn seconds_of(before: &Build, after: &Build, now: Timestamp) -> Option<u64> {
     let State::Building { since, .. } = &before.state else {
         return None;

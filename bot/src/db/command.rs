@@ -1,4 +1,4 @@
-//! What people ask for: commands in comments, and buttons.
+//! Requests from people: commands in comments, and presses of buttons.
 
 use api::id::{BuildId, CommitSha};
 use jiff::Timestamp;
@@ -15,29 +15,29 @@ use crate::domain::plan::in_order;
 pub struct Command {
     /// The repository.
     pub repository: RepositoryId,
-    /// The comment; commands are known by it, so that none runs twice.
+    /// The comment. It identifies the command, so that no command runs twice.
     pub comment: CommentId,
-    /// Who wrote it.
+    /// The author of the comment.
     pub author: UserId,
-    /// The author's login at that time, for people.
+    /// The author's login at that time, for display.
     pub login: String,
-    /// The text.
+    /// The text of the comment.
     pub text: String,
-    /// What it was written on.
+    /// Where the comment was written.
     pub place: Place,
-    /// The answer to it; none while it is not done.
+    /// The answer; none until the command has run.
     #[serde(default)]
     pub receipt: Option<Receipt>,
-    /// How far it is carried out, when it takes more than one part.
+    /// The progress of a command that needs more than one transaction.
     #[serde(default)]
     pub progress: Option<Progress>,
-    /// Whether GitHub has the answer.
+    /// True when GitHub has the answer.
     pub answered: bool,
-    /// When it was taken; none for one of an older database.
+    /// When summit stored the command; none in rows of older versions.
     #[serde(default)]
     pub taken_at: Option<Timestamp>,
-    /// What our answer bears, so that one from before a crash is found: nobody else can know it
-    /// before. None for one of an older database.
+    /// A random mark in our reply. After a crash it shows whether the reply was sent; nobody else
+    /// can know it before. None in rows of older versions.
     #[serde(default)]
     pub mark: Option<Uuid>,
 }
@@ -53,45 +53,46 @@ pub enum Place {
     },
     /// On a commit.
     Commit {
-        /// Which.
+        /// The commit.
         commit: CommitSha,
     },
 }
 
-/// A button of GitHub that a person pressed.
+/// A person's press of one of GitHub's buttons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Press {
     /// The repository.
     pub repository: RepositoryId,
-    /// Who pressed it.
+    /// The person.
     pub person: UserId,
-    /// That person's login at that time, for people.
+    /// The person's login at that time, for display.
     pub login: String,
-    /// Which button.
+    /// The button.
     pub button: Button,
-    /// How far it is carried out, when it takes more than one part.
+    /// The progress of a request that needs more than one transaction.
     #[serde(default)]
     pub progress: Option<Progress>,
 }
 
-/// How far a wish is carried out that concerns more builds than one transaction takes on. Each
-/// transaction writes it together with what it did, so that after a crash the rest follows.
+/// The progress of a request that concerns more builds than one transaction handles. Each
+/// transaction stores it together with its results, so that after a crash the rest follows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The builds that are still to be looked at, each after those that it comes after; members of a
-    /// cycle together.
+    /// The remaining builds in build order; the members of a cycle are one group.
     pub left: Vec<Vec<BuildId>>,
-    /// The builds with which it was done, each with the build that this came to: a new one, or itself.
+    /// The builds that were handled, each with the resulting build: a new one, or itself.
     pub done: Vec<(BuildId, BuildId)>,
-    /// The builds with which nothing could be done, and why, where there is more than one reason.
+    /// The builds that were refused, each with the reason, if there is more than one possible
+    /// reason.
     pub refused: Vec<(BuildId, Option<NotAgain>)>,
 }
 
 impl Progress {
-    /// How many builds one transaction takes on, and the rest of a cycle: webhooks wait for it.
+    /// How many builds one transaction handles; it may exceed this to finish a cycle. Webhooks wait
+    /// while the transaction runs.
     pub const PART: usize = 50;
 
-    /// Nothing is done yet of these.
+    /// The start of a request for `builds`.
     pub fn of(builds: &[Build]) -> Self {
         Self {
             left: in_order(builds),
@@ -99,7 +100,7 @@ impl Progress {
         }
     }
 
-    /// Takes the builds of the next part out of what is left.
+    /// Removes the builds of the next part from [`Self::left`].
     pub fn take_part(&mut self) -> Vec<BuildId> {
         let mut part = Vec::new();
         let mut groups = std::mem::take(&mut self.left).into_iter();
@@ -113,16 +114,16 @@ impl Progress {
     }
 }
 
-/// What a button asks for.
+/// A button of a check run or a check suite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "button", rename_all = "kebab-case")]
 pub enum Button {
-    /// One build again.
+    /// Rebuild one build.
     Rerun {
         /// The build that the check run shows.
         build: BuildId,
     },
-    /// All of a head again.
+    /// Rebuild all builds of a head.
     RerunAll {
         /// The head.
         commit: CommitSha,

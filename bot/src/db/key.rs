@@ -1,20 +1,20 @@
-//! Keys that are put together.
+//! Composite keys.
 
 use api::id::{Architecture, RecipeFolder, Sha256};
 
 use crate::domain::build::{Plan, Target};
 use crate::domain::name::RepositoryId;
 
-/// The place of a recipe, for which the newest build counts.
+/// The place of a recipe: builds of one place replace each other.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
     /// The repository.
     pub repository: RepositoryId,
-    /// What is built for.
+    /// The branch or pull request.
     pub target: &'a Target,
-    /// For which profile.
+    /// The profile.
     pub profile: &'a Architecture,
-    /// Where the recipe lies.
+    /// The recipe's folder.
     pub folder: &'a RecipeFolder,
 }
 
@@ -29,8 +29,8 @@ impl<'a> From<&'a Plan> for Place<'a> {
     }
 }
 
-/// The key of a place in `builds_by_recipe`: a digest, because a folder can be longer than a key may
-/// be.
+/// The key of a place in `builds_by_recipe`. It has a digest, because a folder's path can be longer
+/// than a key may be.
 pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
     let Place {
         repository,
@@ -42,7 +42,7 @@ pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }
 
-/// The key of a target in `builds_by_target`, as [`recipe_key`].
+/// The key of a target in `builds_by_target`, with a digest as in [`recipe_key`].
 pub(super) fn target_key(repository: RepositoryId, target: &Target) -> (u64, [u8; 32]) {
     let text = target.git_ref();
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
@@ -53,7 +53,7 @@ pub fn look_key(repository: RepositoryId, target: &Target) -> (u64, String) {
     (repository.number(), target.git_ref())
 }
 
-/// The key of a recipe's claim: a digest, because a folder can be longer than a key may be.
+/// The key of a recipe's claim, with a digest as in [`recipe_key`].
 pub fn claim_key(
     repository: RepositoryId,
     target: &Target,

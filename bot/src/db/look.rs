@@ -1,4 +1,4 @@
-//! Wishes to look at a target, and what pull requests were planned against.
+//! Wishes for looks, and the bases of pull requests at their last look.
 
 use api::id::CommitSha;
 use jiff::{SignedDuration, Timestamp};
@@ -7,53 +7,52 @@ use serde::{Deserialize, Serialize};
 use crate::domain::build::{Conflict, Target};
 use crate::domain::name::RepositoryId;
 
-/// A wish to look at a target again.
+/// A wish for a look at a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Look {
     /// The repository.
     pub repository: RepositoryId,
-    /// What to look at.
+    /// The target. A branch is the default branch or the base branch of pull requests.
     pub target: Target,
-    /// How many wishes came in.
+    /// How many wishes were made.
     pub count: u64,
-    /// How many looks at it in a row were begun and did not come back, because the process ended.
+    /// How many looks in a row started and never ended, because the process ended first.
     #[serde(default)]
     pub unreturned: u32,
-    /// When the last one was begun.
+    /// When the last look started.
     #[serde(default)]
     pub begun_at: Option<Timestamp>,
-    /// What the last one failed with, when it is to be repeated.
+    /// The failure of the last look, if it failed.
     #[serde(default)]
     pub failure: Option<LookFailure>,
 }
 
-/// A look that has to be repeated.
+/// The failure of a look, and its retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookFailure {
     /// How many looks in a row failed.
     pub times: u32,
-    /// What the last one failed with, for people.
+    /// The error of the last one, for people.
     pub reason: String,
-    /// When it is repeated; a new wish does not wait for that.
+    /// When summit retries. A new wish does not wait until then.
     pub again_at: Timestamp,
 }
 
 impl Look {
-    /// How many looks may be cut off before the target is set aside.
+    /// After this many unreturned looks the target is set aside.
     pub const MAX_UNRETURNED: u32 = 3;
 
-    /// How long it is set aside then, until it is tried once more.
+    /// How long it is set aside before each further try.
     const ASIDE: SignedDuration = SignedDuration::from_hours(1);
 
-    /// The pause after the first look that failed; after each further one it is twice as long, …
+    /// The pause after the first failed look. It doubles after each further failure.
     const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
 
-    /// … up to this.
+    /// The longest pause.
     const LAST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
 
-    /// When it may be begun. One that did not come back too often is set aside: something in the
-    /// target may be what ends the process, and then looking again at each start would keep
-    /// everything else from being done.
+    /// When the look may start. A target with too many unreturned looks is set aside: the target
+    /// itself may crash the process, and a look at each start would block all other work.
     pub fn due_at(&self) -> Timestamp {
         let aside = (self.unreturned >= Self::MAX_UNRETURNED)
             .then_some(self.begun_at)
@@ -63,12 +62,12 @@ impl Look {
         aside.max(again).unwrap_or(Timestamp::MIN)
     }
 
-    /// True when it may be begun.
+    /// True when the look may start.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.due_at() <= now
     }
 
-    /// Notes that the look failed at `now`.
+    /// Records that the look failed at `now`, and sets the time of the retry.
     pub(super) fn fail(&mut self, reason: String, now: Timestamp) {
         let before = self.failure.as_ref().map_or(0, |failure| failure.times);
         let pause = Self::FIRST_PAUSE
@@ -82,17 +81,17 @@ impl Look {
     }
 }
 
-/// What a pull request would be merged into, as it was when it was last looked at.
+/// A pull request and its base branch at the last look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merge {
-    /// The head.
+    /// The head of the pull request.
     pub head: CommitSha,
-    /// The branch that it goes to.
+    /// The base branch.
     pub branch: String,
-    /// That branch's head.
+    /// The head of the base branch.
     pub tip: CommitSha,
-    /// Where the two part; none when they have nothing in common.
+    /// The merge base; none when the two have no common ancestor.
     pub base: Option<CommitSha>,
-    /// Why they cannot be merged, if that is so.
+    /// The merge conflict, if there is one.
     pub conflict: Option<Conflict>,
 }

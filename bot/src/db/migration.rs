@@ -1,4 +1,4 @@
-//! How databases of older versions of summit become current.
+//! Migrations of databases that older versions of summit wrote.
 
 use api::id::{BuildId, CommitSha};
 use moss_db::{Error, RwTxn, Text, Upgrade};
@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::domain::build::NotAgain;
 use crate::domain::tail::{code, escape};
 
-/// Version 0 knew no claims on names, and kept builds that wait for a person among those under way.
-/// Branches are looked at anew, which claims the names of all their recipes and builds what the
-/// channel lacks; indexes follow by themselves.
+/// Version 0 had no claims, and had builds that wait for a person among the active ones. So all
+/// branches are planned again from scratch: this claims the names of all recipes and builds what
+/// the channel lacks. moss-db rebuilds the indexes.
 pub(super) fn look_at_branches_anew(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
     let planned = upgrade.table::<(u64, String), CommitSha>("planned")?;
     let rows = planned.iter(txn)?.collect::<Result<Vec<_>, Error>>()?;
@@ -22,8 +22,8 @@ pub(super) fn look_at_branches_anew(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> R
     Ok(())
 }
 
-/// Version 1 kept what a command came to, and made the answer of that each time; now the answer is
-/// kept. Most commands have theirs already, and keep that it was given.
+/// Version 1 stored the outcome of a command and made the answer from it each time. Now the answer
+/// itself is stored. Most commands are answered already and stay so.
 pub(super) fn write_receipts_of_commands(
     txn: &mut RwTxn<'_>,
     upgrade: &Upgrade,
@@ -40,15 +40,15 @@ pub(super) fn write_receipts_of_commands(
     Ok(())
 }
 
-/// Version 2 had fewer indexes of builds; they follow by themselves.
+/// Version 2 had fewer indexes of builds. moss-db builds the new ones.
 pub(super) fn index_builds_anew(_: &mut RwTxn<'_>, _: &Upgrade) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a database was for that knew only one profile.
+/// The fact that names the profile of a database from before profiles.
 pub(super) const PROFILE: &str = "profile";
 
-/// What a row of a build had in version 3 that was planned.
+/// The fields of a build's row in version 3 that belong to its plan.
 const PLANNED: [&str; 18] = [
     "repository",
     "target",
@@ -70,8 +70,8 @@ const PLANNED: [&str; 18] = [
     "asked_by",
 ];
 
-/// Version 3 kept a build in one row, knew one profile, and noted only of strangers on whose word
-/// their builds run. A row that is no JSON stays where it was, for an operator to look at.
+/// Version 3 stored a build in one row, had only one profile, and stored `unapproved` instead of
+/// `trust`. A row that is not JSON stays in the old table, so that an operator can inspect it.
 pub(super) fn part_builds(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
     let profile = upgrade.fact(PROFILE).unwrap_or("x86_64").to_owned();
     upgrade
@@ -91,7 +91,7 @@ pub(super) fn part_builds(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), 
             Ok(Some(Value::Object(row))) => row,
             Ok(_) => continue,
             Err(error) if error.is_of_a_row() => {
-                tracing::error!(build.id = %id, %error, "a build is left as it was");
+                tracing::error!(build.id = %id, %error, "a build cannot be read and was not migrated");
                 continue;
             }
             Err(error) => return Err(error),
@@ -100,20 +100,24 @@ pub(super) fn part_builds(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), 
             .iter()
             .filter_map(|field| Some(((*field).to_owned(), row.remove(*field)?)))
             .collect();
-        if let Some(Value::String(author)) = plan.remove("unapproved") {
-            plan.insert(
-                "trust".to_owned(),
-                json!({ "trust": "none", "author": author }),
-            );
-        }
+        let trust = match plan.remove("unapproved") {
+            Some(Value::String(author)) => json!({ "trust": "none", "author": author }),
+            _ => json!({ "trust": "writer" }),
+        };
+        plan.insert("trust".to_owned(), trust);
         plan.insert("profile".to_owned(), Value::String(profile.clone()));
         let run = row.remove("shown").unwrap_or_default();
         if run["seq"] != row["seq"] {
             unshown.put(txn, &id, &())?;
         }
         row.remove("id");
-        for field in ["repository", "target"] {
-            row.insert(field.to_owned(), plan[field].clone());
+        let keys = ["repository", "target"].map(|field| Some((field, plan.get(field)?.clone())));
+        let [Some(repository), Some(target)] = keys else {
+            tracing::error!(build.id = %id, "a build without repository or target is left as it was");
+            continue;
+        };
+        for (field, value) in [repository, target] {
+            row.insert(field.to_owned(), value);
         }
         plans.put(txn, &id, &Value::Object(plan))?;
         standings.put(txn, &id, &Value::Object(row))?;
@@ -127,6 +131,23 @@ pub(super) fn part_builds(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), 
         true => upgrade.remove(txn, "builds"),
         false => Ok(()),
     }
+}
+
+/// Version 4 stored the body of a webhook as text in its row.
+pub(super) fn part_deliveries(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
+    let deliveries = upgrade.table::<String, Value>("deliveries")?;
+    let bodies = upgrade.table::<String, Value>("bodies")?;
+    let rows = deliveries.iter(txn)?.collect::<Result<Vec<_>, Error>>()?;
+    for (guid, mut row) in rows {
+        let body = row.as_object_mut().and_then(|row| row.remove("body"));
+        if let Some(Value::String(text)) = body {
+            // Version 4 accepted only bodies that are JSON.
+            let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            bodies.put(txn, &guid, &body)?;
+        }
+        deliveries.put(txn, &guid, &row)?;
+    }
+    Ok(())
 }
 
 fn receipt_of(outcome: &Value) -> Value {

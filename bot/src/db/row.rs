@@ -1,5 +1,4 @@
-//! The rows of a build: what was planned is written once, and each change of where it stands writes
-//! that alone.
+//! The rows of a build. The plan is written once; a change of state writes only the state's row.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,12 +11,12 @@ use crate::domain::build::{Answer, Build, Conflict, Loss, Plan, Shown, State, Ta
 use crate::domain::name::RepositoryId;
 use crate::domain::under_way::looked_at;
 
-/// Where a build stands, with what it is found by.
+/// The state of a build, with the fields of its plan that indexes need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Standing {
-    /// As planned.
+    /// See [`Plan::repository`].
     pub(super) repository: RepositoryId,
-    /// As planned.
+    /// See [`Plan::target`].
     pub(super) target: Target,
     /// See [`Build::after`].
     pub(super) after: Vec<BuildId>,
@@ -53,17 +52,17 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// True for a build that is under way, or whose assets a builder keeps.
+    /// See [`Build::is_active`].
     pub(super) fn is_active(&self) -> bool {
         self.state.is_active_for(&self.target)
     }
 
-    /// True for a build that may still move, by itself or by a person, or whose assets are kept.
+    /// True when the build can still move, if only by a person, or a builder keeps its assets.
     pub(super) fn is_open(&self) -> bool {
         self.is_active() || self.state.waits_for_person()
     }
 
-    /// The builds that the build looks at to know whether it can go on.
+    /// The builds on which the next step of the build depends.
     pub(super) fn looked_at(&self, id: BuildId) -> BTreeSet<BuildId> {
         let named = self.after.iter().chain(&self.behind).chain(&self.cycle);
         looked_at(id, named, &self.state)

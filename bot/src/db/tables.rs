@@ -1,4 +1,4 @@
-//! All tables, and how they are found again.
+//! All tables and their indexes.
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use moss_db::{
     Text,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::command::{Command, Press};
 use super::key::{recipe_key, target_key};
@@ -23,84 +24,94 @@ use crate::domain::name::{InstallationId, RepositoryName};
 /// All tables.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    /// Webhooks, by GUID.
+    /// Webhook deliveries, by GUID.
     pub deliveries: Indexed<String, Delivery>,
-    /// Deliveries not done, by arrival.
+    /// The bodies of deliveries as received, by GUID: of unprocessed deliveries, and of those that
+    /// cannot be parsed.
+    pub bodies: Table<String, Box<RawValue>>,
+    /// Unprocessed deliveries, by order of arrival.
     pub deliveries_open: Index<u64, String>,
-    /// Deliveries by arrival, for forgetting old ones.
+    /// Deliveries by time of arrival, to remove old ones.
     pub deliveries_by_time: Index<i64, String>,
-    /// Counts deliveries.
+    /// Numbers deliveries.
     pub arrivals: Sequence,
     /// Repositories that the App is installed in.
     pub repositories: Table<u64, Repository>,
     /// The profiles for which branches were planned.
     pub profiles: Table<String, ()>,
-    /// The last commit planned, by repository and target.
+    /// The profiles for which a branch is not planned yet, by repository and target.
+    pub unplanned: Table<(u64, String), Vec<Architecture>>,
+    /// The commit that was planned last, by repository and target.
     pub planned: Table<(u64, String), CommitSha>,
-    /// What open pull requests were planned against, by repository and number.
+    /// The base of each open pull request at its last look, by repository and number.
     pub merges: Table<(u64, u64), Merge>,
-    /// Targets to be looked at; a look that came in while one is under way raises the number.
+    /// Wishes for looks, by repository and target. A wish that comes during a look raises the
+    /// count.
     pub looks: Table<(u64, String), Look>,
-    /// What was planned.
+    /// The plans of builds.
     pub(super) plans: Indexed<Text<BuildId>, Plan>,
     /// Builds by repository, target, profile and folder.
     pub(super) builds_by_recipe: Index<(u64, [u8; 32]), Text<BuildId>>,
+    /// Builds by the name of their recipe.
+    pub(super) builds_by_name: Index<String, Text<BuildId>>,
+    /// Builds by repository and target, in any state.
+    pub(super) builds_of_target: Index<(u64, [u8; 32]), Text<BuildId>>,
     /// Builds by repository and head.
     pub(super) builds_by_head: Index<(u64, Text<CommitSha>), Text<BuildId>>,
-    /// Where builds stand.
+    /// The states of builds.
     pub(super) standings: Indexed<Text<BuildId>, Standing>,
-    /// Builds that are under way, and those whose assets a builder keeps.
+    /// Active builds: they can move without a person, or a builder keeps their assets.
     pub(super) builds_active: Index<u8, Text<BuildId>>,
-    /// Of these, those of branches.
+    /// Builds by their state.
+    pub(super) builds_by_stage: Index<u8, Text<BuildId>>,
+    /// Active builds of branches.
     pub(super) builds_of_branches: Index<u8, Text<BuildId>>,
-    /// Builds under way, by the builds that they name.
+    /// Active builds, by each build on which their next step depends.
     pub(super) builds_by_named: Index<Text<BuildId>, Text<BuildId>>,
     /// Builds that only a person can move, by repository.
     pub(super) builds_aside: Index<u64, Text<BuildId>>,
-    /// Builds that are under way or that only a person can move, by repository.
+    /// Builds that are active or that only a person can move, by repository.
     pub(super) builds_by_repository: Index<u64, Text<BuildId>>,
-    /// The same by repository and target.
+    /// Builds that are active or that only a person can move, by repository and target.
     pub(super) builds_by_target: Index<(u64, [u8; 32]), Text<BuildId>>,
-    /// What GitHub shows of builds; no row for one of which it shows nothing yet.
+    /// What GitHub shows of builds; no row for a build without a check run.
     pub(super) shown: Table<Text<BuildId>, Shown>,
-    /// Builds whose check run does not agree with them yet.
+    /// Builds whose current state GitHub does not show yet.
     pub(super) unshown: Table<Text<BuildId>, ()>,
-    /// How long recipes took when they were built last, in seconds, by repository and folder.
+    /// The duration of each recipe's last successful attempt in seconds, by repository and folder.
     pub(super) durations: Table<(u64, [u8; 32]), u64>,
     /// The names that recipes of default branches claim, by folder.
     pub claims: Indexed<(u64, [u8; 32]), Claim>,
     /// Claims by name.
     pub claims_by_name: Index<String, (u64, [u8; 32])>,
-    /// Counts claims.
+    /// Numbers claims.
     pub claimed: Sequence,
-    /// The manifests of attempts whose stones only a builder has.
+    /// The manifests of attempts whose stones are not published.
     pub manifests: Table<Text<AttemptId>, String>,
-    /// Orders of current attempts, without credentials.
+    /// The orders of current attempts, without credentials.
     pub orders: Table<Text<AttemptId>, attempt::Order>,
-    /// Comment commands, by repository and comment.
+    /// Commands in comments, by repository and comment.
     pub commands: Indexed<(u64, u64), Command>,
-    /// Commands not done.
+    /// Commands without an answer on GitHub.
     pub commands_open: Index<u8, (u64, u64)>,
-    /// Buttons that were pressed and not acted on yet, by the GUID of their webhook.
+    /// Unprocessed presses of buttons, by the GUID of their webhook.
     pub presses: Table<String, Press>,
-    /// Effects not done.
+    /// Effects that are not carried out yet.
     pub outbox: Table<u64, Effect>,
-    /// Counts effects.
+    /// Numbers effects.
     pub effects: Sequence,
 }
 
-/// A webhook that GitHub was told is ours now.
+/// A webhook delivery that summit accepted with status 200.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// The event's name.
     pub event: String,
-    /// The body as it came; dropped when the delivery is done.
-    pub body: Option<String>,
-    /// Its place among all deliveries.
+    /// Its number by order of arrival.
     pub arrival: u64,
-    /// When it came.
+    /// When summit received it.
     pub received_at: Timestamp,
-    /// What became of it, for people; none while it is not done.
+    /// The result, for people; none until it is processed.
     pub outcome: Option<String>,
 }
 
@@ -109,13 +120,13 @@ pub struct Delivery {
 pub struct Repository {
     /// Its present name.
     pub name: RepositoryName,
-    /// The branch that is published.
+    /// The default branch. Its builds are published.
     pub default_branch: String,
-    /// Where it is cloned from.
+    /// The URL for cloning it.
     pub clone_url: url::Url,
-    /// The installation that opens it.
+    /// The installation that gives access to it.
     pub installation: InstallationId,
-    /// Since when the App cannot see it any more; what is kept of it is for looking back.
+    /// Since when the App cannot see it any more. Its rows stay for people who read old builds.
     #[serde(default)]
     pub gone_at: Option<Timestamp>,
 }
@@ -127,6 +138,8 @@ impl Schema for Tables {
         migration::write_receipts_of_commands,
         migration::index_builds_anew,
         migration::part_builds,
+        migration::index_builds_anew,
+        migration::part_deliveries,
     ];
 
     fn declare(opener: &mut Opener) -> Self {
@@ -148,6 +161,12 @@ impl Schema for Tables {
         });
         let builds_by_head = plans.index("builds_by_head", |_, plan: &Plan| {
             vec![(plan.repository.number(), plan.commit)]
+        });
+        let builds_by_name = plans.index("builds_by_name", |_, plan: &Plan| {
+            vec![plan.recipe.to_string()]
+        });
+        let builds_of_target = plans.index("builds_of_target", |_, plan: &Plan| {
+            vec![target_key(plan.repository, &plan.target)]
         });
         let plans = plans.finish();
         let mut standings = opener.indexed("standings");
@@ -180,6 +199,9 @@ impl Schema for Tables {
                 .into_iter()
                 .collect()
         });
+        let builds_by_stage = standings.index("builds_by_stage", |_, row: &Standing| {
+            vec![row.state.stage().number()]
+        });
         let standings = standings.finish();
         let mut claims = opener.indexed("claims");
         let claims_by_name = claims.index("claims_by_name", |_, claim: &Claim| {
@@ -194,16 +216,21 @@ impl Schema for Tables {
         Self {
             deliveries,
             deliveries_open,
+            bodies: opener.table("bodies"),
             deliveries_by_time,
             arrivals: opener.sequence("arrivals"),
             repositories: opener.table("repositories"),
             profiles: opener.table("profiles"),
+            unplanned: opener.table("unplanned"),
             planned: opener.table("planned"),
             merges: opener.table("merges"),
             looks: opener.table("looks"),
             plans,
             builds_by_recipe,
             builds_by_head,
+            builds_by_name,
+            builds_of_target,
+            builds_by_stage,
             standings,
             builds_active,
             builds_of_branches,
@@ -229,7 +256,8 @@ impl Schema for Tables {
 }
 
 impl Tables {
-    /// Opens the database below `folder`. `profile` is what a database was for that knew only one.
+    /// Opens the database below `folder`. The migration of a database from before profiles uses
+    /// `profile` for its builds.
     ///
     /// # Errors
     /// See [`OpenError`].

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::build::example::{at, build, every_state, failure, id, main, profile, pull};
-use crate::domain::build::{Build, By, Effect, Event, FailureKind, Progress, State, Target};
+use crate::domain::build::{Build, By, Effect, Event, FailureKind, Progress, Stage, State, Target};
 use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
 use crate::domain::under_way::UnderWay;
@@ -16,12 +16,12 @@ use crate::domain::under_way::UnderWay;
 pub(crate) struct Store {
     pub(crate) env: Environment,
     pub(crate) tables: Tables,
-    /// Follows the database, as summit's does.
+    /// Follows the database like the cache in summit.
     under_way: Mutex<UnderWay>,
     _folder: TempDir,
 }
 
-/// A database of its own.
+/// A new, empty database.
 pub(crate) fn store() -> Store {
     let folder = tempfile::tempdir().unwrap();
     let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
@@ -33,7 +33,7 @@ pub(crate) fn store() -> Store {
     }
 }
 
-/// What ends the process when it is looked at must not do so at every start.
+/// A target whose look crashes the process must not crash it at every start.
 #[test]
 fn a_look_that_never_comes_back_is_set_aside() {
     let store = store();
@@ -51,19 +51,19 @@ fn a_look_that_never_comes_back_is_set_aside() {
     wish();
     assert!(begin(1).is_due(at(1)) && begin(2).is_due(at(2)));
     assert!(!begin(3).is_due(at(3)));
-    // Pushing again does not change that, since a stranger can.
+    // Another push changes nothing, because a stranger can push.
     wish();
     let looks = || store.env.read(|txn| tables.looks.find(txn, &key)).unwrap();
     assert!(!looks().unwrap().is_due(at(3602)));
     assert!(looks().unwrap().is_due(at(3603)));
-    // Each later try is the only one for another hour.
+    // After each further try the target is set aside for another hour.
     assert!(!begin(3603).is_due(at(7202)));
     store.write(|txn| tables.end_look(txn, &key)).unwrap();
     assert!(looks().unwrap().is_due(at(3604)));
     assert_eq!(looks().unwrap().count, 2);
 }
 
-/// A look that failed waits longer each time, and for no wish.
+/// A failed look is retried with growing pauses. A new wish starts it at once.
 #[test]
 fn a_look_that_failed_says_why_and_is_repeated() {
     let store = store();
@@ -96,12 +96,12 @@ fn a_look_that_failed_says_why_and_is_repeated() {
     let begun = find();
     wish();
     assert!(find().is_due(at(10)));
-    // The wish came while the look went on that fails now.
+    // The wish came during the look that fails now.
     fail(&begun, 10);
     assert!(find().is_due(at(10)));
 }
 
-/// A branch that is renamed is not planned anew, and what is under way goes on.
+/// A renamed branch is not planned from scratch, and its builds under way go on.
 #[test]
 fn a_published_branch_that_moves_takes_along_what_it_has() {
     let store = store();
@@ -151,7 +151,7 @@ fn a_published_branch_that_moves_takes_along_what_it_has() {
 }
 
 impl Store {
-    /// Commits a change. What is kept in memory of the builds has to be then as after a start.
+    /// Commits a change. The cache must then be equal to one that is loaded from the database.
     pub(crate) fn write<T, E: From<Error>>(
         &self,
         change: impl FnOnce(&mut Write<'_, '_>) -> Result<T, E>,
@@ -174,7 +174,7 @@ impl Store {
         Ok(value)
     }
 
-    /// What the scheduler has to look at.
+    /// Takes the builds that the scheduler has to look at.
     pub(crate) fn take_moved(&self, most: usize) -> BTreeSet<BuildId> {
         self.under_way.lock().unwrap().take_moved(most)
     }
@@ -194,7 +194,7 @@ impl Store {
         assert_eq!(format!("{:?}", self.env.check().unwrap()), "[]");
     }
 
-    /// The target of `build` was looked at: a pull request is open.
+    /// Marks the target of `build` as planned, so that its pull request counts as open.
     pub(crate) fn open(&self, build: &Build) {
         let key = look_key(build.repository, &build.target);
         let open = |txn: &mut Write<'_, '_>| self.tables.planned.put(txn, &key, &build.commit);
@@ -277,7 +277,7 @@ fn a_change_commits_state_and_effects_together() {
             attempt,
         }]
     );
-    // The order of an attempt that is over is not sent any more.
+    // The order of an attempt that has ended is not sent again.
     let kept = store
         .env
         .read(|txn| store.tables.orders.contains(txn, &attempt));
@@ -302,7 +302,7 @@ fn a_refused_change_leaves_nothing_behind() {
     assert_eq!(store.outbox(), []);
 }
 
-/// Every index agrees with its rows, whatever the rows are and become.
+/// Every index agrees with its rows, for any rows and any changes.
 #[test]
 fn indexes_follow_the_rows() {
     let store = store();
@@ -369,18 +369,19 @@ fn branches_are_looked_at_anew_for_a_profile_that_is_new() {
     let profiles = |names: &[&str]| -> Vec<Architecture> {
         names.iter().map(|name| name.parse().unwrap()).collect()
     };
-    let planned = || {
-        let planned = store.env.read(|txn| {
-            let keys = tables.planned.iter(txn)?.keys();
-            let keys = keys.collect::<Result<Vec<_>, Error>>()?;
-            Ok::<_, Error>((keys, tables.looks.len(txn)?))
+    let unplanned = || {
+        let rows = store.env.read(|txn| {
+            let rows = tables
+                .unplanned
+                .iter(txn)?
+                .collect::<Result<Vec<_>, Error>>()?;
+            assert_eq!(tables.planned.len(txn)?, 2);
+            Ok::<_, Error>((rows, tables.looks.len(txn)?))
         });
-        let (keys, looks) = planned.unwrap();
-        (keys.into_iter().map(|key| key.1).collect::<Vec<_>>(), looks)
+        let (rows, looks) = rows.unwrap();
+        let told = rows.into_iter().map(|(key, profiles)| (key.1, profiles));
+        (told.collect::<Vec<_>>(), looks)
     };
-    let both = ["refs/heads/main", "refs/pull/7/head"]
-        .map(str::to_owned)
-        .to_vec();
     store
         .write(|txn| {
             tables.plan_for(txn, &profiles(&["x86_64"]))?;
@@ -393,11 +394,15 @@ fn branches_are_looked_at_anew_for_a_profile_that_is_new() {
             tables.plan_for(txn, &profiles(&["x86_64"]))
         })
         .unwrap();
-    assert_eq!(planned(), (both.clone(), 0));
+    assert_eq!(unplanned(), (Vec::new(), 0));
     let added = profiles(&["x86_64", "x86_64_v3"]);
     store.write(|txn| tables.plan_for(txn, &added)).unwrap();
-    assert_eq!(planned(), (both[1..].to_vec(), 1));
-    // It comes back after it was away.
+    let new = profiles(&["x86_64_v3"]);
+    assert_eq!(
+        unplanned(),
+        (vec![("refs/heads/main".to_owned(), new.clone())], 1)
+    );
+    // The profile comes back after it was removed.
     store
         .write(|txn| {
             let key = look_key(repository, &main());
@@ -408,10 +413,10 @@ fn branches_are_looked_at_anew_for_a_profile_that_is_new() {
             tables.plan_for(txn, &added)
         })
         .unwrap();
-    assert_eq!(planned().0, both[1..]);
+    assert_eq!(unplanned().0, [("refs/heads/main".to_owned(), new)]);
 }
 
-/// A wish that comes in during a look is not taken away by that look.
+/// A look does not delete a wish that came during the look.
 #[test]
 fn wishes_are_counted() {
     let store = store();
@@ -425,7 +430,7 @@ fn wishes_are_counted() {
     }
 }
 
-/// No row is written with what a later version could not read back.
+/// No row has a value that cannot be read back.
 #[test]
 fn rows_survive_being_written() {
     let store = store();
@@ -437,7 +442,7 @@ fn rows_survive_being_written() {
     }
 }
 
-/// The rows of builds as they lie in the database.
+/// The raw rows of builds.
 struct Raw(Table<Text<BuildId>, serde_json::Value>);
 
 impl Schema for Raw {
@@ -449,7 +454,7 @@ impl Schema for Raw {
     }
 }
 
-/// As a program that is set back finds what the newer one wrote.
+/// Rows of a newer version, as an older version finds them after a downgrade.
 #[test]
 fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -482,7 +487,7 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
         assert_eq!((unread, unreadable.len()), (&id(1), 1));
         assert!(reason.contains("dreaming"), "{reason}");
         let lists = [
-            tables.newest_builds(txn, 9)?,
+            tables.list(txn, &Filter::default(), None, 9)?.builds,
             tables.oldest_builds(txn, None, 9)?.0,
             tables.builds_of(txn, fine.repository, &main())?,
             tables.builds_of_repository(txn, fine.repository)?,
@@ -493,7 +498,7 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
             assert_eq!(list, [fine.clone()]);
         }
         assert!(tables.find_build(txn, id(1)).unwrap_err().is_of_a_row());
-        // Nothing is built without knowing it, and the next rows are found all the same.
+        // A query that plans builds fails at such a row; the other queries skip it.
         let head = tables.builds_of_head(txn, fine.repository, fine.commit);
         assert!(head.unwrap_err().is_of_a_row());
         assert_eq!(
@@ -507,4 +512,67 @@ fn a_row_that_cannot_be_read_stops_its_build_and_no_other() {
         Ok::<_, Error>(())
     });
     read.unwrap();
+}
+
+/// Every page goes on where the one before ended, whichever index finds the builds.
+#[test]
+fn lists_are_filtered_and_go_on_page_by_page() {
+    let store = store();
+    let mut builds = Vec::new();
+    for number in 1..=20 {
+        let mut build = build(number, ["nano", "vim"][usize::from(number % 2)]);
+        if number % 4 == 0 {
+            build.target = pull();
+        }
+        if number % 3 == 0 {
+            build.state = State::Failed(failure(FailureKind::Attempt, None));
+        }
+        builds.push(build);
+    }
+    store.put(&builds.iter().collect::<Vec<_>>());
+    let repository = RepositoryId::new(1);
+    let all = Filter::default();
+    let failed = Filter {
+        state: Some(Stage::Failed),
+        ..all.clone()
+    };
+    let nano = Filter {
+        recipe: Some("nano".parse().unwrap()),
+        ..all.clone()
+    };
+    let pulled = Filter {
+        target: Some((repository, pull())),
+        ..all.clone()
+    };
+    let failed_of_main = Filter {
+        target: Some((repository, main())),
+        ..failed.clone()
+    };
+    for (filter, wanted) in [
+        (all, 20),
+        (failed, 6),
+        (nano, 10),
+        (pulled, 5),
+        (failed_of_main, 5),
+    ] {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = store
+                .env
+                .read(|txn| store.tables.list(txn, &filter, before, 3))
+                .unwrap();
+            assert!(page.builds.len() <= 3);
+            found.extend(page.builds.iter().map(|build| build.id));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found.len(), wanted, "{filter:?}");
+        assert!(
+            found.is_sorted_by(|newer, older| newer > older),
+            "{filter:?}"
+        );
+    }
+    store.check();
 }

@@ -1,4 +1,4 @@
-//! Having targets looked at again.
+//! Requests for looks, and the bookkeeping of looks.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
 
 impl Tables {
-    /// Wishes for a look at a target.
+    /// Requests a look at a target.
     ///
     /// # Errors
     /// When the database fails.
@@ -36,13 +36,15 @@ impl Tables {
             failure: None,
         });
         look.count += 1;
-        // Whatever was in the way may be gone: that something came from GitHub speaks for it.
+        // A wish usually follows a message from GitHub, so GitHub may be reachable again: do not
+        // pause.
         look.failure = None;
         self.looks.put(txn, &key, &look)
     }
 
-    /// The published branch of a repository has another name now, or is another branch: what was
-    /// planned and is claimed of the old one is the new one's, and its builds under way are.
+    /// Moves all records from the old default branch to the new one: the planned commit, the
+    /// claims, and the builds that are not settled. The branch was renamed, or another branch
+    /// became the default.
     ///
     /// # Errors
     /// When the database fails.
@@ -55,7 +57,8 @@ impl Tables {
     ) -> Result<(), Error> {
         let (from, to) = (Target::Branch { name: from }, Target::Branch { name: to });
         let (old, new) = (look_key(repository, &from), look_key(repository, &to));
-        // What is published is what was planned last, whatever was planned of the new one before.
+        // The channel has what was planned of the old branch, so that commit is the base of the
+        // next look.
         let planned = self.planned.find(txn, &old)?;
         self.planned.delete(txn, &old)?;
         self.planned.delete(txn, &new)?;
@@ -76,8 +79,9 @@ impl Tables {
         self.wish(txn, repository, &to)
     }
 
-    /// Notes for which profiles branches are planned from now on. When one of them is new, branches are
-    /// looked at anew, which plans what the channel lacks of it.
+    /// Sets the profiles for which branches are planned. A new profile is noted as unplanned for
+    /// all branches, with a wish for a look at each. The look plans the builds that the channel
+    /// lacks for it.
     ///
     /// # Errors
     /// When the database fails.
@@ -85,21 +89,30 @@ impl Tables {
         let known = self.profiles.iter(txn)?.keys();
         let known = known.collect::<Result<BTreeSet<String>, Error>>()?;
         let wanted: BTreeSet<String> = profiles.iter().map(ToString::to_string).collect();
-        // One that comes back was not planned for meanwhile.
+        // A profile that comes back later missed changes, so it has to count as new then.
         for gone in known.difference(&wanted) {
             self.profiles.delete(txn, gone)?;
         }
-        if wanted.is_subset(&known) {
+        let new: Vec<Architecture> = profiles
+            .iter()
+            .filter(|profile| !known.contains(profile.as_str()))
+            .cloned()
+            .collect();
+        if new.is_empty() {
             return Ok(());
         }
-        for profile in &wanted {
-            self.profiles.put(txn, profile, &())?;
+        for profile in &new {
+            self.profiles.put(txn, &profile.to_string(), &())?;
         }
         let rows = self.planned.iter(txn)?.keys();
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         for key in rows {
             if let Some(name) = key.1.strip_prefix("refs/heads/") {
-                self.planned.delete(txn, &key)?;
+                let mut profiles = self.unplanned.find(txn, &key)?.unwrap_or_default();
+                profiles.extend(new.iter().cloned());
+                profiles.sort();
+                profiles.dedup();
+                self.unplanned.put(txn, &key, &profiles)?;
                 let name = name.to_owned();
                 self.wish(txn, RepositoryId::new(key.0), &Target::Branch { name })?;
             }
@@ -107,7 +120,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Notes that a look begins, before it does. None when nobody wishes for it any more.
+    /// Records the start of a look, before it runs; none when there is no wish for it any more.
     ///
     /// # Errors
     /// When the database fails.
@@ -126,8 +139,8 @@ impl Tables {
         Ok(Some(look))
     }
 
-    /// Notes that a look failed, which came back therefore, if it is still wished for. One that was
-    /// wished for meanwhile is begun anew at once.
+    /// Records that a look failed. Its process survived, so it does not count as unreturned. A new
+    /// wish that came during the look is due at once.
     ///
     /// # Errors
     /// When the database fails.
@@ -149,7 +162,7 @@ impl Tables {
         self.looks.put(txn, &key, &found)
     }
 
-    /// Notes that a look came back, if it is still wished for.
+    /// Records that a look has ended without killing the process, if there is still a wish for it.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! A transaction that remembers which builds it wrote: for what is kept in memory of them.
+//! A write transaction that records the builds it writes, so that the cache in memory can follow.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
@@ -9,23 +9,23 @@ use moss_db::RwTxn;
 
 use crate::domain::build::Build;
 
-/// A transaction, and what it has changed. It reads and writes all tables as one of moss-db does.
+/// A write transaction with a record of its changes. It derefs to moss-db's transaction.
 pub struct Write<'txn, 'env> {
     txn: &'txn mut RwTxn<'env>,
     written: Written,
 }
 
-/// What a transaction has changed, for those who hear of it after the commit.
+/// The changes of a transaction, for the workers that learn of them after the commit.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// The builds, as they are now; none for one that was forgotten.
+    /// The written builds; none for a build that was removed.
     pub builds: BTreeMap<BuildId, Option<Arc<Build>>>,
-    /// Whether something is to be done outside.
+    /// True when the transaction added effects.
     pub has_effects: bool,
 }
 
 impl<'txn, 'env> Write<'txn, 'env> {
-    /// Begins to remember.
+    /// Wraps a transaction that has no changes yet.
     pub fn new(txn: &'txn mut RwTxn<'env>) -> Self {
         Self {
             txn,
@@ -33,7 +33,7 @@ impl<'txn, 'env> Write<'txn, 'env> {
         }
     }
 
-    /// What was changed.
+    /// The changes.
     pub fn into_written(self) -> Written {
         self.written
     }

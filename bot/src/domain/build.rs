@@ -1,12 +1,19 @@
-//! A build: one recipe to be built once, from planned to published.
+//! A build: one recipe at one head, built once, from planned to published.
 //!
 //! ```text
-//! Planned → Waiting{on} → Queued → Building{attempt} → Built{assets} → Publishing{import} → Published
-//!    └──────────┴─→ Held{by}            └→ Failed
+//! Planned → Waiting → Queued → Building → Built → Publishing → Published
+//!    └─────────┴───────┴→ Held     └→ Failed ←────────┘
 //! ```
-//! Whatever a builder lost, an attempt or the assets that it made, makes a build Queued again, or
-//! Waiting for the members of its cycle that come before. Any state before `Publishing` can become Cancelled or Superseded. A pull request's builds end in
-//! `Built`; instead of being given up, their assets are released there. Failed, Cancelled, Superseded and Published are final; a new try is a new build.
+//!
+//! - When a builder loses an attempt or its assets, the build becomes `Queued` again. A member of a
+//!   cycle becomes `Waiting` when other members come before it. After too many losses the build
+//!   becomes `Failed`.
+//! - `Waiting`, `Queued` and `Held` can follow each other in any order.
+//! - Each state before `Publishing` can become `Cancelled` or `Superseded`, with one exception: a
+//!   pull request's build that is `Built` has succeeded. When it is given up, it stays `Built` and
+//!   only its assets are released.
+//! - `Published`, `Failed`, `Cancelled` and `Superseded` are final. A person who wants another try
+//!   gets a new build.
 
 mod again;
 #[cfg(test)]
@@ -41,56 +48,56 @@ pub use state::{
 pub use target::{Scope, Target};
 pub use transition::{Effect, Event, IllegalTransition, MAX_LOST, MAX_OUTAGE, pause_after};
 
-/// A build and all that is remembered of it: what was planned, where it stands, and what GitHub shows
-/// of it. The first never changes; it is read as if its fields were the build's own.
+/// A build: its plan, its state, and what GitHub shows of it.
 ///
-/// The JSON of it is for people; the database has a row for each of the three.
+/// The plan never changes. `Deref` gives access to the plan's fields. The JSON form is for people;
+/// the database has one row each for plan, state and check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Its id.
     pub id: BuildId,
-    /// What was planned.
+    /// What was planned; shared, because it never changes.
     #[serde(flatten, with = "shared")]
     pub plan: Arc<Plan>,
-    /// The builds whose success it waits for.
+    /// The builds that must succeed before this one starts.
     pub after: Vec<BuildId>,
-    /// The builds whose end it waits for, however they end: those that its hints lead to.
+    /// The builds that must end before this one starts, in success or failure. They come from
+    /// hints.
     #[serde(default)]
     pub behind: Vec<BuildId>,
-    /// The members of its cycle in their order, itself among them; empty outside of cycles. They
-    /// are imported as one.
+    /// The members of its cycle in build order, this build included; empty without a cycle. vessel
+    /// imports all members together.
     pub cycle: Vec<BuildId>,
-    /// How long the longest work takes that waits for it, itself included: by what the recipes took
-    /// before, as it was when it was planned.
+    /// The estimated length of the longest chain of builds that starts with this one, in seconds.
+    /// The estimate uses the recipes' last build times at planning time.
     #[serde(default)]
     pub path_seconds: u64,
-    /// Why the pull request cannot be merged as it is, if that is so.
+    /// The merge conflict of the pull request, if it has one.
     #[serde(default)]
     pub conflict: Option<Conflict>,
-    /// The build release that its stones get; none before a builder was chosen.
+    /// The build release of its stones; none until a builder is chosen.
     #[serde(default)]
     pub build_release: Option<u64>,
-    /// What was answered to the last wish to have it again that began nothing, as long as nothing
-    /// else became of it.
+    /// Why the last request to rebuild started nothing. The next change of state clears it.
     #[serde(default)]
     pub answer: Option<Answer>,
-    /// How many attempts were begun.
+    /// How many attempts were started.
     pub attempts: u32,
-    /// The attempts that were lost, or whose assets were.
+    /// The attempts that builders lost, before or after they succeeded.
     #[serde(default)]
     pub losses: Vec<Loss>,
-    /// When the logs of its attempts were removed.
+    /// When summit removed the logs of its attempts.
     #[serde(default)]
     pub logs_removed_at: Option<Timestamp>,
-    /// Grows with every change.
+    /// A version number: each change of the build raises it.
     pub seq: u64,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
     /// What GitHub shows of it.
     pub shown: Shown,
 }
 
-/// A plan in the JSON of its build.
+/// Serialises the shared plan as part of its build.
 mod shared {
     use std::sync::Arc;
 
@@ -115,7 +122,7 @@ impl Deref for Build {
     }
 }
 
-/// Tests make a plan of their own before they write it.
+/// Tests change plans. Each change works on a copy, so other builds keep theirs.
 #[cfg(test)]
 impl std::ops::DerefMut for Build {
     fn deref_mut(&mut self) -> &mut Plan {
@@ -124,7 +131,7 @@ impl std::ops::DerefMut for Build {
 }
 
 impl Build {
-    /// A build that was just planned, of which nothing has become yet.
+    /// A build that was just planned and has not moved yet.
     pub fn new(id: BuildId, plan: Arc<Plan>) -> Self {
         Self {
             id,
@@ -146,14 +153,14 @@ impl Build {
     }
 }
 
-/// The answer to a person who pressed a button in vain.
+/// The answer to a person whose rebuild request started nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The person's login, for people.
+    /// The person's login, for display.
     pub login: String,
-    /// When.
+    /// When the person asked.
     pub at: Timestamp,
-    /// Why nothing was begun.
+    /// Why no build was started.
     pub reason: NotAgain,
 }
 
@@ -165,14 +172,14 @@ impl std::fmt::Display for Answer {
     }
 }
 
-/// A pull request that does not merge.
+/// Why a pull request cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// The branch that it is to be merged into.
+    /// The base branch of the pull request.
     pub branch: String,
-    /// Some of the paths on which both sides differ.
+    /// Some of the conflicting paths.
     pub paths: Vec<String>,
-    /// How many there are.
+    /// How many paths conflict.
     pub count: usize,
 }
 
@@ -191,26 +198,26 @@ impl std::fmt::Display for Conflict {
     }
 }
 
-/// The build's check run on GitHub, as far as it is known.
+/// What summit knows about the build's check runs on GitHub.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// The `seq` up to which GitHub was made to agree.
+    /// The `seq` of the build that GitHub shows.
     pub seq: u64,
-    /// The check run that shows the build now.
+    /// The check run that shows the build now, once it is created.
     pub run: Option<CheckRunId>,
-    /// Whether that run is concluded; a concluded one does not open again.
+    /// True when that run is concluded. GitHub does not reopen a concluded run.
     pub concluded: bool,
     /// Concluded runs that showed the build before.
     pub past: Vec<CheckRunId>,
-    /// A digest of what was last sent, so that nothing is sent twice.
+    /// A digest of the last content sent; equal content is not sent twice.
     pub digest: Option<String>,
-    /// That GitHub refuses what is sent, if it does.
+    /// GitHub's refusal of the last write, if it refused it.
     #[serde(default)]
     pub refused: Option<Refused>,
 }
 
 impl Build {
-    /// The attempt that is current, if one is.
+    /// The current attempt: the one that is running, or whose assets the build uses.
     pub fn find_attempt(&self) -> Option<AttemptId> {
         match &self.state {
             State::Building { .. } | State::Built(_) | State::Publishing { .. } => {
@@ -227,8 +234,7 @@ impl Build {
         }
     }
 
-    /// True when the last attempt was lost because something that it needs is out of reach, and none
-    /// followed it.
+    /// True when an outage ended the last attempt and no other attempt has started since.
     pub fn waits_for_sources(&self) -> bool {
         let State::Queued { since, .. } = &self.state else {
             return false;
@@ -237,22 +243,23 @@ impl Build {
         last.is_some_and(|loss| loss.cause == Cause::Outage && loss.at == *since)
     }
 
-    /// True when what waits for this build can go on: published, or for a pull request built.
+    /// True when the builds that wait for this one can start: it is published, or it is built for a
+    /// pull request.
     pub fn is_success(&self) -> bool {
         self.state.is_success_for(&self.target)
     }
 
-    /// True while something can become of the build by itself, and while a builder keeps its assets.
+    /// True while the build can still move without a person, or a builder keeps its assets.
     pub fn is_active(&self) -> bool {
         self.state.is_active_for(&self.target)
     }
 
-    /// True when GitHub shows the build as it is.
+    /// True when GitHub shows the current state of the build.
     pub fn is_shown(&self) -> bool {
         self.shown.seq == self.seq
     }
 
-    /// True for a build that only a person can move; see [`State::waits_for_person`].
+    /// True when only a person can move the build; see [`State::waits_for_person`].
     pub fn waits_for_person(&self) -> bool {
         self.state.waits_for_person()
     }
@@ -262,12 +269,12 @@ impl Build {
         self.find_assets().is_some()
     }
 
-    /// What was built, as long as only a builder has it.
+    /// The assets of the build, while only its builder has them.
     pub fn find_assets(&self) -> Option<&Success> {
         self.state.find_assets()
     }
 
-    /// True when nothing will move the build any more.
+    /// True when the build has succeeded or ended otherwise: nothing moves it any more.
     pub fn is_settled(&self) -> bool {
         self.is_success() || self.state.is_final()
     }

@@ -1,4 +1,4 @@
-//! What a build's check run should say.
+//! The desired content of a build's check run.
 
 pub mod name;
 
@@ -12,39 +12,39 @@ use url::Url;
 use super::build::{Annotation, Build, By, FailureKind, Hold, Progress, Scope, State, counted};
 use super::tail::{clip, code, escape, fenced};
 
-/// What GitHub allows in a summary or text, in characters; ours stay below.
+/// The longest text of a check run, in bytes. GitHub allows 65,535 characters.
 const MAX_TEXT: usize = 60_000;
 
-/// How much of the explanation a summary shows, in characters before they are escaped.
+/// The longest explanation in a summary, in characters before escaping.
 const MAX_EXPLANATION: usize = 4_000;
 
-/// How many stones a summary names.
+/// How many stones, or builds to wait for, a summary lists.
 const MAX_STONES: usize = 64;
 
-/// How many lost attempts a summary tells of, the latest ones.
+/// How many lost attempts a summary lists: the latest ones.
 const MAX_LOSSES: usize = 10;
 
-/// How many annotations a check run gets: more help nobody, and each fifty cost a request.
+/// How many annotations a check run gets. GitHub takes 50 per request, and nobody reads hundreds.
 const MAX_ANNOTATIONS: usize = 100;
 
-/// A check run as it should be.
+/// The desired content of a check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Desired {
-    /// The check's name: the same for the same recipe, so that newer runs replace older ones.
+    /// The check's name. It is stable for a recipe, so that newer runs replace older ones.
     pub name: String,
     /// Queued, in progress, or concluded.
     pub status: Status,
     /// The heading.
     pub title: String,
-    /// Markdown.
+    /// Markdown: the explanation and a table.
     pub summary: String,
-    /// Markdown below the summary.
+    /// Markdown below the summary: the end of the log.
     pub text: Option<String>,
-    /// Remarks on lines of the recipe.
+    /// Errors and warnings at lines of the recipe.
     pub annotations: Vec<Annotation>,
-    /// Where the whole story is.
+    /// The build's page in summit.
     pub details_url: Url,
-    /// When the build was begun.
+    /// When the build was planned.
     pub started_at: Timestamp,
 }
 
@@ -52,34 +52,34 @@ pub struct Desired {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", content = "conclusion", rename_all = "snake_case")]
 pub enum Status {
-    /// Not begun.
+    /// No builder works on it yet.
     Queued,
-    /// A builder or vessel is at work.
+    /// A builder or vessel works on it.
     InProgress,
-    /// Done.
+    /// It is concluded.
     Completed(Conclusion),
 }
 
-/// The conclusions that we use.
+/// The conclusions that summit uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
-    /// Built, and published where it should be.
+    /// Built; for a branch also published.
     Success,
-    /// Not built, or refused.
+    /// Not built, or refused by the channel.
     Failure,
-    /// Held back by something else.
+    /// Held by another build that did not succeed.
     Skipped,
-    /// Nothing was to be done.
+    /// There was nothing to build.
     Neutral,
-    /// Given up.
+    /// Cancelled, or superseded by a newer build.
     Cancelled,
-    /// A person has to do something.
+    /// A person has to act: approve, or push.
     ActionRequired,
 }
 
 impl Conclusion {
-    /// The word in the API.
+    /// GitHub's word for it in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -92,7 +92,8 @@ impl Conclusion {
     }
 }
 
-/// What `build`'s check run should say. `log_tail` is the end of its log, `base` summit's address.
+/// The desired check run of `build`. `log_tail` is the end of its log, `base` is summit's public
+/// URL.
 pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
     let mut annotations = build.warnings.clone();
     if let State::Failed(failure) = &build.state {
@@ -117,7 +118,7 @@ pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
     }
 }
 
-/// The check's name.
+/// The name of the build's check run.
 pub fn name(build: &Build) -> String {
     match (&build.scope, &build.check) {
         (Scope::All { .. }, _) => name::WHOLE.to_owned(),
@@ -128,7 +129,7 @@ pub fn name(build: &Build) -> String {
     }
 }
 
-/// Where summit shows the build.
+/// The URL of the build's page in summit.
 pub fn page(build: &Build, base: &Url) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("/builds/{}", build.id));
@@ -173,7 +174,7 @@ pub fn status(build: &Build) -> Status {
             by: By::PullClosed | By::RepositoryGone | By::Person { .. },
             ..
         } => Status::Completed(Conclusion::Cancelled),
-        // What it stood for has check runs of its own now, or is no more.
+        // Each recipe of the head has a check run of its own now, or the change is gone.
         State::Superseded { .. } if build.scope != Scope::Recipe => {
             Status::Completed(Conclusion::Neutral)
         }
@@ -181,7 +182,7 @@ pub fn status(build: &Build) -> Status {
     }
 }
 
-/// The heading: where the build stands, and that the pull request conflicts.
+/// The heading: the build's state, and the merge conflict if there is one.
 fn title(build: &Build) -> String {
     let stands = standing(build);
     match &build.conflict {
@@ -308,7 +309,7 @@ fn summary(build: &Build, base: &Url) -> String {
     out
 }
 
-/// The builds that hold another one.
+/// The builds that hold `build`.
 fn waits_for(build: &Build) -> Vec<BuildId> {
     match build.state.find_hold() {
         Some(Hold::Build { build, .. }) => vec![*build],
@@ -323,7 +324,7 @@ fn waits_for(build: &Build) -> Vec<BuildId> {
     }
 }
 
-/// Untrusted text in a table's cell.
+/// Untrusted text, made safe for a cell of a table.
 fn cell(text: &str) -> String {
     code(&clip(text, 300).replace('|', "\u{2758}"))
 }

@@ -1,8 +1,8 @@
-//! Which builder gets a build.
+//! Choosing a builder for a build.
 //!
-//! Every builder that can be reached is considered: what its host has of what the closure lacks,
-//! whether it lost the build before, and its free slots. A build is held by its needs only when it
-//! is known of all builders that they cannot build it; for one that is busy or silent it waits.
+//! Three things decide: the needs that a builder's host meets, how often the builder lost this
+//! build, and its free slots. While a busy or silent builder might be able to build it, the build
+//! waits. It is held by its needs once every builder is known to lack something.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,49 +11,51 @@ use api::id::ServiceName;
 
 use super::build::{Build, Hold, Loss, named};
 
-/// A builder, seen from one build at one moment.
+/// A builder's answer for one build at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Its name.
     pub name: ServiceName,
-    /// What it answers.
+    /// Its answer.
     pub answer: Answer,
 }
 
-/// What a builder answers when it is asked to build something.
+/// What a builder can do for a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Nothing.
+    /// The builder does not answer.
     Silence,
-    /// That it was just started and does not know its host yet.
+    /// The builder has just started and does not know its host yet.
     Starting,
-    /// That it builds for other architectures.
+    /// The builder builds for other architectures.
     OtherArchitectures,
-    /// What it has left.
+    /// The builder answers with its free slots.
     Slots {
         /// How many more attempts it takes.
         free: u32,
-        /// Which needs neither the closure nor its host meets, as text.
+        /// The needs that neither the closure nor its host meets, as text.
         lacks: Vec<String>,
     },
 }
 
-/// What becomes of a build that is ready.
+/// The decision about a build that is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// This builder gets it.
     Builder(ServiceName),
-    /// It waits for a builder; the reason says for which and why.
+    /// The build waits. The text names the builders and says why.
     Wait(String),
     /// No builder can build it.
     Hold(Hold),
 }
 
-/// Chooses a builder for `build`: of those that have all it needs the ones that lost it least
-/// often, of these the one with the most free slots, of these the first by name.
+/// Chooses a builder for `build`.
 ///
-/// For a builder that lost it less often than a free one it waits: attempts are few, and the free
-/// one may be free because it is broken.
+/// Only builders that have everything the build needs are candidates. Of these, the ones that lost
+/// it least often come first, then the ones with the most free slots, then the first by name.
+///
+/// The build waits for a busy candidate that lost it less often than a free one. The number of
+/// attempts is limited, and a free builder may be free because it is broken.
 pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
     let mut able: Vec<(&ServiceName, u32)> = Vec::new();
     let mut lacking: BTreeMap<&ServiceName, &[String]> = BTreeMap::new();
@@ -83,7 +85,7 @@ pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
     Choice::Hold(hold(&lacking))
 }
 
-/// Why a build with these losses waits, with the builders first that it waits for.
+/// Why a build with these losses waits. The builders that it waits for come first.
 pub fn why_waiting(losses: &[Loss], builders: &[Seen]) -> String {
     if builders.is_empty() {
         return "no builder is configured".to_owned();
@@ -104,7 +106,7 @@ pub fn why_waiting(losses: &[Loss], builders: &[Seen]) -> String {
     reasons.join("; ")
 }
 
-/// Why a builder does not get the build, and how far down that is told.
+/// Why a builder does not get the build, with the reason's rank in the list: 0 comes first.
 fn why_not(losses: &[Loss], builder: &Seen) -> (u8, String) {
     let name = &builder.name;
     match &builder.answer {
@@ -112,7 +114,7 @@ fn why_not(losses: &[Loss], builder: &Seen) -> (u8, String) {
             (0, format!("every slot of {name} is taken"))
         }
         Answer::Silence => (1, format!("{name} does not answer")),
-        Answer::Starting => (1, format!("{name} was just started and looks at its host")),
+        Answer::Starting => (1, format!("{name} looks at its host")),
         Answer::Slots { lacks, .. } if lacks.is_empty() => match lost_by(losses, name) {
             1 => (2, format!("{name} lost it before")),
             count => (2, format!("{name} lost it {count} times")),
@@ -129,8 +131,8 @@ fn lost_by(losses: &[Loss], builder: &ServiceName) -> usize {
         .count()
 }
 
-/// What holds a build that no builder can build: what all hosts lack, or when each has what
-/// another lacks, what each does.
+/// The hold of a build that no builder can build: the needs that all hosts lack, or, if there are
+/// none, what each host lacks.
 fn hold(lacking: &BTreeMap<&ServiceName, &[String]>) -> Hold {
     let (_, first) = lacking.first_key_value().expect("there is one that lacks");
     let missing: Vec<String> = first

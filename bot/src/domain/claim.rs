@@ -1,9 +1,9 @@
-//! Who has a recipe's name.
+//! Which recipe holds a name.
 //!
-//! A name stands for one recipe in all that is published: two recipes of one name would publish
-//! packages of one name in turn. So every recipe at the head of a default branch claims its name,
-//! and the first claim counts for as long as the recipe is there under that name. What a pull
-//! request brings is compared with the claims as they would be with it; it claims nothing.
+//! In the channel a name belongs to one recipe: two recipes of one name would overwrite each
+//! other's packages. So every recipe at the head of a default branch claims its name. The oldest
+//! claim wins, for as long as its recipe exists under that name. Names in a pull request are
+//! checked as if it were merged, but a pull request claims nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,21 +17,20 @@ use super::name::RepositoryId;
 pub struct Claim {
     /// The repository.
     pub repository: RepositoryId,
-    /// Its branch that is published.
+    /// The repository's default branch.
     pub branch: String,
     /// Where the recipe lies.
     pub folder: RecipeFolder,
-    /// What it is called.
+    /// The name.
     pub name: RecipeName,
-    /// Its place among all claims: the lower came first.
+    /// Its number among all claims; a lower number is an older claim.
     pub since: u64,
 }
 
-/// The recipes of a head, as far as they differ: by folder their names, none for one that cannot be
-/// read.
+/// The names of a head's changed recipes by folder; none for a recipe that cannot be read.
 pub type Names = BTreeMap<RecipeFolder, Option<RecipeName>>;
 
-/// Where the recipe lies that has a name which another one wants.
+/// The recipe that holds a name which another recipe wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// The repository.
@@ -49,14 +48,15 @@ impl From<Claim> for Holder {
     }
 }
 
-/// The claim that counts among those on one name.
+/// The oldest of the claims on one name: the one that wins.
 pub fn first(claims: impl IntoIterator<Item = Claim>) -> Option<Claim> {
     claims.into_iter().min_by_key(|claim| claim.since)
 }
 
-/// Which recipes that a pull request brings have a name that another one has, and which. `claims`
-/// are those on their names; of the pull request's own `repository` they count as far as they stand
-/// with it.
+/// The recipes of a pull request whose name another recipe holds, each with that holder.
+///
+/// `claims` are all claims on these names. A claim of the pull request's own `repository` counts
+/// only if it would survive a merge.
 pub fn taken_in_pull(
     repository: RepositoryId,
     names: &Names,

@@ -1,7 +1,8 @@
-//! Commands in comments: which line of a comment is one.
+//! Finding commands in comments.
 //!
-//! A command is a line of a paragraph that begins with `/`. Text around it is allowed. Quotes, code,
-//! headings, tables and HTML comments command nothing, by the rules of the Markdown that GitHub shows.
+//! A command is a line of a paragraph that begins with `/`. Other text around it is allowed.
+//! Commands in quotes, code, headings, tables and HTML comments are ignored; GitHub's Markdown
+//! rules decide.
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use strsim::damerau_levenshtein;
 
 use super::tail::is_hidden;
 
-/// A longer comment commands nothing, in bytes. GitHub takes comments of 65,536 characters.
+/// Longer comments are ignored, in bytes. GitHub takes comments of up to 65,536 characters.
 const MAX_BYTES: usize = 256 << 10;
 
 /// What a comment asks for.
@@ -17,28 +18,28 @@ const MAX_BYTES: usize = 256 << 10;
 pub enum Found {
     /// A command.
     Command {
-        /// Its name, as the list of names has it.
+        /// Its name, from the list of known names.
         name: &'static str,
-        /// The words behind it.
+        /// The words after the name.
         arguments: Vec<String>,
     },
-    /// A word that nearly is the name of a command.
+    /// A misspelt command.
     Near {
         /// The word, without its slash.
         word: String,
-        /// The name that was meant, perhaps.
+        /// The most similar name.
         name: &'static str,
     },
     /// More than one command.
     Several,
 }
 
-/// What a comment asks for, among the commands of these `names`. None where it asks for nothing.
+/// Finds the command in a comment, among these `names`; none when there is no command.
 pub fn find(comment: &str, names: &[&'static str]) -> Option<Found> {
     let mut commands = Vec::new();
     let mut nearly = None;
     for line in lines(comment) {
-        // What nobody sees comes along when a line is copied from elsewhere.
+        // A line copied from elsewhere can contain invisible characters.
         let line: String = line
             .chars()
             .filter(|c| c.is_whitespace() || !is_hidden(*c))
@@ -74,7 +75,7 @@ fn find_near(word: &str, names: &[&'static str]) -> Option<&'static str> {
     let distances = names.iter().filter_map(|name| {
         // Two letters of a short name are half of it.
         let most = if name.len() > 4 { 2 } else { 1 };
-        // Strangers write long words, which take long to compare.
+        // Comparing long words is slow, and strangers can write them.
         let is_alike = length.abs_diff(name.len()) <= most;
         is_alike.then(|| (damerau_levenshtein(&lower, name), most, *name))
     });
@@ -90,7 +91,7 @@ fn lines(comment: &str) -> Vec<&str> {
     }
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    // Of each element around what is read: whether a command can stand in it.
+    // For each open element: whether a command can stand in it.
     let mut open = Vec::new();
     for (event, range) in Parser::new_ext(comment, options).into_offset_iter() {
         if let Event::Start(tag) = &event {
@@ -112,20 +113,20 @@ fn lines(comment: &str) -> Vec<&str> {
     lines
 }
 
-/// The answer to a command: a reaction to the comment, and a comment where that does not say enough.
+/// The answer to a command: a reaction to the comment, and a reply where a reaction is not enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The reaction.
     pub reaction: Reaction,
-    /// Markdown, in which all that strangers wrote is escaped.
+    /// The reply, in Markdown. All untrusted text in it is escaped.
     pub text: Option<String>,
-    /// Whether anybody can have it given, however often.
+    /// True when anybody can trigger this answer, any number of times.
     #[serde(default)]
     pub for_anybody: bool,
 }
 
 impl Receipt {
-    /// The answer to a command that is carried out.
+    /// An answer without a reply.
     pub fn done(reaction: Reaction) -> Self {
         Self {
             reaction,
@@ -134,7 +135,7 @@ impl Receipt {
         }
     }
 
-    /// The answer that tells something.
+    /// An answer with a reply.
     pub fn say(reaction: Reaction, text: impl Into<String>) -> Self {
         Self {
             reaction,
@@ -143,7 +144,7 @@ impl Receipt {
         }
     }
 
-    /// As an answer that anybody can have given.
+    /// Marks an answer that anybody can trigger.
     pub fn for_anybody(self) -> Self {
         Self {
             for_anybody: true,
@@ -156,13 +157,13 @@ impl Receipt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reaction {
-    /// Builds begin.
+    /// Builds start.
     Rocket,
-    /// It is done, or told.
+    /// The command is done, or the reply has the answer.
     ThumbsUp,
-    /// Who asks may not.
+    /// The author may not use the command.
     ThumbsDown,
-    /// It is not done; the comment says why.
+    /// The command was not run; the reply says why.
     Confused,
 }
 

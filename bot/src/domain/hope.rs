@@ -1,4 +1,4 @@
-//! Whether what a build lacks may still come from another build.
+//! Whether an active build may still provide what another build lacks.
 
 use std::sync::Arc;
 
@@ -7,18 +7,19 @@ use api::id::BuildId;
 use super::build::{Build, Stage, State, Target};
 use super::under_way::UnderWay;
 
-/// True when one of the [`hopeful`] builds may bring what `build` lacks: one whose stones it would see.
+/// True when one of the [`hopeful`] builds may provide what `build` lacks: one whose stones would
+/// be laid into its root.
 ///
-/// Of builds that wait for others only those others count: they are under way themselves, or lack
-/// something too. So builds that could only help each other do not wait for ever.
+/// A waiting build does not count; the build it waits for is under way too and is judged by itself.
+/// So builds that lack something from each other do not wait for ever.
 pub fn may_be_provided(build: &Build, hopeful: &[Arc<Build>]) -> bool {
     hopeful
         .iter()
         .any(|other| other.id != build.id && is_seen(build, other))
 }
 
-/// The builds under way that move by themselves and lack nothing: they may bring something.
-/// `is_lacking` tells those that lack something themselves.
+/// The builds under way that can go on without help, so that they may provide something.
+/// `is_lacking(id)` is true when this round found that build `id` lacks something too.
 pub fn hopeful(active: &UnderWay, is_lacking: impl Fn(BuildId) -> bool) -> Vec<Arc<Build>> {
     let moving = MOVING.iter().flat_map(|stage| active.in_stage(*stage));
     let hopeful =
@@ -26,7 +27,7 @@ pub fn hopeful(active: &UnderWay, is_lacking: impl Fn(BuildId) -> bool) -> Vec<A
     hopeful.cloned().collect()
 }
 
-/// The states in which a build may move by itself.
+/// The states in which a build may go on without help.
 const MOVING: [Stage; 5] = [
     Stage::Building,
     Stage::Queued,
@@ -35,7 +36,7 @@ const MOVING: [Stage; 5] = [
     Stage::Planned,
 ];
 
-/// Whether the stones of `other` would be laid into the root of `build`.
+/// True when the stones of `other` would be laid into the root of `build`.
 fn is_seen(build: &Build, other: &Build) -> bool {
     if build.profile != other.profile {
         return false;
@@ -52,7 +53,7 @@ fn moves(build: &Build, active: &UnderWay) -> bool {
         | State::Queued { .. }
         | State::Building { .. }
         | State::Publishing { .. } => true,
-        // A member of a cycle is published with all the others, or not at all.
+        // vessel publishes a cycle as a whole, so all its members have to be able to go on.
         State::Built(_) => build
             .cycle
             .iter()
@@ -66,7 +67,7 @@ fn moves(build: &Build, active: &UnderWay) -> bool {
     }
 }
 
-/// True for a member of a cycle that can still come to be built.
+/// True when a member of a cycle is built, or still can be.
 fn can_move(member: &Build) -> bool {
     match &member.state {
         State::Planned

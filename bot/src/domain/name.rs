@@ -1,4 +1,4 @@
-//! GitHub's ids and names, parsed once where they enter.
+//! GitHub's ids and names, parsed once at the edge.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,12 +13,12 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// Wraps the number that GitHub gave.
+            /// Wraps GitHub's number.
             pub fn new(number: u64) -> Self {
                 Self(number)
             }
 
-            /// The number that GitHub knows.
+            /// GitHub's number.
             pub fn number(self) -> u64 {
                 self.0
             }
@@ -41,11 +41,11 @@ macro_rules! number {
 }
 
 number!(
-    /// A repository, for as long as it lives, whatever it is called.
+    /// A repository. The id survives renames and transfers.
     RepositoryId
 );
 number!(
-    /// A person or bot, whatever it is called.
+    /// A person or bot. The id survives renames.
     UserId
 );
 number!(
@@ -61,12 +61,13 @@ number!(
     CommentId
 );
 
-/// A text that is no repository name.
+/// The error for a text that is not a repository name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no repository name: it takes `owner/name`")]
 pub struct InvalidRepositoryName(String);
 
-/// `owner/name`, of letters, digits, `.`, `_` and `-`, so that it can stand in any URL.
+/// `owner/name`. Both parts have only letters, digits, `.`, `_` and `-`, so they need no escaping
+/// in URLs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryName {
     owner: String,
@@ -74,12 +75,12 @@ pub struct RepositoryName {
 }
 
 impl RepositoryName {
-    /// The organisation.
+    /// The owner: an organisation or a user.
     pub fn owner(&self) -> &str {
         &self.owner
     }
 
-    /// The name below it.
+    /// The name without its owner.
     pub fn name(&self) -> &str {
         &self.name
     }

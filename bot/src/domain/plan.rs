@@ -1,4 +1,4 @@
-//! From changed recipes to builds: which are built, and after which others.
+//! Planning: which changed recipes are built, and in which order.
 
 mod batch;
 mod begin;
@@ -23,11 +23,11 @@ pub use input::{Candidate, Described, Frame, Others, Unreadable};
 pub use order::in_order;
 pub use whole::{too_large, unapproved};
 
-/// The builds for `candidates`, and those of `others` whose order changes with them, in no order.
-/// `released` is the channel's release of each recipe.
+/// Plans builds for `candidates`. Returns these builds, and the builds of `others` whose order
+/// changes, in no particular order. `released` is the channel's release of each recipe.
 ///
-/// What is not begun yet is ordered anew as a whole. Were old edges kept and new ones added, two
-/// builds planned at different times could come to wait for each other.
+/// All builds that have not started are ordered again as a whole. If old edges were kept and new
+/// ones added, two builds planned at different times could wait for each other.
 pub fn plan(
     candidates: Vec<Candidate>,
     frame: &Frame,
@@ -54,7 +54,8 @@ pub fn plan(
                 places.insert(build.id, place);
             }
         }
-        // What waited for the build before a broken one waits for the broken one.
+        // This recipe is broken and replaces an older build. Builds that waited for the older build
+        // now wait for this one.
         if let (State::Failed(_), Some(old)) = (&build.state, others.replaced.get(&build.id)) {
             places.insert(build.id, Place::of(old));
         }
@@ -74,7 +75,7 @@ pub fn plan(
     order(&places, &mut builds, &others.took);
     for before in &others.builds {
         let is_same = builds.get_mut(&before.id).is_some_and(|now| {
-            // How long the work behind it takes is no reason to write it anew.
+            // A new estimate of the path alone is no reason to write the row.
             now.path_seconds = before.path_seconds;
             now == before
         });

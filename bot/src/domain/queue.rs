@@ -1,10 +1,16 @@
-//! The order in which ready builds are handed to builders.
+//! The order in which ready builds go to builders.
 //!
-//! What a person asked for goes first, then what default branches need, then pull requests. Among
-//! pull requests the one goes first that has the fewest builds at builders, so that a large one does
-//! not keep the small ones waiting. Otherwise those go first that the longest work waits for, by what
-//! its recipes took before; and of two alike the older. One that says why no builder took it stands
-//! behind those of its rank or pull request that had no turn yet: these may bring what it lacks.
+//! 1. Builds that a person asked for.
+//! 2. Builds of default branches.
+//! 3. Builds of pull requests. The pull request with the fewest builds at builders goes first, so
+//!    that a large one does not keep small ones waiting.
+//!
+//! Within a rank or a pull request:
+//!
+//! 1. Builds that no builder has declined yet go first: they may provide what a declined build
+//!    lacks.
+//! 2. The build with the longest chain of waiting work goes first, by the last build times.
+//! 3. The older build goes first.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, btree_set};
@@ -14,33 +20,33 @@ use api::id::BuildId;
 use super::build::{Build, Stage, State, Target};
 use super::name::RepositoryId;
 
-/// The builds that are ready, in the order of their turns.
+/// The queued builds, in the order of their turns.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Queue {
     first: BTreeSet<(Rank, Place)>,
     pulls: BTreeMap<Pull, BTreeSet<Place>>,
-    /// How many builds of a pull request builders have.
+    /// How many builds of each pull request are at builders.
     at_builders: BTreeMap<Pull, usize>,
 }
 
-/// Whose turn comes before that of all pull requests.
+/// The ranks before all pull requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// A person asked for it.
     Wish,
-    /// It is for a branch that is published.
+    /// It is for a default branch.
     Branch,
 }
 
-/// Of two builds of a rank, or of a pull request, the one with the lesser place goes first. What comes
-/// first in it is whether a turn was in vain.
+/// The sort key within a rank or a pull request; the smallest goes first. Its parts: whether the
+/// last turn was in vain, the longest path in seconds, the id.
 type Place = (bool, Reverse<u64>, BuildId);
 
 /// A pull request.
 type Pull = (RepositoryId, u64);
 
 impl Queue {
-    /// Counts a build in, if it is ready or a builder has it.
+    /// Adds a build, if it is queued or at a builder.
     pub fn put(&mut self, build: &Build) {
         match (build.state.stage(), pull_of(build)) {
             (Stage::Queued, pull) => match (rank(build), pull) {
@@ -55,7 +61,7 @@ impl Queue {
         }
     }
 
-    /// Takes out a build that was counted in as it is here.
+    /// Removes a build. `build` must be unchanged since [`Self::put`].
     pub fn remove(&mut self, build: &Build) {
         match (build.state.stage(), pull_of(build)) {
             (Stage::Queued, pull) => match (rank(build), pull) {
@@ -82,8 +88,8 @@ impl Queue {
         }
     }
 
-    /// Those of the builds that `is_ready` is true of, each in its turn. What it costs grows with how
-    /// many are taken, and with how many pull requests wait.
+    /// The builds for which `is_ready` holds, in order. The cost grows with the number of builds
+    /// taken and the number of waiting pull requests.
     pub fn in_turn<'queue>(
         &'queue self,
         is_ready: impl Fn(BuildId) -> bool + Copy + 'queue,
@@ -98,8 +104,8 @@ impl Queue {
 /// The builds of pull requests in the order of fair shares.
 struct Shares<'queue, F> {
     is_ready: F,
-    /// Every pull request with what it has at builders or has had its turn here, its next place, and
-    /// the places after that.
+    /// For each pull request: its builds at builders plus those already taken from here, and the
+    /// place of its next build.
     next: BinaryHeap<Reverse<(usize, Place, Pull)>>,
     rest: BTreeMap<Pull, btree_set::Iter<'queue, Place>>,
 }
@@ -218,7 +224,7 @@ mod tests {
         assert_eq!(turns(&builds), [3, 1, 2].map(id));
     }
 
-    /// Else builds that lack something would keep the one back that could bring it.
+    /// Otherwise builds that lack something would delay the build that may provide it.
     #[test]
     fn what_had_its_turn_in_vain_goes_behind_its_like() {
         let mut vain = queued(1, pull(7));
@@ -229,7 +235,7 @@ mod tests {
         assert_eq!(turns(&[vain, queued(2, pull(7))]), [2, 1].map(id));
     }
 
-    /// What cannot be taken yet has no share.
+    /// A build that is not ready takes no share.
     #[test]
     fn what_is_not_ready_is_passed_over() {
         let mut queue = Queue::default();
@@ -262,7 +268,7 @@ mod tests {
         }
         builds.push(queued(5, pull(8)));
         builds.push(queued(6, pull(8)));
-        // The third of #8 is alike to the first of #7 in number, and the younger of the two.
+        // The third build of #8 and the first of #7 have equal shares; the older build goes first.
         assert_eq!(turns(&builds), [2, 5, 1, 6].map(id));
     }
 }

@@ -1,44 +1,45 @@
-//! What of a build is kept, and for how long.
+//! How long builds and their logs are kept.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::build::{Build, State};
 
-/// How long things are kept.
+/// How long logs and builds are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Logs, after the end of their build.
+    /// Logs, counted from the end of their build.
     pub logs: SignedDuration,
-    /// All of a build, after its end.
+    /// Builds, counted from their end.
     pub builds: SignedDuration,
 }
 
-/// Who asks for a build that has ended.
+/// Who still needs a build that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It is what its branch or open pull request has of the recipe: its newest build there, or
-    /// the newest that was published.
+    /// It is the current build of its recipe on a branch or an open pull request: the newest one,
+    /// or the newest one that was published.
     Present,
-    /// A build under way comes after it, or is held by it.
+    /// A build under way waits for it, or is held by it.
     Named,
-    /// Nobody but people who look back.
+    /// Only people who read old builds.
     Past,
-    /// Nobody but they, and GitHub will never show it: the App cannot see its repository any more.
+    /// Only people who read old builds. The App cannot see the repository any more, so GitHub will
+    /// never show it.
     Gone,
 }
 
-/// What becomes of a build.
+/// What to do with a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It stays as it is.
+    /// Keep it.
     Keep,
-    /// Its logs go.
+    /// Remove its logs.
     DropLogs,
-    /// It goes, with its logs.
+    /// Remove it and its logs.
     Forget,
 }
 
-/// What becomes of `build` now.
+/// Decides what to do with `build` now.
 pub fn judge(build: &Build, standing: Standing, keep: Keep, now: Timestamp) -> Verdict {
     match standing {
         Standing::Present | Standing::Named => return Verdict::Keep,
@@ -47,7 +48,8 @@ pub fn judge(build: &Build, standing: Standing, keep: Keep, now: Timestamp) -> V
     let Some(ended_at) = build.find_end() else {
         return Verdict::Keep;
     };
-    // Its check run would never be concluded. One that GitHub refuses waits for nothing.
+    // Removed now, its check run would stay open for ever. A run that GitHub refuses cannot be
+    // concluded anyway.
     let is_to_be_shown = standing == Standing::Past && build.shown.refused.is_none();
     if is_to_be_shown && !build.is_shown() {
         return Verdict::Keep;
@@ -63,14 +65,14 @@ pub fn judge(build: &Build, standing: Standing, keep: Keep, now: Timestamp) -> V
 }
 
 impl Build {
-    /// When nothing was left to be done for the build; none while something is.
+    /// When the last work for the build ended; none while there is work left.
     pub fn find_end(&self) -> Option<Timestamp> {
         match &self.state {
             State::Published { at, .. }
             | State::Cancelled { at, .. }
             | State::Superseded { at, .. } => Some(*at),
             State::Failed(failure) => Some(failure.at),
-            // A pull request's build, once its assets are not needed any more.
+            // A pull request's build ends when its assets are released.
             State::Built(built) if !self.target.is_published() => built.released_at,
             State::Built(_)
             | State::Planned
@@ -82,7 +84,7 @@ impl Build {
         }
     }
 
-    /// True when there may be logs of the build's attempts.
+    /// True when the build's attempts may have logs.
     pub fn has_logs(&self) -> bool {
         self.attempts > 0 && self.logs_removed_at.is_none()
     }
@@ -107,7 +109,7 @@ mod tests {
         at(days * DAY + 100)
     }
 
-    /// Only what has ended goes, and logs go first.
+    /// Only builds that have ended are removed, their logs first.
     #[test]
     fn what_has_ended_goes_in_time() {
         for (name, mut build) in every_state() {

@@ -1,14 +1,14 @@
-//! What a build that was not handed to a builder yet should do next.
+//! The next step of a build that is not at a builder yet.
 
 use api::id::BuildId;
 
 use super::build::{Bearing, Build, Event, Hold, State};
 
-/// The event that brings `build` where the builds before it say it should be; none when it is
-/// there. `find` looks up a build that it comes after.
+/// The event that moves `build` to the state that follows from the builds before it; none when it
+/// is in that state already. `find` looks up a build by its id.
 ///
-/// This is a function of the present only, so a build that was held because another one failed goes
-/// on once that one's successor has succeeded.
+/// Only the current states decide, not the past. So a build that a failed build held goes on once a
+/// newer build of that recipe has succeeded.
 pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) -> Option<Event> {
     match &build.state {
         State::Planned | State::Waiting { .. } => {}
@@ -25,7 +25,7 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
                 .any(|suspect| suspect.is_success())
                 .then_some(Event::Ready);
         }
-        // Only a look at the channel or the hosts, or a person, can end these.
+        // Only a change in the channel or on a host, or a person, can end these holds.
         State::Held {
             by:
                 Hold::Needs { .. }
@@ -34,7 +34,7 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
                 | Hold::TooLarge { .. },
             ..
         } => return None,
-        // It may have to wait again.
+        // A queued build may have to wait again.
         State::Queued { .. } => {}
         State::Building { .. }
         | State::Built(_)
@@ -44,13 +44,14 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
         | State::Cancelled { .. }
         | State::Superseded { .. } => return None,
     }
-    // However it came here: what nobody with write access stands for is not run.
+    // The last line of defence: no build runs without the word of somebody with write access.
     if let Some(author) = build.trust.find_stranger() {
         let author = author.to_owned();
         return Some(Event::Held(Hold::Approval { author }));
     }
     let is_queued = matches!(build.state, State::Queued { .. });
-    // What was published once stays so, but stones that only a builder has can be lost.
+    // A published build stays published, so a queued build of a branch need not check again. Stones
+    // that only a builder has can be lost.
     let after = build
         .after
         .iter()
@@ -72,7 +73,7 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
     }
 }
 
-/// What keeps a build from being dispatched.
+/// What keeps a build from starting.
 enum Obstacle {
     None,
     /// Builds that are under way.
@@ -88,7 +89,7 @@ fn obstacle<'a, 'b>(
 ) -> Obstacle {
     let mut open = Vec::new();
     for before in ids {
-        // A build that is remembered no more was settled long ago.
+        // A build that is no longer stored was settled long ago.
         let Some(before) = find(*before) else {
             continue;
         };
@@ -109,7 +110,8 @@ fn obstacle<'a, 'b>(
     }
 }
 
-/// Builds under way that the recipe does not ask for, but its last build did. They hold nothing.
+/// The builds under way that only hints lead to. The build waits for them, but their failure does
+/// not hold it.
 fn hinted<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) -> Obstacle {
     let before = build.behind.iter().filter_map(|id| find(*id));
     let open: Vec<BuildId> = before
@@ -122,7 +124,7 @@ fn hinted<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) -> Obs
     }
 }
 
-/// True when `build` can go on as far as `before` is concerned.
+/// True when `before` does not keep `build` from starting.
 fn is_enough(build: &Build, before: &Build) -> bool {
     match before.bearing() {
         Bearing::Success => true,
@@ -132,7 +134,7 @@ fn is_enough(build: &Build, before: &Build) -> bool {
     }
 }
 
-/// The event, unless the build is where it leads already.
+/// The event, unless the build already waits for the same builds.
 fn blocked(build: &Build, on: Vec<BuildId>) -> Option<Event> {
     let there = match &build.state {
         State::Waiting { on: before } => *before == on,
@@ -150,7 +152,7 @@ fn blocked(build: &Build, on: Vec<BuildId>) -> Option<Event> {
     (!there).then_some(Event::Blocked { on })
 }
 
-/// As [`blocked`].
+/// The event, unless the build already has the same hold.
 fn held(build: &Build, hold: Hold) -> Option<Event> {
     (build.state.find_hold() != Some(&hold)).then_some(Event::Held(hold))
 }

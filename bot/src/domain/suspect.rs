@@ -1,15 +1,14 @@
-//! Whose failure it may be that a need is met by nothing.
+//! Suspects: failed builds that may be the reason why a need is not met.
 //!
-//! What a recipe provides is not known before it was built once: a new library that fails has not
-//! told that it would have brought `pkgconfig(x)`. So when nothing meets a need of a build, the
-//! builds of the same head that did not succeed are suspected
-//! - if nothing is known of what they provide but names: they are new, or cannot be read; or
-//! - if what is missing is called like them or one of their packages.
+//! Before its first successful build, nobody knows what a recipe provides. When a new library
+//! fails, nothing tells that it would have provided `pkgconfig(x)`. So when nothing meets a need of
+//! a build, the failed builds of the same target are suspects
+//! - if only names are known of what they provide: they are new, or cannot be read; or
+//! - if the missing thing has their name, or the name of one of their packages.
 //!
-//! A build that itself only lacks something is suspected by its name alone, since otherwise any two
-//! that lack something would hold each other. None is suspected that waits for the build itself.
-//! What is held by suspects goes on when one of them has succeeded, or when what it lacks has come
-//! from elsewhere.
+//! A build that only lacks something itself is a suspect just by name; otherwise two such builds
+//! would hold each other. A build that waits for this one is never a suspect. A build held by
+//! suspects goes on when one of them succeeds, or when something else provides what it lacks.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,9 +17,10 @@ use moss_format::Dependency;
 
 use super::build::{Build, By, Hold, State, Suspect};
 
-/// The builds among those of its head that `build` is held by when it lacks `missing`. Of each
-/// recipe only the newest build is to be among `head`; `is_lacking` tells those that are about to be
-/// held because of what they lack.
+/// The suspects for `build`, which lacks `missing`.
+///
+/// `head` has only the newest build of each recipe. `is_lacking(id)` is true when build `id` is
+/// about to be held because it lacks something.
 pub fn suspects(
     build: &Build,
     missing: &[String],
@@ -50,11 +50,11 @@ pub fn suspects(
 }
 
 enum Standing {
-    /// It succeeded, or may yet.
+    /// It succeeded, or still may.
     Hopeful,
     /// It lacks something itself.
     Lacking,
-    /// It did not succeed, or comes after such a one.
+    /// It did not succeed, or a build before it did not.
     Dead,
 }
 
@@ -91,7 +91,7 @@ fn standing(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Standing {
     }
 }
 
-/// True when nothing is known of what a build provides but the names of its packages.
+/// True when only package names are known of what a build provides.
 fn is_unforeseen(build: &Build) -> bool {
     build
         .provides
@@ -99,20 +99,20 @@ fn is_unforeseen(build: &Build) -> bool {
         .all(|provider| !provider.contains('('))
 }
 
-/// What a need is called, whatever its kind.
+/// The name inside a need, without its kind.
 fn called(need: &str) -> Option<String> {
     let need: Dependency = need.parse().ok()?;
     Some(need.name().to_lowercase())
 }
 
-/// True when a build, or one of its packages, has one of these names.
+/// True when a build or one of its packages has one of these names.
 fn is_called(build: &Build, names: &[String]) -> bool {
     let packages = build.provides.iter().filter(|name| !name.contains('('));
     let own = std::iter::once(build.recipe.as_str()).chain(packages.map(String::as_str));
     own.map(str::to_lowercase).any(|name| names.contains(&name))
 }
 
-/// True when one build comes after the other, directly or around corners.
+/// True when `build` comes after `other`, directly or indirectly.
 fn waits_for(build: BuildId, other: BuildId, by_id: &HashMap<BuildId, &Build>) -> bool {
     let mut open = vec![build];
     let mut seen = HashSet::new();
@@ -173,7 +173,7 @@ mod tests {
         let fine = example::build(4, "fine");
         let head = [flute.clone(), failed(2, "reed"), drum, fine];
         assert_eq!(suspected(&flute, "pkgconfig(other)", &head), ["reed"]);
-        // One that was built before only of what is called like it.
+        // A recipe that was built before is suspected only by name.
         assert_eq!(suspected(&flute, "cmake(Drum)", &head), ["reed", "drum"]);
     }
 

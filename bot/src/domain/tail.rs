@@ -1,7 +1,7 @@
-//! The end of a log, made safe to show.
+//! Making untrusted text safe to show: the end of a log, and text for Markdown.
 
-/// The last lines of `log`: at most `lines` of them and `bytes` in all, without terminal escapes
-/// and control characters. Invalid UTF-8 is replaced.
+/// The end of `log`: at most `lines` lines and `bytes` bytes, without terminal escapes and control
+/// characters. Invalid UTF-8 is replaced.
 pub fn tail(log: &[u8], lines: usize, bytes: usize) -> String {
     let text = String::from_utf8_lossy(log);
     let text = text.trim_end();
@@ -17,8 +17,8 @@ pub fn tail(log: &[u8], lines: usize, bytes: usize) -> String {
     clean[from..].to_owned()
 }
 
-/// `text` in a Markdown code block that nothing in `text` can end. A fence is longer than what it
-/// holds, so absurd runs of backticks are cut short.
+/// `text` in a Markdown code block that nothing in `text` can end. The fence is longer than every
+/// run of backticks in `text`, so very long runs are shortened.
 pub fn fenced(text: &str) -> String {
     let text = shorten_runs(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -38,7 +38,7 @@ pub fn code(text: &str) -> String {
     }
 }
 
-/// `text` with everything that Markdown or HTML would read as markup escaped.
+/// `text` with all Markdown and HTML markup escaped.
 pub fn escape(text: &str) -> String {
     let text = plain(text);
     let text = text.trim_start();
@@ -46,7 +46,7 @@ pub fn escape(text: &str) -> String {
     let digits = text.chars().take_while(char::is_ascii_digit).count();
     for (position, c) in text.chars().enumerate() {
         match c {
-            // What begins with these would be a list or a line.
+            // At the start these would make a list or a rule.
             '-' | '+' | '=' if position == 0 => {
                 out.push('\\');
                 out.push(c);
@@ -55,7 +55,7 @@ pub fn escape(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            // A zero-width joint keeps GitHub from notifying people that a stranger names.
+            // A word joiner (U+2060) keeps GitHub from notifying people whom a stranger mentions.
             '@' => out.push_str("@\u{2060}"),
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '|' | '~' => {
                 out.push('\\');
@@ -67,7 +67,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// At most `limit` characters of `text`, with a mark where the rest was.
+/// At most `limit` characters of `text`; a `…` replaces the rest.
 pub fn clip(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -75,7 +75,7 @@ pub fn clip(text: &str, limit: usize) -> String {
     }
 }
 
-/// `text` on one line, without what is not shown or turns the direction of what is.
+/// `text` on one line, without hidden characters.
 fn plain(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
@@ -86,13 +86,13 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// Control characters, and the marks that make text read other than it is written.
+/// True for control characters, zero-width characters, and marks that change the text direction.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// `text` with runs of backticks cut to a length that a fence can outlast.
+/// `text` with each run of backticks cut to a length that a fence can exceed.
 fn shorten_runs(text: &str) -> String {
     const LONGEST: usize = 32;
     let mut run = 0;

@@ -1,23 +1,23 @@
-//! On whose word something of a stranger may be run.
+//! Whose approval allows summit to run the code of a pull request.
 
 use api::id::CommitSha;
 use serde::{Deserialize, Serialize};
 
-/// Who stands for what a plan brings.
+/// Who vouches for the code of a plan.
 ///
-/// What nobody stands for is read, so that the pull request can be told about it, and never run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// When nobody vouches for it, summit reads the recipes to report on the pull request, but never
+/// runs them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "trust", rename_all = "kebab-case")]
 pub enum Trust {
-    /// Somebody with write access wrote it, as all that a branch holds.
-    #[default]
+    /// The author has write access. All commits of a branch count as such.
     Writer,
-    /// Somebody with write access has granted that this very commit is run.
+    /// Somebody with write access approved exactly this commit.
     Granted {
-        /// The login of who granted it, for people.
+        /// The login of the person who approved it, for display.
         by: String,
     },
-    /// Neither.
+    /// Nobody with write access vouches for it.
     None {
         /// The author's login, for people.
         author: String,
@@ -25,8 +25,9 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Decides about a pull request by `author`: whether that person may write in the repository, and
-    /// which of its commits somebody else has granted, with the login of who did.
+    /// Decides about the commit `head` of a pull request by `author`. `may_write` says whether the
+    /// author has write access. `granted` is the approved commit, with the login of the person who
+    /// approved it.
     pub fn of_pull(
         author: &str,
         may_write: bool,
@@ -42,7 +43,7 @@ impl Trust {
         }
     }
 
-    /// The author, when nobody stands for what that person brings, so that nothing of it may be run.
+    /// The author, when nobody vouches for the code, so that it must not run.
     pub fn find_stranger(&self) -> Option<&str> {
         match self {
             Self::Writer | Self::Granted { .. } => None,

@@ -1,12 +1,13 @@
-//! The builds that are under way, in memory: what is looked at all the time.
+//! The builds under way, in memory, with indexes for the workers.
 //!
-//! The database is the truth, and this follows it: [`UnderWay::apply`] is called for every build that
-//! a commit has written, after the commit and in the order of the commits. It finds out whom the
-//! change concerns, so that nobody else looks. After a restart it is made anew from the database.
+//! The database is the truth, and this cache follows it: after each commit, and in the order of
+//! commits, [`UnderWay::apply`] is called for every build that the commit wrote. It returns which
+//! workers the change concerns, so that only these wake up. A restart rebuilds the cache from the
+//! database.
 //!
-//! A build is under way while something can still become of it by itself, while a builder keeps its
-//! assets, and while GitHub does not show yet what became of it. Those that only a person can move
-//! are not: a single pull request can have thousands of them.
+//! A build is under way while it can still move without a person, while a builder keeps its assets,
+//! and while GitHub does not show its current state. Builds that only a person can move are
+//! excluded: a single pull request can have thousands of them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,36 +18,36 @@ use jiff::Timestamp;
 use super::build::{Build, Hold, Stage, State, Suspect};
 use super::queue::Queue;
 
-/// All builds under way, and what leads to them.
+/// All builds under way, with their indexes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct UnderWay {
     builds: HashMap<BuildId, Arc<Build>>,
-    /// The builds that look at a build to know whether they can go on, by that build.
+    /// For each build, the builds whose next step depends on it.
     followers: BTreeMap<BuildId, BTreeSet<BuildId>>,
-    /// The active ones by their state.
+    /// The active builds by state.
     stages: BTreeMap<Stage, BTreeSet<BuildId>>,
     imports: BTreeMap<ImportId, BTreeSet<BuildId>>,
     unshown: BTreeSet<BuildId>,
     queue: Queue,
-    /// What the scheduler has to look at.
+    /// The builds that the scheduler has to look at.
     moved: BTreeSet<BuildId>,
 }
 
-/// Whom a change concerns.
+/// The workers that a change concerns.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Concerns {
-    /// Who schedules: a build may go on, or a builder may have room.
+    /// The scheduler: a build may go on, or a builder may have a free slot.
     pub schedule: bool,
-    /// Who attends to attempts: there is another one, or one less.
+    /// The worker that attends attempts: one was added or has ended.
     pub attempts: bool,
-    /// Who follows imports: there is another one.
+    /// The worker that follows imports: one was added.
     pub imports: bool,
-    /// Who shows builds on GitHub.
+    /// The worker that reconciles check runs.
     pub check_runs: bool,
 }
 
 impl UnderWay {
-    /// Those of `builds` that are under way. All of them are to be scheduled.
+    /// Loads those of `builds` that are under way. The scheduler has to look at all of them.
     pub fn new(builds: impl IntoIterator<Item = Build>) -> Self {
         let mut under_way = Self::default();
         for build in builds {
@@ -55,7 +56,7 @@ impl UnderWay {
         under_way
     }
 
-    /// Takes up that a build is now so, or is remembered no more.
+    /// Replaces a build by its version `now`; none when the build was removed.
     pub fn apply(&mut self, id: BuildId, now: Option<Arc<Build>>) -> Concerns {
         let kept = now.clone().filter(|build| belongs(build));
         let before = match &kept {
@@ -77,7 +78,7 @@ impl UnderWay {
         }
     }
 
-    /// Keeps [`Self::followers`].
+    /// Updates [`Self::followers`].
     fn follow(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) {
         let (old, new) = (
             before.map(looked_at_by).unwrap_or_default(),
@@ -91,7 +92,7 @@ impl UnderWay {
         }
     }
 
-    /// Keeps what leads to builds by what they are.
+    /// Updates the queue and the indexes by state and import.
     fn sort(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) {
         let active = |build: &&Build| build.is_active();
         let (before, now) = (before.filter(active), now.filter(active));
@@ -110,8 +111,8 @@ impl UnderWay {
         );
     }
 
-    /// Notes what the scheduler has to look at because of a change. A build that is settled and shown is
-    /// not kept any more, and is what it was to those that come after it.
+    /// Notes the builds that the scheduler has to look at because of a change. A build that is
+    /// settled and shown leaves this cache; to the builds after it, that changes nothing.
     fn note_moved(
         &mut self,
         id: BuildId,
@@ -139,7 +140,7 @@ impl UnderWay {
         }
     }
 
-    /// What the scheduler has to look at, taken: the oldest builds, at most so many.
+    /// Takes the oldest builds that the scheduler has to look at, at most `most`.
     pub fn take_moved(&mut self, most: usize) -> BTreeSet<BuildId> {
         let rest = match self.moved.iter().nth(most) {
             Some(first) => {
@@ -151,7 +152,7 @@ impl UnderWay {
         std::mem::replace(&mut self.moved, rest)
     }
 
-    /// Gives back what was taken and could not be looked at.
+    /// Gives back builds that were taken and not looked at.
     pub fn give_back_moved(&mut self, moved: BTreeSet<BuildId>) {
         self.moved.extend(moved);
     }
@@ -166,25 +167,25 @@ impl UnderWay {
         self.builds.values()
     }
 
-    /// The builds in a state that are active, oldest first.
+    /// The active builds in a state, oldest first.
     pub fn in_stage(&self, stage: Stage) -> impl Iterator<Item = &Arc<Build>> {
         let ids = self.stages.get(&stage).into_iter().flatten();
         ids.filter_map(|id| self.builds.get(id))
     }
 
-    /// The builds that a builder could take at `now`, in the order in which they get one.
+    /// The builds that a builder can take at `now`, in the order of the [`Queue`].
     pub fn ready(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Build>> {
         let is_due = move |id| self.builds.get(&id).is_some_and(|build| build.is_due(now));
         let in_turn = self.queue.in_turn(is_due);
         in_turn.filter_map(|id| self.builds.get(&id))
     }
 
-    /// True when builds are ready, at once or after a pause.
+    /// True when builds are queued, even if they still pause.
     pub fn has_queued(&self) -> bool {
         self.stages.contains_key(&Stage::Queued)
     }
 
-    /// How many builds that are active there are in each state.
+    /// The number of active builds in each state.
     pub fn counts(&self) -> BTreeMap<Stage, usize> {
         let stages = self.stages.iter();
         stages.map(|(stage, ids)| (*stage, ids.len())).collect()
@@ -198,13 +199,13 @@ impl UnderWay {
         })
     }
 
-    /// The builds that GitHub does not show as they are, oldest first.
+    /// The builds whose current state GitHub does not show yet, oldest first.
     pub fn unshown(&self) -> impl Iterator<Item = &Arc<Build>> {
         self.unshown.iter().filter_map(|id| self.builds.get(id))
     }
 }
 
-/// Whom it concerns that a build is now so and was so before.
+/// The workers that a build's change from `before` to `now` concerns.
 fn concerns(before: Option<&Build>, now: Option<&Build>) -> Concerns {
     let attempt_of = |build: &Build| (stage(build) == Stage::Building).then_some(build.attempts);
     let new_import = now.and_then(import);
@@ -231,13 +232,13 @@ fn import(build: &Build) -> Option<ImportId> {
     Some(*import)
 }
 
-/// The builds that `build` looks at to know whether it can go on.
+/// The builds on which the next step of `build` depends.
 pub fn looked_at_by(build: &Build) -> BTreeSet<BuildId> {
     let named = build.after.iter().chain(&build.behind).chain(&build.cycle);
     looked_at(build.id, named, &build.state)
 }
 
-/// As the builds that the build `id` looks at which is told to come after `named` and is in `state`.
+/// Like [`looked_at_by`], for the build `id` in `state` that comes after the `named` builds.
 pub fn looked_at<'named>(
     id: BuildId,
     named: impl Iterator<Item = &'named BuildId>,
@@ -251,7 +252,7 @@ pub fn looked_at<'named>(
     others
 }
 
-/// Files a build under another key than before.
+/// Moves a build from its old key of an index to its new one.
 fn refile<K: Ord>(
     index: &mut BTreeMap<K, BTreeSet<BuildId>>,
     id: BuildId,

@@ -1,26 +1,26 @@
-//! What in a folder is taken for a recipe.
+//! Finding the recipe's file in a folder.
 
 use git2::{ObjectType, Tree, TreeEntry};
 
-/// The names of a recipe's file, the better one first.
+/// The names of a recipe's file, the preferred one first.
 const RECIPES: [&str; 2] = ["stone.yaml", "stone.yml"];
 
-/// The largest recipe that is read, in bytes.
+/// The largest recipe that summit reads, in bytes.
 pub(super) const MAX_RECIPE: usize = 1 << 20;
 
-/// Why something called like a recipe is not read.
+/// Why an entry with a recipe's name is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// Too many bytes.
+    /// The file is too large.
     #[error("it has {size} bytes, and at most {MAX_RECIPE} are read")]
     TooLarge {
-        /// How many.
+        /// Its size in bytes.
         size: usize,
     },
-    /// It would lead out of the tree that identifies the build.
+    /// A symbolic link. It could point out of the tree that identifies the build.
     #[error("it is a symbolic link, and a recipe is a plain file")]
     Link,
-    /// Its content is elsewhere.
+    /// A submodule. Its content is in another repository.
     #[error("it is a submodule, and a recipe is a plain file")]
     Submodule,
     /// A folder.
@@ -28,12 +28,12 @@ pub enum Unfit {
     Folder,
 }
 
-/// True when something in a folder is called like a recipe.
+/// True when a folder has an entry with a recipe's name.
 pub(super) fn has_recipe(tree: &Tree<'_>) -> bool {
     recipe_entry(tree).is_some()
 }
 
-/// The recipe of a folder: better one that can be read.
+/// The recipe of a folder. An entry that can be read is preferred.
 pub(super) fn recipe_entry<'t>(tree: &'t Tree<'_>) -> Option<(&'static str, TreeEntry<'t>)> {
     let found = || {
         let entries = RECIPES.into_iter();
@@ -49,7 +49,7 @@ pub(super) fn fits(entry: &TreeEntry<'_>) -> Result<(), Unfit> {
         Some(ObjectType::Blob) if entry.filemode() == 0o120_000 => Err(Unfit::Link),
         Some(ObjectType::Blob) => Ok(()),
         Some(ObjectType::Tree) => Err(Unfit::Folder),
-        // A commit of another repository; git knows nothing else in a tree.
+        // The only other kind of entry in a tree is a commit of another repository.
         _ => Err(Unfit::Submodule),
     }
 }

@@ -1,4 +1,4 @@
-//! Whether two commits can be merged.
+//! Finding merge conflicts between two commits.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +9,30 @@ use super::bounds::{Bounds, TooLarge};
 use super::mirror::{Error, Mirror, oid};
 use super::tree::Cut;
 
-/// How many paths are named.
+/// How many conflicting paths are listed.
 const NAMED: usize = 20;
 
-/// How deep folders may lie in what is merged.
+/// How deep the folders of a merge may lie.
 const MAX_DEPTH: usize = 128;
 
-/// How long the paths of what is merged may be together, in bytes: a merge holds all of them.
+/// The total length of all paths that differ, in bytes. A merge keeps all of them in memory.
 const MAX_PATHS: usize = 64 << 20;
 
-/// How often the bases of a merge are merged themselves.
+/// How deep libgit2 merges merge bases when there are several.
 const MAX_BASES: u32 = 8;
 
 /// The paths on which two commits cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflicts {
-    /// Some of the paths, sorted; what is not UTF-8 is replaced.
+    /// Some of the paths, sorted. Bytes that are not UTF-8 are replaced.
     pub paths: Vec<String>,
-    /// How many there are.
+    /// How many paths conflict.
     pub count: usize,
 }
 
 impl Mirror {
-    /// Where a merge of `theirs` into `ours` conflicts; none when it does not. Nothing is written,
-    /// and nothing is merged when `theirs` differs too much from where it parts from `ours`.
+    /// The conflicts of a merge of `theirs` into `ours`; none when it is clean. The merge happens
+    /// in memory only. If `theirs` differs too much from the merge base, no merge is tried.
     ///
     /// # Errors
     /// When an object is missing.
@@ -76,7 +76,7 @@ impl Mirror {
         })))
     }
 
-    /// Whether the difference between two commits is within bounds, all of it.
+    /// Checks that the whole difference between two commits is within bounds.
     fn measure(
         &self,
         base: Option<CommitSha>,
@@ -98,7 +98,7 @@ impl Mirror {
     ) -> Result<(), Cut> {
         let base = base.map(|base| self.tree_of(base)).transpose()?;
         let (mut entries, mut paths, mut bytes) = (0, 0, 0_u64);
-        // A folder with its counterpart, how deep it lies, and the length of its path.
+        // The folder in `base`, the folder in `head`, its depth, and the length of its path.
         let mut open: Vec<(Option<Oid>, Oid, usize, usize)> =
             vec![(base.map(|tree| tree.id()), self.tree_of(head)?.id(), 0, 0)];
         while let Some((before, after, depth, length)) = open.pop() {
@@ -132,7 +132,7 @@ impl Mirror {
                     Some(ObjectType::Blob) => {
                         bytes = bytes.saturating_add(self.size(entry.id())? as u64);
                     }
-                    // A submodule's commit lies elsewhere.
+                    // A submodule's commit is in another repository.
                     _ => {}
                 }
                 if bytes > bounds.bytes {

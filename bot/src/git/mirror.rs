@@ -17,45 +17,45 @@ use crate::domain::name::RepositoryId;
 /// How long one fetch may take.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// A mirror that cannot do what was asked.
+/// Why an operation on a mirror failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The mirror on disk cannot be opened or made.
+    /// The mirror's folder cannot be opened or created.
     #[error("cannot open the mirror {}", path.display())]
     Open {
-        /// Which folder.
+        /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: git2::Error,
     },
     /// The repository could not be fetched.
     #[error("cannot fetch {refs} of {url}")]
     Fetch {
-        /// From where.
+        /// The repository's URL.
         url: String,
-        /// Which refs.
+        /// The refs.
         refs: String,
-        /// Why.
+        /// The cause.
         source: git2::Error,
     },
-    /// Nothing can be fetched from anywhere.
+    /// The HTTP client cannot be made, so no fetch can work.
     #[error("cannot make a client for git over HTTP")]
     Client(#[from] reqwest::Error),
-    /// The repository's server is silent.
+    /// The repository's server takes too long.
     #[error("reading {url} takes too long")]
     TimedOut {
-        /// From where.
+        /// The repository's URL.
         url: String,
     },
     /// Nobody waits for the work any more.
     #[error("reading the mirror was stopped")]
     Stopped,
-    /// An object is not there or broken.
+    /// An object is missing or broken.
     #[error("cannot read {what} in the mirror")]
     Read {
-        /// Which object.
+        /// The object.
         what: String,
-        /// Why.
+        /// The cause.
         source: git2::Error,
     },
 }
@@ -64,7 +64,7 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct Mirrors {
     folder: PathBuf,
-    /// Made by the first fetch, as that runs where a thread may wait.
+    /// The first fetch creates it, because a fetch runs on a thread that may block.
     network: Arc<OnceLock<Network>>,
 }
 
@@ -77,10 +77,10 @@ impl Mirrors {
         }
     }
 
-    /// Opens the mirror of a repository; an empty one is made if there is none.
+    /// Opens the mirror of a repository, or creates an empty one.
     ///
     /// # Errors
-    /// When the disk does not let it.
+    /// When the folder cannot be read or written.
     pub fn open(&self, repository: RepositoryId) -> Result<Mirror, Error> {
         let path = self.folder.join(format!("{repository}.git"));
         let git = Repository::open_bare(&path)
@@ -102,13 +102,14 @@ impl Mirrors {
         })
     }
 
-    /// Where the mirrors lie.
+    /// The folder of all mirrors.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 }
 
-/// Makes an empty mirror. What it is given is synced, since what was planned is never fetched again.
+/// Creates an empty mirror. git syncs its objects to disk, because a planned commit is never
+/// fetched again.
 fn init(path: &Path) -> Result<Repository, git2::Error> {
     let git = Repository::init_bare(path)?;
     git.config()?.set_bool("core.fsyncObjectFiles", true)?;
@@ -123,14 +124,16 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// The mirror, whose work ends with [`Error::Stopped`] once `stop` says so.
+    /// The same mirror, but its work ends with [`Error::Stopped`] once `stop` is set.
     #[must_use]
     pub fn until(self, stop: Stop) -> Self {
         Self { stop, ..self }
     }
 
+    /// Checks whether the work may go on.
+    ///
     /// # Errors
-    /// When the work is to end.
+    /// When the work was asked to stop.
     pub(super) fn go_on(&self) -> Result<(), Error> {
         match self.stop.is_asked() {
             true => Err(Error::Stopped),
@@ -138,8 +141,8 @@ impl Mirror {
         }
     }
 
-    /// Fetches `refs` as they are now, also after a force push. A ref that is gone there is taken
-    /// away here.
+    /// Fetches the present state of `refs`, also after a force push. A ref that upstream no longer
+    /// has is deleted here.
     ///
     /// # Errors
     /// When the repository cannot be fetched.
@@ -158,8 +161,8 @@ impl Mirror {
         let begun = Instant::now();
         let stop = self.stop.clone();
         callbacks.transfer_progress(move |_| begun.elapsed() < FETCH_TIMEOUT && !stop.is_asked());
-        // A server that talks and never sends anything ends too; one that is silent ends by the
-        // network.
+        // This ends a fetch from a server that sends only progress messages. The timeout of the
+        // network ends one from a silent server.
         let stop = self.stop.clone();
         callbacks.sideband_progress(move |_| begun.elapsed() < FETCH_TIMEOUT && !stop.is_asked());
         let mut options = FetchOptions::new();
@@ -184,7 +187,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// The way to a repository, where that leads over HTTP.
+    /// The HTTP transport for a URL; none for other schemes.
     fn network(&self, url: &Url, token: Option<&SecretString>) -> Result<Option<Network>, Error> {
         if !matches!(url.scheme(), "http" | "https") {
             return Ok(None);
@@ -202,7 +205,7 @@ impl Mirror {
         }))
     }
 
-    /// The commit that a ref names; none when there is no such ref.
+    /// The commit of a ref; none when there is no such ref.
     ///
     /// # Errors
     /// When the mirror is broken.
@@ -222,7 +225,8 @@ impl Mirror {
         self.git.find_commit(oid(commit)).is_ok()
     }
 
-    /// Keeps a commit from ever being collected.
+    /// Keeps a commit reachable by a ref of our own, so that neither a repack nor git's garbage
+    /// collection removes it.
     ///
     /// # Errors
     /// When the mirror cannot be written.
@@ -234,7 +238,7 @@ impl Mirror {
         }
     }
 
-    /// The best common ancestor; none when the histories have nothing in common.
+    /// The merge base of two commits; none when they have no common ancestor.
     ///
     /// # Errors
     /// When a commit is missing.

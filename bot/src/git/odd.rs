@@ -1,35 +1,36 @@
-//! Folders that git can hold and summit cannot build in.
+//! Folders whose paths git allows and summit does not.
 
 use api::id::{RecipeFolder, Sha256};
 
-/// How much of a path is kept in what it is called instead, in bytes.
+/// The longest replacement of a path before its digest, in bytes.
 const KEPT: usize = 900;
 
-/// Why nothing can be built in a folder.
+/// Why summit cannot build in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Oddity {
     /// The path is not UTF-8.
     #[error("its path is not UTF-8")]
     NotUtf8,
-    /// The path has such characters.
+    /// The path has a control character.
     #[error("its path holds a control character")]
     Control,
-    /// The path has such characters.
+    /// The path has a backslash.
     #[error("its path holds a backslash")]
     Backslash,
     /// The path is too long.
     #[error("its path is longer than 1024 bytes")]
     Long,
-    /// The path has components that mean something else.
+    /// The path has a component with a special meaning.
     #[error("its path has an empty component, or one called `.`, `..` or `.git`")]
     Component,
 }
 
-/// The folder of this path. Where there can be none, one that is called alike, and why.
+/// The folder with this path. If the path is not allowed, a replacement with a similar path, and
+/// the reason.
 pub(super) fn folder(path: &[u8]) -> (RecipeFolder, Option<Oddity>) {
     let text = match std::str::from_utf8(path) {
         Ok("") => Ok("."),
-        // Only the top is called so.
+        // Only the top of the repository has this name.
         Ok(".") => Err(Oddity::Component),
         Ok(text) => Ok(text),
         Err(_) => Err(Oddity::NotUtf8),
@@ -53,8 +54,8 @@ fn oddity(text: &str) -> Oddity {
     }
 }
 
-/// What such a folder is called: its path, with `%` and two digits for every byte that cannot
-/// stand, and a digest where it is cut.
+/// The replacement for a path that is not allowed. Each forbidden byte is written as `%` and two
+/// hexadecimal digits. A path that is too long is cut, and a digest is appended.
 fn called(path: &[u8]) -> RecipeFolder {
     let mut text = String::new();
     for component in path.split(|byte| *byte == b'/') {

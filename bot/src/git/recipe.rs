@@ -1,4 +1,4 @@
-//! The files of one recipe.
+//! Reading the files of one recipe.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,29 @@ use super::entry::{MAX_RECIPE, Unfit, fits, recipe_entry};
 use super::mirror::{Error, Mirror};
 use super::tree::Cut;
 
-/// The largest manifest that is read, in bytes.
+/// The largest manifest that summit reads, in bytes.
 const MAX_MANIFEST: usize = 4 << 20;
 
-/// How many manifests of a recipe are read: one for each profile.
+/// How many manifests of a recipe summit reads. There is one for each profile.
 const MAX_MANIFESTS: usize = 16;
 
-/// What is read of a recipe.
+/// The content of a recipe's folder, as far as summit reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipeFiles {
     /// The recipe's path from the top of the repository.
     pub path: String,
-    /// The recipe; not yet known to be UTF-8.
+    /// The recipe's bytes, not yet checked to be UTF-8; or why it is not read.
     pub recipe: Result<Vec<u8>, Unfit>,
-    /// The manifests of its last builds by their profiles: `manifest.PROFILE.bin`.
+    /// The manifests of its last builds, `manifest.PROFILE.bin`, by profile.
     pub manifests: BTreeMap<String, ManifestId>,
 }
 
-/// The object of a manifest: the same for the same bytes.
+/// The id of a manifest's git object: equal ids mean equal bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ManifestId(Oid);
 
 impl Mirror {
-    /// The files of the recipe in `folder` at `commit`; none when there is none.
+    /// The files of the recipe in `folder` at `commit`; none when there is no recipe.
     ///
     /// # Errors
     /// When an object is missing.
@@ -88,8 +88,8 @@ impl Mirror {
         }
     }
 
-    /// The manifests in a recipe's folder. They only help to order, so that a recipe can do
-    /// without.
+    /// The manifests in a recipe's folder. They only improve the order of builds, so large or
+    /// surplus ones can be skipped.
     fn manifests(
         &self,
         tree: &Tree<'_>,
@@ -105,12 +105,12 @@ impl Mirror {
                 continue;
             };
             if manifests.len() == MAX_MANIFESTS {
-                tracing::warn!(%folder, "only {MAX_MANIFESTS} manifests are read");
+                tracing::warn!(%folder, "skipped all manifests after the first {MAX_MANIFESTS}");
                 break;
             }
             let size = self.size(entry.id())?;
             if size > MAX_MANIFEST {
-                tracing::warn!(%folder, %name, size, "a manifest is passed over");
+                tracing::warn!(%folder, %name, size, "skipped a manifest that is too large");
                 continue;
             }
             manifests.insert(profile.to_owned(), ManifestId(entry.id()));
@@ -129,7 +129,8 @@ impl Mirror {
     }
 }
 
-/// The look that found the recipe read these folders before.
+/// Turns a folder that is too large into an error. The comparison that found the recipe has read
+/// these folders already, so their size cannot be an expected outcome here.
 fn within(cut: Cut, folder: &RecipeFolder) -> Error {
     match cut {
         Cut::Failed(error) => error,

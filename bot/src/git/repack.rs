@@ -1,20 +1,20 @@
-//! Keeping a mirror fast over the years: each fetch leaves a pack, and each object is looked for in
-//! every one of them.
+//! Repacking a mirror. Each fetch adds a pack, and git searches every pack for each object, so a
+//! mirror with many packs is slow.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Mirror};
 
-/// With so many packs, a mirror is repacked.
+/// A mirror with this many packs is repacked.
 pub(super) const MANY: usize = 50;
 
 impl Mirror {
-    /// Puts all that refs lead to into one pack, when fetches have left many. Whoever reads the
-    /// mirror meanwhile goes on: the new pack is there before the old ones go.
+    /// Packs all reachable objects into one pack, if there are [`MANY`] packs. Other readers are
+    /// not disturbed: the new pack exists before the old ones are deleted.
     ///
     /// # Errors
-    /// When the mirror is broken or cannot be written; it stays as it was then.
+    /// When the mirror is broken or cannot be written. No object is lost then.
     pub fn repack(&self) -> Result<(), Error> {
         let folder = self.git.path().join("objects/pack");
         let old = packs(&folder)?;
@@ -33,9 +33,10 @@ impl Mirror {
         builder.write(&folder, 0).map_err(failed)?;
         let new = builder.name().map_err(failed)?.map(str::to_owned);
         let new = new.map(|name| folder.join(format!("pack-{name}.pack")));
-        tracing::info!(mirror = %self.git.path().display(), packs = old.len(), "repacked");
+        tracing::info!(mirror = %self.git.path().display(), packs = old.len(), "repacked a mirror");
         for pack in old.iter().filter(|old| Some(*old) != new.as_ref()) {
-            // Without its index a pack is none, so that a cut leaves nothing half there.
+            // git ignores a pack without an index, so a crash between the two deletions is
+            // harmless.
             for file in [pack.with_extension("idx"), pack.clone()] {
                 fs::remove_file(&file).map_err(|error| unreadable(&file, &error))?;
             }
@@ -90,7 +91,7 @@ mod tests {
         };
         let who = Signature::now("A", "a@example.org").unwrap();
         let mut heads = Vec::new();
-        // Each push is a force push: only what is kept is led to.
+        // Each push is a force push, so only kept commits stay reachable.
         for number in 0..MANY {
             let blob = upstream.blob(number.to_string().as_bytes()).unwrap();
             let mut tree = upstream.treebuilder(None).unwrap();
@@ -119,10 +120,10 @@ mod tests {
             .open(RepositoryId::new(1))
             .unwrap();
         let is_there: Vec<bool> = heads.iter().map(|head| reopened.has(*head)).collect();
-        // The last one is the branch's.
+        // The last head is the branch's.
         let led_to = (0..MANY).map(|number| number % 2 == 0 || number + 1 == MANY);
         assert_eq!(is_there, led_to.collect::<Vec<_>>());
-        // Who had it open goes on.
+        // The mirror that was open all the time still works.
         assert!(heads.iter().step_by(2).all(|head| mirror.has(*head)));
         mirror.repack().unwrap();
         assert_eq!(packs(), 1);

@@ -100,8 +100,8 @@ impl Fixture {
         found.unwrap().unwrap()
     }
 
-    /// A commit whose tree has ten entries of one tree, ten levels deep: 10^10 paths, each of them
-    /// a recipe, of a dozen objects.
+    /// A commit whose tree has the same subtree ten times, with ten levels: a dozen objects make
+    /// 10^10 paths, each with a recipe.
     fn bomb(&self, levels: usize, recipe: &str) -> CommitSha {
         let git = &self.mirror.git;
         let mut builder = git.treebuilder(None).unwrap();
@@ -193,7 +193,7 @@ fn a_recipe_can_lie_at_the_top_and_around_others() {
     let fixture = fixture();
     let base = fixture.commit(&[], &[("stone.yaml", "top"), ("inner/stone.yaml", "1")]);
     let head = fixture.commit(&[base], &[("stone.yaml", "top"), ("inner/stone.yaml", "2")]);
-    // The outer recipe's tree holds the inner one, so it changes too.
+    // The outer recipe's tree contains the inner one, so it changes too.
     assert_eq!(
         fixture.changes(Some(base), head),
         both(&[".", "inner"], &[])
@@ -209,7 +209,8 @@ fn a_recipe_can_lie_at_the_top_and_around_others() {
     );
 }
 
-/// After a force push the planned commit is no ancestor: the difference counts, not the history.
+/// After a force push the planned commit is no ancestor of the head. The two trees are compared,
+/// not the histories.
 #[test]
 fn a_force_push_is_the_difference_of_the_trees() {
     let fixture = fixture();
@@ -447,7 +448,7 @@ fn the_author_time_is_taken_not_the_committers() {
     assert_eq!(fixture.mirror.author_time(head).unwrap(), 1_600_000_000);
 }
 
-/// A branch is followed over a force push, and over its end: a ref that is gone is gone here too.
+/// A fetch follows a force push. It deletes a ref that upstream no longer has.
 #[test]
 fn fetching_follows_what_is_there() {
     let fixture = fixture();
@@ -490,10 +491,10 @@ fn a_tree_of_billions_of_folders_is_counted_and_left() {
     let too_large = TooLarge::Entries { limit };
     let walked = fixture.mirror.changed_recipes(Some(base), bomb, STRICT);
     assert_eq!(walked.unwrap(), Err(too_large));
-    // It is not merged either, since that would go through all of it.
+    // No merge is tried, because a merge would visit all of it.
     let merged = fixture.mirror.find_conflicts(base, bomb, STRICT);
     assert_eq!(merged.unwrap(), Err(too_large));
-    // What both sides have is not gone through.
+    // Equal trees are not visited.
     let same = fixture.mirror.changed_recipes(Some(bomb), bomb, STRICT);
     assert_eq!(same.unwrap(), Ok(Changes::default()));
 }
@@ -551,7 +552,7 @@ fn the_files_of_a_recipe_are_no_recipes() {
     let head = fixture.commit(&[], &outer);
     let recipes = both(&["n/nano", "n/nano/extra", "pkg/tool"], &[]);
     assert_eq!(fixture.changes(None, head), recipes);
-    // Whether they are follows the folder around them.
+    // A `pkg` folder is searched only if the folder around it has no recipe.
     let without = fixture.commit(&[head], &outer[1..]);
     assert_eq!(
         fixture.changes(Some(head), without),

@@ -1,7 +1,8 @@
-//! Which recipes a tree holds, and which of them differ from another tree's.
+//! Finding the recipes of a tree that differ from another tree's.
 //!
-//! What lies in the `pkg` folder of a recipe are its patches and files, never recipes. A recipe can
-//! lie below another one's folder elsewhere; then the outer one's tree changes with it.
+//! The `pkg` folder of a recipe has its patches and files, never recipes. Other folders below a
+//! recipe can have recipes of their own. When such an inner recipe changes, the outer recipe's tree
+//! changes too.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +14,14 @@ use super::entry::has_recipe;
 use super::mirror::{Error, Mirror, oid};
 use super::odd::{self, Oddity};
 
-/// Folders are not searched deeper than this.
+/// How deep summit searches for recipes.
 const MAX_DEPTH: usize = 32;
 
-/// The largest object of a folder or commit that is read, in bytes: some 300,000 names.
+/// The largest tree or commit object that summit reads, in bytes. That is a folder with some
+/// 300,000 names.
 const MAX_OBJECT: usize = 16 << 20;
 
-/// Where a recipe keeps its patches and files.
+/// The folder of a recipe's patches and files.
 const FILES: &[u8] = b"pkg";
 
 /// A folder with a recipe.
@@ -29,20 +31,20 @@ pub struct RecipeTree {
     pub folder: RecipeFolder,
     /// Its tree.
     pub tree: TreeSha,
-    /// Why nothing can be built in such a folder; then `folder` is what it is called instead.
+    /// Why summit cannot build in this folder. If set, `folder` is a replacement for its path.
     pub oddity: Option<Oddity>,
 }
 
-/// How the recipes of one tree differ from another's.
+/// The differences between the recipes of two trees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// New and changed ones, sorted by folder.
+    /// New and changed recipes, sorted by folder.
     pub changed: Vec<RecipeTree>,
-    /// The folders of those that are no more, sorted.
+    /// The folders of removed recipes, sorted.
     pub removed: Vec<RecipeFolder>,
 }
 
-/// Why something was not gone through to its end.
+/// Why a walk through a tree was cut short.
 pub(super) enum Cut {
     TooLarge(TooLarge),
     Failed(Error),
@@ -61,8 +63,8 @@ impl From<Error> for Cut {
 }
 
 impl Mirror {
-    /// The recipes of `head` whose tree is not the same in `base`, and those that only `base` has;
-    /// without a `base` all of them.
+    /// The recipes that were added, changed or removed between `base` and `head`. Without a `base`,
+    /// all recipes of `head` count as added.
     ///
     /// # Errors
     /// When an object is missing.
@@ -126,7 +128,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// The size of an object in bytes. The object itself is not unpacked.
+    /// The size of an object in bytes. This does not unpack the object.
     pub(super) fn size(&self, id: Oid) -> Result<usize, Error> {
         let header = self.git.odb().and_then(|odb| odb.read_header(id));
         match header {
@@ -139,10 +141,10 @@ impl Mirror {
     }
 }
 
-/// What one name leads to, before and after.
+/// The folder of one name in `base` and in `head`.
 type Sides = (Option<Oid>, Option<Oid>);
 
-/// Goes through two trees side by side, and only where they differ.
+/// Walks through two trees side by side and skips equal folders.
 struct Walk<'m> {
     mirror: &'m Mirror,
     bounds: Bounds,
@@ -161,7 +163,7 @@ impl Walk<'_> {
         self.note(base, head, path);
         if depth == MAX_DEPTH {
             let path = String::from_utf8_lossy(path);
-            tracing::warn!(%path, "folders deeper than {MAX_DEPTH} are not searched");
+            tracing::warn!(%path, "skipped the folders below this one: more than {MAX_DEPTH} levels");
             return Ok(());
         }
         for (name, (before, after)) in self.differing_folders(base, head)? {
@@ -178,7 +180,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The folders in which recipes may lie that are not the same on both sides.
+    /// The folders that differ between the two sides and may have recipes.
     fn differing_folders(
         &mut self,
         base: Option<&Tree<'_>>,
@@ -213,7 +215,7 @@ impl Walk<'_> {
         Ok(folders)
     }
 
-    /// Writes down what became of the recipe that lies directly in a folder, if there is one.
+    /// Records whether the recipe directly in this folder was changed or removed, if there is one.
     fn note(&mut self, base: Option<&Tree<'_>>, head: Option<&Tree<'_>>, path: &[u8]) {
         let after = head.filter(|tree| has_recipe(tree));
         if after.is_none() && !base.is_some_and(has_recipe) {
@@ -231,8 +233,8 @@ impl Walk<'_> {
     }
 }
 
-/// The folder of this name in a tree; none when there is none, it is something else, or it holds
-/// the files of the tree's recipe.
+/// The folder of this name in a tree; none when there is no such folder, or when it has the files
+/// of the tree's recipe.
 fn find_folder(tree: Option<&Tree<'_>>, name: &[u8]) -> Option<Oid> {
     let tree = tree?;
     let entry = tree.get_name_bytes(name)?;

@@ -1,7 +1,7 @@
-//! The App: one client for itself, one for each installation, so that tokens are cached once.
+//! The octocrab clients: one for the App and one for each installation.
 //!
-//! Clones of an octocrab client do not share their cached token, so a client is shared whole. A
-//! token that GitHub does not take any more is forgotten with its client; the caller asks again.
+//! Cloning an octocrab client drops its cached token, so callers share one client in an `Arc`. When
+//! GitHub rejects a token, its client is dropped, and the next call makes a new one.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -26,29 +26,29 @@ use super::watch::Watched;
 use crate::config;
 use crate::domain::name::{InstallationId, RepositoryId};
 
-/// How long a turn to write is waited for.
+/// The longest wait for a turn to write.
 const SHORT: Duration = Duration::from_secs(5);
 
-/// An App that cannot be opened.
+/// Why the GitHub client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The private key cannot be read.
     #[error("cannot read the App's private key {}", path.display())]
     Key {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The private key is another kind of key, or none.
+    /// The private key is not an RSA private key.
     #[error("{} is no private key that an App can sign with: GitHub gives out an RSA key in PEM", path.display())]
     KeyKind {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: jsonwebtoken::errors::Error,
     },
-    /// The private key or the API's URL is no use.
+    /// octocrab does not accept the private key or the API's URL.
     #[error("cannot make a client for the App")]
     Client(#[source] Box<octocrab::Error>),
 }
@@ -65,10 +65,10 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the App that `config` describes. Needs a tokio runtime.
+    /// Creates the clients for `config`. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the key or the URL is no use.
+    /// When the key or the URL is invalid.
     pub fn open(config: &config::GitHub) -> Result<Self, OpenError> {
         service::install_tls_provider();
         let path = &config.private_key;
@@ -102,18 +102,18 @@ impl App {
         })
     }
 
-    /// A turn to write, if there is one now; else how long there will be none.
+    /// Takes a turn to write. Without a free turn, the error is the time until the next one.
     ///
     /// # Errors
-    /// When GitHub was written to as often as it takes for now.
+    /// When the write limit is reached.
     pub fn take_turn(&self, class: Class) -> Result<Turn, Duration> {
         self.pace.take(Instant::now(), class)
     }
 
-    /// Waits for a turn to write, a little.
+    /// Waits up to `SHORT` for a turn to write.
     ///
     /// # Errors
-    /// When it would take long.
+    /// When the wait would be longer.
     pub async fn turn(&self, class: Class) -> Result<Turn, Error> {
         loop {
             match self.take_turn(class) {
@@ -129,10 +129,10 @@ impl App {
         }
     }
 
-    /// The installation in `organisation`; none where the App is not installed.
+    /// The installation in `organisation`; `None` when the App is not installed there.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn find_installation(
         &self,
         organisation: &str,
@@ -152,10 +152,10 @@ impl App {
         }
     }
 
-    /// A token that reads the contents of one repository, for an hour.
+    /// A token for reading the contents of one repository. It lasts an hour.
     ///
     /// # Errors
-    /// When GitHub does not give it.
+    /// When the request to GitHub fails.
     pub async fn clone_token(
         &self,
         installation: InstallationId,
@@ -196,7 +196,8 @@ impl App {
         answer
     }
 
-    /// Gets what is asked for again and again: GitHub counts no request whose answer is as it was.
+    /// Sends a conditional GET with the last ETag. A 304 does not count against the rate limit;
+    /// this function then returns the cached answer.
     pub(super) async fn watch<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         &self,
         installation: InstallationId,
@@ -223,7 +224,7 @@ impl App {
         }
     }
 
-    /// Forgets the client whose token GitHub does not take.
+    /// Drops the client when GitHub rejected its token with 401.
     fn heed_token<T>(
         &self,
         installation: InstallationId,
@@ -234,7 +235,7 @@ impl App {
             && *status == StatusCode::UNAUTHORIZED
         {
             let mut clients = self.clients();
-            // Another may have made a new one meanwhile.
+            // Another call may have made a new client meanwhile.
             if clients
                 .get(&installation)
                 .is_some_and(|known| Arc::ptr_eq(known, crab))
@@ -273,7 +274,7 @@ impl App {
         Ok(client)
     }
 }
-/// Signs something, as each question to GitHub is signed: a public key is noticed no earlier.
+/// Signs a test message. jsonwebtoken accepts a public key until the first signature.
 fn try_to_sign(pem: &[u8]) -> Result<(), jsonwebtoken::errors::Error> {
     let key = EncodingKey::from_rsa_pem(pem)?;
     let header = Header::new(Algorithm::RS256);

@@ -1,4 +1,4 @@
-//! One request to GitHub's REST API: limits obeyed, errors typed.
+//! One request to GitHub's REST API. It obeys the rate limits and returns typed errors.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,56 +11,56 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use service::Clock;
 
-/// The version of the REST API that is spoken.
+/// The version of the REST API.
 const API_VERSION: &str = "2022-11-28";
 
-/// A request to GitHub that did not bring what was asked.
+/// A failed request to GitHub.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// GitHub could not be reached, or the answer broke off: ask again.
+    /// GitHub could not be reached, or its answer broke off. A retry is safe for reads.
     #[error("cannot reach GitHub for {method} {path}")]
     Transport {
-        /// The method.
+        /// The request's method.
         method: Method,
-        /// The path.
+        /// The request's path.
         path: String,
-        /// Why.
+        /// The cause.
         source: Box<octocrab::Error>,
     },
-    /// GitHub says that we ask too much.
+    /// The rate limit is exceeded.
     #[error("GitHub's rate limit is reached; it ends at {until}")]
     RateLimited {
-        /// When to ask again.
+        /// The earliest time for a retry.
         until: Timestamp,
     },
-    /// GitHub says why not.
+    /// GitHub refused the request with a reason.
     #[error("GitHub answered {status} to {method} {path}: {message}")]
     Refused {
         /// The HTTP status.
         status: StatusCode,
-        /// The method.
+        /// The request's method.
         method: Method,
-        /// The path.
+        /// The request's path.
         path: String,
-        /// What it said.
+        /// GitHub's message.
         message: String,
     },
-    /// The answer is not what the API describes.
+    /// The answer does not match the API's description.
     #[error("GitHub's answer to {method} {path} cannot be read")]
     Unreadable {
-        /// The method.
+        /// The request's method.
         method: Method,
-        /// The path.
+        /// The request's path.
         path: String,
-        /// Why.
+        /// The cause.
         source: serde_json::Error,
     },
 }
 
 impl Error {
-    /// True when asking again will hardly help: what we ask about is gone, or the request itself is
-    /// refused. Anything else passes: a token that is too fresh, an installation that is suspended,
-    /// a conflict with another write, an answer that was cut short.
+    /// True when a retry will hardly help: the object is gone, or GitHub refuses the request
+    /// itself. All other errors may pass: a token that is too new, a suspended installation, a
+    /// conflict with another write, an answer that broke off.
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Transport { .. } | Self::RateLimited { .. } | Self::Unreadable { .. } => false,
@@ -70,26 +70,26 @@ impl Error {
         }
     }
 
-    /// True when we are not let do what we ask for: a permission that the App lacks, a conversation
-    /// that is locked, an installation that is suspended. People can change that.
+    /// True when GitHub forbids the request: the App lacks a permission, the conversation is
+    /// locked, or the installation is suspended. People can change that.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::FORBIDDEN)
     }
 
-    /// True when there is no such thing (any more), or we may not see it.
+    /// True when the object does not exist (any more), or the App may not see it.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if matches!(status.as_u16(), 404 | 410 | 451))
     }
 }
 
-/// The pause that GitHub asked for, shared by all clients of the App.
+/// The pause that GitHub asked for. All clients of the App share it.
 #[derive(Debug, Default)]
 pub(super) struct Pause(Mutex<Paused>);
 
 #[derive(Debug, Default)]
 struct Paused {
     until: Option<Timestamp>,
-    /// How many answers in a row said that we ask too much.
+    /// How many answers in a row reported an exceeded rate limit.
     refusals: u32,
 }
 
@@ -105,8 +105,8 @@ impl Pause {
         }
     }
 
-    /// Takes from an answer until when GitHub wants no more requests. An error when this one was
-    /// one too many.
+    /// Reads GitHub's rate limit from an answer and sets the pause. Fails when this request itself
+    /// exceeded the limit.
     fn heed(
         &self,
         status: StatusCode,
@@ -132,20 +132,20 @@ impl Pause {
     }
 }
 
-/// An answer's body and the headers that matter beside it.
+/// An answer's body and the next page's path.
 #[derive(Clone)]
 pub(super) struct Answer<T> {
     pub(super) body: T,
     pub(super) next_page: Option<String>,
 }
 
-/// An answer as it came, of a request that GitHub did as it was asked.
+/// A successful answer, not yet parsed.
 struct Raw {
     headers: HeaderMap,
     text: String,
 }
 
-/// Who asks, and what GitHub told before.
+/// The client for one request, with the pause that all clients share.
 pub(super) struct Caller<'app> {
     pub(super) crab: &'app Octocrab,
     pub(super) pause: &'app Pause,
@@ -153,7 +153,7 @@ pub(super) struct Caller<'app> {
 }
 
 impl Caller<'_> {
-    /// Sends one request. Never repeats it: who asks knows whether that is safe.
+    /// Sends one request and never retries it: only the caller knows whether a retry is safe.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -168,8 +168,8 @@ impl Caller<'_> {
         )
     }
 
-    /// Gets what may be as it was when it had this `tag`; none when it is. Returns the answer's tag
-    /// with it.
+    /// Sends a conditional GET with the ETag `tag`. Returns `None` on a 304, else the answer and
+    /// its ETag.
     pub(super) async fn get_changed<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -246,8 +246,8 @@ fn read<T: DeserializeOwned>(method: &Method, path: &str, raw: &Raw) -> Result<A
     })
 }
 
-/// Until when GitHub wants no requests: `retry-after` first, then `x-ratelimit-reset` when nothing
-/// remains, else a minute, and twice as long after each refusal in a row, up to an hour.
+/// The end of a rate limit pause: `retry-after` first, then `x-ratelimit-reset` when no request
+/// remains. Else the pause is a minute, doubled after each refusal in a row, up to an hour.
 fn limited(
     status: StatusCode,
     headers: &HeaderMap,
@@ -270,8 +270,8 @@ fn limited(
         .flatten()
 }
 
-/// When the hour is over of which nothing remains. A clock that is off, ours or theirs, makes no
-/// pause of more than the hour that it can be, nor one that is over before it began.
+/// The reset time of an hourly limit that is used up. The pause is between zero and one hour, even
+/// when GitHub's clock and ours differ.
 fn used_up(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
     if number(headers, "x-ratelimit-remaining") != Some(0) {
         return None;
@@ -289,7 +289,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
-/// Path and query of the page that `Link` calls the next one.
+/// Path and query of the `rel="next"` link.
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let links = headers.get(http::header::LINK)?.to_str().ok()?;
     let link = links
@@ -329,7 +329,7 @@ mod tests {
             Some(7)
         );
         assert_eq!(limited(429, &[NONE_LEFT, RESET], "", 3), Some(500));
-        // The hour is over already by our clock, or is long by theirs.
+        // The reset time has passed by our clock, or is too far off by GitHub's clock.
         let early = ("x-ratelimit-reset", "999000");
         assert_eq!(limited(403, &[NONE_LEFT, early], "", 0), Some(1));
         let late = ("x-ratelimit-reset", "9999999");
@@ -357,7 +357,7 @@ mod tests {
         assert!(after(500).is_ok());
     }
 
-    /// What was answered late must not shorten a pause that GitHub asked for meanwhile.
+    /// A late answer must not shorten a pause that GitHub asked for meanwhile.
     #[test]
     fn the_longest_pause_counts() {
         let pause = Pause::default();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// The header is GitHub's, or that of whoever answers in its place.
+        /// The header may come from a proxy instead of GitHub.
         #[test]
         fn any_link_can_be_read(links in "([<>;,=\"]|rel=\"next\"|https://a/\\?p=1|[ -~]){0,20}") {
             let _ = next_page(&headers(&[("link", &links)]));

@@ -1,4 +1,5 @@
-//! Check runs: looked up before they are created, and made to say what they should.
+//! Creates, finds and updates GitHub check runs. A [`Turn`] is the proof that the rate limiter
+//! allows one write.
 
 use api::id::{BuildId, CommitSha};
 use http::Method;
@@ -13,23 +14,23 @@ use crate::domain::build::Annotation;
 use crate::domain::check_run::{Desired, Status};
 use crate::domain::name::CheckRunId;
 
-/// The most annotations in one request; more are appended by further ones.
+/// GitHub's limit of annotations in one request. Further requests append more.
 const ANNOTATIONS: usize = 50;
 
-/// A check run that was created or found.
+/// A check run as GitHub returned it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Sent {
     /// Its id.
     pub id: CheckRunId,
-    /// `completed` when it is concluded.
+    /// `completed` once it has a conclusion.
     pub status: String,
     /// Our build's id.
     pub external_id: Option<String>,
-    /// What it says.
+    /// Its output.
     pub output: Output,
 }
 
-/// What a check run says, as far as it is read.
+/// The parts of a check run's output that summit reads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Output {
     /// How many annotations it has.
@@ -37,23 +38,24 @@ pub struct Output {
 }
 
 impl Sent {
-    /// True when it is concluded; then it does not open again.
+    /// True when it has a conclusion. A concluded run cannot be reopened.
     pub fn is_completed(&self) -> bool {
         self.status == "completed"
     }
 
-    /// True when it has all annotations that it should.
+    /// True when GitHub has all its annotations.
     pub fn is_annotated(&self, desired: &Desired) -> bool {
         self.output.annotations_count >= annotations(desired).len()
     }
 }
 
 impl App {
-    /// The check run of `build` at `commit` that is none of `past`: what a crash between creating
-    /// and remembering left.
+    /// Finds a run for `build` that we do not know yet. There is one if summit crashed after
+    /// creating it and before storing its id. Runs in `past` are old, concluded ones and are
+    /// skipped.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn find_check_run(
         &self,
         repository: &Repository,
@@ -88,11 +90,11 @@ impl App {
         Ok(None)
     }
 
-    /// Creates a check run that says what it should. A concluded one comes with its first
+    /// Creates a check run with the desired content. A concluded one includes its first
     /// annotations.
     ///
     /// # Errors
-    /// When GitHub does not take it, or does not say whether it did.
+    /// When GitHub refuses the request, or its answer is lost.
     pub async fn create_check_run(
         &self,
         _turn: Turn,
@@ -115,12 +117,12 @@ impl App {
         Ok(sent.body)
     }
 
-    /// Makes a check run say what it should. A concluded one gets as many of the annotations that
-    /// it lacks as one request takes. They append, and some may have been sent before a crash or
-    /// with an answer that was lost: so GitHub is asked how many there are.
+    /// Updates a check run to the desired content. A concluded one gets one request's worth of
+    /// missing annotations. GitHub appends annotations, and a write before a crash may have
+    /// succeeded, so this function first asks GitHub how many there are.
     ///
     /// # Errors
-    /// When GitHub does not take it.
+    /// When the request to GitHub fails.
     pub async fn update_check_run(
         &self,
         _turn: Turn,
@@ -146,7 +148,7 @@ impl App {
     }
 }
 
-/// The annotations that a check run has when it says what it should: all, once it is concluded.
+/// The annotations that a check run should have: none before its conclusion, then all of them.
 fn annotations(desired: &Desired) -> &[Annotation] {
     match desired.status {
         Status::Completed(_) => &desired.annotations,
@@ -154,7 +156,7 @@ fn annotations(desired: &Desired) -> &[Annotation] {
     }
 }
 
-/// What one request takes of the annotations behind the first `known` ones.
+/// The annotations for the next request, after the first `known` ones.
 fn next_annotations(desired: &Desired, known: usize) -> &[Annotation] {
     let behind = annotations(desired).get(known..).unwrap_or_default();
     &behind[..behind.len().min(ANNOTATIONS)]
@@ -201,7 +203,7 @@ fn annotation(annotation: &Annotation) -> Value {
         "end_line": annotation.line,
         "annotation_level": if annotation.is_error { "failure" } else { "warning" },
         "title": clip(&annotation.title, 255),
-        // The limit is 64 KB; a character takes up to four bytes.
+        // GitHub's limit is 64 KB, and a character takes up to four bytes.
         "message": clip(&annotation.message, 16_000),
     })
 }

@@ -1,4 +1,4 @@
-//! Answers to comments: a reaction to the comment, and where there is more to say a comment.
+//! Answers to comments: a reaction, and a comment if a reaction is not enough.
 
 use http::Method;
 use serde::Deserialize;
@@ -11,11 +11,11 @@ use crate::db::{Place, Repository};
 use crate::domain::name::CommentId;
 
 impl App {
-    /// Reacts to a comment. GitHub keeps one reaction of a kind from one author, so this can be
-    /// repeated.
+    /// Reacts to a comment. The call is idempotent: GitHub keeps one reaction of each kind per
+    /// author.
     ///
     /// # Errors
-    /// When GitHub does not take it.
+    /// When the request to GitHub fails.
     pub async fn react(
         &self,
         _turn: Turn,
@@ -41,10 +41,10 @@ impl App {
         Ok(())
     }
 
-    /// True when a comment at `place` holds `marker`: ours, from before a crash.
+    /// True when a comment at `place` contains `marker`. Then summit answered before a crash.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn has_comment(
         &self,
         repository: &Repository,
@@ -81,10 +81,10 @@ impl App {
         Ok(false)
     }
 
-    /// Comments at `place`.
+    /// Writes a comment at `place`.
     ///
     /// # Errors
-    /// When GitHub does not take it.
+    /// When the request to GitHub fails.
     pub async fn comment(
         &self,
         _turn: Turn,

@@ -1,4 +1,4 @@
-//! Deliveries that did not reach us: asked for again.
+//! Deliveries that failed, and requests to GitHub to redeliver them.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,15 @@ use super::call::Error;
 use super::pace::Turn;
 use super::payload;
 
-/// How many attempts a delivery gets in all.
+/// The most attempts of one delivery, GitHub's first one included.
 const MAX_TRIES: usize = 8;
 
-/// A webhook that GitHub could not deliver in any attempt.
+/// A webhook whose attempts all failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedDelivery {
-    /// What stays the same over all attempts.
+    /// The delivery's id. All attempts share it.
     pub guid: String,
-    /// The newest attempt: what can be asked for again.
+    /// The id of the newest attempt. GitHub redelivers an attempt.
     pub attempt: u64,
 }
 
@@ -34,11 +34,11 @@ struct Row {
 }
 
 impl App {
-    /// The failed ones among the newest deliveries, of at most `pages` pages of 100 attempts, as far
-    /// as nothing but they tell of what happened.
+    /// The failed deliveries among the newest attempts: at most `pages` pages of 100. Only events
+    /// that no sweep can find are included.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn failed_deliveries(&self, pages: usize) -> Result<Vec<FailedDelivery>, Error> {
         let mut rows = Vec::new();
         let mut query = Some("per_page=100".to_owned());
@@ -56,10 +56,10 @@ impl App {
         Ok(failed(rows))
     }
 
-    /// Asks GitHub to deliver again.
+    /// Asks GitHub to redeliver.
     ///
     /// # Errors
-    /// When GitHub does not take it.
+    /// When the request to GitHub fails.
     pub async fn redeliver(&self, _turn: Turn, delivery: &FailedDelivery) -> Result<(), Error> {
         let path = format!("/app/hook/deliveries/{}/attempts", delivery.attempt);
         self.as_app::<Value>(Method::POST, &path, None::<&()>)
@@ -68,8 +68,8 @@ impl App {
     }
 }
 
-/// The deliveries without a good attempt. One that failed [`MAX_TRIES`] times is left alone: what
-/// we refuse that often, we refuse for good. Oldest first.
+/// Groups attempts by delivery and returns the deliveries without a successful attempt, oldest
+/// first. A delivery that failed [`MAX_TRIES`] times is left out: another attempt would fail too.
 fn failed(rows: Vec<Row>) -> Vec<FailedDelivery> {
     let mut attempts: HashMap<String, Vec<Row>> = HashMap::new();
     for row in rows {

@@ -1,11 +1,11 @@
-//! How fast summit writes to GitHub.
+//! The write rate limiter for GitHub.
 //!
-//! GitHub takes about 80 writes that make content in a minute and 500 in an hour, and asks for a
-//! second between writes. Every write here takes a [`Turn`] first, and the more important it is,
-//! the more of minute and hour it may use. Conclusions and the first sign of a build are what
-//! people wait for: they go out at once. Comments and reactions, of which GitHub notifies people,
-//! keep a second's distance from each other. Progress has a second for each write too, but a few may
-//! come before theirs, so that one push to a quiet organisation is shown as it goes.
+//! GitHub allows about 80 content-creating writes in a minute and 500 in an hour, and asks for a
+//! second between writes. Every write takes a [`Turn`] first. Each class has its own share of the
+//! minute and of the hour; see `Class::limits`. Conclusions and beginnings go out at once, because
+//! people wait for them. Answers and remarks keep a second between each other, because GitHub
+//! notifies people of them. Progress is limited to one write per second on average, with bursts of
+//! about seven.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -17,28 +17,28 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How far progress may be ahead of its seconds.
+/// The length of a burst of progress writes.
 const AHEAD: Duration = Duration::from_secs(7);
 
-/// What a write is for, the more important first.
+/// What a write is for. Check runs are written in this order. The order says nothing about the
+/// shares: a beginning goes before an answer, yet has the smaller share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
-    /// What people wait for: how a build ended.
+    /// How a build ended.
     Conclusion,
-    /// The first that people see of a build.
+    /// The first check run of a build.
     Beginning,
-    /// A reaction or an answer to a command that its author may give.
+    /// A reaction or answer to a command whose author may give it.
     Answer,
-    /// One to what anybody may ask, or to somebody who may not: no stranger's comments take the place
-    /// of builds.
+    /// A reaction or answer to anyone else, or to a command that anyone may give. Its share is
+    /// small, so that strangers' comments do not delay check runs.
     Remark,
-    /// Nice to know: how far a build is, more annotations, what changed after its end; and what is
-    /// only tried again.
+    /// Progress of a build, further annotations, changes after the end, and retries.
     Progress,
 }
 
 impl Class {
-    /// How many writes there may have been in the last minute and in the last hour.
+    /// The most writes of all classes in the last minute and hour that still let this class write.
     fn limits(self) -> (usize, usize) {
         match self {
             Self::Conclusion => (80, 500),
@@ -48,7 +48,7 @@ impl Class {
         }
     }
 
-    /// How far these may be ahead of their seconds.
+    /// How long a burst may run ahead of one write per second.
     fn ahead(self) -> Duration {
         match self {
             Self::Conclusion | Self::Beginning | Self::Answer | Self::Remark => Duration::ZERO,
@@ -62,22 +62,22 @@ impl Class {
 #[must_use = "a turn that is not used is one write less"]
 pub struct Turn(());
 
-/// Gives out turns.
+/// The rate limiter.
 #[derive(Debug, Default)]
 pub(super) struct Pace(Mutex<Written>);
 
 #[derive(Debug, Default)]
 struct Written {
-    /// When, in the last hour.
+    /// The times of the writes in the last hour.
     times: VecDeque<Instant>,
-    /// When the seconds of all answers so far are over.
+    /// When the next answer or remark is due.
     answers: Option<Instant>,
-    /// When the seconds of all progress so far are over.
+    /// When progress is due without a burst.
     progress: Option<Instant>,
 }
 
 impl Pace {
-    /// A turn, if there is one now; else how long there will be none.
+    /// Takes a turn. Without a free turn, the error is the time until the next one.
     pub(super) fn take(&self, now: Instant, class: Class) -> Result<Turn, Duration> {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = written.pause(now, class);
@@ -113,7 +113,7 @@ impl Written {
         windows.max(distance).unwrap_or_default()
     }
 
-    /// When the seconds of all writes of a class are over, where these need any.
+    /// When the next write of a class is due, if the class keeps a distance.
     fn end(&mut self, class: Class) -> Option<&mut Option<Instant>> {
         match class {
             Class::Conclusion | Class::Beginning => None,
@@ -127,7 +127,7 @@ impl Written {
 mod tests {
     use super::*;
 
-    /// How many turns there are one after the other at this moment.
+    /// Counts the turns that are free at this moment.
     fn burst(pace: &Pace, at: Instant, class: Class) -> usize {
         std::iter::repeat_with(|| pace.take(at, class))
             .take_while(Result::is_ok)
@@ -164,7 +164,7 @@ mod tests {
         let soon = begin + Duration::from_millis(300);
         let pause = pace.take(soon, Class::Answer).unwrap_err();
         assert_eq!(pause, Duration::from_millis(700));
-        // Neither held up by them nor holding them up.
+        // Answers neither delay these nor are delayed by them.
         assert!(pace.take(soon, Class::Conclusion).is_ok());
         assert!(pace.take(soon, Class::Progress).is_ok());
         assert!(pace.take(soon + pause, Class::Answer).is_ok());
@@ -188,7 +188,7 @@ mod tests {
         let pace = Pace::default();
         assert_eq!(burst(&pace, begin, Class::Progress), 8);
         assert_eq!(burst(&pace, begin + SECOND, Class::Progress), 1);
-        // A quiet time gives no more than the few.
+        // A quiet time does not make the burst longer.
         assert_eq!(burst(&pace, begin + MINUTE, Class::Progress), 8);
     }
 

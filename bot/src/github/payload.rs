@@ -1,4 +1,4 @@
-//! Webhook payloads, as far as they are read. They only say where to look.
+//! Webhook payloads: the fields that summit reads. A payload only tells summit where to look.
 
 use api::id::{BuildId, CommitSha};
 use serde::Deserialize;
@@ -6,26 +6,26 @@ use serde::Deserialize;
 use super::repository::RepositoryInfo;
 use crate::domain::name::{CommentId, InstallationId, UserId};
 
-/// What a webhook says.
+/// A parsed webhook.
 #[derive(Debug, Clone)]
 pub enum Payload {
     /// A branch moved.
     Push {
-        /// Where.
+        /// The repository and installation.
         source: Source,
         /// The branch.
         branch: String,
     },
     /// A pull request changed.
     Pull {
-        /// Where.
+        /// The repository and installation.
         source: Source,
         /// Its number.
         number: u64,
     },
     /// Somebody commented on a pull request.
     PullComment {
-        /// Where.
+        /// The repository and installation.
         source: Source,
         /// The pull request.
         number: u64,
@@ -34,47 +34,57 @@ pub enum Payload {
     },
     /// Somebody commented on a commit.
     CommitComment {
-        /// Where.
+        /// The repository and installation.
         source: Source,
         /// The commit.
         commit: CommitSha,
         /// The comment.
         comment: Comment,
     },
-    /// Somebody wants a check run again.
+    /// Somebody pressed "Re-run" on a check run.
     Rerun {
-        /// Where.
+        /// The repository and installation.
         source: Source,
-        /// Who.
+        /// The person.
         sender: Option<Author>,
-        /// The build that the check run shows.
+        /// The build of the check run.
         build: BuildId,
     },
-    /// Somebody wants all check runs of a commit again.
+    /// Somebody pressed "Re-run all checks" on a commit.
     RerunAll {
-        /// Where.
+        /// The repository and installation.
         source: Source,
-        /// Who.
+        /// The person.
         sender: Option<Author>,
         /// The commit.
         commit: CommitSha,
     },
-    /// The App may see other repositories than before, or one is called otherwise.
+    /// The App's list of repositories may have changed, or a repository was renamed.
     Repositories,
-    /// Nothing that summit acts on.
+    /// summit does nothing for this event.
     Nothing {
-        /// Why, for people.
+        /// The reason, for people.
         reason: &'static str,
     },
 }
 
 /// The repository that a webhook is about.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// The repository.
     pub repository: RepositoryInfo,
     /// The installation.
     pub installation: Option<Installation>,
+}
+
+impl Source {
+    // Not read by serde's `flatten`, which copies the whole body first.
+    fn new(repository: RepositoryInfo, installation: Option<Installation>) -> Self {
+        Self {
+            repository,
+            installation,
+        }
+    }
 }
 
 /// The installation that a webhook comes from.
@@ -91,30 +101,30 @@ pub struct Comment {
     pub id: CommentId,
     /// The text.
     pub body: String,
-    /// Who wrote it.
+    /// The author.
     pub user: Option<Author>,
 }
 
-/// Who wrote a comment or pressed a button.
+/// The author of a comment, or the person who pressed a button.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Author {
     /// The id.
     pub id: UserId,
     /// The login.
     pub login: String,
-    /// GitHub's word for what it is: a user, a bot, an organisation.
+    /// GitHub's account type: a user, a bot, an organisation.
     #[serde(default, rename = "type")]
     kind: Option<String>,
 }
 
 impl Author {
-    /// True for an App, ours among them.
+    /// True for an App, including summit itself.
     pub fn is_bot(&self) -> bool {
         self.kind.as_deref() == Some("Bot")
     }
 }
 
-/// The events that summit knows; others are answered 202 and logged.
+/// The events that summit knows. It answers others with 202 and logs them.
 pub fn is_known(event: &str) -> bool {
     matches!(
         event,
@@ -128,8 +138,8 @@ pub fn is_known(event: &str) -> bool {
     ) || is_about_repositories(event)
 }
 
-/// True for the events after which the App may see other repositories than before, or one that is
-/// called otherwise.
+/// True for events after which the App may see other repositories, or a repository may have a new
+/// name.
 pub fn is_about_repositories(event: &str) -> bool {
     matches!(
         event,
@@ -137,8 +147,8 @@ pub fn is_about_repositories(event: &str) -> bool {
     )
 }
 
-/// True for what nothing but its webhook tells: a comment, a pressed button. Pushes, pull requests and
-/// repositories are found by looking.
+/// True for a comment or a pressed button: only the webhook reports it. A sweep finds pushes, pull
+/// requests and repositories without a webhook.
 pub fn is_told_once(event: &str, action: Option<&str>) -> bool {
     matches!(
         (event, action),
@@ -148,7 +158,7 @@ pub fn is_told_once(event: &str, action: Option<&str>) -> bool {
 }
 
 impl Payload {
-    /// The repository that it is about, where it says anything that is acted on.
+    /// The repository of the event, if summit acts on the event.
     pub fn find_source(&self) -> Option<&Source> {
         match self {
             Self::Push { source, .. }
@@ -164,7 +174,7 @@ impl Payload {
     /// Reads the body of `event`.
     ///
     /// # Errors
-    /// When the body is not what GitHub describes.
+    /// When the body does not match GitHub's description.
     pub fn parse(event: &str, body: &str) -> Result<Self, serde_json::Error> {
         Ok(match event {
             "push" => push(serde_json::from_str(body)?),
@@ -183,8 +193,8 @@ impl Payload {
 
 #[derive(Deserialize)]
 struct PushBody {
-    #[serde(flatten)]
-    source: Source,
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
     #[serde(rename = "ref")]
     git_ref: String,
     #[serde(default)]
@@ -198,7 +208,7 @@ fn push(body: PushBody) -> Payload {
         },
         Some(branch) => Payload::Push {
             branch: branch.to_owned(),
-            source: body.source,
+            source: Source::new(body.repository, body.installation),
         },
         None => Payload::Nothing {
             reason: "the ref is no branch",
@@ -208,8 +218,8 @@ fn push(body: PushBody) -> Payload {
 
 #[derive(Deserialize)]
 struct PullBody {
-    #[serde(flatten)]
-    source: Source,
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
     number: u64,
     action: String,
 }
@@ -218,7 +228,7 @@ fn pull(body: PullBody) -> Payload {
     match body.action.as_str() {
         "opened" | "synchronize" | "reopened" | "closed" | "edited" | "ready_for_review" => {
             Payload::Pull {
-                source: body.source,
+                source: Source::new(body.repository, body.installation),
                 number: body.number,
             }
         }
@@ -230,8 +240,8 @@ fn pull(body: PullBody) -> Payload {
 
 #[derive(Deserialize)]
 struct IssueCommentBody {
-    #[serde(flatten)]
-    source: Source,
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
     action: String,
     issue: Issue,
     comment: Comment,
@@ -256,7 +266,7 @@ fn issue_comment(body: IssueCommentBody) -> Payload {
         };
     }
     Payload::PullComment {
-        source: body.source,
+        source: Source::new(body.repository, body.installation),
         number: body.issue.number,
         comment: body.comment,
     }
@@ -264,8 +274,8 @@ fn issue_comment(body: IssueCommentBody) -> Payload {
 
 #[derive(Deserialize)]
 struct CommitCommentBody {
-    #[serde(flatten)]
-    source: Source,
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
     action: String,
     comment: CommitComment,
 }
@@ -288,7 +298,7 @@ fn commit_comment(body: CommitCommentBody) -> Payload {
         comment,
     } = body.comment;
     Payload::CommitComment {
-        source: body.source,
+        source: Source::new(body.repository, body.installation),
         commit,
         comment,
     }
@@ -296,8 +306,8 @@ fn commit_comment(body: CommitCommentBody) -> Payload {
 
 #[derive(Deserialize)]
 struct CheckRunBody {
-    #[serde(flatten)]
-    source: Source,
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
     action: String,
     sender: Option<Author>,
     check_run: CheckRun,
@@ -317,7 +327,7 @@ fn check_run(body: CheckRunBody) -> Payload {
     }
     match body.check_run.external_id.and_then(|id| id.parse().ok()) {
         Some(build) => Payload::Rerun {
-            source: body.source,
+            source: Source::new(body.repository, body.installation),
             sender: body.sender,
             build,
         },
@@ -329,8 +339,8 @@ fn check_run(body: CheckRunBody) -> Payload {
 
 #[derive(Deserialize)]
 struct CheckSuiteBody {
-    #[serde(flatten)]
-    source: Source,
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
     action: String,
     sender: Option<Author>,
     check_suite: CheckSuite,
@@ -344,7 +354,7 @@ struct CheckSuite {
 fn check_suite(body: CheckSuiteBody) -> Payload {
     if body.action == "rerequested" {
         Payload::RerunAll {
-            source: body.source,
+            source: Source::new(body.repository, body.installation),
             sender: body.sender,
             commit: body.check_suite.head_sha,
         }
@@ -375,7 +385,7 @@ mod tests {
         "star",
     ];
 
-    /// JSON of the fields that are read, each with anything.
+    /// JSON with the fields that the parser reads, each with any value.
     fn body() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -415,7 +425,7 @@ mod tests {
             let _ = Payload::parse(event, &body.to_string());
         }
 
-        /// Events that ask for nothing are not even parsed.
+        /// The parser does not even parse events that ask for nothing.
         #[test]
         fn what_is_not_read_is_no_fault(event in "[a-z_]{1,20}", body in "\\PC{0,40}") {
             prop_assume!(!is_known(&event) || is_about_repositories(&event));

@@ -1,4 +1,4 @@
-//! Who may write.
+//! Roles: who may write.
 
 use http::Method;
 use serde::Deserialize;
@@ -8,10 +8,10 @@ use super::call::Error;
 use crate::db::Repository;
 use crate::domain::name::UserId;
 
-/// A person as GitHub names them now.
+/// A person with the present login.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Person {
-    /// The id, which stays.
+    /// The id, which never changes.
     pub id: UserId,
     /// The login, which may change.
     pub login: String,
@@ -24,29 +24,29 @@ pub struct Role {
     writes: bool,
 }
 
-/// Proof that who asks for something may write in the repository that it is about.
+/// Proof that the person who asks may write in the repository concerned.
 #[derive(Debug)]
 pub struct Authorised<T>(T);
 
 impl<T> Authorised<T> {
-    /// What is asked for.
+    /// The authorised request.
     pub fn asked(&self) -> &T {
         &self.0
     }
 
-    /// The same proof for what that comes to, in the same repository.
+    /// Carries the proof over to a request derived from this one, in the same repository.
     pub fn comes_to<U>(&self, what: U) -> Authorised<U> {
         Authorised(what)
     }
 }
 
 impl Role {
-    /// What is `asked` for, if the person may push.
+    /// Wraps `asked` in the proof, if the person may push.
     pub fn authorise<T>(&self, asked: T) -> Option<Authorised<T>> {
         self.writes.then_some(Authorised(asked))
     }
 
-    /// The role of one who may push.
+    /// The role of a person who may push.
     #[cfg(test)]
     pub(crate) fn writer() -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Role {
         self.writes
     }
 
-    /// The role's name, which an organisation may have made up.
+    /// The role's name. An organisation may have defined it.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -91,8 +91,8 @@ struct Permissions {
 }
 
 impl Permission {
-    /// `role_name` where it is one of GitHub's own; for an organisation's custom role what it
-    /// allows.
+    /// Uses `role_name` if it is one of GitHub's own roles. For a custom role it uses the
+    /// permissions.
     fn into_role(self) -> Role {
         let name = self.role_name.unwrap_or_else(|| self.permission.clone());
         let writes = match name.as_str() {
@@ -108,11 +108,11 @@ impl Permission {
 }
 
 impl App {
-    /// What the person with this id may do in a repository now. The login is asked first: it may
-    /// have changed hands. None when there is no such person any more.
+    /// The present role of the person with this id. A login may have changed hands, so this
+    /// function first looks up the login of the id. `None` when the person no longer exists.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When a request to GitHub fails.
     pub async fn find_role(
         &self,
         repository: &Repository,
@@ -144,7 +144,7 @@ impl App {
             Err(error) if error.is_missing() => return Ok(None),
             Err(error) => return Err(error),
         };
-        // The login moved to someone else between the two questions.
+        // The login passed to someone else between the two requests.
         if permission.user.as_ref().is_some_and(|user| user.id != id) {
             return Ok(None);
         }
@@ -171,7 +171,8 @@ mod tests {
         assert!(!may_write(
             r#"{"permission":"read","role_name":"triage","user":null}"#
         ));
-        // The legacy field folds an unknown role; the user's own permissions are exact.
+        // The legacy field folds an unknown role into a known one. The user's own permissions are
+        // exact.
         assert!(may_write(
             r#"{"permission":"read","role_name":"packager","user":{"id":1,"permissions":{"pull":true,"push":true}}}"#
         ));

@@ -19,12 +19,12 @@ pub struct RepositoryInfo {
     pub full_name: RepositoryName,
     /// The default branch.
     pub default_branch: String,
-    /// Where it is cloned from.
+    /// The URL for cloning.
     pub clone_url: Url,
 }
 
 impl RepositoryInfo {
-    /// What we keep of it.
+    /// The row that summit stores.
     pub fn into_row(self, installation: InstallationId) -> Repository {
         Repository {
             name: self.full_name,
@@ -45,9 +45,9 @@ pub struct Pull {
     pub state: String,
     /// Who opened it.
     pub user: Option<PullAuthor>,
-    /// Where it comes from.
+    /// The branch to merge.
     pub head: PullSide,
-    /// Where it goes.
+    /// The branch to merge into.
     pub base: PullSide,
 }
 
@@ -68,7 +68,7 @@ pub struct PullSide {
     pub branch: String,
     /// Its head.
     pub sha: CommitSha,
-    /// The repository; none when the fork is gone.
+    /// The repository; `None` when the fork was deleted.
     pub repo: Option<PullRepository>,
 }
 
@@ -80,22 +80,22 @@ pub struct PullRepository {
 }
 
 impl Pull {
-    /// True while it can be merged.
+    /// True while it is open.
     pub fn is_open(&self) -> bool {
         self.state == "open"
     }
 
-    /// True when its head lies in another repository than its base.
+    /// True when its head and base lie in different repositories.
     pub fn is_from_fork(&self) -> bool {
         self.head.repo.as_ref().map(|repo| repo.id) != self.base.repo.as_ref().map(|repo| repo.id)
     }
 }
 
 impl App {
-    /// All repositories that an installation can see.
+    /// All repositories that an installation may see.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn repositories(
         &self,
         installation: InstallationId,
@@ -115,10 +115,10 @@ impl App {
         Ok(all)
     }
 
-    /// The head of a branch; none when there is no such branch.
+    /// The head of a branch; `None` when the branch does not exist.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn find_branch_head(
         &self,
         repository: &Repository,
@@ -146,7 +146,7 @@ impl App {
     /// The open pull requests of a repository.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn open_pulls(&self, repository: &Repository) -> Result<Vec<Pull>, Error> {
         let mut all = Vec::new();
         let mut query = Some("state=open&per_page=100".to_owned());
@@ -161,10 +161,10 @@ impl App {
         Ok(all)
     }
 
-    /// One pull request; none when there is no such number.
+    /// One pull request; `None` when the number does not exist.
     ///
     /// # Errors
-    /// When GitHub does not say.
+    /// When the request to GitHub fails.
     pub async fn find_pull(
         &self,
         repository: &Repository,

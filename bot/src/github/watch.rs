@@ -1,11 +1,11 @@
-//! Answers that are asked for again and again, with the tags that GitHub gave them.
+//! The cache of answers to conditional GETs, with their ETags.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many answers are kept. Repositories that are renamed leave some behind.
+/// The most cached answers. A renamed repository leaves some that nobody reads any more.
 const MOST: usize = 4096;
 
 /// The last answer of each path.
@@ -18,14 +18,14 @@ struct Kept {
 }
 
 impl Watched {
-    /// What was answered last, and its tag.
+    /// The cached answer and its ETag.
     pub(super) fn find<A: Clone + 'static>(&self, path: &str) -> Option<(String, A)> {
         let kept = self.lock();
         let Kept { tag, answer } = kept.get(path)?;
         Some((tag.clone(), answer.downcast_ref::<A>()?.clone()))
     }
 
-    /// Keeps an answer. One without a tag is of no use later.
+    /// Caches an answer with its ETag. An answer without an ETag only removes the cached one.
     pub(super) fn keep<A: Send + Sync + 'static>(
         &self,
         path: &str,
@@ -67,7 +67,7 @@ mod tests {
         watched.keep("/a", Some("1".to_owned()), 7_u8);
         assert_eq!(watched.find("/a"), Some(("1".to_owned(), 7_u8)));
         assert_eq!(watched.find::<u8>("/b"), None);
-        // Of another kind than what was kept, it is asked for anew.
+        // An answer cached as another type is not found.
         assert_eq!(watched.find::<String>("/a"), None);
         watched.keep("/a", None, 8_u8);
         assert_eq!(watched.find::<u8>("/a"), None);

@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::usecase::Summit;
 
-/// GitHub's cap on a webhook's body, in bytes.
+/// GitHub's limit of a webhook's body, in bytes.
 pub const MAX_WEBHOOK: usize = 25 << 20;
 
-/// The most bytes of webhooks that are being read at a time.
+/// The most bytes of all webhook bodies that summit reads at the same time.
 const MAX_WEBHOOKS: usize = 128 << 20;
 
-/// What the handlers share.
+/// The state that all handlers share.
 #[derive(Clone)]
 pub struct Handlers {
     pub(crate) summit: Arc<Summit>,
@@ -24,7 +24,7 @@ pub struct Handlers {
 }
 
 impl Handlers {
-    /// Handlers for `summit`; `secret` verifies webhooks, `stop` ends long answers.
+    /// Handlers for `summit`. `secret` verifies webhooks; `stop` ends long answers.
     pub fn new(summit: Arc<Summit>, secret: SecretString, stop: CancellationToken) -> Self {
         Self {
             summit,

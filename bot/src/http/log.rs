@@ -1,4 +1,4 @@
-//! Logs, as plain text. With `?follow=1` the answer goes on until the attempt is over.
+//! Logs as plain text. With `?follow=1` the answer grows until the attempt ends.
 
 use api::id::{AttemptId, BuildId};
 use api::problem::Code;
@@ -16,10 +16,10 @@ use super::builds::find_build;
 use super::handlers::Handlers;
 use crate::domain::build::{Build, State as BuildState};
 
-/// How often a growing log is looked at.
+/// The interval between two reads of a growing log.
 const PACE: Duration = Duration::from_millis(300);
 
-/// How much is read at once.
+/// The most bytes of one read.
 const PART: usize = 64 * 1024;
 
 #[derive(Debug, Deserialize)]
@@ -66,7 +66,7 @@ pub(super) async fn attempt(
     Ok(read(handlers, id, parameters).await)
 }
 
-/// 410 for a log that is gone for good, so that nobody takes it for an empty one.
+/// Answers 410 when retention removed the log. An empty answer would look like an empty log.
 fn refuse_removed(handlers: &Handlers, build: &Build) -> Result<(), ApiError> {
     let Some(removed_at) = build.logs_removed_at else {
         return Ok(());
@@ -86,7 +86,7 @@ async fn read(handlers: Handlers, attempt: AttemptId, parameters: Parameters) ->
     let state = (handlers, attempt, parameters.offset, parameters.follow != 0);
     let parts = stream::unfold(state, |(handlers, attempt, offset, follow)| async move {
         loop {
-            // Asked before reading: what is written until then is read.
+            // Asking before reading makes sure that the last part is read.
             let over = !follow || is_over(&handlers, attempt).await;
             let part = read_part(&handlers, attempt, offset).await;
             match part {
@@ -109,7 +109,7 @@ async fn read(handlers: Handlers, attempt: AttemptId, parameters: Parameters) ->
     });
     let headers = [
         (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        // A log is a stranger's text: no browser may take it for a page.
+        // A stranger wrote the log. The browser must not render it as a page.
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (CACHE_CONTROL, "no-cache"),
     ];

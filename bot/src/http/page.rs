@@ -1,4 +1,4 @@
-//! Pages for people. maud escapes everything that is put into them.
+//! Pages for people. maud escapes every inserted value.
 
 pub(super) mod build;
 pub(super) mod overview;

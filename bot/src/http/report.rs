@@ -1,5 +1,5 @@
-//! `POST /api/v1/reports`: a builder says that an attempt moved. Only a hint: the builder is asked
-//! what is true, so a report that is lost, late or false does no harm.
+//! `POST /api/v1/reports`: a builder says that an attempt has news. The report is only a hint:
+//! summit then asks the builder. A lost, late or false report does no harm.
 
 use api::attempt::Attempt;
 use api::problem::Code;

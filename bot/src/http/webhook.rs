@@ -1,5 +1,5 @@
-//! `POST /webhook`: 200 when the delivery is ours, 202 for an event that is not known, 400 without
-//! JSON or headers, 401 for a bad signature, 413 for a body that is too large.
+//! `POST /webhook`. It answers 200 once the delivery is stored, 202 for an unknown event, 400
+//! without JSON or headers, 401 for a bad signature, and 413 for a body that is too large.
 
 use api::problem::Code;
 use axum::body::Body;
@@ -8,14 +8,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use secrecy::SecretString;
-use serde::de::IgnoredAny;
 use service::ApiError;
 
 use super::handlers::Handlers;
 use crate::github::payload;
-use crate::usecase::receive::{Receipt, Verified, Webhook};
+use crate::usecase::receive::{Event, Receipt, Verified, Webhook};
 
-/// What is hashed and read at once; of larger bodies, other threads take care.
+/// The largest body that is checked on this thread. Larger ones go to a blocking thread.
 const SMALL: usize = 256 << 10;
 
 pub(super) async fn take(
@@ -47,7 +46,7 @@ pub(super) async fn take(
                 error.message()
             );
         })?,
-        // Refused below, and nothing of it is read.
+        // The request is refused below, so its body is not read.
         None => Bytes::new(),
     };
     let webhook = Webhook {
@@ -67,27 +66,26 @@ pub(super) async fn take(
     }
 }
 
-/// Proof that GitHub sent it, and that it is JSON.
+/// Checks that GitHub signed the body and that it is JSON.
 async fn check(
     webhook: Webhook,
     signature: Option<&str>,
     secret: &SecretString,
-) -> Result<Verified<Webhook>, ApiError> {
+) -> Result<Verified<Event>, ApiError> {
     let (signature, secret) = (signature.map(str::to_owned), secret.clone());
     let size = webhook.body.len();
     let check = move || {
-        let (guid, body) = (webhook.guid.clone(), webhook.body.clone());
+        let guid = webhook.guid.clone();
         let verified = webhook
             .verify(signature.as_deref(), &secret)
             .map_err(|error| {
                 tracing::warn!(delivery.id = guid, "a webhook was refused: {error}");
                 ApiError::new(Code::Unauthenticated, error.to_string())
             })?;
-        serde_json::from_slice::<IgnoredAny>(&body).map_err(|error| {
+        verified.parse().map_err(|error| {
             tracing::warn!(delivery.id = guid, %error, "a webhook is no JSON");
             ApiError::new(Code::Malformed, format!("the body is no JSON: {error}"))
-        })?;
-        Ok(verified)
+        })
     };
     if size <= SMALL {
         return check();

@@ -1,7 +1,8 @@
 //! Runs commands of comments and answers them.
 //!
-//! The receipt is committed together with what the command begins; only then does its author get it,
-//! again and again until GitHub has it. Who may command is asked when the command runs.
+//! One transaction commits the receipt together with the builds or cancellations that the command
+//! begins. Only then is the receipt sent, with retries until GitHub has it. The author's role is
+//! read when the command runs.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Runs and answers what is open.
+    /// Runs the open commands and answers them.
     async fn run_commands(&self) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let open: Vec<Command> = self
@@ -32,8 +33,8 @@ impl Summit {
                     .collect::<Result<_, StorageError>>()
             })
             .await?;
-        // All are carried out before any is answered: answers have a second each, and a cancellation
-        // must not wait for those to others.
+        // All commands run before any answer is sent. Answers keep a second between each other, and
+        // a cancellation must not wait for the answers to others.
         let mut round = Round::Done;
         let mut carried_out = Vec::with_capacity(open.len());
         for row in open {
@@ -41,7 +42,7 @@ impl Summit {
             match self.carry_out(row).await {
                 Ok(row) => carried_out.extend(row),
                 Err(error) => {
-                    tracing::warn!(comment.id = %id, error = %Chain(&error), "a command waits");
+                    tracing::warn!(comment.id = %id, error = %Chain(&error), "a command failed");
                     round = Round::Later;
                 }
             }
@@ -49,14 +50,14 @@ impl Summit {
         for (row, repository) in carried_out {
             let id = row.comment;
             if let Err(error) = self.answer_at_last(row, &repository).await {
-                tracing::warn!(comment.id = %id, error = %Chain(&error), "an answer waits");
+                tracing::warn!(comment.id = %id, error = %Chain(&error), "an answer failed");
                 round = Round::Later;
             }
         }
         Ok(round)
     }
 
-    /// Carries a command out, if it is not yet. None where there is nobody to answer.
+    /// Runs a command that has no receipt yet. Returns `None` when there is nobody to answer.
     async fn carry_out(&self, row: Command) -> Result<Option<(Command, Repository)>, AskError> {
         let tables = self.tables.clone();
         let id = row.repository.number();
@@ -73,7 +74,7 @@ impl Summit {
         }
         match self.decide(row.clone(), &repository).await {
             Ok(row) => Ok(Some((row, repository))),
-            // Asked again, GitHub would refuse again; the author may well, with a new comment.
+            // A retry would be refused again. The author can write a new comment.
             Err(AskError::GitHub(error)) if error.is_permanent() => {
                 tracing::warn!(comment.id = %row.comment, %error, "a command is given up");
                 self.answered(row).await?;
@@ -83,11 +84,11 @@ impl Summit {
         }
     }
 
-    /// Answers a command that is carried out, and notes that GitHub has the answer.
+    /// Answers a command that has run, and stores that GitHub has the answer.
     async fn answer_at_last(&self, row: Command, repository: &Repository) -> Result<(), AskError> {
         match self.answer(&row, repository).await {
             Ok(()) => {}
-            // The comment is gone or locked; there is nobody to answer.
+            // The comment is gone or locked, so nobody can be answered.
             Err(error) if error.is_permanent() || error.is_forbidden() => {
                 tracing::warn!(comment.id = %row.comment, %error, "an answer is given up");
             }
@@ -96,12 +97,12 @@ impl Summit {
         Ok(self.answered(row).await?)
     }
 
-    /// Finds out what a command comes to, and commits that with what it begins.
+    /// Decides a command, and commits the receipt together with the command's changes.
     async fn decide(&self, row: Command, repository: &Repository) -> Result<Command, AskError> {
         let (command, arguments) = match command::read(&row.text) {
             Some(Read::Command(command, arguments)) => (command, arguments),
             Some(Read::Refused(receipt)) => return Ok(self.conclude(row, receipt).await?),
-            // An older summit took it for a command.
+            // An older version of summit took this text for a command.
             None => return Ok(row),
         };
         let change = match command.effect {
@@ -128,7 +129,7 @@ impl Summit {
         self.carry_through(row, change, writer.comes_to(ask)).await
     }
 
-    /// Carries a command through, part by part: what comes in meanwhile is taken between two parts.
+    /// Runs a command in parts, so that other transactions can run between two parts.
     async fn carry_through(
         &self,
         mut row: Command,
@@ -142,7 +143,7 @@ impl Summit {
             let part = ask.comes_to(ask.asked().clone());
             row = self
                 .submit(move |txn| {
-                    // Run before, by a process that was killed between this commit and its answer.
+                    // A process ran the command, and was killed between that commit and its answer.
                     if let Some(known) = tables
                         .commands
                         .find(txn, &key)?
@@ -173,7 +174,7 @@ impl Summit {
         }
     }
 
-    /// What somebody asks for, at the head that the place of the comment has now.
+    /// The request, at the present head of the comment's target.
     async fn ask(
         &self,
         row: &Command,
@@ -220,7 +221,7 @@ impl Summit {
             .await
     }
 
-    /// A reaction always; a comment where a reaction does not say enough.
+    /// Sends a reaction, and a comment where a reaction is not enough.
     async fn answer(&self, row: &Command, repository: &Repository) -> Result<(), github::Error> {
         let Some(receipt) = &row.receipt else {
             return Ok(());
@@ -235,7 +236,7 @@ impl Summit {
             .react(turn, repository, &row.place, row.comment, reaction)
             .await?;
         if let Some(text) = &receipt.text {
-            // The marker tells our answer from before a crash.
+            // The marker identifies our own answer from before a crash.
             let marker = marker(row);
             if !self
                 .app
@@ -253,8 +254,8 @@ impl Summit {
     }
 }
 
-/// What an answer bears. A stranger who could tell it beforehand could keep us from answering, by a
-/// comment that bears it.
+/// The marker in an answer. Its second part is random: a stranger who could predict it could write
+/// it in a comment, and summit would take that comment for its own answer.
 fn marker(row: &Command) -> String {
     match row.mark {
         Some(mark) => format!("<!-- summit: answer to {}, {mark} -->", row.comment),

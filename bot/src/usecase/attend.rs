@@ -1,9 +1,10 @@
-//! Attends to attempts: sends the order, renews the lease by reading, copies the log while it
-//! grows, and takes the outcome.
+//! Attends to attempts: sends the order, renews the lease by reading, copies the growing log, and
+//! stores the outcome.
 //!
-//! The builder's `GET` is the truth. The order is sent again whenever the builder does not know the
-//! attempt, which makes sending it idempotent over crashes on both sides. The log is copied to its
-//! end before a final state is taken, so that a failed check run can show how the log ends.
+//! The builder's answer to `GET` is the truth. When the builder does not know the attempt, summit
+//! sends the order again. Sending is idempotent, so a crash on either side does no harm. The log is
+//! copied to its end before a final state is stored, because the check run of a failed build shows
+//! the log's end.
 
 mod copy;
 mod finish;
@@ -28,7 +29,7 @@ use crate::domain::build::{Build, Cause, Event, Stage, State};
 
 pub use reported::Reported;
 
-/// How long the end of a log is waited for once the attempt is over.
+/// How long summit waits for the end of the log after the attempt is over.
 const LOG_GRACE: Duration = Duration::from_secs(30);
 
 pub(super) async fn work(summit: Arc<Summit>) {
@@ -42,7 +43,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// The attempts that builders have, with their builds.
+    /// The attempts that builders run, with their builds.
     fn building(&self) -> Wanted<AttemptId, (Arc<Build>, ServiceName)> {
         let under_way = self.under_way();
         let building = under_way.in_stage(Stage::Building).filter_map(|build| {
@@ -74,8 +75,8 @@ impl Summit {
         };
         match end {
             End::Moved => {
-                // The order may have come to the builder only after its cancellation did. Should
-                // this not arrive, the builder stops when the lease runs out.
+                // The order may have reached the builder after the cancellation. If this second
+                // request is lost, the builder stops when the lease expires.
                 let path = format!("/api/v1/attempts/{attempt}");
                 let stopped = client.delete::<Attempt>(Scope::Attempts, &path).await;
                 if let Err(error) = stopped {
@@ -84,7 +85,7 @@ impl Summit {
             }
             End::Lost(cause, reason) => self.lost(attempt, cause, reason).await,
             End::Final(state) => {
-                // The copy ends by itself when the builder says that nothing follows.
+                // The copy ends by itself when the builder reports the end of the log.
                 if !copied && tokio::time::timeout(LOG_GRACE, log).await.is_err() {
                     tracing::warn!(attempt.id = %attempt, "the end of the log did not come");
                 }
@@ -93,7 +94,8 @@ impl Summit {
         }
     }
 
-    /// Follows an attempt to its end. A report ends the pause after a question without an answer.
+    /// Follows an attempt to its end. After a failed request it pauses; a report of the builder
+    /// ends the pause.
     async fn follow(
         self: &Arc<Self>,
         client: &Client,
@@ -144,7 +146,7 @@ impl Summit {
                         Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => {
                             return End::Moved;
                         }
-                        Err(error) => tracing::error!(%error, "an attempt's state is not kept"),
+                        Err(error) => tracing::error!(%error, "an attempt's state is not stored"),
                     }
                 }
                 Err(error @ CallError::Refused { status, .. })
@@ -190,7 +192,7 @@ impl Summit {
         {
             Ok(token) => order.credentials = Some(Credentials { token }),
             Err(error) => {
-                // The repository may be gone, or not ours any more.
+                // The repository may be gone, or the App may not see it any more.
                 if error.is_permanent() {
                     self.wakes.sweep.wake();
                 }
@@ -212,15 +214,15 @@ impl Summit {
 
 /// How following an attempt ended.
 enum End {
-    /// The build has moved on without it.
+    /// The build has moved on without the attempt.
     Moved,
-    /// The builder does not have it any more.
+    /// The builder does not have the attempt any more.
     Lost(Cause, String),
-    /// It is over.
+    /// The attempt is in a final state.
     Final(AttemptState),
 }
 
-/// What became of sending an order.
+/// The result of sending an order.
 enum Sent {
     Order(Result<Attempt, CallError>),
     Nothing,

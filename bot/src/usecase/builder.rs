@@ -1,4 +1,4 @@
-//! A builder, and what it is asked: how busy it is, and what its host supplies.
+//! A builder, and the two questions to it: how busy it is, and what its host supplies.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,45 +13,45 @@ use service::error::Chain;
 use super::desk::Desk;
 use super::wake::{Wake, locked};
 
-/// How long a builder may take to say how busy it is.
+/// The timeout of a status request.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a builder may take to say what its host supplies.
+/// The timeout of a lookup of dependencies.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many dependencies one question may hold.
+/// The most dependencies in one lookup.
 const MAX_ASKED: usize = 4096;
 
-/// A builder, and what it is asked.
+/// A builder, with its last answers.
 #[derive(Debug)]
 pub struct Builder {
     /// Its control port.
     pub client: Client,
-    /// Below which URL its assets lie.
+    /// The URL above its assets.
     pub public_url: url::Url,
     pub(super) status: Desk<Standing>,
     lookup: Desk<Standing>,
     host: Mutex<Host>,
 }
 
-/// What is known of a builder's host. It is forgotten when the host is another.
+/// The known facts about a builder's host. They are dropped when the host's fingerprint changes.
 #[derive(Debug, Default)]
 struct Host {
     digest: Option<Sha256>,
-    /// Whether it supplies a dependency.
+    /// Whether the host supplies a dependency.
     supplies: HashMap<String, bool>,
-    /// What is to be looked up.
+    /// The dependencies to look up next.
     wanted: BTreeSet<String>,
 }
 
-/// What a builder says of itself.
+/// A builder's last answer about itself.
 #[derive(Debug, Clone)]
 pub(super) enum Standing {
-    /// Nothing.
+    /// It did not answer.
     Silent,
-    /// That it still looks at its host.
+    /// It is still reading its host.
     Starting,
-    /// How it stands.
+    /// It is up, with this status.
     Up(Arc<Status>),
 }
 
@@ -72,7 +72,7 @@ impl Standing {
 }
 
 impl Builder {
-    /// A builder behind `client`, whose assets lie below `public_url`.
+    /// A builder behind `client`; its assets lie below `public_url`.
     pub fn new(client: Client, public_url: url::Url) -> Self {
         Self {
             client,
@@ -83,8 +83,8 @@ impl Builder {
         }
     }
 
-    /// Asks the builder whatever somebody wishes to know, for ever; `wake` is told of answers that came
-    /// too late for who wished.
+    /// Answers all questions about the builder, for ever. `wake` is woken by an answer that came
+    /// after its asker stopped waiting.
     pub(super) async fn attend(&self, wake: &Wake) {
         tokio::join!(self.tell_status(wake), self.tell_supplies(wake));
     }
@@ -114,42 +114,37 @@ impl Builder {
         }
     }
 
-    /// Asks which of `needs` its host supplies. What it answers within a moment is known then; else it is
-    /// at that still.
-    pub(super) async fn look_up(&self, needs: &[String]) -> Standing {
+    /// Asks which of `needs` the host supplies, and waits a moment. What is not known then, the desk goes on
+    /// asking for. False when the builder does not answer.
+    pub(super) async fn look_up(&self, needs: &[String]) -> bool {
         {
             let mut host = locked(&self.host);
             let unknown = needs
                 .iter()
                 .filter(|need| !host.supplies.contains_key(*need));
             let unknown: Vec<String> = unknown.cloned().collect();
+            if unknown.is_empty() {
+                return true;
+            }
             host.wanted.extend(unknown);
         }
         let heard = self.lookup.hear(self.lookup.wish()).await;
+        !heard.is_some_and(|standing| standing.is_silence())
+    }
+
+    /// Those of `needs` that the host lacks; none when it is not known of all of them.
+    pub(super) fn lacks(&self, needs: &[String]) -> Option<Vec<String>> {
         let host = locked(&self.host);
-        match heard {
-            Some(standing @ Standing::Silent) => standing,
-            Some(standing) if needs.iter().all(|need| host.supplies.contains_key(need)) => standing,
-            Some(_) | None => Standing::Starting,
+        let mut lacks = Vec::new();
+        for need in needs {
+            if !*host.supplies.get(need)? {
+                lacks.push(need.clone());
+            }
         }
+        Some(lacks)
     }
 
-    /// True when it is known of all of `needs` whether the host supplies them.
-    pub(super) fn knows(&self, needs: &[String]) -> bool {
-        let host = locked(&self.host);
-        needs.iter().all(|need| host.supplies.contains_key(need))
-    }
-
-    /// Those of `needs` that the host is known to lack.
-    pub(super) fn lacks(&self, needs: &[String]) -> Vec<String> {
-        let host = locked(&self.host);
-        let lacks = needs
-            .iter()
-            .filter(|need| host.supplies.get(*need) == Some(&false));
-        lacks.cloned().collect()
-    }
-
-    /// Notes which host the builder is on.
+    /// Stores the host's fingerprint. A new one drops all known facts.
     fn is_on(&self, digest: Sha256) {
         let mut host = locked(&self.host);
         if host.digest != Some(digest) {
@@ -158,11 +153,12 @@ impl Builder {
         }
     }
 
-    /// Looks up what is wanted.
+    /// Looks up the wanted dependencies. After a failure nothing is wanted: who still needs an answer asks
+    /// again.
     async fn look_up_wanted(&self) -> Standing {
-        let wanted: Vec<String> = locked(&self.host).wanted.iter().cloned().collect();
+        let wanted = std::mem::take(&mut locked(&self.host).wanted);
+        let wanted: Vec<String> = wanted.into_iter().collect();
         for part in wanted.chunks(MAX_ASKED) {
-            let digest = locked(&self.host).digest;
             let lookup = Lookup {
                 dependencies: part.to_vec(),
             };
@@ -173,23 +169,18 @@ impl Builder {
                 Ok(answer) => answer,
                 Err(standing) => return standing,
             };
+            self.is_on(answer.host);
             let mut host = locked(&self.host);
             for need in lookup.dependencies {
-                host.wanted.remove(&need);
-                // What another host supplied is not known of this one.
-                if host.digest == digest {
-                    let is_supplied = !answer.missing.contains(&need);
-                    host.supplies.insert(need, is_supplied);
-                }
+                let is_supplied = !answer.missing.contains(&need);
+                host.supplies.insert(need, is_supplied);
             }
         }
-        match self.status.last() {
-            Some(standing) => standing,
-            None => Standing::Silent,
-        }
+        self.status.last().unwrap_or(Standing::Starting)
     }
 
-    /// An answer that comes in time; else how the builder stands. One that was just started answers 503.
+    /// Returns an answer within the timeout, else the builder's standing. A builder that has just
+    /// started answers 503.
     async fn within<T>(
         &self,
         limit: Duration,

@@ -1,7 +1,8 @@
-//! What is published: the index that users read, read the same way.
+//! Reads the published channel: the same index that clients read.
 //!
-//! The last index is kept in a file, so that pushes can be planned while vessel is away, also after
-//! a restart. Nothing is published meanwhile but what summit itself had published before.
+//! The last index is stored in a file. With it, pushes can be planned while vessel is away, even
+//! after a restart. Meanwhile vessel can publish nothing but imports that summit has already
+//! ordered.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -19,47 +20,48 @@ use service::Clock;
 use service::error::Chain;
 use url::Url;
 
-use super::wake::locked;
+use super::desk::Desk;
+use super::wake::{Wake, locked};
 use crate::config;
 
-/// How long vessel may take to say what is published before what it said last serves a plan.
+/// How long a plan waits for vessel. After that, it uses the last index.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A channel that cannot be read.
+/// Why the channel cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// vessel could not be reached, or the answer broke off.
+    /// vessel could not be reached, or its answer broke off.
     #[error("cannot fetch the index {url}")]
     Fetch {
-        /// Which index.
+        /// The URL of the index.
         url: Url,
-        /// Why.
+        /// The cause.
         source: reqwest::Error,
     },
-    /// vessel takes too long to answer.
+    /// vessel did not answer in time.
     #[error("the index {url} does not come in time")]
     Slow {
-        /// Which index.
+        /// The URL of the index.
         url: Url,
     },
-    /// The answer is no index.
+    /// The answer is not an index.
     #[error("the index {url} cannot be read")]
     Decode {
-        /// Which index.
+        /// The URL of the index.
         url: Url,
-        /// Why.
+        /// The cause.
         source: Box<moss_format::stone::Error>,
     },
-    /// The profile is none of the configured ones.
+    /// The profile is not configured.
     #[error("nothing is built for the profile {profile} any more")]
     NoProfile {
-        /// Which profile.
+        /// The profile.
         profile: Architecture,
     },
 }
 
 impl Error {
-    /// What is wrong, for people.
+    /// The reason, for people.
     pub fn explain(&self) -> &'static str {
         match self {
             Self::Fetch { .. } | Self::Slow { .. } => "vessel does not answer",
@@ -69,56 +71,57 @@ impl Error {
     }
 }
 
-/// The channel that default branches are published to, as it is for one profile.
+/// The channel for default branches, for one profile.
 #[derive(Debug)]
 pub struct Channel {
     http: reqwest::Client,
     url: Url,
     clock: Clock,
-    /// The index as it was read last.
+    /// The file with the last index.
     file: PathBuf,
     last: Mutex<Option<Last>>,
+    desk: Desk<Result<Arc<Snapshot>, Arc<Error>>>,
 }
 
-/// What was read last.
+/// The last successful read.
 #[derive(Debug, Clone)]
 struct Last {
     tag: Option<String>,
     known: Known,
 }
 
-/// The channel as it was at a time.
+/// A snapshot of the channel, with its age.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// What it had.
+    /// The snapshot.
     pub snapshot: Arc<Snapshot>,
-    /// Before this moment.
+    /// A time just before the read.
     pub read_at: Timestamp,
 }
 
-/// The channel's packages at one moment, with what leads to them. It is made once for each history.
+/// The channel's packages at one moment, with lookup tables. Each history is decoded once.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// The packages, with URIs relative to `url`.
     pub universe: Arc<Universe>,
-    /// Where the index was read; none while nothing is published.
+    /// The URL of the index; `None` while nothing is published.
     pub url: Option<Url>,
-    /// Tells snapshots apart; none while nothing is published.
+    /// The digest of the index; `None` while nothing is published.
     pub digest: Option<Sha256>,
     sources: HashMap<String, Source>,
 }
 
-/// What the channel has of one recipe.
+/// The published packages of one recipe.
 #[derive(Debug, Default)]
 struct Source {
     /// The highest build release of each release.
     releases: BTreeMap<u64, u64>,
-    /// The names of the packages.
+    /// The names of its packages.
     packages: Vec<String>,
 }
 
 impl Snapshot {
-    /// The packages of an index.
+    /// Builds a snapshot from the packages of an index.
     pub fn new(packages: Vec<Meta>, url: Option<Url>, digest: Option<Sha256>) -> Self {
         let mut sources: HashMap<String, Source> = HashMap::new();
         for package in &packages {
@@ -135,13 +138,13 @@ impl Snapshot {
         }
     }
 
-    /// The highest release of a source; none when the channel has nothing of it.
+    /// The highest published release of a recipe; `None` when the channel has no package of it.
     pub fn release_of(&self, source: &str) -> Option<u64> {
         let releases = &self.sources.get(source)?.releases;
         releases.keys().next_back().copied()
     }
 
-    /// What the packages of a source provide.
+    /// The providers of a recipe's packages.
     pub fn provides_of(&self, source: &str) -> impl Iterator<Item = &Provider> {
         let source = self.sources.get(source);
         let names = source.into_iter().flat_map(|source| &source.packages);
@@ -149,7 +152,7 @@ impl Snapshot {
         packages.flat_map(|package| &package.provides)
     }
 
-    /// The build release for a new build of a source's release: one more than the channel has.
+    /// The build release for a new build: one more than the channel's highest for this release.
     pub fn next_build_release(&self, source: &str, release: u64) -> u64 {
         let releases = self.sources.get(source).map(|source| &source.releases);
         let built = releases.and_then(|releases| releases.get(&release));
@@ -158,11 +161,10 @@ impl Snapshot {
 }
 
 impl Channel {
-    /// The channel that `config` names for a profile, as `clock` tells the time. What is read of it is
-    /// kept in `file`.
+    /// The channel in `config` for one profile. The last index is stored in `file`.
     ///
     /// # Errors
-    /// When the public URL cannot take a path.
+    /// When the public URL cannot be extended by a path.
     pub fn new(
         config: &config::Vessel,
         profile: &Architecture,
@@ -180,13 +182,14 @@ impl Channel {
             clock,
             file,
             last: Mutex::default(),
+            desk: Desk::default(),
         })
     }
 
-    /// The channel as it is now, or as it was when it was last read, should vessel not say in time.
+    /// Reads the channel, or returns the last snapshot when vessel does not answer in time.
     ///
     /// # Errors
-    /// When vessel does not answer and never did.
+    /// When vessel does not answer and there is no last snapshot.
     pub async fn latest(&self) -> Result<Known, Error> {
         let error = match tokio::time::timeout(PATIENCE, self.read()).await {
             Ok(Ok(known)) => return Ok(known),
@@ -205,20 +208,43 @@ impl Channel {
         tracing::warn!(
             error = %Chain(&error),
             read_at = %known.read_at,
-            "the channel is out of reach; it is taken to be as it was"
+            "the channel is out of reach; its last snapshot is used"
         );
         Ok(known)
     }
 
-    /// The channel as it is now.
+    /// The channel as vessel serves it, if it does so within a moment. Nobody else waits for a silent vessel.
     ///
     /// # Errors
-    /// When vessel does not answer, or with no index.
+    /// When vessel does not answer, or not with an index.
+    pub(super) async fn fresh(&self) -> Result<Arc<Snapshot>, Arc<Error>> {
+        let heard = self.desk.hear(self.desk.wish()).await;
+        heard.unwrap_or_else(|| {
+            Err(Arc::new(Error::Slow {
+                url: self.url.clone(),
+            }))
+        })
+    }
+
+    /// Reads the channel whenever somebody wishes, for ever. `wake` is woken by an answer that came too late.
+    pub(super) async fn attend(&self, wake: &Wake) {
+        loop {
+            let wish = self.desk.wished().await;
+            let read = self.snapshot().await.map_err(Arc::new);
+            let is_silent = read.is_err();
+            self.desk.answer(wish, read, is_silent, wake);
+        }
+    }
+
+    /// Reads the channel.
+    ///
+    /// # Errors
+    /// When vessel does not answer, or not with an index.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Error> {
         Ok(self.read().await?.snapshot)
     }
 
-    /// Reads the channel. An index that did not change is not read again.
+    /// Reads the channel with a conditional GET. On a 304 the last snapshot is not decoded again.
     async fn read(&self) -> Result<Known, Error> {
         let last = self.last();
         let read_at = self.clock.now();
@@ -260,7 +286,7 @@ impl Channel {
 
     fn remember(&self, tag: Option<String>, known: Known) -> Known {
         let mut last = locked(&self.last);
-        // What was asked for later is not set back by an answer that came late.
+        // A late answer must not replace the answer to a later request.
         let newer = last
             .take()
             .filter(|last| last.known.read_at > known.read_at);
@@ -271,8 +297,8 @@ impl Channel {
         known
     }
 
-    /// Keeps the index for the next start. Without it a plan waits for vessel, so a failure is no
-    /// more than a pity.
+    /// Stores the index for the next start. A failure is only logged: without the file, a plan
+    /// after a restart waits for vessel.
     async fn store(&self, body: Bytes) {
         let file = self.file.clone();
         let stored = tokio::task::spawn_blocking(move || {
@@ -283,11 +309,11 @@ impl Channel {
             Ok::<_, std::io::Error>(())
         });
         if let Err(error) = stored.await.expect("writing does not panic") {
-            tracing::warn!(%error, "the channel's index cannot be kept");
+            tracing::warn!(%error, "the channel's index cannot be stored");
         }
     }
 
-    /// The index that an earlier process kept, if it is whole.
+    /// The stored index of an earlier process, if it is intact.
     async fn restore(&self) -> Option<Known> {
         let file = self.file.clone();
         let kept = tokio::task::spawn_blocking(move || {
@@ -298,14 +324,14 @@ impl Channel {
         let (read_at, body) = match kept.await.expect("reading does not panic") {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::debug!(%error, "no index of the channel is kept");
+                tracing::debug!(%error, "no index of the channel is stored");
                 return None;
             }
         };
         let snapshot = match decode(self.url.clone(), body.into()).await {
             Ok(snapshot) => Arc::new(snapshot),
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), "the kept index of the channel is no use");
+                tracing::warn!(error = %Chain(&error), "the stored channel index is unusable");
                 return None;
             }
         };
@@ -317,7 +343,7 @@ impl Channel {
     }
 }
 
-/// What fetches files that are there for anyone. It goes nowhere but where it was sent.
+/// The HTTP client for public files. It follows no redirects.
 pub fn http_client() -> reqwest::Client {
     service::install_tls_provider();
     reqwest::Client::builder()

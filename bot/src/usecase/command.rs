@@ -1,6 +1,5 @@
-//! The commands that people can write in comments. Each has a file of its own, which says everything
-//! about it: name, arguments, help, rights and effect. [`COMMANDS`] lists them; whatever is read,
-//! told or refused comes from there.
+//! The commands of comments. Each command has its own file with its name, arguments, help, rights
+//! and effect. [`COMMANDS`] lists them; parsing, help and refusals all use this list.
 
 mod cancel;
 mod help;
@@ -13,7 +12,7 @@ use crate::domain::tail::{code, escape};
 
 pub(super) use kind::{Ask, Change, Command, Effect, Step};
 
-/// All commands, in the order in which people read of them.
+/// All commands, in the order of the help text.
 pub(super) static COMMANDS: [Command; 4] = [
     rebuild::COMMAND,
     cancel::COMMAND,
@@ -21,18 +20,18 @@ pub(super) static COMMANDS: [Command; 4] = [
     help::COMMAND,
 ];
 
-/// The most words that a command takes.
+/// The most arguments of a command.
 const MAX_ARGUMENTS: usize = 100;
 
-/// A command that a comment holds, or the answer to one that cannot be carried out.
+/// A parsed command, or the answer to one that summit cannot run.
 pub(super) enum Read {
     /// The command and its arguments.
     Command(&'static Command, Vec<String>),
-    /// What its author is told.
+    /// The answer to a command that summit cannot run.
     Refused(Receipt),
 }
 
-/// What a comment asks for. None where it asks for nothing, which is met with silence.
+/// Parses a comment. `None` for a comment without a command; summit does not answer it.
 pub(super) fn read(comment: &str) -> Option<Read> {
     let names = COMMANDS.each_ref().map(|command| command.name);
     Some(match command::find(comment, &names)? {
@@ -72,7 +71,7 @@ fn confused(text: impl Into<String>) -> Receipt {
     Receipt::say(Reaction::Confused, text).for_anybody()
 }
 
-/// The answer to a command that its author may not have carried out.
+/// The answer to an author who may not give the command.
 pub(super) fn refuse(command: &Command, login: &str, role: &str) -> Receipt {
     let text = format!(
         "{}, only people with write access to this repository can use `/{}`. Your role here is {}.",
@@ -106,7 +105,7 @@ mod tests {
         }
     }
 
-    /// All that people are answered to what is no command, as they read it.
+    /// All answers to malformed commands, as people read them.
     #[test]
     fn what_cannot_be_carried_out_is_answered() {
         let mut all = Vec::new();

@@ -1,18 +1,24 @@
-//! Asking another service: each by a task of its own, so that one that is silent delays nobody else.
+//! A desk puts requests to another service from a task of its own. A silent service delays only its
+//! own desk.
 //!
-//! Who wants an answer leaves a wish and waits a moment. What comes later wakes who waited in vain.
+//! A caller leaves a wish and waits a moment. An answer that comes later wakes the worker that
+//! waited in vain.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::wake::{Wake, locked};
 
-/// How long an answer is waited for before its service counts as silent.
+/// How long a caller waits for an answer.
 pub(super) const MOMENT: Duration = Duration::from_millis(500);
 
-/// A place where one service is asked one thing, again and again.
+/// How old an answer of a slow service may be.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// A desk for one kind of request to one service.
 #[derive(Debug)]
 pub(super) struct Desk<T> {
     state: Mutex<State<T>>,
@@ -22,15 +28,34 @@ pub(super) struct Desk<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    /// Counts wishes.
+    /// The number of the last wish.
     wished: u64,
-    /// The last wish that was answered.
+    /// The number of the last wish with an answer.
     answered: u64,
     answer: Option<T>,
-    /// Whether the last answer was that there is none, so that the next is not waited for.
+    /// The service did not answer last time. Callers then do not wait for it.
     is_silent: bool,
-    /// Whether somebody waited in vain.
+    /// Some caller stopped waiting before the answer came.
     is_missed: bool,
+    /// An answer took longer than a moment. Its successors may be a few seconds old, since nobody could wait
+    /// for newer ones.
+    is_slow: bool,
+    /// When the last answer came.
+    answered_at: Option<Instant>,
+}
+
+impl<T: Clone> State<T> {
+    fn find(&self, wish: Wish) -> Option<T> {
+        let is_answered = self.answered >= wish.0;
+        self.answer.clone().filter(|_| is_answered)
+    }
+
+    /// The last answer of a slow service, if it is fresh.
+    fn find_fresh(&self) -> Option<T> {
+        let is_fresh = self.answered_at.is_some_and(|at| at.elapsed() < FRESH);
+        let counts = self.is_slow && !self.is_silent && is_fresh;
+        self.answer.clone().filter(|_| counts)
+    }
 }
 
 impl<T> Default for Desk<T> {
@@ -42,6 +67,8 @@ impl<T> Default for Desk<T> {
                 answer: None,
                 is_silent: false,
                 is_missed: false,
+                is_slow: false,
+                answered_at: None,
             }),
             wished: Notify::new(),
             heard: Notify::new(),
@@ -49,12 +76,12 @@ impl<T> Default for Desk<T> {
     }
 }
 
-/// A wish for an answer that is not older than it.
+/// A request for an answer that is newer than this wish.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish(u64);
 
 impl<T: Clone> Desk<T> {
-    /// Wishes for an answer.
+    /// Leaves a wish.
     pub(super) fn wish(&self) -> Wish {
         let mut state = locked(&self.state);
         state.wished += 1;
@@ -64,59 +91,56 @@ impl<T: Clone> Desk<T> {
         wish
     }
 
-    /// The answer to a wish, if it comes within a moment; of a service that was silent only if it is there
-    /// already.
+    /// Waits a moment for the answer to a wish. It does not wait for a service that was silent last time, nor
+    /// for one that is slow and gave an answer a few seconds ago.
     pub(super) async fn hear(&self, wish: Wish) -> Option<T> {
         let waiting = async {
             loop {
                 let heard = self.heard.notified();
                 let mut heard = std::pin::pin!(heard);
                 heard.as_mut().enable();
-                if let Some(answer) = self.find(wish) {
+                if let Some(answer) = locked(&self.state).find(wish) {
                     return answer;
                 }
                 heard.await;
             }
         };
-        if locked(&self.state).is_silent {
-            return self.find(wish).or_else(|| self.miss());
+        let is_waited_for = {
+            let state = locked(&self.state);
+            !state.is_silent && state.find_fresh().is_none()
+        };
+        if is_waited_for && let Ok(answer) = tokio::time::timeout(MOMENT, waiting).await {
+            return Some(answer);
         }
-        match tokio::time::timeout(MOMENT, waiting).await {
-            Ok(answer) => Some(answer),
-            Err(_) => self.find(wish).or_else(|| self.miss()),
-        }
+        let mut state = locked(&self.state);
+        let found = state.find(wish).or_else(|| state.find_fresh());
+        state.is_missed |= found.is_none();
+        state.is_slow |= is_waited_for && found.is_none();
+        found
     }
 
-    /// What was answered last, whenever.
+    /// The last answer, however old.
     pub(super) fn last(&self) -> Option<T> {
         locked(&self.state).answer.clone()
     }
 
-    fn find(&self, wish: Wish) -> Option<T> {
-        let state = locked(&self.state);
-        let is_answered = state.answered >= wish.0;
-        state.answer.clone().filter(|_| is_answered)
-    }
-
-    fn miss(&self) -> Option<T> {
-        locked(&self.state).is_missed = true;
-        None
-    }
-
-    /// Waits for somebody to wish something.
+    /// Waits until somebody leaves a wish.
     pub(super) async fn wished(&self) -> Wish {
         self.wished.notified().await;
         Wish(locked(&self.state).wished)
     }
 
-    /// Answers a wish, and all before it. `is_silent` says that the answer is none. When somebody waited in
-    /// vain for one that is, `wake` is told.
+    /// Answers a wish and all earlier ones. `is_silent`: the service did not answer. `wake` is
+    /// woken when a caller stopped waiting too early, unless the service is still silent.
     pub(super) fn answer(&self, wish: Wish, answer: T, is_silent: bool, wake: &Wake) {
         let mut state = locked(&self.state);
         let was_silent = std::mem::replace(&mut state.is_silent, is_silent);
         state.answered = wish.0;
         state.answer = Some(answer);
-        let is_news = std::mem::take(&mut state.is_missed) && (!is_silent || !was_silent);
+        state.answered_at = Some(Instant::now());
+        let was_missed = std::mem::take(&mut state.is_missed);
+        state.is_slow &= was_missed;
+        let is_news = was_missed && (!is_silent || !was_silent);
         drop(state);
         self.heard.notify_waiters();
         if is_news {
@@ -134,15 +158,15 @@ mod tests {
 
     use super::*;
 
-    /// Long enough for whatever a test waits for.
+    /// A generous timeout for tests.
     const LIMIT: Duration = Duration::from_secs(60);
 
-    /// A desk whose service answers what it is told, none of which is silence.
+    /// A desk whose service gives the answers that a test sends, never silence.
     struct Service {
         desk: Arc<Desk<Option<u8>>>,
         tell: UnboundedSender<Option<u8>>,
         wake: Arc<Wake>,
-        /// Answers until it is dropped.
+        /// Dropping it stops the service.
         _tasks: JoinSet<()>,
     }
 
@@ -183,15 +207,26 @@ mod tests {
             wake.is_woken_within(LIMIT).await,
             "that it is silent is news"
         );
-        // From now on nobody waits for it, …
+        // From now on nobody waits for the service, …
         let wish = desk.wish();
         assert_eq!(desk.hear(wish).await, None);
         tell.send(Some(1)).unwrap();
         assert!(wake.is_woken_within(LIMIT).await, "it is back");
         assert_eq!(desk.hear(wish).await, Some(Some(1)));
-        // … until it is back.
-        tell.send(Some(2)).unwrap();
-        assert_eq!(desk.hear(desk.wish()).await, Some(Some(2)));
+        // … until it is back, and what it said is fresh.
+        assert_eq!(desk.hear(desk.wish()).await, Some(Some(1)));
+    }
+
+    /// Nobody could ever wait for it else: each answer comes after its wish was given up.
+    #[tokio::test]
+    async fn a_slow_service_is_heard() {
+        let Service { desk, tell, .. } = &service();
+        assert_eq!(desk.hear(desk.wish()).await, None, "slower than a moment");
+        tell.send(Some(1)).unwrap();
+        while desk.last().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(desk.hear(desk.wish()).await, Some(Some(1)), "it is fresh");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
-//! From a ready build to an order: the closure from the channel, the rest from a builder's host.
+//! Dispatches ready builds: chooses the closure from the channel, and a builder for the rest.
 //!
-//! A round asks every builder how busy it is, and for each ready build which of the needs that no
-//! package meets its host does; [`crate::domain::choose`] then says which one gets it.
+//! A round asks every builder how busy it is. For each ready build it then asks which unmet needs
+//! the builders' hosts supply. [`crate::domain::choose`] picks the builder.
 
 mod builders;
 pub(super) mod closure;
@@ -29,33 +29,33 @@ use error::Hope;
 pub(super) use builders::Builders;
 pub use error::{Error, Unavailable};
 
-/// What became of handing builds over.
+/// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dispatch {
-    /// Something moved.
+    /// At least one build moved.
     Moved,
-    /// There are some, but no builder took one.
+    /// Builds are queued, but no builder took one.
     Waiting,
-    /// None is ready.
+    /// No build is queued.
     Idle,
 }
 
-/// What became of handing a build over.
+/// The result of dispatching one build.
 enum Dispatched {
-    /// A builder has it.
+    /// A builder has the order.
     Ordered,
-    /// It waits for a builder.
+    /// The build waits for a builder, for this reason.
     Waits(String),
-    /// No builder can build it with what there is.
+    /// No builder can build it with the present packages.
     Lacks(Hold),
 }
 
-/// Since when the assets of an attempt that others need have been out of reach.
+/// Since when the assets of an attempt have been unavailable to the builds that need them.
 #[derive(Debug, Default)]
 pub(super) struct OutOfReach(HashMap<AttemptId, Timestamp>);
 
 impl Summit {
-    /// Hands ready builds to builders with free slots.
+    /// Dispatches ready builds to builders with free slots.
     pub(super) async fn dispatch_all(&self, out_of_reach: &mut OutOfReach) -> Dispatch {
         let now = self.clock.now();
         let (has_queued, is_one_ready) = {
@@ -115,9 +115,9 @@ impl Summit {
         dispatch
     }
 
-    /// The channel for each profile of which builds are ready and a builder takes some, and for each
-    /// other one what keeps them back. All builds of a round see the same channel, and vessel is asked
-    /// only if that can help.
+    /// Reads the channel for each profile with ready builds and a free builder. For every other
+    /// profile it returns the reason of the standstill. All builds of a round see the same channel,
+    /// and vessel is asked only when a builder is free.
     async fn open_profiles(
         &self,
         now: Timestamp,
@@ -139,8 +139,8 @@ impl Summit {
                 continue;
             }
             let snapshot = match self.channel(&profile) {
-                Ok(channel) => channel.snapshot().await,
-                Err(error) => Err(error),
+                Ok(channel) => channel.fresh().await,
+                Err(error) => Err(Arc::new(error)),
             };
             match snapshot {
                 Ok(snapshot) => drop(open.insert(profile, snapshot)),
@@ -153,8 +153,8 @@ impl Summit {
         (open, standstill)
     }
 
-    /// Builds that lack something wait for as long as another build may yet bring it: what a
-    /// recipe provides is not known before it was built once. Then they are held.
+    /// Delays builds that lack something while an active build may still provide it; else holds
+    /// them. Nobody knows what a recipe provides before its first build.
     async fn settle_lacking(&self, lacking: HashMap<BuildId, Hold>) {
         for (build, hold, may_come) in self.hopes(&lacking) {
             if may_come {
@@ -176,7 +176,8 @@ impl Summit {
         }
     }
 
-    /// The builds that lack something, oldest first, each with whether a build under way may bring it.
+    /// The builds that lack something, oldest first, each with whether an active build may provide
+    /// it.
     fn hopes<'lacking>(
         &self,
         lacking: &'lacking HashMap<BuildId, Hold>,
@@ -200,8 +201,8 @@ impl Summit {
         hopes
     }
 
-    /// What holds a build that lacks something: builds of its head that did not succeed and may
-    /// have brought it, if there are such.
+    /// The hold of a build that lacks something. If builds of its head failed and may have provided
+    /// the missing part, the hold names them as suspects.
     async fn suspect(
         &self,
         build: &Build,
@@ -227,9 +228,9 @@ impl Summit {
         })
     }
 
-    /// Lets builds be built again whose assets others need and cannot have: at once when their
-    /// builder does not have them any more, else after it was silent for two leases, like with an
-    /// attempt. True when there are some.
+    /// Sends builds back to the queue whose assets are needed but unavailable: at once when the
+    /// builder does not have them any more, else after the builder was silent for two leases, as
+    /// for an attempt. True when there were such builds.
     async fn give_up_assets(
         &self,
         since: &mut OutOfReach,
@@ -255,7 +256,7 @@ impl Summit {
                         what.builder, what.message
                     )
                 }
-                Hope::Some => continue,
+                Hope::Some | Hope::Kept => continue,
             };
             tracing::warn!(attempt.id = %attempt, reason, "built in vain");
             let event = Event::AssetsGone { attempt, reason };
@@ -286,7 +287,9 @@ impl Summit {
         snapshot: &Arc<Snapshot>,
     ) -> Result<Dispatched, Error> {
         let (closure, unmet) = self.closure(build, builders, snapshot).await?;
-        builders.look_up(&unmet).await;
+        builders
+            .look_up(&BTreeSet::from([build.profile.clone()]), &unmet)
+            .await;
         let choice = choose(build, &builders.seen(&build.profile, &unmet));
         match choice {
             Choice::Builder(name) => {
@@ -300,7 +303,7 @@ impl Summit {
         }
     }
 
-    /// The builder of this name, if it is still configured.
+    /// The client of a builder, if the builder is still configured.
     pub(super) fn find_builder(&self, name: &api::id::ServiceName) -> Option<&Client> {
         self.builders.get(name).map(|builder| &builder.client)
     }

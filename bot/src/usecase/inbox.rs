@@ -1,4 +1,4 @@
-//! From a delivery to what it asks for, in one transaction.
+//! Takes deliveries from the inbox. The delivery's effect is committed in the same transaction.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::payload::{self, Author, Comment, Payload, Source};
 
-/// How many deliveries one transaction takes.
-const BATCH: usize = 64;
+/// The most deliveries in one transaction.
+const BATCH: usize = 256;
 
-/// Done deliveries are remembered this long, in seconds: GitHub redelivers for three days.
+/// How long finished deliveries are remembered, in seconds. GitHub redelivers for three days.
 const KEPT: i64 = 30 * 24 * 3600;
 
 pub(super) async fn work(summit: Arc<Summit>) {
@@ -27,26 +27,35 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Does what the oldest deliveries ask for.
+    /// Takes the oldest deliveries. They are read and parsed before the transaction that acts on them, for
+    /// which others wait.
     async fn take_deliveries(&self) -> Result<Round, Error> {
+        let tables = self.tables.clone();
+        let open = self.db.query(move |txn| open(&tables, txn)).await?;
+        if open.is_empty() {
+            return Ok(Round::Done);
+        }
         let tables = self.tables.clone();
         let now = self.clock.now();
         let organisation = self.config.github.organisation.clone();
         let taken = self
             .submit(move |txn| {
-                let open: Vec<String> = tables
-                    .deliveries_open
-                    .iter(txn)?
-                    .take(BATCH)
-                    .map(|entry| Ok(entry?.1))
-                    .collect::<Result<_, Error>>()?;
+                let count = open.len();
                 let mut asks_for_sweep = false;
-                for guid in &open {
-                    let Some(mut delivery) = tables.deliveries.find(txn, guid)? else {
-                        continue;
-                    };
+                for (guid, mut delivery, payload) in open {
                     asks_for_sweep |= payload::is_about_repositories(&delivery.event);
-                    let outcome = match take(&tables, txn, &organisation, guid, &delivery)? {
+                    let taken = match payload {
+                        Ok(payload) => Ok(take(
+                            &tables,
+                            txn,
+                            &organisation,
+                            &guid,
+                            &delivery,
+                            payload,
+                        )?),
+                        Err(error) => Err(error),
+                    };
+                    let outcome = match taken {
                         Ok(Taken { outcome, is_news }) => {
                             asks_for_sweep |= is_news;
                             tracing::info!(
@@ -54,11 +63,11 @@ impl Summit {
                                 delivery.event,
                                 "delivery: {outcome}"
                             );
-                            delivery.body = None;
+                            tables.bodies.delete(txn, &guid)?;
                             outcome
                         }
-                        // A sweep finds pushes and pull requests, but neither comments nor presses:
-                        // what somebody wanted can be read here as long as the delivery is kept.
+                        // A sweep finds pushes and pull requests, but neither comments nor presses.
+                        // The stored body still shows what somebody wanted.
                         Err(error) => {
                             tracing::warn!(
                                 delivery.id = guid,
@@ -70,10 +79,10 @@ impl Summit {
                         }
                     };
                     delivery.outcome = Some(outcome);
-                    tables.deliveries.put(txn, guid, &delivery)?;
+                    tables.deliveries.put(txn, &guid, &delivery)?;
                 }
                 forget(&tables, txn, now.as_second() - KEPT)?;
-                Ok::<_, Error>((open.len(), asks_for_sweep))
+                Ok::<_, Error>((count, asks_for_sweep))
             })
             .await?;
         let (taken, asks_for_sweep) = taken;
@@ -90,17 +99,34 @@ impl Summit {
     }
 }
 
+/// A delivery by its GUID, with its payload or why that cannot be parsed.
+type Opened = (String, Delivery, Result<Payload, serde_json::Error>);
+
+/// The oldest deliveries that are not done.
+fn open(tables: &Tables, txn: &RoTxn<'_>) -> Result<Vec<Opened>, Error> {
+    let open = tables.deliveries_open.iter(txn)?.take(BATCH);
+    let mut opened = Vec::new();
+    for entry in open {
+        let (_, guid) = entry?;
+        let Some(delivery) = tables.deliveries.find(txn, &guid)? else {
+            continue;
+        };
+        let body = tables.bodies.find(txn, &guid)?;
+        let body = body.as_ref().map_or("null", |body| body.get());
+        let payload = Payload::parse(&delivery.event, body);
+        opened.push((guid, delivery, payload));
+    }
+    Ok(opened)
+}
+
 fn forget(tables: &Tables, txn: &mut Write<'_, '_>, before: i64) -> Result<(), Error> {
-    let old: Vec<String> = tables
-        .deliveries_by_time
-        .iter(txn)?
-        .take(BATCH)
-        .filter_map(|entry| match entry {
-            Ok((time, guid)) if time < before => Some(Ok(guid)),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        })
-        .collect::<Result<_, Error>>()?;
+    let mut old = Vec::new();
+    for entry in tables.deliveries_by_time.iter(txn)?.take(BATCH) {
+        match entry? {
+            (time, guid) if time < before => old.push(guid),
+            _ => break,
+        }
+    }
     for guid in old {
         let done = tables
             .deliveries
@@ -108,16 +134,17 @@ fn forget(tables: &Tables, txn: &mut Write<'_, '_>, before: i64) -> Result<(), E
             .is_some_and(|row| row.outcome.is_some());
         if done {
             tables.deliveries.delete(txn, &guid)?;
+            tables.bodies.delete(txn, &guid)?;
         }
     }
     Ok(())
 }
 
-/// What became of a delivery.
+/// The result of taking a delivery.
 struct Taken {
-    /// In words, for people.
+    /// The result in words, for people.
     outcome: String,
-    /// Whether it says of its repository what we did not know.
+    /// Whether the delivery contradicts the stored row of its repository.
     is_news: bool,
 }
 
@@ -130,20 +157,16 @@ impl From<String> for Taken {
     }
 }
 
-/// Does what one delivery asks for. An error within when its body cannot be read.
+/// Takes one delivery.
 fn take(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
     organisation: &str,
     guid: &str,
     delivery: &Delivery,
-) -> Result<Result<Taken, serde_json::Error>, Error> {
-    let body = delivery.body.as_deref().unwrap_or_default();
-    let payload = match Payload::parse(&delivery.event, body) {
-        Ok(payload) => payload,
-        Err(error) => return Ok(Err(error)),
-    };
-    // Anyone may install a public App; we build for one organisation.
+    payload: Payload,
+) -> Result<Taken, Error> {
+    // Anyone may install a public App, but summit builds for one organisation only.
     if let Some(source) = payload.find_source()
         && !source
             .repository
@@ -155,7 +178,7 @@ fn take(
             "{} is none of {organisation}'s repositories",
             source.repository.full_name
         );
-        return Ok(Ok(outcome.into()));
+        return Ok(outcome.into());
     }
     let mut inbox = Inbox {
         tables,
@@ -165,15 +188,15 @@ fn take(
     };
     let outcome = inbox.heed(txn, payload)?;
     let is_news = inbox.is_news;
-    Ok(Ok(Taken { outcome, is_news }))
+    Ok(Taken { outcome, is_news })
 }
 
-/// A delivery that is being taken.
+/// One delivery in its transaction.
 struct Inbox<'a> {
     tables: &'a Tables,
     guid: &'a str,
     delivery: &'a Delivery,
-    /// Whether it says of its repository what we did not know.
+    /// Whether the delivery contradicts the stored row of its repository.
     is_news: bool,
 }
 
@@ -181,7 +204,7 @@ impl Inbox<'_> {
     fn heed(&mut self, txn: &mut Write<'_, '_>, payload: Payload) -> Result<String, Error> {
         match payload {
             Payload::Nothing { reason } => Ok(reason.to_owned()),
-            // The sweep does; each start begins with one, should this process end before.
+            // The sweep follows. If this process ends first, the next start begins with a sweep.
             Payload::Repositories => Ok("looking which repositories there are".to_owned()),
             Payload::Push { source, branch } => self.push(txn, &source, branch),
             Payload::Pull { source, number } => self.pull(txn, &source, number),
@@ -217,7 +240,7 @@ impl Inbox<'_> {
         let Some((id, row)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
-        // Pull requests that go to a branch may conflict with it now.
+        // A push to a base branch can make a pull request conflict.
         if branch != row.default_branch && !is_base(self.tables, txn, id, &branch)? {
             return Ok(format!(
                 "the branch {branch:?} is not published, and no pull request goes to it"
@@ -238,9 +261,9 @@ impl Inbox<'_> {
         self.wish(txn, id, source, &Target::Pull { number })
     }
 
-    /// What we know of the delivery's repository. What it says itself may be long out of date, as
-    /// webhooks come late and again: where it says what we did not know, GitHub is asked. Until then
-    /// one that is first heard of is kept as it says.
+    /// The row of the delivery's repository. Webhooks come late and more than once, so the
+    /// delivery's own description may be outdated. If it differs from the row, a sweep asks GitHub.
+    /// A new repository gets a row from the delivery until then.
     fn repository(
         &mut self,
         txn: &mut Write<'_, '_>,
@@ -319,7 +342,7 @@ impl Inbox<'_> {
         Ok("the command is taken".to_owned())
     }
 
-    /// Keeps what was pressed; whether the person may is asked when it is acted on.
+    /// Stores the press. The person's role is read when summit acts on it.
     fn press(
         &mut self,
         txn: &mut Write<'_, '_>,
@@ -347,7 +370,7 @@ impl Inbox<'_> {
     }
 }
 
-/// True when an open pull request goes to `branch`.
+/// True when an open pull request is to be merged into `branch`.
 fn is_base(
     tables: &Tables,
     txn: &RoTxn<'_>,

@@ -1,8 +1,8 @@
-//! One task for each thing that is under way.
+//! Runs one task for each key.
 //!
-//! The database says what is under way, or what follows it in memory does; a task follows each thing to
-//! its end. A task that ended, in whatever way, is begun again if its thing still is. So tasks keep
-//! nothing that matters.
+//! The database, or the builds under way in memory, lists the wanted keys. A task works on its key
+//! until the key is not wanted any more. If a task ends early for any reason, a new one starts. So
+//! a task stores nothing important in itself.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,11 +14,11 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 
 use super::wake::{IDLE, Wake};
 
-/// What is under way.
+/// The wanted keys.
 pub(super) struct Wanted<K, J> {
-    /// The things, each with what its task needs to know.
+    /// The keys, each with its task's input.
     pub(super) things: Vec<(K, J)>,
-    /// When to look again, though nothing wakes.
+    /// When to list the keys again without a wake.
     pub(super) again: Option<Duration>,
 }
 
@@ -31,8 +31,7 @@ impl<K, J> From<Vec<(K, J)>> for Wanted<K, J> {
     }
 }
 
-/// Keeps a task for every key that `wanted` names. `what` names the things where they cannot be
-/// read.
+/// Runs a task for every key in `wanted`. `what` names the keys in an error log.
 pub(super) async fn run<K, J, E, W, F>(
     wake: &Wake,
     what: &'static str,
@@ -67,7 +66,7 @@ pub(super) async fn run<K, J, E, W, F>(
     }
 }
 
-/// A panic is the supervisor's to handle, as in every other task.
+/// The supervisor handles a panic, as for every other task.
 fn pass_panic(ended: Result<(), JoinError>) {
     if let Err(error) = ended
         && error.is_panic()
@@ -128,7 +127,7 @@ mod tests {
             things.under_way.lock().unwrap().push(2);
             things.wake.wake();
             things.begun(&[1, 2]).await;
-            // The first task ends before its thing does.
+            // The first task ends while its key is still wanted.
             things.under_way.lock().unwrap().pop();
             things.end.notify_one();
             things.begun(&[1, 2, 1]).await;
@@ -139,7 +138,7 @@ mod tests {
         }
     }
 
-    /// Nothing wakes, and a worker looks by itself only after `IDLE`.
+    /// Without a wake, a worker would look only after `IDLE`.
     #[tokio::test]
     async fn a_thing_that_is_to_come_is_looked_for_in_time() {
         let begun_at = tokio::time::Instant::now();

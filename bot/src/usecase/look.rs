@@ -1,7 +1,7 @@
-//! Looking at a target again: from the last commit planned to the head as it is now.
+//! A look at a target: plans from the last planned commit to the present head.
 //!
-//! Only the present counts. Whatever events came, doubled, late or not at all, the end is the same:
-//! the difference between what was planned and what is there is planned.
+//! A look compares two states and reads no events. Events may be doubled, late or lost; the
+//! resulting plan is the same.
 
 mod commit;
 mod gone;
@@ -33,19 +33,20 @@ use crate::git::{self, Bounds, FETCH_TIMEOUT, StopOnDrop};
 use crate::github;
 use commit::done;
 
-/// How many looks there are side by side, not counting those that take long.
+/// How many looks run in parallel. Slow looks do not count.
 const PARALLEL: usize = 4;
 
-/// After so long a look gives its place to another: four slow repositories must not stop a fifth.
+/// A look that takes longer gives its permit to another one: four slow repositories must not stop a
+/// fifth.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// How often it is asked whether something is to be looked at, while a mirror is repacked.
+/// The interval at which a repacking task checks for wishes.
 const ASK: Duration = Duration::from_millis(250);
 
 /// The pause after the database failed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A look that has to be repeated.
+/// Why a look has to be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// GitHub did not answer.
@@ -65,9 +66,9 @@ pub enum Error {
     Change(#[from] ChangeError),
 }
 
-/// One task looks at all targets of a repository, so that its mirror is fetched into by one at a
-/// time, and a repository that is slow to answer holds up no other. When nothing is to be looked at
-/// any more, the task repacks the mirror, if it is time.
+/// Each repository has one task for all its targets. So only one fetch at a time writes to a
+/// mirror, and a slow repository delays no other. When no wish is left, the task repacks the mirror
+/// if it is time.
 pub(super) async fn work(summit: Arc<Summit>, shutdown: CancellationToken) {
     let begun_at = summit.clock.now();
     let places = Arc::new(Semaphore::new(PARALLEL));
@@ -82,47 +83,48 @@ pub(super) async fn work(summit: Arc<Summit>, shutdown: CancellationToken) {
     }
 }
 
-/// What a look found.
+/// The result of comparing a target with its last plan.
 struct Found {
     what: What,
     head: CommitSha,
     source_date_epoch: i64,
-    /// On whose word it may be run.
+    /// Who vouches for the code.
     trust: Trust,
-    /// True when the target was never planned, so that only what the channel lacks is built.
+    /// True for a target without an earlier plan. Then only releases missing in the channel are
+    /// built.
     first: bool,
 }
 
-/// What there is between what was planned and the head.
+/// The difference between the last plan and the head.
 enum What {
     Recipes {
-        /// By the profiles for which they are to be built.
+        /// The changed recipes, for each profile to build for.
         candidates: BTreeMap<Architecture, Vec<Candidate>>,
-        /// The folders of recipes that are no more.
+        /// The folders of deleted recipes.
         removed: Vec<RecipeFolder>,
     },
-    /// Recipes of a stranger, which are not even read.
+    /// The author may not write, so no recipe is read.
     Strange {
         author: String,
         folders: Vec<RecipeFolder>,
     },
-    /// More than is planned.
+    /// The difference exceeds a limit.
     TooLarge { reason: String },
 }
 
-/// How far a look goes.
+/// The limits of a look.
 struct Reach {
     bounds: Bounds,
-    /// How many recipes are planned at once.
+    /// The most recipes that are planned.
     recipes: usize,
-    /// On whose word what it finds may be run.
+    /// Who vouches for the code.
     trust: Trust,
-    /// For which profiles.
+    /// The profiles to plan for.
     profiles: Vec<Architecture>,
 }
 
 impl Reach {
-    /// All that people with write access pushed to a branch.
+    /// No limits: people with write access pushed the branch.
     fn of_branch(profiles: Vec<Architecture>) -> Self {
         Self {
             bounds: Bounds::TRUSTED,
@@ -134,7 +136,7 @@ impl Reach {
 }
 
 impl Summit {
-    /// The repositories with targets to be looked at.
+    /// The repositories with wishes that are due.
     async fn wanted(&self) -> Result<Wanted<RepositoryId, ()>, moss_db::Error> {
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -157,7 +159,8 @@ impl Summit {
             .await
     }
 
-    /// The looks that this process has begun and does not end were not what ended it.
+    /// Takes back the tries of looks that this process began and did not finish: the process ends
+    /// in order.
     async fn end_looks(&self, begun_at: Timestamp) {
         let tables = self.tables.clone();
         let ended = self.db.submit(move |txn| {
@@ -171,11 +174,11 @@ impl Summit {
             Ok::<_, moss_db::Error>(())
         });
         if let Err(error) = ended.await {
-            tracing::warn!(%error, "looks that were cut off count as tried");
+            tracing::warn!(%error, "interrupted looks count as tried");
         }
     }
 
-    /// Looks at the targets of a repository until none is to be looked at now.
+    /// Looks at the targets of a repository until no wish is due.
     async fn look_at_repository(self: &Arc<Self>, repository: RepositoryId, places: &Semaphore) {
         loop {
             match self.due_looks(repository).await {
@@ -204,8 +207,8 @@ impl Summit {
         }
     }
 
-    /// Repacks the mirror of a repository, if fetches have left many packs in it. True when something
-    /// is to be looked at meanwhile: then the repacking is left to itself.
+    /// Repacks the mirror of a repository if fetches have left many packs in it. When a wish comes
+    /// in meanwhile, it returns true and the repacking goes on in the background.
     async fn repack(&self, repository: RepositoryId) -> bool {
         let mirrors = self.mirrors.clone();
         let waits = StopOnDrop::default();
@@ -232,7 +235,7 @@ impl Summit {
         }
     }
 
-    /// The looks at the targets of a repository that are due.
+    /// The wishes of a repository that are due.
     async fn due_looks(&self, repository: RepositoryId) -> Result<Vec<Look>, moss_db::Error> {
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -247,7 +250,7 @@ impl Summit {
             .await
     }
 
-    /// Looks at a target; one that fails is wished for still, and says why.
+    /// Looks at a target once. A failed look keeps its wish and stores the reason.
     async fn look_once(self: &Arc<Self>, look: Look) {
         let look = match self.begin(&look).await {
             Ok(Some(look)) => look,
@@ -265,19 +268,20 @@ impl Summit {
             repository.id = %look.repository,
             target = %look.target,
             error = reason,
-            "a look failed and is repeated"
+            "a look failed and is retried"
         );
         let (tables, now) = (self.tables.clone(), self.clock.now());
         let noted = self
             .db
             .submit(move |txn| tables.fail_look(txn, &look, reason, now));
         if let Err(error) = noted.await {
-            tracing::error!(%error, "that a look failed cannot be noted");
+            tracing::error!(%error, "the failure of a look cannot be stored");
             tokio::time::sleep(PATIENCE).await;
         }
     }
 
-    /// Notes that a look is begun, so that one that ends the process is not begun for ever.
+    /// Counts the try before the look, so that a look that kills the process is not retried for
+    /// ever.
     async fn begin(&self, look: &Look) -> Result<Option<Look>, moss_db::Error> {
         if look.unreturned >= Look::MAX_UNRETURNED {
             tracing::error!(
@@ -294,10 +298,10 @@ impl Summit {
             .await
     }
 
-    /// Plans what is to be built for a target, and takes the wish away.
+    /// Plans the builds of a target and deletes the wish.
     ///
     /// # Errors
-    /// When it has to be repeated.
+    /// When the look has to be repeated.
     pub async fn look(self: &Arc<Self>, look: &Look) -> Result<(), Error> {
         let tables = self.tables.clone();
         let id = look.repository.number();
@@ -314,8 +318,8 @@ impl Summit {
         }
     }
 
-    /// Plans a default branch; then has pull requests looked at that any branch no longer merges with
-    /// as it did, which takes its time where there are many.
+    /// Plans a default branch. Then it adds wishes for pull requests whose merge with any branch
+    /// has changed, which takes time when there are many.
     async fn look_at_branch(
         self: &Arc<Self>,
         look: &Look,
@@ -335,8 +339,8 @@ impl Summit {
         self.looked(look.clone()).await
     }
 
-    /// Plans what is new on a default branch. The wish stays. False when the branch was planned by
-    /// somebody else meanwhile, so that it has to be looked at again.
+    /// Plans the new commits of a default branch and keeps the wish. False when another look
+    /// planned the branch meanwhile; then it has to be looked at again.
     async fn plan_branch(
         self: &Arc<Self>,
         look: &Look,
@@ -344,25 +348,67 @@ impl Summit {
         git_ref: String,
     ) -> Result<bool, Error> {
         let planned = self.find_planned(look).await?;
-        let row = repository.clone();
         let reach = Reach::of_branch(self.profiles.clone());
+        let (row, name) = (repository.clone(), git_ref.clone());
         let found = self
             .read(look, repository, move |mirror| {
-                let head = mirror.find_ref(&git_ref)?;
+                let head = mirror.find_ref(&name)?;
                 let Some(head) = head.filter(|head| planned != Some(*head)) else {
                     return Ok(None);
                 };
                 let base = planned.filter(|planned| mirror.has(*planned));
-                let found = find(mirror, &row, &git_ref, base, head, &reach)?;
-                Ok(Some(found))
+                Ok(Some(find(mirror, &row, &name, base, head, &reach)?))
             })
             .await?;
-        let Some(found) = found else {
+        let mut head = planned;
+        if let Some(found) = found {
+            head = Some(found.head);
+            self.plan(look, found, planned, None).await?;
+            if self.find_planned(look).await? != head {
+                return Ok(false);
+            }
+        }
+        match head {
+            Some(head) => {
+                self.plan_new_profiles(look, repository, git_ref, head)
+                    .await
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// Plans for profiles that are new what their channels lack of a branch whose `head` is planned for
+    /// all others. False as for [`Self::plan_branch`].
+    async fn plan_new_profiles(
+        self: &Arc<Self>,
+        look: &Look,
+        repository: &Repository,
+        git_ref: String,
+        head: CommitSha,
+    ) -> Result<bool, Error> {
+        let (tables, key) = (self.tables.clone(), look_key(look.repository, &look.target));
+        let (asked, own) = (tables.clone(), key.clone());
+        let new = self.db.query(move |txn| asked.unplanned.find(txn, &own));
+        let Some(mut profiles) = new.await? else {
             return Ok(true);
         };
-        let head = found.head;
-        self.plan(look, found, planned, None).await?;
-        Ok(self.find_planned(look).await? == Some(head))
+        profiles.retain(|profile| self.profiles.contains(profile));
+        if !profiles.is_empty() {
+            let (row, reach) = (repository.clone(), Reach::of_branch(profiles));
+            let found = self.read(look, repository, move |mirror| {
+                find(mirror, &row, &git_ref, None, head, &reach)
+            });
+            let found = found.await?;
+            self.plan(look, found, Some(head), None).await?;
+            if self.find_planned(look).await? != Some(head) {
+                return Ok(false);
+            }
+        }
+        let planned = self
+            .db
+            .submit(move |txn| tables.unplanned.delete(txn, &key));
+        planned.await?;
+        Ok(true)
     }
 
     async fn find_planned(&self, look: &Look) -> Result<Option<CommitSha>, moss_db::Error> {
@@ -391,7 +437,7 @@ impl Summit {
         .await
     }
 
-    /// Does something with the mirror, on a thread where that may block.
+    /// Runs a function on the mirror, on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
         look: &Look,
@@ -403,7 +449,7 @@ impl Summit {
         let waits = StopOnDrop::default();
         let stop = waits.stop();
         let work = tokio::task::spawn_blocking(move || work(&mirrors.open(id)?.until(stop)));
-        // A server that is silent does not end the thread, but must not end all looks with it.
+        // A silent server may block this thread, but it must not block all looks.
         match tokio::time::timeout(FETCH_TIMEOUT * 2, work).await {
             Ok(read) => Ok(read.expect("reading a mirror does not panic")?),
             Err(_) => Err(Error::Git(git::Error::TimedOut { url })),
@@ -419,7 +465,7 @@ impl Summit {
     }
 }
 
-/// The recipes that differ between `base` and `head`, which is kept from now on.
+/// Finds the recipes that differ between `base` and `head`, and protects `head` from removal.
 fn find(
     mirror: &git::Mirror,
     repository: &Repository,

@@ -1,19 +1,20 @@
-//! The manifests of what was built and is not published: they tell what its stones provide and need.
+//! Manifests of builds that are not published. They list what the stones provide and need.
 //!
-//! A manifest is fetched from the builder when an attempt succeeds, and kept for as long as only the
-//! builder has the stones. A builder can be hostile: what it names must be its own, and small.
+//! summit fetches a manifest when an attempt succeeds, and keeps it while only the builder has the
+//! stones. A builder may be hostile: it may name only its own files, and they must be small.
 
 use api::attempt::{Asset, AssetKind};
 use api::id::Sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moss_format::{Limits, Manifest, Meta};
+use reqwest::StatusCode;
 use url::Url;
 
-/// The largest manifest that is read, in bytes.
+/// The largest accepted manifest, in bytes.
 const MAX_SIZE: u64 = 4 << 20;
 
-/// What a manifest may come to; the largest real ones stay far below.
+/// The decoder's limits. The largest real manifests stay far below.
 pub(super) const LIMITS: Limits = Limits {
     payload: 16 << 20,
     payloads: 16 << 20,
@@ -23,45 +24,51 @@ pub(super) const LIMITS: Limits = Limits {
     ..Limits::DEFAULT
 };
 
-/// A manifest that cannot be had.
+/// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
-    /// The builder names a file that is not its own.
+    /// The file does not belong to the builder.
     #[error("it names {uri}, which is not below {own}")]
     Foreign {
-        /// Which file.
+        /// The file's URI.
         uri: Box<Url>,
-        /// Where its own are.
+        /// The URL of the builder's own files.
         own: Box<Url>,
     },
-    /// The manifest is larger than any is.
+    /// The manifest is too large.
     #[error("its manifest has {size} bytes, and at most {MAX_SIZE} are read")]
     TooLarge {
-        /// How many bytes.
+        /// Its size in bytes.
         size: u64,
     },
-    /// It did not come.
+    /// The download failed.
     #[error("its manifest cannot be fetched")]
     Fetch(#[source] reqwest::Error),
-    /// It is not what the builder said.
+    /// The builder answered with a status that brings no file.
+    #[error("the builder answers the request for its manifest with {0}")]
+    Status(StatusCode),
+    /// The file's digest differs from the builder's own statement.
     #[error("its manifest has another digest than was told")]
     Changed,
-    /// It is no manifest.
+    /// The file is not a manifest.
     #[error("its manifest cannot be read")]
     Decode(#[source] Box<moss_format::stone::Error>),
-    /// What was kept of it is damaged.
+    /// The stored manifest is damaged.
     #[error("what is kept of its manifest is damaged")]
     Damaged,
 }
 
 impl Error {
-    /// True when asking again may help.
+    /// True when the files are there, but not below the builder's own URL.
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign { .. })
+    }
+
+    /// True when a retry may help.
     pub(super) fn is_passing(&self) -> bool {
         match self {
-            // A file that is not there comes with a status.
-            Self::Fetch(error) => {
-                !error.is_status() || error.status().is_some_and(|s| s.is_server_error())
-            }
+            Self::Fetch(_) => true,
+            Self::Status(status) => !matches!(*status, StatusCode::NOT_FOUND | StatusCode::GONE),
             Self::Foreign { .. }
             | Self::TooLarge { .. }
             | Self::Changed
@@ -71,14 +78,13 @@ impl Error {
     }
 }
 
-/// A manifest as it is kept.
+/// A stored manifest.
 pub(super) type Kept = String;
 
-/// Fetches the manifest among what an attempt left, if there is one, from the builder whose files are
-/// below `own`.
+/// Fetches the manifest of an attempt, if there is one. The builder's files lie below `own`.
 ///
 /// # Errors
-/// When it cannot be had, or is none.
+/// When the manifest cannot be fetched or is invalid.
 pub(super) async fn fetch(
     http: &reqwest::Client,
     own: &Url,
@@ -98,8 +104,7 @@ pub(super) async fn fetch(
             size: manifest.size,
         });
     }
-    let bytes = read(http, &manifest.uri, manifest.size).await;
-    let bytes = bytes.map_err(Error::Fetch)?;
+    let bytes = read(http, &manifest.uri, manifest.size).await?;
     if Sha256::of(&bytes) != manifest.sha256 {
         return Err(Error::Changed);
     }
@@ -110,7 +115,7 @@ pub(super) async fn fetch(
     decoded.await.expect("decoding does not panic").map(Some)
 }
 
-/// The packages of a manifest that is kept.
+/// The packages of a stored manifest.
 ///
 /// # Errors
 /// When it is damaged.
@@ -125,20 +130,24 @@ fn decode(bytes: &[u8]) -> Result<Vec<Meta>, Error> {
     Ok(manifest.packages)
 }
 
-/// True for a file below `own`, by the same scheme, host and port.
+/// True for a URI below `own` with the same scheme, host and port.
 fn is_below(uri: &Url, own: &Url) -> bool {
     let folder = own.path().trim_end_matches('/');
     let rest = uri.path().strip_prefix(folder);
     uri.origin() == own.origin() && rest.is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// A small file, of at most `size` bytes.
-async fn read(http: &reqwest::Client, url: &Url, size: u64) -> Result<Vec<u8>, reqwest::Error> {
-    let mut answer = http.get(url.clone()).send().await?.error_for_status()?;
+/// Downloads a file, up to a little more than `size` bytes.
+async fn read(http: &reqwest::Client, url: &Url, size: u64) -> Result<Vec<u8>, Error> {
+    let answer = http.get(url.clone()).send().await;
+    let mut answer = answer.map_err(Error::Fetch)?;
+    if answer.status() != StatusCode::OK {
+        return Err(Error::Status(answer.status()));
+    }
     let mut bytes = Vec::new();
-    // What goes on beyond the size has the wrong digest in any case.
+    // A longer file has another digest, so reading stops there.
     while bytes.len() as u64 <= size
-        && let Some(part) = answer.chunk().await?
+        && let Some(part) = answer.chunk().await.map_err(Error::Fetch)?
     {
         bytes.extend_from_slice(&part);
     }

@@ -1,7 +1,7 @@
-//! Does the effects that were committed, until each is done. All are idempotent.
+//! Does the committed effects and retries each until it succeeds. All effects are idempotent.
 //!
-//! One task for each builder that is to be told something, so that a silent one keeps nobody else from
-//! hearing of it. What is to be stopped goes before what may be dropped.
+//! Each builder has a task of its own, so a silent builder delays no other. Cancellations go before
+//! releases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use super::keyed::{self, Wanted};
 use super::{Backoff, Summit};
 use crate::domain::build::Effect;
 
-/// The longest pause after an effect that failed: what is to be stopped may come meanwhile.
+/// The longest pause after a failed effect. It is short, because a cancellation may come meanwhile.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How many effects are done before it is looked whether more urgent ones came.
+/// How many effects are done before the task checks for more urgent ones.
 const PART: usize = 16;
 
 pub(super) async fn work(summit: Arc<Summit>) {
@@ -34,7 +34,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// The builders that are to be told something.
+    /// The builders with effects to do.
     async fn builders_to_tell(&self) -> Result<Wanted<ServiceName, ()>, StorageError> {
         let tables = self.tables.clone();
         self.db
@@ -48,10 +48,10 @@ impl Summit {
             .await
     }
 
-    /// Tells a builder all that it is to be told.
+    /// Does all effects for a builder.
     async fn tell(&self, builder: &ServiceName) {
         let mut backoff = Backoff::up_to(LAST_PAUSE);
-        // What failed before is tried after all else.
+        // Effects that failed come last.
         let mut failed = BTreeSet::new();
         loop {
             match self.tell_part(builder, &mut failed).await {
@@ -66,7 +66,7 @@ impl Summit {
         }
     }
 
-    /// Tries some of the effects of a builder, each once.
+    /// Does some of a builder's effects, each once.
     async fn tell_part(
         &self,
         builder: &ServiceName,
@@ -91,10 +91,10 @@ impl Summit {
         let mut told = Told::All;
         for (number, effect) in effects.into_iter().take(PART) {
             if let Err(error) = self.do_effect(&effect).await {
-                tracing::warn!(?effect, error = %Chain(&error), "an effect is tried again");
+                tracing::warn!(?effect, error = %Chain(&error), "an effect is retried");
                 failed.insert(number);
                 told = Told::NotAll;
-                // Without an answer the others get none either.
+                // The builder did not answer, so the other effects would fail too.
                 if error.find_status().is_none() {
                     break;
                 }
@@ -133,7 +133,7 @@ impl Summit {
         };
         match done {
             Ok(_) => Ok(()),
-            // Gone already, or over: what was wanted is so.
+            // The attempt is gone or over, so the effect has nothing to do.
             Err(error) if matches!(error.find_status(), Some(404 | 409 | 410 | 422)) => {
                 tracing::debug!(builder.name = %builder, %error, "an effect had nothing to do");
                 Ok(())
@@ -143,12 +143,12 @@ impl Summit {
     }
 }
 
-/// How telling a builder went.
+/// The result of a part.
 enum Told {
-    /// There is nothing to tell.
+    /// No effect is left.
     Nothing,
-    /// It knows all of the part.
+    /// All effects of the part succeeded.
     All,
-    /// Something of it has to be told again.
+    /// Some effects have to be retried.
     NotAll,
 }

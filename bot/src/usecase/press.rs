@@ -1,8 +1,8 @@
-//! Does what people ask for with the buttons of check runs and check suites.
+//! Acts on the buttons of check runs and check suites.
 //!
-//! GitHub offers these buttons to those who may write. Whether the person still may is asked when
-//! the press is acted on, by the numeric user id, as for a comment. New check runs show what was
-//! begun; why nothing was, the summary of the old one says.
+//! GitHub offers these buttons to people who may write. The role is read again when summit acts on
+//! the press, by the numeric user id, as for a comment. New check runs show what was begun. If
+//! nothing was, the old check run's summary says why.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Acts on what is open.
+    /// Acts on the open presses.
     async fn run_presses(&self) -> Result<Round, StorageError> {
         let tables = self.tables.clone();
         let open: Vec<(String, Press)> = self
@@ -38,7 +38,7 @@ impl Summit {
         let mut round = Round::Done;
         for (guid, press) in open {
             if let Err(error) = self.run_press(&guid, press).await {
-                tracing::warn!(delivery.id = guid, error = %Chain(&error), "a press waits");
+                tracing::warn!(delivery.id = guid, error = %Chain(&error), "a press failed");
                 round = Round::Later;
             }
         }
@@ -83,7 +83,7 @@ impl Summit {
         Ok(())
     }
 
-    /// Proof that the person may have what was pressed, if so.
+    /// Proof that the person may write; `None` if not.
     async fn authorise(&self, press: Press) -> Result<Option<Authorised<Press>>, AskError> {
         let tables = self.tables.clone();
         let id = press.repository.number();
@@ -96,9 +96,9 @@ impl Summit {
         };
         match self.app.find_role(&repository, press.person).await {
             Ok(role) => Ok(role.and_then(|(_, role)| role.authorise(press))),
-            // Asked again, GitHub would refuse again; the person can press again.
+            // A retry would be refused again. The person can press again.
             Err(error) if error.is_permanent() => {
-                tracing::warn!(%error, "GitHub does not say what a person may");
+                tracing::warn!(%error, "a person's role is unknown");
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -108,13 +108,13 @@ impl Summit {
 
 /// What one transaction did for a press.
 enum Step {
-    /// A part of it.
+    /// It did a part; more is left.
     More(Progress),
-    /// The rest of it; what that was, for people.
+    /// It finished the press; the text says how, for people.
     Done(String),
 }
 
-/// Does what a person with write access pressed, or goes on with it from `progress`.
+/// Acts on the press of a person with write access, continuing from `progress`.
 fn obey(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -171,7 +171,7 @@ fn obey(
     }
 }
 
-/// Lets the build's check run say why nothing was begun.
+/// Makes the build's check run say why nothing was begun.
 fn answer(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(rerun(1), "the build is not known");
         assert_eq!(rerun(9), "the build is not known");
         assert!(rerun(2).starts_with("building again as "));
-        // Pressed twice, the second finds that a newer build is under way, and is told.
+        // After a second press, a newer build is under way, and the check run says so.
         assert_eq!(store.find(id(2)).answer, None);
         assert_eq!(rerun(2), NotAgain::Older.explain());
         let answered = store.find(id(2));

@@ -1,5 +1,7 @@
-//! Follows imports: orders them, and takes the outcome for all builds of one together.
+//! Follows imports: sends their orders, and stores the outcome for all builds of an import
+//! together.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use jiff::Timestamp;
 use service::client::CallError;
 use service::error::Chain;
 
+use super::channel::Channel;
 use super::keyed::{self, Wanted};
 use super::{Backoff, Summit};
 use crate::db::ChangeError;
@@ -34,8 +37,8 @@ impl Summit {
         imports.into()
     }
 
-    /// Orders an import and follows it to its end. Ordering is idempotent, so this begins anew
-    /// after a crash.
+    /// Orders an import and follows it to its end. The order is idempotent, so a restart simply
+    /// repeats it.
     async fn follow_import(self: &Arc<Self>, id: ImportId, builds: Vec<Arc<Build>>) {
         let order = order(&builds, self.config.vessel.channel.clone());
         let mut backoff = Backoff::new();
@@ -50,11 +53,12 @@ impl Summit {
                 Ok(import) => {
                     backoff.reset();
                     if import.state.is_final() {
-                        // Before anyone is told, so that a plan knows it should vessel go away then.
-                        for channel in builds.iter().filter_map(|b| self.channels.get(&b.profile)) {
+                        // The channel is read before the builds become published: a plan then knows
+                        // the new state even if vessel goes away.
+                        for channel in self.channels_of(&builds) {
                             if let Err(error) = channel.latest().await {
                                 let error = Chain(&error);
-                                tracing::warn!(%error, "the channel is not read anew");
+                                tracing::warn!(%error, "the channel cannot be read");
                             }
                         }
                         self.settle_import(&builds, import.state).await;
@@ -68,7 +72,7 @@ impl Summit {
                     answer = self.vessel.get::<Import>(Scope::Imports, &path).await;
                 }
                 Err(error) if ordering && is_refusal(&error) => {
-                    tracing::error!(import.id = %id, error = %Chain(&error), "an import is not taken");
+                    tracing::error!(import.id = %id, error = %Chain(&error), "an import is refused");
                     self.settle_import(&builds, refused(&error, self.clock.now()))
                         .await;
                     return;
@@ -79,7 +83,8 @@ impl Summit {
                     let delayed = Event::ImportDelayed { import: id, reason };
                     self.note_import(&builds, delayed).await;
                     backoff.wait().await;
-                    // vessel lost its memory, or never had it.
+                    // vessel does not know the import: it lost its database, or the order never
+                    // arrived.
                     ordering = error.find_status() == Some(404);
                     answer = if ordering {
                         self.vessel
@@ -94,11 +99,19 @@ impl Summit {
         }
     }
 
-    /// Notes where an import stands that is under way. It is only told, so that a failure is no more
-    /// than logged.
+    /// The channels of the profiles that builds are for, each once.
+    fn channels_of(&self, builds: &[Arc<Build>]) -> Vec<&Channel> {
+        let profiles: BTreeSet<_> = builds.iter().map(|build| &build.profile).collect();
+        let found = profiles
+            .into_iter()
+            .filter_map(|profile| self.channels.get(profile).map(Arc::as_ref));
+        found.collect()
+    }
+
+    /// Stores the progress of an import. It is only shown to people, so a failure is only logged.
     async fn note_import(&self, builds: &[Arc<Build>], event: Event) {
         if let Err(error) = self.change_all(builds, event).await {
-            tracing::error!(%error, "where an import stands is not kept");
+            tracing::error!(%error, "the progress of an import cannot be stored");
         }
     }
 
@@ -106,12 +119,13 @@ impl Summit {
         let mut backoff = Backoff::new();
         let event = Event::ImportMoved { state };
         while let Err(error) = self.change_all(builds, event.clone()).await {
-            tracing::error!(%error, "an import's end is not kept yet");
+            tracing::error!(%error, "an import's end cannot be stored yet");
             backoff.wait().await;
         }
     }
 
-    /// Applies an event to all builds of an import together. One that does not take it has moved on.
+    /// Applies an event to all builds of an import together. A build that refuses the event has
+    /// moved on.
     async fn change_all(&self, builds: &[Arc<Build>], event: Event) -> Result<(), ChangeError> {
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -129,12 +143,12 @@ impl Summit {
     }
 }
 
-/// True when vessel says that the order itself is wrong, so that asking again cannot help.
+/// True when vessel rejects the order itself, so that a retry cannot help.
 fn is_refusal(error: &CallError) -> bool {
     matches!(error.find_status(), Some(400 | 409 | 413 | 422))
 }
 
-/// The end of an import that vessel did not even take.
+/// The final state of an import whose order vessel rejected.
 fn refused(error: &CallError, finished_at: Timestamp) -> ImportState {
     ImportState::Refused {
         refusal: Refusal {

@@ -1,4 +1,4 @@
-//! Reading recipes out of a mirror, into what planning needs.
+//! Reads recipes from a mirror into candidates for a plan.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::domain::build::Annotation;
 use crate::domain::plan::{Candidate, Described, Unreadable};
 use crate::git::{Error, ManifestId, Mirror, Oddity, RecipeFiles, RecipeTree};
 
-/// Packages that splitting makes without being told; see the format's description.
+/// The packages that splitting makes by default; see the format's description.
 const TEMPLATES: [&str; 7] = [
     "-docs",
     "-devel",
@@ -24,10 +24,10 @@ const TEMPLATES: [&str; 7] = [
     "-demos",
 ];
 
-/// Reads the changed recipes of `head`, all for every one of `profiles`.
+/// Reads the changed recipes of `head`, all of them for each of `profiles`.
 ///
 /// # Errors
-/// When the mirror is broken; a recipe that cannot be read is a candidate that says so.
+/// When the mirror is broken. An unreadable recipe is not an error, but an unreadable candidate.
 pub fn candidates(
     mirror: &Mirror,
     repository: &Repository,
@@ -81,7 +81,7 @@ pub fn candidates(
     Ok(candidates)
 }
 
-/// The name for a recipe that does not tell its own: that of its folder.
+/// The name of an unreadable recipe: that of its folder.
 fn fallback_name(folder: &RecipeFolder, repository: &Repository) -> RecipeName {
     let last = match folder.as_str() {
         "." => repository.name.name(),
@@ -103,7 +103,7 @@ fn fallback_name(folder: &RecipeFolder, repository: &Repository) -> RecipeName {
         .unwrap_or_else(|_| "recipe".parse().expect("a valid name"))
 }
 
-/// A recipe that lies where nothing can be built.
+/// A recipe at a place where summit builds nothing.
 fn odd(folder: &RecipeFolder, oddity: Oddity, name: RecipeName) -> Unreadable {
     Unreadable {
         name,
@@ -112,14 +112,15 @@ fn odd(folder: &RecipeFolder, oddity: Oddity, name: RecipeName) -> Unreadable {
     }
 }
 
-/// What the last build of a recipe needed and provided, by a manifest.
+/// The needs and providers of a recipe's last build, from its manifest.
 #[derive(Default)]
 struct Past {
     needs: Vec<Dependency>,
     provides: Vec<Provider>,
 }
 
-/// The manifests in a repository. One object can lie in many folders; it is read and decoded once.
+/// The manifests of a repository. Many folders may share one object, so each object is decoded
+/// once.
 struct Manifests<'m> {
     mirror: &'m Mirror,
     known: HashMap<ManifestId, Rc<Past>>,
@@ -154,8 +155,8 @@ impl<'m> Manifests<'m> {
                     past.provides.extend(package.provides);
                 }
             }
-            // It only helps to order; the build itself does not need it.
-            Err(error) => tracing::warn!(%error, "a manifest is passed over"),
+            // The manifest only helps to order builds. The build itself does not need it.
+            Err(error) => tracing::warn!(%error, "a manifest is ignored"),
         }
         let past = Rc::new(past);
         self.known.insert(manifest, Rc::clone(&past));
@@ -163,7 +164,7 @@ impl<'m> Manifests<'m> {
     }
 }
 
-/// What a recipe says, without what its last builds tell.
+/// Describes a recipe by its text alone, without its last manifest.
 fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unreadable> {
     let unreadable = |message: String, annotations| Unreadable {
         name: fallback.clone(),
@@ -213,7 +214,7 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
             let annotation = at(recipe.name.span().start.line, error.to_string());
             unreadable(error.to_string(), vec![annotation])
         })?;
-    // It is read, and would fail with every builder.
+    // The recipe is readable, but every builder would refuse it.
     let mut errors = notes.iter().filter(|note| note.is_error());
     if let Some(first) = errors.next() {
         let more = match errors.count() {
@@ -252,7 +253,7 @@ fn describe(files: &RecipeFiles, fallback: &RecipeName) -> Result<Described, Unr
     })
 }
 
-/// What must be there before the recipe is built.
+/// The needs at build and check time.
 fn needs(recipe: &Recipe) -> Vec<Dependency> {
     let mut needs: Vec<Dependency> = recipe
         .build_dependencies()
@@ -303,7 +304,7 @@ mod tests {
     use crate::domain::name::RepositoryId;
     use crate::git::{Bounds, Mirrors};
 
-    /// A head of three recipes of one tree: the same recipe and manifest in each folder.
+    /// A head with three recipes of one tree: the same recipe and manifest in each folder.
     fn thrice(folder: &std::path::Path, manifest: &[u8]) -> (Mirror, CommitSha) {
         let mirror = Mirrors::new(folder.to_owned())
             .open(RepositoryId::new(1))
@@ -328,7 +329,7 @@ mod tests {
         (mirror, head.to_string().parse().unwrap())
     }
 
-    /// Thousands of folders can name one manifest, which takes its time to be decoded.
+    /// Thousands of folders may share one manifest, and decoding takes time.
     #[test]
     fn a_manifest_is_decoded_once_wherever_it_lies() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Building again: a new build takes the place of the old one, and what waited for the old one
-//! waits for the new.
+//! Builds again: a new build replaces the old one, and builds that waited for the old one wait for
+//! the new one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -14,26 +14,26 @@ use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Plan, Stat
 use crate::domain::name::RepositoryId;
 use crate::github::Authorised;
 
-/// What building again came to.
+/// The result of a request to build again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebuilt {
-    /// Builds were begun.
+    /// New builds were made.
     Builds {
-        /// The new ones.
+        /// The new builds.
         begun: Vec<BuildId>,
-        /// Those that were asked for and are not built again.
+        /// The other requested builds, with the reasons.
         others: Vec<(Build, NotAgain)>,
     },
-    /// There was nothing to build again: of these builds, for these reasons.
+    /// No build was made. These are the requested builds, with the reasons.
     Nothing(Vec<(Build, NotAgain)>),
-    /// Nothing of the pull request is run, because its author may not write.
+    /// The author of the pull request may not write, so none of its code is run.
     Unapproved {
         /// The author's login.
         author: String,
     },
 }
 
-/// A head whose builds are asked for again.
+/// A head to build again.
 #[derive(Debug, Clone, Copy)]
 pub struct Head {
     /// The repository.
@@ -67,15 +67,15 @@ pub fn build(
     Ok(Ok(new))
 }
 
-/// What is built again together, for whom, and when.
+/// The builds that are replaced together, with the person and the time.
 struct Again<'a> {
     builds: HashSet<BuildId>,
     login: &'a str,
     now: Timestamp,
 }
 
-/// Begins a new build in the place of an old one, one of `again`; [`replace`] then has to let the
-/// others know.
+/// Makes a new build in place of an old one from `again`. The caller then has to run [`replace`] to
+/// update the other builds.
 fn begin(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -97,20 +97,20 @@ fn begin(
         ..Build::new(id, Arc::new(plan))
     };
     tables.put_build(txn, &new)?;
-    // A held build waits no longer, and what a pull request's build left is not needed any more.
+    // A held build ends its wait, and nobody needs the assets of the pull request's old build.
     if let State::Held { .. } | State::Built(_) = &build.state {
         let event = Event::Superseded { by: Some(new.id) };
         match tables.change(txn, build.id, event, now) {
             Ok(_) => {}
             Err(ChangeError::Storage(error)) => return Err(error),
-            // Its assets were released before.
+            // Its assets were already released.
             Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => {}
         }
     }
     Ok(new.id)
 }
 
-/// Why a build is not built again, if it is not.
+/// Why a build is not built again; `None` if it is.
 fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<NotAgain>, Error> {
     if let Some(reason) = build.why_not_again() {
         return Ok(Some(reason));
@@ -126,8 +126,8 @@ fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<Not
     })
 }
 
-/// The cycle of `build` with `new` in its place, as long as members wait to be imported with it or are
-/// built again too.
+/// The cycle of `build` with `new` in its place. Empty when no other member is open or built again
+/// too.
 fn remaining_cycle(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -147,8 +147,8 @@ fn remaining_cycle(
     Ok(Vec::new())
 }
 
-/// What is to be built again of a head: what did not succeed; when all did, all of it. Only the
-/// newest build of each recipe counts.
+/// The builds of a head to build again: those without success, or all of them when all succeeded.
+/// Only the newest build of each recipe is considered.
 ///
 /// # Errors
 /// When the database fails.
@@ -165,8 +165,8 @@ pub fn choose(tables: &Tables, txn: &RoTxn<'_>, head: Head) -> Result<Vec<Build>
     Ok(builds)
 }
 
-/// Builds some of the builds again that are left, each if it is the newest of its recipe and not under
-/// way. Members of a cycle stay together. Returns how far that is then.
+/// Builds one part of the remaining builds again: each that is the newest of its recipe and not
+/// under way. Members of a cycle stay together. Returns the new progress.
 ///
 /// # Errors
 /// When the database fails.
@@ -180,7 +180,7 @@ pub fn part(
     let mut progress = asked.asked().clone();
     let mut chosen = Vec::new();
     for id in progress.take_part() {
-        // What is forgotten meanwhile is no build any more.
+        // The build was removed meanwhile.
         let Some(build) = tables.find_build(txn, id)? else {
             continue;
         };
@@ -198,12 +198,13 @@ pub fn part(
         let new = begin(tables, txn, build, &again)?;
         progress.done.push((build.id, new));
     }
-    // Those of earlier parts too: what was begun here comes after the old ones, by what it was told.
+    // `replace` includes the builds of earlier parts: a new build copies its predecessors, which
+    // may be replaced too.
     replace(tables, txn, &progress.done.iter().copied().collect())?;
     Ok(progress)
 }
 
-/// What building again came to, once nothing is left.
+/// The result, once no build is left.
 ///
 /// # Errors
 /// When the database fails.
@@ -229,8 +230,8 @@ pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<R
     })
 }
 
-/// Lets every build that comes after a replaced one, or shares a cycle with it, do so with the new
-/// one. Once for all that are replaced, since many can name several of them.
+/// Updates every build that waits for a replaced one or shares a cycle with it. All replacements
+/// are applied in one pass, because a build can name many of them.
 fn replace(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -265,7 +266,7 @@ fn replace(
     Ok(())
 }
 
-/// True for a build of a pull request that is closed: nobody would give up what it leaves.
+/// True for a build of a closed pull request. Nobody would release its assets.
 fn is_closed(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
     if build.target.is_published() {
         return Ok(false);
@@ -274,7 +275,7 @@ fn is_closed(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Er
     Ok(!tables.planned.contains(txn, &key)?)
 }
 
-/// False for a build that was refused its name as long as another recipe has it.
+/// False while a build was refused its name and another recipe still holds the name.
 fn has_its_name(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
     let was_refused = matches!(
         &build.state,

@@ -1,22 +1,23 @@
-//! A webhook is verified, committed, and only then answered.
+//! Receives a webhook: verifies it, commits it, and only then answers.
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use moss_db::Error;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::value::RawValue;
 use sha2::Sha256;
 
 use super::Summit;
 use crate::db::Delivery;
 
-/// Proof that a value was checked.
+/// Proof that a value was verified.
 #[derive(Debug)]
 pub struct Verified<T>(T);
 
-/// A webhook as it came.
+/// A webhook that is not verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// The GUID; the same for every attempt to deliver it.
+    /// The GUID; the same for every attempt of a delivery.
     pub guid: String,
     /// The event's name.
     pub event: String,
@@ -24,17 +25,17 @@ pub struct Webhook {
     pub body: Bytes,
 }
 
-/// A webhook that is not GitHub's.
+/// The signature does not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature is missing, malformed or wrong")]
 pub struct BadSignature;
 
-/// What became of a webhook.
+/// The result of receiving a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
-    /// It is ours now.
+    /// The delivery is new and is now stored.
     New,
-    /// It was ours before.
+    /// The delivery was already stored.
     Known,
 }
 
@@ -42,7 +43,7 @@ impl Webhook {
     /// Checks the value of `X-Hub-Signature-256`, in constant time.
     ///
     /// # Errors
-    /// When it does not prove that the body is GitHub's.
+    /// When the signature does not match the body.
     pub fn verify(
         self,
         signature: Option<&str>,
@@ -60,30 +61,53 @@ impl Webhook {
     }
 }
 
-impl Summit {
-    /// Commits a webhook to the inbox. When this returns, it is never lost.
+/// A webhook whose body is JSON.
+#[derive(Debug)]
+pub struct Event {
+    guid: String,
+    name: String,
+    body: Box<RawValue>,
+}
+
+impl Verified<Webhook> {
+    /// Checks that the body is JSON.
     ///
     /// # Errors
-    /// When the database fails: then GitHub must be told so.
-    pub async fn receive(&self, webhook: Verified<Webhook>) -> Result<Receipt, Error> {
-        let Verified(webhook) = webhook;
+    /// When it is not.
+    pub fn parse(self) -> Result<Verified<Event>, serde_json::Error> {
+        let Self(webhook) = self;
+        let body: &RawValue = serde_json::from_slice(&webhook.body)?;
+        Ok(Verified(Event {
+            guid: webhook.guid,
+            name: webhook.event,
+            body: body.to_owned(),
+        }))
+    }
+}
+
+impl Summit {
+    /// Commits a webhook to the inbox. When this returns, summit does not lose it any more.
+    ///
+    /// # Errors
+    /// When the database fails: then GitHub must hear of it.
+    pub async fn receive(&self, event: Verified<Event>) -> Result<Receipt, Error> {
+        let Verified(event) = event;
         let tables = self.tables.clone();
         let received_at = self.clock.now();
         let receipt = self
             .db
             .submit(move |txn| {
-                if tables.deliveries.contains(txn, &webhook.guid)? {
+                if tables.deliveries.contains(txn, &event.guid)? {
                     return Ok::<_, Error>(Receipt::Known);
                 }
                 let delivery = Delivery {
-                    event: webhook.event,
-                    // GitHub signs UTF-8; that it is JSON was checked before.
-                    body: Some(String::from_utf8_lossy(&webhook.body).into_owned()),
+                    event: event.name,
                     arrival: tables.arrivals.next(txn)?,
                     received_at,
                     outcome: None,
                 };
-                tables.deliveries.put(txn, &webhook.guid, &delivery)?;
+                tables.deliveries.put(txn, &event.guid, &delivery)?;
+                tables.bodies.put(txn, &event.guid, &event.body)?;
                 Ok(Receipt::New)
             })
             .await?;
@@ -98,7 +122,7 @@ mod tests {
 
     #[test]
     fn githubs_own_example_verifies() {
-        // From GitHub's documentation on validating webhook deliveries.
+        // The example is from GitHub's documentation on validating webhook deliveries.
         let webhook = Webhook {
             guid: String::new(),
             event: String::new(),

@@ -1,10 +1,10 @@
-//! Makes GitHub's check runs agree with the builds.
+//! Reconciles GitHub's check runs with the builds.
 //!
-//! A build whose `seq` is above what was shown is among those under way; its check run is computed from
-//! its present state, so that many moves become one request. A run is looked up by our id before it is
-//! created, for it may have been created by us before a crash. Conclusions go first, since they are
-//! what people wait for. What GitHub refuses is remembered with its reason and tried again, soon at
-//! first and then every hour.
+//! A build whose `seq` is above the shown one needs a write. The check run is computed from the
+//! present state, so many moves need one request only. summit looks for a run by our id before it
+//! creates one, because it may have created it before a crash. Conclusions go first, since people
+//! wait for them. A refused write is stored with its reason and retried, soon at first and then
+//! every hour.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::domain::name::RepositoryId;
 use crate::domain::tail::tail;
 use crate::github::{self, Class, Sent, Turn};
 
-/// How much of a log a check run shows.
+/// How many lines and bytes of a log a check run shows.
 const TAIL_LINES: usize = 120;
 const TAIL_BYTES: usize = 48 * 1024;
 
@@ -37,7 +37,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
     .await;
 }
 
-/// A check run that could not be made to agree.
+/// Why a check run could not be reconciled.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
@@ -48,19 +48,19 @@ enum Error {
     Repository(#[from] dispatch::Error),
 }
 
-/// How far a check run agrees.
+/// How far a check run agrees with its build.
 enum Agrees {
-    /// It says what it should.
+    /// It has the desired content.
     Wholly,
-    /// Some annotations are still to be sent.
+    /// Some annotations are missing.
     Partly,
-    /// GitHub does not take it.
+    /// GitHub refuses the write. The duration is the pause before a retry.
     Refused(Duration),
 }
 
 impl Summit {
-    /// One round over all check runs that do not agree with their builds. What a check run should say
-    /// is made up only for those that GitHub may be told of now.
+    /// Reconciles all check runs that differ from their builds, once. The desired content is
+    /// computed only when a write may go out now.
     async fn show_all(&self, started_at: Timestamp) -> Result<Round, StorageError> {
         let unshown = self.unshown_builds().await?;
         let mut next = Next::default();
@@ -78,7 +78,7 @@ impl Summit {
         wanted.sort_by_key(|(class, build)| (*class, build.id));
         let mut spent: Option<(Class, Duration)> = None;
         for (class, build) in wanted {
-            // The turns of a class are used up for all of it.
+            // Without a turn for one build, its class has no turn for the others either.
             if let Some((_, pause)) = spent.filter(|(spent, _)| *spent == class) {
                 next.after(pause);
                 continue;
@@ -115,8 +115,8 @@ impl Summit {
         Ok(next.round())
     }
 
-    /// The builds whose check run does not agree with them, where the App can see it, oldest first:
-    /// what is gone shows nothing until it is back.
+    /// The builds whose check run differs from them, oldest first. Repositories that the App cannot
+    /// see are left out until they are back.
     ///
     /// # Errors
     /// When the database fails.
@@ -145,7 +145,7 @@ impl Summit {
         Ok(unshown)
     }
 
-    /// Makes one check run agree, and remembers that it does. Without a turn nothing is to be sent.
+    /// Reconciles one check run and stores that it agrees. Without a `turn` nothing has to be sent.
     async fn show(
         &self,
         build: &Build,
@@ -184,7 +184,7 @@ impl Summit {
         Ok(agrees)
     }
 
-    /// What is remembered of a refusal; logged when it is news.
+    /// The stored refusal. A new reason is logged.
     fn refused(&self, build: &Build, error: &github::Error) -> Refused {
         let before = build.shown.refused.as_ref();
         let refused = Refused::again(before, error.to_string(), build.seq, self.clock.now());
@@ -192,14 +192,14 @@ impl Summit {
             tracing::warn!(
                 build.id = %build.id,
                 error = refused.reason,
-                "GitHub refuses a check run; it is tried again, in the end every hour"
+                "GitHub refuses a check run; it is retried, at last every hour"
             );
         }
         refused
     }
 
-    /// Remembers what GitHub shows. The build may have moved on meanwhile; then it stays
-    /// unshown.
+    /// Stores what GitHub shows. If the build has moved on meanwhile, its check run still differs
+    /// and is written again.
     async fn keep_shown(&self, id: BuildId, shown: Shown) -> Result<(), StorageError> {
         let tables = self.tables.clone();
         self.submit(move |txn| {
@@ -212,7 +212,7 @@ impl Summit {
         .await
     }
 
-    /// Sends one write, which tells of the state, and of annotations as many as it takes.
+    /// Sends one write with the state and as many annotations as one request takes.
     async fn send(
         &self,
         turn: Turn,
@@ -223,7 +223,7 @@ impl Summit {
     ) -> Result<Sent, github::Error> {
         let concluded = matches!(desired.status, Status::Completed(_));
         if shown.concluded && !concluded {
-            // A concluded run does not open again: a new one takes its place.
+            // A concluded run cannot be reopened, so a new run replaces it.
             shown.past.extend(shown.run.take());
             shown.concluded = false;
         }
@@ -242,7 +242,7 @@ impl Summit {
                 )
                 .await?;
             match found {
-                // Concluded by us before a crash: it does not open again either.
+                // summit concluded this run before a crash. It cannot be reopened either.
                 Some(found) if found.is_completed() && !concluded => shown.past.push(found.id),
                 Some(found) => shown.run = Some(found.id),
                 None => {
@@ -264,7 +264,7 @@ impl Summit {
         Ok(sent)
     }
 
-    /// The end of the log of a build that failed in an attempt.
+    /// The end of the log, for a build whose attempt failed.
     async fn log_tail(&self, build: &Build) -> Option<String> {
         if !matches!(build.state, State::Failed(_)) || build.attempts == 0 {
             return None;
@@ -273,17 +273,17 @@ impl Summit {
     }
 
     /// The end of the log of a build's newest attempt, as far as it is copied: at most `lines` and
-    /// `bytes`, made safe to show. None when there is no log.
+    /// `bytes`, made safe to show. `None` without a log.
     pub async fn log_end(&self, build: &Build, lines: usize, bytes: usize) -> Option<String> {
         let path = self.log_path(AttemptId::new(build.id, build.attempts));
-        // Twice as much, for what is left out when it is made safe.
+        // Read twice as much, because making it safe removes some bytes.
         let read = move || read_end(&path, bytes as u64 * 2);
         let end = tokio::task::spawn_blocking(read).await.ok()?.ok()?;
         Some(tail(&end, lines, bytes))
     }
 }
 
-/// When the next round is to come.
+/// When the next round begins.
 #[derive(Debug, Default)]
 struct Next {
     soonest: Option<Duration>,
@@ -304,12 +304,12 @@ impl Next {
     }
 }
 
-/// What a write is for.
+/// The class of the next write.
 fn class(build: &Build) -> Class {
     let shown = &build.shown;
     match status(build) {
         _ if shown.refused.is_some() => Class::Progress,
-        // What follows a conclusion: more annotations, a conflict that came or went.
+        // After a conclusion: more annotations, or a changed conflict.
         Status::Completed(_) if shown.concluded && shown.run.is_some() => Class::Progress,
         Status::Completed(_) => Class::Conclusion,
         Status::Queued | Status::InProgress if shown.run.is_none() => Class::Beginning,
@@ -324,7 +324,7 @@ fn read_end(path: &std::path::Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
     let mut end = Vec::new();
-    // It may grow meanwhile.
+    // The file may grow meanwhile.
     file.take(bytes).read_to_end(&mut end)?;
     Ok(end)
 }

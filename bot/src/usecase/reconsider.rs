@@ -1,5 +1,5 @@
-//! Looking again at builds that are held by their needs, once there is something new to look at:
-//! another channel, another builder, or another host of a builder.
+//! Reconsiders builds that are held by their needs, after a change: a new channel, a new builder,
+//! or a new host of a builder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::dispatch::Builders;
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, Hold, Stage};
 
-/// What was looked at last. It is not kept over a restart: then all is looked at once more.
+/// The channels and hosts of the last check. After a restart, everything is checked once more.
 #[derive(Debug, Default)]
 pub(super) struct Considered {
     channels: BTreeMap<Architecture, Sha256>,
@@ -20,7 +20,7 @@ pub(super) struct Considered {
 }
 
 impl Summit {
-    /// Lets builds that lack something be dispatched again when some of it is there now.
+    /// Sends held builds back to the queue when some of their missing needs are available now.
     pub(super) async fn reconsider(&self, considered: &mut Considered) -> Result<(), ChangeError> {
         let held: Vec<Arc<Build>> = {
             let under_way = self.under_way();
@@ -44,7 +44,7 @@ impl Summit {
         Ok(())
     }
 
-    /// The builds that the channel has something for now.
+    /// The held builds with a need that the channel now meets.
     async fn met_by_channel(
         &self,
         held: &[Arc<Build>],
@@ -57,7 +57,7 @@ impl Summit {
             if held.is_empty() {
                 continue;
             }
-            let snapshot = match channel.snapshot().await {
+            let snapshot = match channel.fresh().await {
                 Ok(snapshot) => snapshot,
                 Err(error) => {
                     let error = service::error::Chain(&error);
@@ -76,7 +76,7 @@ impl Summit {
         met
     }
 
-    /// The builds that a host has something for now that is another than it was.
+    /// The held builds with a need that a changed host now meets.
     async fn met_by_hosts(
         &self,
         held: &[Arc<Build>],
@@ -94,15 +94,16 @@ impl Summit {
         }
         let needs: BTreeSet<String> = held.iter().flat_map(|build| all_needs(build)).collect();
         let needs: Vec<String> = needs.into_iter().collect();
-        builders.look_up(&needs).await;
+        let profiles = held.iter().map(|build| build.profile.clone()).collect();
+        builders.look_up(&profiles, &needs).await;
         for (name, host) in changed {
             for build in held {
                 if is_better(build, &name, &builders) {
                     met.insert(build.id);
                 }
             }
-            // One that went silent meanwhile is to be looked at when it is back.
-            if builders.lacks(&name, &[]).is_some() {
+            // A builder that fell silent meanwhile is checked when it is back.
+            if builders.lacks(&name, &needs).is_some() {
                 considered.hosts.insert(name, host);
             }
         }
@@ -110,7 +111,7 @@ impl Summit {
     }
 }
 
-/// What holds a build that is held by its needs.
+/// The hold of a build that lacks something.
 fn find_needs(build: &Build) -> Option<&Hold> {
     build.state.find_hold().filter(|hold| match hold {
         Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => true,
@@ -118,7 +119,7 @@ fn find_needs(build: &Build) -> Option<&Hold> {
     })
 }
 
-/// All needs by which a build is held.
+/// All needs in the hold of a build.
 fn all_needs(build: &Build) -> Vec<String> {
     match find_needs(build) {
         Some(Hold::Needs { missing } | Hold::Suspected { missing, .. }) => missing.clone(),
@@ -140,16 +141,17 @@ fn met_in(held: &[Arc<Build>], snapshot: &Snapshot) -> BTreeSet<api::id::BuildId
         .collect()
 }
 
-/// True when the host of a builder has more of what a build lacks than it had.
+/// True when a builder's host now supplies more of a build's missing needs than before.
 fn is_better(build: &Build, name: &ServiceName, builders: &Builders) -> bool {
     let needs = all_needs(build);
     let Some(lacks) = builders.lacks(name, &needs) else {
         return false;
     };
     match find_needs(build) {
-        // No host had any of these.
+        // Before, no host supplied any of these.
         Some(Hold::Needs { .. } | Hold::Suspected { .. }) => lacks.len() < needs.len(),
-        // What is named for the other builders, this one has, or it would be named for it too.
+        // The hold lists what each builder lacks. A need that is listed only for other builders,
+        // this builder had.
         Some(Hold::Scattered { lacking }) => match lacking.get(name) {
             Some(before) => before.iter().any(|need| !lacks.contains(need)),
             None => lacks.is_empty(),

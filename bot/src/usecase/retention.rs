@@ -1,8 +1,9 @@
-//! Forgetting: logs first, then builds, and logs when there are too many.
+//! Forgets what is old: first logs, then builds. Logs are also removed when they exceed their
+//! limit.
 //!
-//! A sweep goes over the builds from the oldest on, in transactions of bounded size. The database
-//! says that logs are gone before they are: a file is removed because its build is gone or says so,
-//! and for no other reason. So a sweep that is cut short anywhere is finished by the next one.
+//! Each pass visits the builds from the oldest on, in transactions of bounded size. A build's row
+//! says that its logs are gone before the files are removed. A file is removed only if its build is
+//! gone or says so. So the next pass finishes an interrupted one.
 
 mod files;
 
@@ -20,19 +21,19 @@ use crate::db::{Command, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, State};
 use crate::domain::retention::{Keep, Standing, Verdict, judge};
 
-/// How many builds one transaction looks at.
+/// How many builds one transaction visits.
 const BATCH: usize = 256;
 
-/// How long commands are remembered: as long as deliveries are.
+/// How long commands are remembered; the same as for deliveries.
 const COMMANDS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How often is swept.
+/// The interval of passes.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How soon a sweep that failed is repeated.
+/// The pause after a failed pass.
 const RETRY: Duration = Duration::from_secs(600);
 
-/// A sweep that was cut short.
+/// Why a pass was interrupted.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error(transparent)]
@@ -46,7 +47,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
         let pause = match summit.forget().await {
             Ok(()) => DAY,
             Err(error) => {
-                tracing::error!(error = %Chain(&error), "forgetting what is old failed");
+                tracing::error!(error = %Chain(&error), "the retention pass failed");
                 RETRY
             }
         };
@@ -55,7 +56,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Forgets once what is old, and logs that are too many.
+    /// Runs one pass.
     async fn forget(&self) -> Result<(), Error> {
         let now = self.clock.now();
         let keep = keep(self.config.retention);
@@ -88,12 +89,12 @@ fn keep(retention: Retention) -> Keep {
     }
 }
 
-/// What one transaction of a sweep did.
+/// What one transaction of a pass did.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Swept {
     dropped: usize,
     forgotten: usize,
-    /// The last build looked at, when younger ones may follow that are old enough.
+    /// The last visited build; `None` when all younger builds are too young.
     last: Option<BuildId>,
 }
 
@@ -109,7 +110,7 @@ impl Swept {
     }
 }
 
-/// Looks at the builds that come after `cursor`.
+/// Visits the builds after `cursor`.
 fn sweep(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -121,7 +122,7 @@ fn sweep(
     let youngest = now - keep.logs.min(keep.builds);
     let mut swept = Swept::default();
     for build in &batch {
-        // In the order of their ids builds are in the order of their making.
+        // Ids are in the order of creation.
         if build.created_at > youngest {
             return Ok(swept);
         }
@@ -142,8 +143,8 @@ fn sweep(
     Ok(swept)
 }
 
-/// Forgets commands that were answered long ago. Until then one is known by its comment, however
-/// often GitHub tells of it.
+/// Deletes commands that were answered long ago. Until then summit recognises a command by its
+/// comment, even when GitHub redelivers it.
 fn forget_commands(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -156,7 +157,7 @@ fn forget_commands(
             Some(taken_at) if now.duration_since(taken_at) < COMMANDS => {}
             Some(_) if command.answered => drop(tables.commands.delete(txn, &key)?),
             Some(_) => {}
-            // Of an older database: its time begins now.
+            // A row from an older version has no time, so its time begins now.
             None => {
                 let taken_at = Some(now);
                 tables.commands.put(
@@ -173,7 +174,7 @@ fn forget_commands(
     Ok(())
 }
 
-/// Writes down that the logs of a build are gone; the files follow.
+/// Stores that the logs of a build are gone. The files are removed later.
 fn drop_logs(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -192,7 +193,7 @@ fn standing(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Standing,
     if repository.is_some_and(|repository| repository.gone_at.is_some()) {
         return Ok(Standing::Gone);
     }
-    // Of a pull request that was closed nothing is present any more.
+    // A closed pull request has no present builds.
     let place = look_key(build.repository, &build.target);
     if !build.target.is_published() && !tables.planned.contains(txn, &place)? {
         return Ok(Standing::Past);

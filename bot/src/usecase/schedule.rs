@@ -1,8 +1,8 @@
-//! Brings every build that no builder has to where the builds before it say it should be, and
-//! begins imports.
+//! The scheduler. It moves every build that is not on a builder according to the builds before it,
+//! and begins imports.
 //!
-//! It looks at what has moved and at what comes after that, not at all that is under way. What it
-//! decides by is read in the transaction that it writes with.
+//! A round visits only builds that have moved and the builds after them, not everything under way.
+//! All decisions use rows of the same transaction that writes the result.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::domain::build::{Build, Event, Stage};
 use crate::domain::schedule::decide;
 use crate::domain::under_way::looked_at_by;
 
-/// How soon a build is tried again that no builder took.
+/// The pause before a build is offered to the builders again.
 pub const RETRY: Duration = Duration::from_secs(5);
 
-/// How many builds one transaction looks at: webhooks wait for it.
+/// How many builds one transaction visits. Webhooks wait for it.
 const BATCH: usize = 250;
 
 pub(super) async fn work(summit: Arc<Summit>) {
@@ -32,7 +32,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
     loop {
         match summit.round(&mut considered, &mut out_of_reach).await {
             Ok(Dispatch::Moved) => backoff.reset(),
-            // Nobody tells when a builder or vessel is back.
+            // No event reports that a builder or vessel is back.
             Ok(Dispatch::Waiting) => summit.wakes.schedule.wait_at_most(RETRY).await,
             Ok(Dispatch::Idle) => summit.wakes.schedule.wait().await,
             Err(error) => {
@@ -44,7 +44,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Brings all builds as far as they come now.
+    /// Moves all builds as far as possible.
     async fn round(
         &self,
         considered: &mut Considered,
@@ -55,7 +55,7 @@ impl Summit {
         Ok(self.dispatch_all(out_of_reach).await)
     }
 
-    /// Looks at some of the builds that have moved; true when there were some.
+    /// Visits some of the builds that have moved. True when there were some.
     async fn schedule(&self) -> Result<bool, ChangeError> {
         let moved = self.under_way().take_moved(BATCH);
         if moved.is_empty() {
@@ -72,7 +72,7 @@ impl Summit {
     }
 }
 
-/// Brings each of the builds `moved` to where it should be.
+/// Moves each build in `moved` and the builds after it.
 fn pass(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -91,7 +91,7 @@ fn pass(
                 is_known &= known.read(tables, txn, other)?;
             }
             let build = known.find(*id).expect("it was read above");
-            // Where one that comes before cannot be read, nobody knows.
+            // If an earlier build's row is unreadable, no decision is possible.
             if is_known && let Some(event) = decide(build, |id| known.find(id)) {
                 let changed = tables.change_build(txn, build.clone(), event, now)?;
                 known.0.insert(*id, Some(changed));
@@ -107,12 +107,12 @@ fn pass(
     Ok(())
 }
 
-/// What a pass has read, so that it reads each build once.
+/// The rows that a pass has read, so that it reads each build once.
 #[derive(Default)]
 struct Known(HashMap<BuildId, Option<Build>>);
 
 impl Known {
-    /// False when the build cannot be read.
+    /// False when the build's row is unreadable.
     fn read(
         &mut self,
         tables: &Tables,
@@ -129,7 +129,7 @@ impl Known {
             }
             Err(error) if error.is_of_a_row() => {
                 let error = service::error::Chain(&error);
-                tracing::error!(build.id = %id, %error, "what comes after a build stays where it is");
+                tracing::error!(build.id = %id, %error, "a build cannot be read; later ones wait");
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -141,8 +141,7 @@ impl Known {
     }
 }
 
-/// The groups of builds, with one of `moved` in each, that can be imported: each alone, a cycle's
-/// members together.
+/// The importable groups with a member in `moved`: a single build, or all members of a cycle.
 fn publishable(
     tables: &Tables,
     txn: &Write<'_, '_>,

@@ -1,4 +1,4 @@
-//! What all use cases work with, and the one way in which they change builds.
+//! The state that all use cases share, and the one function that changes builds.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,53 +21,53 @@ use crate::domain::under_way::UnderWay;
 use crate::git::Mirrors;
 use crate::github::App;
 
-/// All that the use cases work with.
+/// The state that all use cases share.
 #[derive(Debug)]
 pub struct Summit {
     /// The configuration.
     pub config: Config,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// The database.
     pub db: Environment,
     /// Its tables.
     pub tables: Tables,
-    /// GitHub.
+    /// The client for GitHub.
     pub app: App,
     /// The mirrors.
     pub mirrors: Mirrors,
     /// The builders by name.
     pub builders: BTreeMap<ServiceName, Arc<Builder>>,
-    /// What fetches from builders that are not asked as such: the files that they serve to anyone.
+    /// The HTTP client for the public files of builders.
     pub http: reqwest::Client,
     /// vessel's control API.
     pub vessel: Client,
-    /// What is built for; at least one.
+    /// The profiles to build for; at least one.
     pub profiles: Vec<Architecture>,
-    /// What is published, for each profile.
-    pub channels: BTreeMap<Architecture, Channel>,
+    /// The published channel, for each profile.
+    pub channels: BTreeMap<Architecture, Arc<Channel>>,
     /// The address under which people and builders reach summit.
     pub public_url: url::Url,
-    /// Where logs are kept.
+    /// The folder of logs.
     pub logs: PathBuf,
-    /// The builds under way; it follows the database.
+    /// The builds under way: a copy in memory that follows the database.
     pub under_way: Arc<Mutex<UnderWay>>,
-    /// Builds that could not be read at the start; nothing becomes of them.
+    /// Builds whose row was unreadable at the start. They stay as they are.
     pub unreadable: Unreadable,
-    /// Why no build for a profile is handed to builders now, where that is so for all of them alike.
+    /// The standstill of each profile that has one.
     pub standstill: Mutex<BTreeMap<Architecture, Standstill>>,
-    /// Wakes the tasks of attempts whose builders report.
+    /// Wakes the task of an attempt when its builder reports.
     pub reported: Reported,
-    /// Tells the workers to look.
+    /// The wakes of all workers.
     pub wakes: Arc<Wakes>,
 }
 
 impl Summit {
-    /// Commits a change, takes up what it wrote of builds into what is kept of them in memory, and
-    /// wakes whom it concerns. All that writes builds goes through here.
+    /// Commits a change, updates the copy of builds in memory, and wakes the workers concerned.
+    /// Everything that writes builds uses this function.
     ///
     /// # Errors
-    /// What `change` returns, or why it could not be committed.
+    /// The error of `change`, or of the commit.
     pub async fn submit<T, E>(
         &self,
         change: impl FnOnce(&mut Write<'_, '_>) -> Result<T, E> + Send + 'static,
@@ -89,10 +89,10 @@ impl Summit {
         self.db.submit_then(change, committed).await
     }
 
-    /// Applies one event to a build, commits, and wakes whom it concerns.
+    /// Applies one event to a build, commits it, and wakes the workers concerned.
     ///
     /// # Errors
-    /// When the build does not take the event, or the database fails.
+    /// When the build refuses the event, or the database fails.
     pub async fn change(&self, id: BuildId, event: Event) -> Result<Build, ChangeError> {
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -100,18 +100,18 @@ impl Summit {
             .await
     }
 
-    /// The builds under way. Not to be held over an await.
+    /// The builds under way. Do not hold the guard over an await.
     pub fn under_way(&self) -> MutexGuard<'_, UnderWay> {
         locked(&self.under_way)
     }
 
-    /// Where the log of an attempt is kept.
+    /// The path of an attempt's log.
     pub fn log_path(&self, attempt: AttemptId) -> PathBuf {
         self.logs.join(format!("{attempt}.log"))
     }
 }
 
-/// Follows a commit.
+/// Updates the copy in memory after a commit.
 fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
     let mut under_way = locked(under_way);
     for (id, now) in written.builds {
@@ -122,18 +122,17 @@ fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
     }
 }
 
-/// Why nothing is handed to builders, though builds are ready.
+/// Why no ready build of a profile is dispatched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standstill {
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
-    /// Since when it is so.
+    /// The time at which the standstill began.
     pub since: Timestamp,
 }
 
 impl Summit {
-    /// Notes why builders get no builds: the reason for each profile of which none is handed over,
-    /// though some are ready.
+    /// Stores the standstills: a reason for each profile that has ready builds and dispatches none.
     pub(crate) fn note_standstill(&self, mut reasons: BTreeMap<Architecture, String>) {
         let mut standstill = locked(&self.standstill);
         standstill.retain(|profile, known| {
@@ -145,29 +144,29 @@ impl Summit {
         });
         let since = self.clock.now();
         for (profile, reason) in reasons {
-            tracing::info!(build.profile = %profile, reason, "no build is handed to a builder");
+            tracing::info!(build.profile = %profile, reason, "standstill: no build is dispatched");
             standstill.insert(profile, Standstill { reason, since });
         }
     }
 
-    /// Why nothing is handed over, for each profile of which that is so.
+    /// The standstill of each profile that has one.
     pub fn standstill(&self) -> BTreeMap<Architecture, Standstill> {
         locked(&self.standstill).clone()
     }
 
-    /// What is published for a profile.
+    /// The channel of a profile.
     ///
     /// # Errors
-    /// When it is none of the configured ones.
+    /// When the profile is not configured.
     pub(crate) fn channel(&self, profile: &Architecture) -> Result<&Channel, channel::Error> {
-        let found = self.channels.get(profile);
+        let found = self.channels.get(profile).map(Arc::as_ref);
         found.ok_or_else(|| channel::Error::NoProfile {
             profile: profile.clone(),
         })
     }
 }
 
-/// Something that people ask for, and that could not be done yet.
+/// Why a person's request could not be answered yet.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// GitHub did not answer.

@@ -1,4 +1,4 @@
-//! Now and then, and at start, asks GitHub for what webhooks may have failed to tell.
+//! Asks GitHub at intervals, and at the start, for changes whose webhooks may have been lost.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -15,21 +15,22 @@ use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::{self, Class, Pull};
 
-/// How many pages of deliveries a sweep reads: 100 attempts each.
+/// How many pages of deliveries a sweep reads, with 100 attempts each.
 const DELIVERY_PAGES: usize = 10;
 
-/// How far apart sweeps are at most that are asked for, or that follow one that failed.
+/// The longest pause before a requested sweep or a retry.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let pause = Duration::from_secs(summit.config.github.sweep_seconds.max(1));
-    // Anyone may install a public App, which wakes us, and so does each webhook that is out of date.
+    // Strangers can cause sweeps, by installing the public App, and so can outdated webhooks. Hence
+    // the backoff.
     let mut backoff = Backoff::up_to(MOST_PAUSE.min(pause));
     let mut redelivered: Option<Instant> = None;
     loop {
         let swept = async {
             summit.sweep().await?;
-            // Not with every sweep that is asked for: the list of deliveries is long, and has no tag.
+            // Only regular sweeps read the deliveries: the list is long and has no ETag.
             if redelivered.is_none_or(|last| last.elapsed() >= pause) {
                 summit.redeliver().await?;
                 redelivered = Some(Instant::now());
@@ -37,7 +38,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
             Ok::<_, look::Error>(())
         };
         if let Err(error) = swept.await {
-            tracing::warn!(error = %Chain(&error), "a sweep failed; the next one follows");
+            tracing::warn!(error = %Chain(&error), "a sweep failed and is retried");
             backoff.wait().await;
             continue;
         }
@@ -49,13 +50,14 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Looks at every repository, branch and pull request once.
+    /// Checks every repository, branch and pull request once.
     ///
     /// # Errors
-    /// When GitHub or the database fails; what was found before stays found. A repository that
-    /// fails alone is passed over.
+    /// When GitHub or the database fails; earlier findings stay. If only one repository fails, the
+    /// sweep skips it.
     pub async fn sweep(self: &Arc<Self>) -> Result<(), look::Error> {
-        // One that is first heard of while GitHub is asked is not gone, though not listed.
+        // A repository that is new since the list was requested is not gone, although the list
+        // lacks it.
         let seen = self.seen_repositories().await?;
         let installation = self
             .app
@@ -77,14 +79,14 @@ impl Summit {
                 tracing::warn!(
                     repository.id = %gone,
                     error = %Chain(&error),
-                    "a repository that is gone is not let go of yet"
+                    "a lost repository cannot be given up yet"
                 );
             }
         }
         for (id, row) in found {
             match self.sweep_repository(id, &row).await {
                 Ok(()) => {}
-                // The next repository would fail in the same way.
+                // The next repository would fail too.
                 Err(error @ look::Error::GitHub(github::Error::RateLimited { .. })) => {
                     return Err(error);
                 }
@@ -96,8 +98,8 @@ impl Summit {
         Ok(())
     }
 
-    /// Writes down what GitHub says of the repositories, all at once: when each was written only after
-    /// those before it were swept, that could be old by then.
+    /// Stores all of GitHub's repositories in one transaction. If each row were written only after
+    /// the sweep of the one before, it could be outdated by then.
     async fn keep_repositories(
         &self,
         found: Vec<(RepositoryId, Repository)>,
@@ -110,7 +112,7 @@ impl Summit {
             Ok::<_, StorageError>(())
         })
         .await?;
-        // One that is back has check runs that could not be shown while it was gone.
+        // A repository that is back has check runs that could not be written in the meantime.
         self.wakes.reconcile.wake();
         Ok(())
     }
@@ -146,7 +148,7 @@ impl Summit {
         Ok(())
     }
 
-    /// Has deliveries that never reached us delivered again.
+    /// Asks GitHub to redeliver failed deliveries.
     async fn redeliver(&self) -> Result<(), look::Error> {
         for failed in self.app.failed_deliveries(DELIVERY_PAGES).await? {
             let tables = self.tables.clone();
@@ -159,7 +161,7 @@ impl Summit {
                 tracing::info!(delivery.id = failed.guid, "asking for a delivery again");
                 let turn = self.app.turn(Class::Progress).await?;
                 match self.app.redeliver(turn, &failed).await {
-                    // One that GitHub will not send again must not keep the others back.
+                    // A delivery that GitHub refuses to send again must not stop the others.
                     Err(error @ github::Error::Refused { .. }) => {
                         tracing::warn!(delivery.id = failed.guid, error = %Chain(&error), "not delivered again");
                     }
@@ -171,8 +173,8 @@ impl Summit {
     }
 }
 
-/// Writes a repository's row when it says something new. What another branch is published of now
-/// goes on from what the old one was at.
+/// Writes a repository's row if it has changed. After a change of the default branch, the new
+/// branch continues from the old one's last plan.
 fn keep_repository(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -192,7 +194,7 @@ fn keep_repository(
     Ok(())
 }
 
-/// The branches that are not where they were when they were last looked at.
+/// The branches whose head has changed since the last look.
 fn moved_branches(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -226,8 +228,8 @@ fn moved_branches(
     Ok(targets.collect())
 }
 
-/// The pull requests that are not as they were when they were last looked at: pushed to, sent to
-/// another branch, closed, or by an author who may write by now, which no webhook tells.
+/// The pull requests that have changed since the last look: pushed to, another base branch, closed,
+/// or an author who has got write access, which no webhook reports.
 fn moved_pulls(
     tables: &Tables,
     txn: &RoTxn<'_>,

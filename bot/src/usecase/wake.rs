@@ -1,4 +1,4 @@
-//! Waiting: to be woken, and between tries.
+//! Wakes of workers, and pauses between retries.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,15 +7,15 @@ use tokio::sync::Notify;
 
 use crate::domain::under_way::Concerns;
 
-/// How long a worker waits at most before it looks by itself.
+/// The longest wait of a worker without a wake.
 pub(super) const IDLE: Duration = Duration::from_secs(30);
 
 /// One wake for each worker.
 #[derive(Debug, Default)]
 pub struct Wakes {
-    /// Deliveries have come.
+    /// Deliveries have arrived.
     pub inbox: Wake,
-    /// Targets are to be looked at.
+    /// Targets have wishes.
     pub looks: Wake,
     /// Builds have moved.
     pub schedule: Wake,
@@ -23,20 +23,20 @@ pub struct Wakes {
     pub attend: Wake,
     /// Imports were begun.
     pub publish: Wake,
-    /// Check runs do not agree.
+    /// Check runs differ from their builds.
     pub reconcile: Wake,
-    /// Effects are to be done.
+    /// Effects have to be done.
     pub outbox: Wake,
-    /// Commands are to be run.
+    /// Commands have to be run.
     pub commands: Wake,
     /// Buttons were pressed.
     pub presses: Wake,
-    /// What the App can see may have changed.
+    /// The App's list of repositories may have changed.
     pub sweep: Wake,
 }
 
 impl Wakes {
-    /// Wakes those whom a change of builds concerns.
+    /// Wakes the workers that a change of builds concerns.
     pub fn wake(&self, concerns: Concerns) {
         let concerned = [
             (concerns.schedule, &self.schedule),
@@ -62,28 +62,28 @@ impl Wake {
         self.0.notify_one();
     }
 
-    /// Waits to be woken, for a while.
+    /// Waits for a wake, for up to `IDLE`.
     pub async fn wait(&self) {
         self.wait_at_most(IDLE).await;
     }
 
-    /// Waits to be woken, for as long as `limit`. Running out of time is as good a reason to look.
+    /// Waits for a wake, for up to `limit`. The worker looks in either case.
     pub async fn wait_at_most(&self, limit: Duration) {
         self.is_woken_within(limit).await;
     }
 
-    /// Waits to be woken, for as long as `limit`, and says whether it was.
+    /// Waits for a wake, for up to `limit`. True when the wake came.
     pub async fn is_woken_within(&self, limit: Duration) -> bool {
         tokio::time::timeout(limit, self.0.notified()).await.is_ok()
     }
 }
 
-/// What is behind a lock. Nobody leaves it half changed: a panic ends the process anyway.
+/// Locks a mutex and ignores poisoning: after a panic the process ends anyway.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Grows from try to try, up to a limit.
+/// A pause that grows with each retry, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     next: Duration,
@@ -109,8 +109,7 @@ impl Backoff {
         self.next = Self::FIRST;
     }
 
-    /// Waits, but no longer than until something new is to be done: one thing that fails again and
-    /// again must not hold up the others.
+    /// Waits for the pause or for a wake. A repeated failure of one item must not delay the others.
     pub(crate) async fn wait_or(&mut self, wake: &Wake) {
         tokio::select! {
             () = self.wait() => {}

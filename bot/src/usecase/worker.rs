@@ -1,4 +1,4 @@
-//! The loop of a worker: look at what is to be done, do it, wait to be woken.
+//! The loop of a worker: do a round of work, then wait for a wake.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use service::error::Chain;
 
 use super::{Backoff, Wake};
 
-/// What a round left.
+/// The result of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Round {
-    /// Nothing: the worker waits to be woken.
+    /// No work is left. The worker waits for a wake.
     Done,
-    /// More than one round takes: the next follows at once.
+    /// More work is left than one round takes. The next round follows at once.
     More,
-    /// Something that did not succeed: it is tried again with growing pauses.
+    /// Something failed. The next round follows after a growing pause.
     Later,
-    /// Something that can be done only after this time.
+    /// The remaining work has to wait for this long.
     After(Duration),
 }
 
-/// Does rounds for ever. `what` names the worker's work where a round fails as a whole.
+/// Runs rounds for ever. `what` names the work in the log when a whole round fails.
 ///
-/// A wake always begins a new round, also within the pause after one that did not succeed: one
-/// thing that fails again and again must not hold up the others.
+/// A wake always starts a new round, also during the pause after a failure: a repeated failure of
+/// one item must not delay the others.
 pub(super) async fn run<E, F>(wake: &Wake, what: &'static str, mut round: impl FnMut() -> F)
 where
     E: std::error::Error + 'static,
@@ -64,8 +64,8 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// How many rounds were begun when the worker first waits after each outcome, and how many
-    /// once it was woken there.
+    /// Counts the rounds until the worker first waits after each outcome, and the rounds after a
+    /// wake.
     async fn rounds(first: Vec<Result<Round, Failed>>) -> (usize, usize) {
         let wake = Wake::default();
         let begun = Cell::new(0);

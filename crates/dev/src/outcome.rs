@@ -309,7 +309,7 @@ mod tests {
         };
         serde_json::from_value(serde_json::json!({
             "id": BuildId::from_bytes([number; 16]), "repository": 1, "target": target,
-            "profile": "x86_64",
+            "profile": "x86_64", "trust": { "trust": "writer" },
             "commit": "c".repeat(40), "folder": folder, "tree": "d".repeat(40), "recipe": folder,
             "version": "1", "release": number, "needs": [], "provides": [], "after": [],
             "cycle": [], "source_date_epoch": 0, "created_at": at, "warnings": [], "attempts": 0,

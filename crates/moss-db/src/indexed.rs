@@ -234,6 +234,19 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> Indexed<K, V> {
     /// # Errors
     ///
     /// When the table cannot be read.
+    pub fn range_rev<'txn>(
+        &self,
+        txn: &'txn RoTxn<'_>,
+        range: impl RangeBounds<K::Item>,
+    ) -> Result<Rows<'txn, K, V>, Error> {
+        self.inner.rows.range_rev(txn, range)
+    }
+
+    /// The rows whose keys lie in a range, in the order of their keys.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read.
     pub fn range<'txn>(
         &self,
         txn: &'txn RoTxn<'_>,

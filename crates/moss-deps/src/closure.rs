@@ -100,6 +100,7 @@ impl Universe {
     /// These packages, and behind them those of `base`: one of ours stands for those of its name. What
     /// `base` holds is not looked at again.
     pub fn over(base: Arc<Self>, packages: impl IntoIterator<Item = Meta>) -> Self {
+        debug_assert!(base.base.is_none(), "there are two layers and no more");
         Self {
             base: Some(base),
             ..Self::new(packages)

@@ -4,8 +4,6 @@
 //! The senders share the machine with summit. The floor is the same router with the commit left out: of
 //! an event that summit does not know, a delivery is verified and answered, and nothing is written.
 
-#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
-
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};

@@ -8,7 +8,7 @@ use crate::domain::build::{Build, Event, Stage};
 use crate::domain::name::RepositoryId;
 use crate::domain::under_way::UnderWay;
 
-/// The tables of version 0 that matter here, with the rule that their index had.
+/// The tables of version 0 that these tests need, with the old rule of their index.
 struct Old {
     builds: Indexed<Text<BuildId>, Value>,
     active: Index<u8, Text<BuildId>>,
@@ -33,7 +33,7 @@ impl Schema for Old {
     }
 }
 
-/// The tables of version 1 that matter here.
+/// The tables of version 1 that these tests need.
 struct Newer {
     _builds: Table<Text<BuildId>, Value>,
     planned: Table<(u64, String), CommitSha>,
@@ -53,7 +53,7 @@ impl Schema for Newer {
     }
 }
 
-/// A build as version 0 wrote it, for a pull request of one who may not write.
+/// A build as version 0 wrote it, for a pull request whose author may not write.
 const HELD: &str = include_str!("held.json");
 
 /// A command as version 1 wrote it.
@@ -159,8 +159,8 @@ fn a_database_of_version_0_becomes_current() {
     assert!(found[0].waits_for_person());
 }
 
-/// The database of a line at work, as version 1 left it: published and failed builds, one of a pull
-/// request whose assets a builder keeps, one of a stranger, and four that wait for a builder.
+/// A database of version 1 with published and failed builds, a pull request's build whose assets a
+/// builder keeps, an unapproved build, and four builds that wait for a builder.
 const AT_WORK: &[u8] = include_bytes!("../../../tests/data/version-1.mdb.zst");
 
 #[test]

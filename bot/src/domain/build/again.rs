@@ -1,11 +1,11 @@
-//! Whether a person can have a build again.
+//! Whether a person can have a build rebuilt.
 
 use super::{Build, By, FailureKind, Hold, NotAgain, State};
 
 impl Build {
-    /// Why a person cannot have the build again, as far as the build tells.
+    /// Why the build cannot be rebuilt, judged by the build alone; none when it can.
     pub fn why_not_again(&self) -> Option<NotAgain> {
-        // Who asks may write, but did not say that this author's commit may be run.
+        // The asker may write, but asking for a rebuild does not approve an outsider's commit.
         if !self.permits_running() {
             return Some(NotAgain::Unapproved);
         }

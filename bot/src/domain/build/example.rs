@@ -13,14 +13,14 @@ use super::{
 use crate::domain::name::RepositoryId;
 use crate::domain::trust::Trust;
 
-/// The id that is known by a number; older than any that is given out.
+/// The id with a number. It is older than any real id.
 pub(crate) fn id(number: u8) -> BuildId {
     let mut bytes = [0; 16];
     bytes[15] = number;
     BuildId::from_bytes(bytes)
 }
 
-/// A moment, in seconds after an arbitrary one.
+/// A moment: `second` seconds after a fixed one.
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
@@ -117,7 +117,7 @@ fn held(by: Hold) -> State {
     State::Held { by, since: at(5) }
 }
 
-/// A build in every state, and what tells it from others in the same one.
+/// A build in every state, each with a label that is unique.
 pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
     let queued = |reason: Option<&str>| State::Queued {
         since: at(5),

@@ -1,15 +1,16 @@
-//! Every state that is not final can say why it is not moving.
+//! The state of a build in a sentence, with the reason when the build does not move. All pages and
+//! check runs take the sentence from here, so that they agree.
 
 use api::import;
 
 use super::{Build, By, FailureKind, Hold, Progress, Scope, State};
 
-/// How many things a sentence names before it counts the rest.
+/// How many names a sentence lists; it only counts the rest.
 const MAX_NAMED: usize = 20;
 
 impl Build {
-    /// One sentence that says where the build stands and why it does not move, if it does not.
-    /// Plain text: whoever shows it escapes it.
+    /// The build's state in a sentence or two, with the reason when it does not move. It is plain
+    /// text: the caller escapes it.
     pub fn explain(&self) -> String {
         match &self.state {
             State::Planned => "Planned; the scheduler has not looked at it yet.".to_owned(),
@@ -74,7 +75,7 @@ impl Build {
 }
 
 impl Build {
-    /// What it builds, for people: a recipe with its version and release. Plain text: whoever shows it
+    /// A label for people: the recipe with its version and release. It is plain text: the caller
     /// escapes it.
     pub(crate) fn label(&self) -> String {
         let profile = match self.find_told_profile() {
@@ -83,7 +84,7 @@ impl Build {
         };
         match &self.scope {
             Scope::All { count, .. } => counted(*count),
-            // The recipe cannot be read.
+            // A recipe that cannot be read has no version.
             Scope::Recipe if self.version.is_empty() => format!("{}{profile}", self.recipe),
             Scope::Recipe => {
                 format!("{} {}-{}{profile}", self.recipe, self.version, self.release)
@@ -93,8 +94,8 @@ impl Build {
 }
 
 impl Build {
-    /// As [`Self::explain`], for where each remark on the recipe is shown too, at its line: what is said
-    /// there is not said twice.
+    /// Like [`Self::explain`], for a place that also shows each annotation at its line, so that no
+    /// text appears twice.
     pub fn explain_beside_remarks(&self) -> String {
         let State::Failed(failure) = &self.state else {
             return self.explain();
@@ -111,8 +112,8 @@ impl Build {
 }
 
 impl Scope {
-    /// The recipes that a build stands for, in a sentence; none for one of a recipe, and when they
-    /// are not known.
+    /// A sentence with the recipes of a placeholder build; none for a build of one recipe, or when
+    /// the recipes are not known.
     fn describe(&self) -> Option<String> {
         match self {
             Self::Recipe | Self::All { count: 0, .. } => None,
@@ -130,7 +131,7 @@ impl Scope {
     }
 }
 
-/// So many recipes.
+/// `1 recipe` or `7 recipes`.
 pub(crate) fn counted(count: usize) -> String {
     match count {
         1 => "1 recipe".to_owned(),
@@ -177,7 +178,7 @@ impl Hold {
 }
 
 impl Hold {
-    /// What is the matter, as a part of a sentence.
+    /// The reason of the hold, as a part of a sentence.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Build { recipe, .. } => format!("the build of {recipe} did not succeed"),
@@ -195,7 +196,7 @@ impl Hold {
     }
 }
 
-/// Where an import that is under way stands, as a part of a sentence; none for one that is over.
+/// The state of an import, as a part of a sentence; none when the import has ended.
 pub(super) fn standing(state: &import::State) -> Option<String> {
     match state {
         import::State::Accepted { ahead: 0 } => Some("next at vessel".to_owned()),
@@ -215,7 +216,7 @@ pub(super) fn standing(state: &import::State) -> Option<String> {
     }
 }
 
-/// Some of `names`, and how many there are beside them.
+/// The first of `names`, and the number of the others.
 pub(crate) fn named(names: &[String]) -> String {
     let first = names[..names.len().min(MAX_NAMED)].join(", ");
     match names.len().saturating_sub(MAX_NAMED) {

@@ -1,28 +1,28 @@
-//! Why a person cannot have a build again.
+//! Why a build cannot be rebuilt.
 
 use serde::{Deserialize, Serialize};
 
-/// Why a build is not built again.
+/// Why a request to rebuild starts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotAgain {
-    /// It is under way.
+    /// The build is under way.
     UnderWay,
-    /// The same commit would be read the same way.
+    /// The recipe is at fault, and the same commit has the same recipe.
     SameRecipe,
-    /// It goes on by itself when what holds it does.
+    /// Another build holds it. When that one succeeds, it goes on without help.
     Held,
-    /// Nobody who may write stands for it.
+    /// Nobody with write access vouches for its code; see [`crate::domain::trust::Trust`].
     Unapproved,
     /// A newer build took its place, or its recipe is gone.
     Superseded,
-    /// A newer build of the recipe is there.
+    /// There is a newer build of the recipe.
     Older,
     /// Another recipe has its name.
     NameTaken,
     /// The pull request is closed.
     PullClosed,
-    /// The App does not see the repository any more.
+    /// The App cannot see the repository any more.
     RepositoryGone,
 }
 

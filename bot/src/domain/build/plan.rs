@@ -1,4 +1,4 @@
-//! What was planned of a build. It never changes.
+//! The part of a build that never changes.
 
 use api::id::{Architecture, CommitSha, RecipeFolder, RecipeName, TreeSha};
 use jiff::Timestamp;
@@ -8,64 +8,65 @@ use super::{Annotation, Scope, Target};
 use crate::domain::name::RepositoryId;
 use crate::domain::trust::Trust;
 
-/// A recipe to be built, at a head, for a profile.
+/// What to build: a recipe at a head, for a target and a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The repository that holds the recipe.
     pub repository: RepositoryId,
-    /// What it is built for.
+    /// The branch or pull request.
     pub target: Target,
-    /// For which profile: the name that clients know as `arch`.
+    /// The profile; clients call it `arch`.
     pub profile: Architecture,
-    /// The head that was planned; its check runs hang there.
+    /// The head that was planned. The check run belongs to this commit.
     pub commit: CommitSha,
     /// Where the recipe lies.
     pub folder: RecipeFolder,
-    /// The tree of that folder: what is really built.
+    /// The tree of that folder: the exact input of the build.
     pub tree: TreeSha,
-    /// The recipe's name; for a recipe that cannot be read, its folder's.
+    /// The recipe's name; the folder's name when the recipe cannot be read.
     pub recipe: RecipeName,
-    /// The name of its check run; none where it follows from folder and recipe alone.
+    /// The name of its check run; none when the folder and the recipe's name determine it.
     #[serde(default)]
     pub check: Option<String>,
-    /// Whether it is of that recipe.
+    /// Whether it builds this recipe or stands for a whole head.
     #[serde(default)]
     pub scope: Scope,
-    /// The recipe's version, exact text.
+    /// The recipe's version, exactly as written.
     pub version: String,
     /// The recipe's release.
     pub release: u64,
     /// Build and check dependencies, as text.
     pub needs: Vec<String>,
-    /// What its last build needed beside, by its manifest, as text. It orders and nothing more:
-    /// the recipe may not ask for it any longer.
+    /// Further dependencies of the recipe's last build, from its manifest, as text. They only
+    /// influence the order, because the recipe may not need them any more.
     #[serde(default)]
     pub hints: Vec<String>,
-    /// What it will provide, as text: package names, and what its last manifest provides.
+    /// What it probably provides, as text: its package names, and all that its last manifest
+    /// provides.
     pub provides: Vec<String>,
-    /// The author time of the commit, recorded once.
+    /// The author time of the head, in Unix seconds.
     pub source_date_epoch: i64,
     /// When it was planned.
     pub created_at: Timestamp,
-    /// What the recipe's reader noted beside errors.
+    /// Warnings from reading the recipe.
     pub warnings: Vec<Annotation>,
-    /// On whose word it may be run.
-    #[serde(default)]
+    /// Who vouches for its code.
     pub trust: Trust,
-    /// The login of the person who asked for it; none for what a push or a pull request brought.
+    /// The login of the person who asked for this build; none when a push or a pull request caused
+    /// it.
     #[serde(default)]
     pub asked_by: Option<String>,
 }
 
 impl Plan {
-    /// The profile, when there were others as it was planned, so that people have to tell them apart.
+    /// The profile, when the build was planned for more than one: then people need to see it.
     pub fn find_told_profile(&self) -> Option<&Architecture> {
         let check = self.check.as_ref()?;
         let end = format!(" ({})", self.profile);
         check.ends_with(&end).then_some(&self.profile)
     }
 
-    /// True when what was planned may be run; see [`Trust`].
+    /// True when somebody vouches for the code, so that it may run; see [`Trust`].
     pub fn permits_running(&self) -> bool {
         self.trust.find_stranger().is_none()
     }

@@ -1,38 +1,38 @@
-//! A check run that GitHub does not take.
+//! Check runs that GitHub refuses.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long after the first refusal it is tried again: a commit can be unknown for a moment after
-/// its push.
+/// The pause after the first refusal; each further pause is twice as long. The first is short,
+/// because GitHub may not know a commit for a moment after its push.
 const FIRST: SignedDuration = SignedDuration::from_secs(1);
 
-/// How long after the later ones, at most. What was refused so often waits for people: a
-/// repository that is gone, a permission that the App lacks.
+/// The longest pause. A check run that is refused so often waits for a person: the repository is
+/// gone, or the App lacks a permission.
 const LAST: SignedDuration = SignedDuration::from_hours(1);
 
-/// That GitHub refused a check run, and not because it was asked too much.
+/// GitHub's refusal of a check run for another reason than the rate limit.
 ///
-/// It is tried again, soon at first and then every hour, when the build moves, and at every start
-/// of summit.
+/// summit retries soon at first and later every hour. It also retries when the build moves, and at
+/// every start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// What GitHub said, the newest answer.
+    /// GitHub's last answer.
     pub reason: String,
-    /// Since when.
+    /// When GitHub refused first.
     pub since: Timestamp,
-    /// When it was tried last.
+    /// When summit tried last.
     pub tried_at: Timestamp,
-    /// When it is tried again.
+    /// When summit tries again.
     pub next_at: Timestamp,
-    /// How often it was tried.
+    /// How often GitHub refused in a row.
     pub tries: u32,
-    /// The build's `seq` then.
+    /// The build's `seq` at the last try.
     pub seq: u64,
 }
 
 impl Refused {
-    /// A refusal of the build as of `seq`, after those `before` it.
+    /// A new refusal of the build at `seq`, after the refusals in `before`.
     pub fn again(before: Option<&Self>, reason: String, seq: u64, now: Timestamp) -> Self {
         let tries = before.map_or(0, |before| before.tries);
         let pause = FIRST * (1 << tries.min(12));
@@ -46,8 +46,8 @@ impl Refused {
         }
     }
 
-    /// How long from `now` it is not to be tried; `seq` is the build's, `started_at` when summit
-    /// was started.
+    /// How long to wait from `now` until the next try. `seq` is the build's present one; summit was
+    /// started at `started_at`.
     pub fn pause(&self, seq: u64, started_at: Timestamp, now: Timestamp) -> SignedDuration {
         if seq != self.seq || self.tried_at < started_at {
             return SignedDuration::ZERO;

@@ -1,8 +1,9 @@
-//! A build's state without what belongs to it: for lists, counts and what others make of it.
+//! A build's state without its data, for lists and counts, and the meaning of a state to the builds
+//! that come after.
 
 use super::{Build, By, State};
 
-/// Which state it is.
+/// The kind of a [`State`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// See [`State::Planned`].
@@ -30,7 +31,44 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Its name in errors, logs and answers.
+    /// All stages, in the order of a build's life.
+    pub const ALL: [Self; 11] = [
+        Self::Planned,
+        Self::Waiting,
+        Self::Held,
+        Self::Queued,
+        Self::Building,
+        Self::Built,
+        Self::Publishing,
+        Self::Published,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Superseded,
+    ];
+
+    /// Its number in an index. It must never change, because databases store it.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Planned => 0,
+            Self::Waiting => 1,
+            Self::Queued => 2,
+            Self::Building => 3,
+            Self::Built => 4,
+            Self::Publishing => 5,
+            Self::Published => 6,
+            Self::Held => 7,
+            Self::Failed => 8,
+            Self::Cancelled => 9,
+            Self::Superseded => 10,
+        }
+    }
+
+    /// The stage with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.name() == name)
+    }
+
+    /// Its name in errors, logs and API answers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -47,7 +85,7 @@ impl Stage {
         }
     }
 
-    /// True for the states that the scheduler decides between, by what comes before.
+    /// True for the states between which the scheduler moves a build.
     pub fn is_scheduled(self) -> bool {
         match self {
             Self::Planned | Self::Waiting | Self::Queued | Self::Held => true,
@@ -63,7 +101,7 @@ impl Stage {
 }
 
 impl State {
-    /// Which state it is.
+    /// The kind of this state.
     pub fn stage(&self) -> Stage {
         match self {
             Self::Planned => Stage::Planned,
@@ -81,25 +119,25 @@ impl State {
     }
 }
 
-/// What a build means to those that come after it.
+/// What a build means to the builds that come after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bearing {
-    /// It is under way.
+    /// It is not decided yet.
     Open,
-    /// It is built, which is enough for the members of its cycle.
+    /// It is built and not published. That is enough for the members of its cycle.
     Built,
-    /// Those that come after can go on.
+    /// The builds after it can start.
     Success,
-    /// It will not succeed by itself.
+    /// It will not succeed without help.
     Dead,
 }
 
 impl Build {
-    /// What it means to those that come after it.
+    /// What it means to the builds that come after it.
     pub fn bearing(&self) -> Bearing {
         match &self.state {
             State::Published { .. } => Bearing::Success,
-            // The channel had it all along.
+            // The channel has this release already.
             State::Cancelled {
                 by: By::AlreadyPublished { .. },
                 ..

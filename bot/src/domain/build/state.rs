@@ -9,67 +9,67 @@ use serde::{Deserialize, Serialize};
 
 use super::Target;
 
-/// Where a build stands.
+/// The state of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum State {
-    /// Known, and not yet looked at by the scheduler.
+    /// Planned; the scheduler has not looked at it yet.
     Planned,
     /// Other builds come first.
     Waiting {
-        /// Which.
+        /// These builds.
         on: Vec<BuildId>,
     },
     /// Ready for a builder.
     Queued {
         /// Since when.
         since: Timestamp,
-        /// Why no builder has it yet, as last seen.
+        /// Why no builder took it at its last turn, or how its last attempt was lost.
         reason: Option<String>,
     },
-    /// A builder has it.
+    /// It is at a builder.
     Building {
-        /// Which builder.
+        /// The builder.
         builder: ServiceName,
-        /// How far the attempt is.
+        /// The progress of the attempt.
         progress: Progress,
         /// Since when.
         since: Timestamp,
     },
     /// Built; the builder keeps the assets.
     Built(Success),
-    /// The assets are on their way into the channel.
+    /// vessel imports the assets into the channel.
     Publishing {
         /// The import.
         import: ImportId,
-        /// What was built.
+        /// The assets.
         built: Success,
-        /// That something newer was planned meanwhile, if it was.
+        /// The newer build that was planned meanwhile, if any.
         #[serde(default)]
         overtaken: Option<Overtaken>,
-        /// What vessel does with it or waits for, as last heard, for people.
+        /// vessel's last report on the import, for people.
         #[serde(default)]
         standing: Option<String>,
     },
-    /// Users can install it.
+    /// Clients can install its packages.
     Published {
         /// The history that first holds it.
         history: HistoryId,
         /// When.
         at: Timestamp,
     },
-    /// Cannot go on until something else does.
+    /// It cannot go on without a change elsewhere.
     Held {
-        /// What.
+        /// The reason.
         by: Hold,
         /// Since when.
         since: Timestamp,
     },
-    /// Not built, or not taken by the channel.
+    /// It was not built, or the channel refused it.
     Failed(Failure),
-    /// Given up on purpose.
+    /// It was given up on purpose.
     Cancelled {
-        /// By whom or what.
+        /// Who or what gave it up.
         by: By,
         /// When.
         at: Timestamp,
@@ -84,7 +84,7 @@ pub enum State {
 }
 
 impl State {
-    /// True when the state will never change again.
+    /// True when the state never changes again.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Planned
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// What holds the build, while something does.
+    /// The hold, if the build is held.
     pub fn find_hold(&self) -> Option<&Hold> {
         match self {
             Self::Held { by, .. } => Some(by),
@@ -118,7 +118,8 @@ impl State {
         }
     }
 
-    /// True when what waits for the build can go on: published, or for a pull request built.
+    /// True when the builds that wait for this one can start: it is published, or it is built for a
+    /// pull request.
     pub fn is_success_for(&self, target: &Target) -> bool {
         match self {
             Self::Published { .. } => true,
@@ -135,14 +136,14 @@ impl State {
         }
     }
 
-    /// True while something can become of the build by itself, and while a builder keeps its assets.
+    /// True while the build can still move without a person, or a builder keeps its assets.
     pub fn is_active_for(&self, target: &Target) -> bool {
         let is_settled = self.is_success_for(target) || self.is_final();
         (!is_settled && !self.waits_for_person()) || self.find_assets().is_some()
     }
 
-    /// True for a build that only a person can move. There can be many of them, so that they are
-    /// kept apart from those under way.
+    /// True when only a person can move the build. There can be very many such builds, so they are
+    /// kept apart from the builds under way.
     pub fn waits_for_person(&self) -> bool {
         self.find_hold().is_some_and(|hold| match hold {
             Hold::Approval { .. } | Hold::TooLarge { .. } => true,
@@ -153,7 +154,7 @@ impl State {
         })
     }
 
-    /// What was built, as long as only a builder has it.
+    /// The assets of the build, while only its builder has them.
     pub fn find_assets(&self) -> Option<&Success> {
         match self {
             Self::Built(built) | Self::Publishing { built, .. } => {
@@ -172,126 +173,127 @@ impl State {
     }
 }
 
-/// How far an attempt is.
+/// The progress of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "progress", rename_all = "kebab-case")]
 pub enum Progress {
     /// The order is on its way to the builder.
     Ordered,
-    /// The builder has it, and other attempts before it.
+    /// The builder has it in its queue.
     Accepted {
-        /// How many.
+        /// How many attempts are before it.
         ahead: u32,
     },
-    /// At work.
+    /// The builder works on it.
     Running {
-        /// In which phase.
+        /// The phase.
         phase: Phase,
-        /// Since when.
+        /// When the phase began.
         since: Timestamp,
     },
 }
 
-/// What takes the place of a build that is being published, should that fail.
+/// The newer build that takes the place of a build in `Publishing` if its import fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overtaken {
     /// The newer build; none when the recipe is gone.
     pub by: Option<BuildId>,
 }
 
-/// What a successful attempt left.
+/// The result of a successful attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Success {
     /// The builder that keeps the assets.
     pub builder: ServiceName,
     /// The assets.
     pub assets: Vec<Asset>,
-    /// What the builder's host was.
+    /// The fingerprint of the builder's host.
     pub host: Sha256,
-    /// When it was done.
+    /// When the attempt ended.
     pub at: Timestamp,
-    /// When the builder was told that the assets are not needed any more.
+    /// When summit released the assets; none while they are needed.
     #[serde(default)]
     pub released_at: Option<Timestamp>,
 }
 
-/// An attempt that was lost through no fault of the recipe, or whose assets were.
+/// The loss of an attempt or of its assets, through no fault of the recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// The attempt's number.
     pub attempt: u32,
-    /// The builder that had it.
+    /// Its builder.
     pub builder: ServiceName,
-    /// To what it was lost.
+    /// The kind of cause.
     #[serde(default)]
     pub cause: Cause,
-    /// How it was lost.
+    /// What happened, for people.
     pub reason: String,
-    /// When that was noticed.
+    /// When summit noticed the loss.
     pub at: Timestamp,
 }
 
-/// To what an attempt was lost.
+/// The cause of a loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// Its builder, or what that kept of it. The build itself may have brought that about.
+    /// The builder failed, or it lost the assets. The build itself may be the cause of that.
     #[default]
     Builder,
-    /// Something that it needs is out of reach: the repository, a source, GitHub.
+    /// The repository, a source or GitHub cannot be reached.
     Outage,
 }
 
-/// Why a build cannot go on by itself.
+/// Why a build cannot go on without a change elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "hold", rename_all = "kebab-case")]
 pub enum Hold {
     /// A build that must succeed first did not.
     Build {
-        /// Which.
+        /// That build.
         build: BuildId,
-        /// What it builds, for people.
+        /// Its recipe, for people.
         recipe: String,
     },
     /// Neither the channel nor a builder's host meets these needs.
     Needs {
-        /// Which, as text.
+        /// The needs, as text.
         missing: Vec<String>,
     },
-    /// Nothing meets these needs, and builds did not succeed that may bring some of it.
+    /// Nothing meets these needs, and a failed build may be the reason; see
+    /// [`crate::domain::suspect`].
     Suspected {
-        /// Which needs, as text.
+        /// The needs, as text.
         missing: Vec<String>,
-        /// Which builds.
+        /// The failed builds.
         of: Vec<Suspect>,
     },
-    /// Each need is met by some builder's host, but none meets all.
+    /// Some builder's host meets each need, but no host meets all of them.
     Scattered {
-        /// What each lacks, as text.
+        /// The needs that each host lacks, as text.
         lacking: BTreeMap<ServiceName, Vec<String>>,
     },
-    /// More differs than is planned at once.
+    /// The head changes more than summit plans at once.
     TooLarge {
-        /// What, in a sentence.
+        /// The reason, in a sentence.
         reason: String,
     },
-    /// The author of a pull request may not write, so nothing of it runs.
+    /// The author of a pull request may not write, so none of its code runs.
     Approval {
         /// The author's login, for people.
         author: String,
     },
 }
 
-/// A build that may have brought what another one lacks.
+/// A failed build that may be the reason why another build lacks something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspect {
-    /// Which.
+    /// The failed build.
     pub build: BuildId,
-    /// What it builds, for people.
+    /// Its recipe, for people.
     pub recipe: String,
 }
 
-/// Who or what gave a build up.
+/// Who or what cancelled a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case")]
 pub enum By {
@@ -302,7 +304,7 @@ pub enum By {
     },
     /// The pull request was closed.
     PullClosed,
-    /// The repository was deleted, or the App taken out of it.
+    /// The repository was deleted, or the App was uninstalled from it.
     RepositoryGone,
     /// A person.
     Person {
@@ -314,13 +316,13 @@ pub enum By {
 /// Why a build failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What went wrong.
+    /// The kind of failure.
     pub kind: FailureKind,
     /// The phase of the attempt, when there was one.
     pub phase: Option<Phase>,
-    /// A sentence or a few, for people.
+    /// One or more sentences, for people.
     pub message: String,
-    /// Places in the recipe that it is about.
+    /// The lines of the recipe that are at fault.
     pub annotations: Vec<Annotation>,
     /// When.
     pub at: Timestamp,
@@ -332,17 +334,17 @@ pub struct Failure {
 pub enum FailureKind {
     /// The recipe cannot be read or breaks a rule.
     Recipe,
-    /// Another recipe has its name.
+    /// Another recipe holds its name.
     NameTaken,
     /// The attempt failed.
     Attempt,
-    /// Attempt after attempt was lost.
+    /// Too many attempts were lost.
     Lost,
     /// The channel refused the assets.
     Refused,
 }
 
-/// A remark about some lines of a file in the repository.
+/// An error or a warning at a line of a file in the repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     /// The file, from the top of the repository.

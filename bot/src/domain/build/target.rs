@@ -1,29 +1,34 @@
-//! What builds are of, and what for.
+//! The scope and the target of a build.
 
 use api::id::RecipeFolder;
 use serde::{Deserialize, Serialize};
 
-/// What a build is of.
+/// Whether a build is of one recipe or stands for a whole head.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "kebab-case")]
 pub enum Scope {
-    /// Of its recipe.
+    /// A build of one recipe.
     #[default]
     Recipe,
-    /// Of all recipes that its head changes. Nothing of them is run while it stands there.
+    /// A placeholder for a whole head that is not planned, because the author may not write or too
+    /// much changed. It is never built.
     All {
-        /// How many; 0 when they were not counted.
+        /// How many recipes the head changes; 0 when summit did not count them.
         count: usize,
-        /// Where some of them lie.
+        /// The folders of some of them.
         named: Vec<RecipeFolder>,
     },
 }
 
-/// What a build is for.
+/// What a build or a look is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "target", rename_all = "kebab-case")]
 pub enum Target {
-    /// A branch that is published.
+    /// A branch.
+    ///
+    /// The target of a build is always the default branch, whose builds are published. The target
+    /// of a look can be another branch: pull requests go to it, and the look only checks whether
+    /// they still merge. It plans nothing.
     Branch {
         /// Its name, without `refs/heads/`.
         name: String,
@@ -44,7 +49,10 @@ impl Target {
         }
     }
 
-    /// True when successful builds go on into the channel.
+    /// True when builds for this target are published in the channel.
+    ///
+    /// The answer holds for the target of a build or a plan: a branch there is the default branch.
+    /// For the target of a look, compare the branch with the repository's default branch.
     pub fn is_published(&self) -> bool {
         match self {
             Self::Branch { .. } => true,

@@ -1,4 +1,4 @@
-//! How builds move: `(Build, Event, now) → (Build, effects)`.
+//! The transitions of a build, as a pure function: `(Build, Event, now) → (Build, effects)`.
 
 mod attempt;
 mod end;
@@ -15,103 +15,103 @@ use super::{Annotation, Build};
 
 pub use loss::{MAX_LOST, MAX_OUTAGE, pause_after};
 
-/// What can happen to a build.
+/// An event that can happen to a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Some of the builds that come first are not done.
+    /// Some of the builds before it have not succeeded yet.
     Blocked {
-        /// Which.
+        /// These builds.
         on: Vec<BuildId>,
     },
-    /// It cannot go on by itself.
+    /// It cannot go on without a change elsewhere.
     Held(Hold),
-    /// All that comes first is done.
+    /// All builds before it are done.
     Ready,
     /// It is ready, but no builder takes it.
     Delayed {
-        /// Why.
+        /// The reason, as a part of a sentence.
         reason: String,
     },
     /// A builder was chosen.
     Dispatched {
-        /// Which.
+        /// The builder.
         builder: ServiceName,
-        /// The build release that its stones get.
+        /// The build release of its stones.
         build_release: u64,
     },
-    /// The builder told where an attempt stands.
+    /// The builder reported the state of an attempt.
     AttemptMoved {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptId,
-        /// Where it stands.
+        /// Its state.
         state: wire::State,
-        /// Places in the recipe that a failure is about.
+        /// The lines of the recipe that are at fault in a failure.
         annotations: Vec<Annotation>,
     },
-    /// The builder lost the attempt or is gone, or never got it.
+    /// The builder lost the attempt, never got it, or is gone.
     AttemptLost {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptId,
-        /// To what.
+        /// The kind of cause.
         cause: Cause,
-        /// How it was lost.
+        /// What happened, for people.
         reason: String,
     },
-    /// The assets of an attempt cannot be had any more, and others need them.
+    /// The builder no longer has the assets of an attempt, and they are still needed.
     AssetsGone {
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptId,
-        /// How they were lost.
+        /// What happened, for people.
         reason: String,
     },
-    /// Its assets go into the channel.
+    /// summit ordered an import of its assets.
     ImportBegun {
         /// The import.
         import: ImportId,
     },
-    /// The import is done or refused.
+    /// vessel reported the state of the import.
     ImportMoved {
-        /// Where it stands.
+        /// Its state.
         state: import::State,
     },
-    /// vessel does not say where the import stands.
+    /// vessel does not report the state of the import.
     ImportDelayed {
-        /// Which import.
+        /// The import.
         import: ImportId,
-        /// Why, for people.
+        /// The reason, for people.
         reason: String,
     },
     /// It is given up.
     Cancelled(By),
     /// A newer build takes its place.
     Superseded {
-        /// The newer build.
+        /// The newer build; none when the recipe is gone.
         by: Option<BuildId>,
     },
 }
 
-/// What has to be done outside once a transition is committed. Idempotent.
+/// An action at a builder, to be done once the transition is committed. It is idempotent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]
 pub enum Effect {
-    /// The builder may drop the attempt's assets.
+    /// Tell the builder that it may delete the attempt's assets.
     Release {
-        /// Which builder.
+        /// The builder.
         builder: ServiceName,
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptId,
     },
-    /// The builder shall stop the attempt.
+    /// Tell the builder to stop the attempt.
     Cancel {
-        /// Which builder.
+        /// The builder.
         builder: ServiceName,
-        /// Which attempt.
+        /// The attempt.
         attempt: AttemptId,
     },
 }
 
 impl Effect {
-    /// The builder that is to hear of it.
+    /// The builder that the effect goes to.
     pub fn builder(&self) -> &ServiceName {
         match self {
             Self::Release { builder, .. } | Self::Cancel { builder, .. } => builder,
@@ -119,7 +119,7 @@ impl Effect {
     }
 }
 
-/// An event that the build's state does not take.
+/// The error for an event that the build's state does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("build {build} in state {state} does not take {event}")]
 pub struct IllegalTransition {
@@ -129,12 +129,12 @@ pub struct IllegalTransition {
 }
 
 impl Build {
-    /// The build after `event`, and what has to be done outside. A build that is not changed
-    /// keeps its `seq`.
+    /// The build after `event`, and the effects to carry out. The `seq` grows only if the state
+    /// changes.
     ///
     /// # Errors
-    /// When the state does not take the event; a report of an attempt that is no longer current
-    /// is one of these cases.
+    /// When the state does not allow the event, for example for a report on an attempt that is not
+    /// the current one.
     pub fn apply(
         &self,
         event: Event,
@@ -157,7 +157,7 @@ impl Build {
 
     fn step(&mut self, event: Event, now: Timestamp) -> Option<(State, Vec<Effect>)> {
         let state = match event {
-            // One that is ready waits again when a build before it has to come again.
+            // A queued build waits again when a build before it has to be built again.
             Event::Blocked { on } => {
                 let queued = matches!(self.state, State::Queued { .. });
                 (queued || self.unscheduled()).then_some(State::Waiting { on })?
@@ -230,7 +230,7 @@ impl Build {
         Some((state, Vec::new()))
     }
 
-    /// True for the states that the scheduler decides between.
+    /// True when the scheduler decides about the build and has not queued it.
     fn unscheduled(&self) -> bool {
         matches!(
             self.state,

@@ -1,30 +1,33 @@
 //! The names of check runs.
 //!
-//! GitHub counts the newest run of a name on a head, and rules of branches require checks by their
-//! names. So a name is one recipe's alone in a repository, and follows from where the recipe lies
-//! and what it is called, not from what else a push brings.
+//! For each name, GitHub uses the newest run on a head, and branch protection rules require checks
+//! by name. So each recipe of a repository has a check name of its own. The name depends only on
+//! the recipe's folder and name, never on the other recipes of a push.
 
 use api::id::{Architecture, RecipeFolder, RecipeName, Sha256};
 
-/// The most characters of a folder in a name.
+/// How many characters of a folder's path a check name has at most.
 const MAX_FOLDER: usize = 160;
 
-/// The run of a build that stands for all recipes of a head.
+/// The check name of a placeholder build for a whole head.
 pub const WHOLE: &str = "recipes";
 
-/// Whether a recipe has its name for itself.
+/// Whether a recipe holds the claim on its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It has.
+    /// It does.
     Holder,
-    /// Another recipe has it.
+    /// Another recipe holds the claim.
     Refused,
 }
 
-/// The name of the check run of a recipe: `build nano` where the recipe nano lies in a folder of
-/// that name, or at the top; else with the whole folder, which holds a `/` as no recipe's name does.
+/// The check name of a recipe.
 ///
-/// Where there is more than one profile, the name ends with that which is built for.
+/// It is `build nano` when the recipe nano holds its name and lies in a folder called `nano`, or at
+/// the top of the repository. Otherwise it has the whole folder. A folder is always written with a
+/// `/`, which no recipe name has, so the two forms cannot collide.
+///
+/// With more than one profile, the profile is appended.
 pub fn of_recipe(
     folder: &RecipeFolder,
     name: &RecipeName,

@@ -34,7 +34,7 @@ fn show(build: &Build, tail: Option<&str>) -> String {
     out
 }
 
-/// What people read on GitHub, for every state.
+/// The text that people read on GitHub, for every state.
 #[test]
 fn every_state_has_its_words() {
     let mut out = String::new();
@@ -47,7 +47,7 @@ fn every_state_has_its_words() {
     insta::assert_snapshot!(out);
 }
 
-/// Everything that a stranger can write, at its worst.
+/// The worst text in every field that a stranger can write.
 #[test]
 fn hostile_text_stays_text() {
     let worst = "</td><script>alert(1)</script> | a | b\n\n# heading\n@everyone [x](https://evil.example) ![y](z) `code` ``` ~~~ \u{202e}gnp";
@@ -81,7 +81,7 @@ fn hostile_text_stays_text() {
     assert!(shown.lines().all(|line| !line.starts_with('#')), "{shown}");
 }
 
-/// A conflict is part of the text and no annotation: GitHub cannot take an annotation back.
+/// A conflict is in the text and not an annotation, because GitHub cannot remove annotations.
 #[test]
 fn a_conflict_is_said_and_taken_back() {
     let mut build = every_state().swap_remove(9).1;
@@ -110,7 +110,7 @@ fn check_limits(build: &Build, tail: Option<&str>) {
     assert!(desired.annotations.len() <= MAX_ANNOTATIONS);
 }
 
-/// GitHub refuses what is longer than its limits, and the check run would never be concluded.
+/// GitHub refuses texts beyond its limits; then the check run would never be concluded.
 #[test]
 fn nothing_is_longer_than_github_allows() {
     let long = "`|<*@\n".repeat(40_000);

@@ -40,7 +40,7 @@ fn lost_on(builders: &[&str]) -> Build {
     build
 }
 
-/// What becomes of a build with the builders as they are.
+/// The choice for several sets of builders.
 #[test]
 fn every_builder_is_considered() {
     let foreign = seen("arm", Answer::OtherArchitectures);
@@ -107,14 +107,14 @@ fn who_lost_it_gets_it_again_only_when_no_other_can_have_it() {
     let build = lost_on(&["a"]);
     let both = [free("a", 5), free("b", 1)];
     assert_eq!(choose(&build, &both), takes("b"));
-    // The other one is free at last, however long that takes.
+    // The build waits for the other builder, for any length of time.
     let reason = "every slot of b is taken; a lost it before";
     let busy = [free("a", 5), free("b", 0)];
     assert_eq!(choose(&build, &busy), Choice::Wait(reason.to_owned()));
     for other in [silent("b"), lacks("b", 1, &["x"])] {
         assert_eq!(choose(&build, &[free("a", 5), other]), takes("a"));
     }
-    // Each lost it: they take turns.
+    // Both builders lost it, so they take turns.
     assert_eq!(choose(&lost_on(&["a", "b"]), &both), takes("a"));
     assert_eq!(choose(&lost_on(&["a", "b", "a"]), &both), takes("b"));
 }

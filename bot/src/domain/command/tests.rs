@@ -19,13 +19,13 @@ fn near(word: &str, name: &'static str) -> Option<Found> {
 }
 
 proptest! {
-    /// Strangers write comments.
+    /// Comments are untrusted input.
     #[test]
     fn any_comment_can_be_read(comment in "(/rebuild|/cancel|```|~~~|<!--|[ \\t>/`\\r\\n*-]|\\PC){0,40}") {
         let _ = found(&comment);
     }
 
-    /// Whatever is quoted, or shown as code, commands nothing.
+    /// A command in a quote or in code is ignored.
     #[test]
     fn what_is_quoted_is_no_command(lines in prop::collection::vec("(/rebuild)?[^`~\\r\\n]{0,20}", 0..8)) {
         let quoted: Vec<String> = lines.iter().map(|line| format!("> {line}")).collect();
@@ -36,7 +36,7 @@ proptest! {
         prop_assert_eq!(found(&indented.join("\n")), None);
     }
 
-    /// What else stands in a comment does not hide the command.
+    /// Other text in a comment does not hide the command.
     #[test]
     fn text_around_a_command_is_allowed(before in "[a-z \\n]{0,40}", after in "[a-z \\n]{0,40}") {
         let comment = format!("{before}\n\n/rebuild\n\n{after}");
@@ -129,7 +129,7 @@ fn a_word_near_a_command_is_met_with_it_and_others_with_silence() {
     }
     let long = "x".repeat(100_000);
     assert_eq!(found(&format!("/{long}")), None);
-    // A command that is right counts more.
+    // A correct command wins over a misspelt one.
     let both = found("/REBUILD\n/cancel");
     assert_eq!(both, command("cancel", &[]));
 }

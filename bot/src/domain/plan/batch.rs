@@ -1,4 +1,4 @@
-//! Many recipes, planned in parts.
+//! Splitting a large plan into parts.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use moss_deps::{Graph, Node};
 
 use super::input::Candidate;
 
-/// Parts of about `size` candidates, so that what one needs stands in the same part or in one
-/// before; recipes that need each other are never parted. Each part is planned like a push of its
-/// own, and what is begun early waits for nothing that is planned later.
+/// Splits candidates into parts of about `size`. What a recipe needs is in the same part or in an
+/// earlier one, and a cycle is never split. Each part is planned like a push of its own, so a build
+/// of an early part never waits for a later part.
 pub fn batches(candidates: Vec<Candidate>, size: usize) -> Vec<Vec<Candidate>> {
     if candidates.len() <= size {
         return vec![candidates];

@@ -1,4 +1,4 @@
-//! A build as it begins.
+//! Making a new build from a candidate.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::input::{Candidate, Described, Frame};
 use crate::domain::build::{Build, Failure, FailureKind, Plan, Scope, State};
 use crate::domain::check_run::name::{Standing, of_recipe};
 
-/// What the check run of a recipe is called.
+/// The name of a candidate's check run.
 pub(super) fn check_name(candidate: &Candidate, frame: &Frame, is_refused: bool) -> String {
     let name = match &candidate.recipe {
         Ok(recipe) => &recipe.name,
@@ -20,7 +20,8 @@ pub(super) fn check_name(candidate: &Candidate, frame: &Frame, is_refused: bool)
     of_recipe(&candidate.folder, name, standing, profile)
 }
 
-/// A build of what is in a folder, called `check` on GitHub where its name is not enough.
+/// A new build of a candidate. `check` is the name of its check run, if it differs from the
+/// default.
 pub(super) fn begin(
     candidate: &Candidate,
     frame: &Frame,

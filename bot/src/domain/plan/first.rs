@@ -1,4 +1,4 @@
-//! Where a build begins: planned, or at its end at once.
+//! The first state of a build: planned, or an end state at once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use super::input::{Described, Frame};
 use crate::domain::build::{Annotation, Build, By, Failure, FailureKind, Plan, State};
 
-/// Where a readable recipe begins.
+/// The first state of a build whose recipe can be read. vessel checks the release again when it
+/// imports a build (`repo/src/domain/arrival.rs`).
 pub(super) fn first_state(
     recipe: &Described,
     frame: &Frame,
@@ -23,7 +24,7 @@ pub(super) fn first_state(
     }
     match recipe.release.cmp(&channel) {
         std::cmp::Ordering::Greater => State::Planned,
-        // A release is built once, unless a person asks for more (`usecase::rebuild`).
+        // A release is built once, unless a person asks for a rebuild (`usecase::rebuild`).
         std::cmp::Ordering::Equal => State::Cancelled {
             by: By::AlreadyPublished { release: channel },
             at: frame.now,
@@ -43,8 +44,8 @@ pub(super) fn first_state(
     }
 }
 
-/// The build of a recipe that was refused its name, now that it has it. Its content did not change.
-/// `channel` is the release that the channel has of it.
+/// A new build of the unchanged recipe of `refused`, which holds its name now. `channel` is the
+/// channel's release of the recipe.
 pub fn again(refused: &Build, id: BuildId, now: Timestamp, channel: Option<u64>) -> Build {
     let state = match channel {
         Some(channel) if refused.release == channel => State::Cancelled {
@@ -72,7 +73,7 @@ fn lower(release: u64, channel: u64) -> String {
     format!("release {release} is lower than {channel}, which is published already")
 }
 
-/// A recipe whose name another one has.
+/// The end state of a build whose name another recipe holds.
 pub(super) fn twice(recipe: &Described, other: &str, at: Timestamp) -> State {
     let message = format!("the name {} is taken by the recipe in {other}", recipe.name);
     State::Failed(Failure {

@@ -1,4 +1,4 @@
-//! What plans are made of.
+//! The input of planning.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,48 +10,48 @@ use crate::domain::build::{Annotation, Build, Conflict, Target};
 use crate::domain::name::RepositoryId;
 use crate::domain::trust::Trust;
 
-/// A recipe that changed.
+/// A changed recipe.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// The id that its build will have.
+    /// The id of its future build.
     pub id: BuildId,
-    /// Where it lies.
+    /// Its folder.
     pub folder: RecipeFolder,
     /// The folder's tree.
     pub tree: TreeSha,
-    /// What it says, or why it cannot be read.
+    /// Its content, or why it cannot be read.
     pub recipe: Result<Described, Unreadable>,
 }
 
-/// What planning needs to know of a recipe.
+/// The content of a recipe, as far as planning needs it.
 #[derive(Debug, Clone)]
 pub struct Described {
     /// Its name.
     pub name: RecipeName,
-    /// Its version, exact text.
+    /// Its version, exactly as written.
     pub version: String,
     /// Its release.
     pub release: u64,
-    /// Where its file is, and the line of `release` in it.
+    /// The path of its file, and the line of `release` in it.
     pub release_at: (String, u32),
-    /// The line of `name` in it.
+    /// The line of `name` in its file.
     pub name_line: u32,
-    /// The architectures that it is meant for; none for every one.
+    /// The architectures that it names; empty when it is for all.
     pub architectures: Vec<String>,
-    /// The line of the first of them in its file.
+    /// The line of the first architecture in its file.
     pub architectures_line: u32,
     /// Build and check dependencies.
     pub needs: Vec<Dependency>,
-    /// What its last build needed beside, by its manifest.
+    /// Further dependencies of its last build, from its manifest.
     pub hints: Vec<Dependency>,
-    /// Package names, and what its last manifest provides.
+    /// Its package names, and all that its last manifest provides.
     pub provides: Vec<Provider>,
-    /// What its reader noted.
+    /// Warnings from reading it.
     pub warnings: Vec<Annotation>,
 }
 
 impl Described {
-    /// Those of `profiles` that it is meant for.
+    /// Those of `profiles` that the recipe allows.
     pub fn profiles<'all>(&self, profiles: &'all [Architecture]) -> Vec<&'all Architecture> {
         let is_meant = |profile: &&Architecture| {
             let is_one = |known: &String| known == profile.as_str();
@@ -60,7 +60,7 @@ impl Described {
         profiles.iter().filter(is_meant).collect()
     }
 
-    /// What is said of it where it is meant for none of `profiles`.
+    /// The error for a recipe that allows none of `profiles`.
     pub fn meant_for_others(self, profiles: &[Architecture]) -> Unreadable {
         let built: Vec<&str> = profiles.iter().map(Architecture::as_str).collect();
         let message = format!(
@@ -81,8 +81,9 @@ impl Described {
         }
     }
 
-    /// The same with what its last build needed and provided, by a manifest. What the recipe does not
-    /// ask for it may not need any longer, or get through something else that it asks for.
+    /// Adds the needs and providers of its last build, from a manifest. Needs that the recipe does
+    /// not name become hints: the recipe may not need them any more, or gets them through another
+    /// dependency.
     pub fn with_past(mut self, needs: &[Dependency], provides: &[Provider]) -> Self {
         let hints = needs.iter().filter(|need| !self.needs.contains(need));
         self.hints = hints
@@ -94,7 +95,7 @@ impl Described {
         self
     }
 
-    /// Expects it to provide what is told too.
+    /// Adds to what the recipe probably provides.
     pub fn expect<'told>(&mut self, provides: impl IntoIterator<Item = &'told Provider>) {
         self.provides.extend(provides.into_iter().cloned());
         self.provides.sort();
@@ -109,42 +110,44 @@ pub struct Unreadable {
     pub name: RecipeName,
     /// What is wrong, in a sentence.
     pub message: String,
-    /// Where.
+    /// The lines at fault.
     pub annotations: Vec<Annotation>,
 }
 
-/// What all builds of a plan have in common.
+/// The values that all builds of a plan share.
 #[derive(Debug, Clone)]
 pub struct Frame {
     /// The repository.
     pub repository: RepositoryId,
-    /// What is built for.
+    /// The branch or pull request.
     pub target: Target,
     /// The head.
     pub commit: CommitSha,
-    /// The author time of the head.
+    /// The author time of the head, in Unix seconds.
     pub source_date_epoch: i64,
-    /// When.
+    /// The time of planning.
     pub now: Timestamp,
-    /// Why a pull request cannot be merged as it is, if that is so.
+    /// The merge conflict of the pull request, if it has one.
     pub conflict: Option<Conflict>,
-    /// On whose word it may be run.
+    /// Who vouches for the code.
     pub trust: Trust,
-    /// For which profile.
+    /// The profile.
     pub profile: Architecture,
-    /// True when there are others, so that names have to tell them apart.
+    /// True when there is more than one profile, so that check names need it.
     pub is_one_of_many: bool,
 }
 
-/// Builds that a plan has to fit in with.
+/// Existing builds and times that a plan takes into account.
 #[derive(Debug, Clone, Default)]
 pub struct Others {
-    /// Those under way, and those without success that they come after or share a cycle with.
+    /// The builds under way, and the unsuccessful builds that they come after or share a cycle
+    /// with.
     pub builds: Vec<Build>,
-    /// By a candidate's id, the build without success whose place it takes.
+    /// The unsuccessful build that each candidate replaces, by the candidate's id.
     pub replaced: HashMap<BuildId, Build>,
-    /// By the folder of a recipe whose name another one has, where that one lies, for people.
+    /// The place of the recipe that holds the name, for people; by the folder of the refused
+    /// recipe.
     pub taken: HashMap<RecipeFolder, String>,
-    /// How long recipes took when they were built last, in seconds, by their folders.
+    /// The duration of the last build of each recipe, in seconds, by folder.
     pub took: HashMap<RecipeFolder, u64>,
 }

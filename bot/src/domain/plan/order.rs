@@ -1,4 +1,4 @@
-//! Which build comes after which.
+//! The order of builds: which build comes after which.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,8 +8,8 @@ use moss_format::{Dependency, Provider};
 
 use crate::domain::build::{Build, State};
 
-/// True when a build can still be told what to come after. One that is on its way to a builder or
-/// further waits for nothing any more, unless its cycle has to be complete before it is imported.
+/// True when planning may still change the order of a build. A queued or later build waits for no
+/// other build, unless it belongs to a cycle: a cycle has to be complete before its import.
 pub(super) fn is_ordered(build: &Build) -> bool {
     match &build.state {
         State::Planned | State::Waiting { .. } | State::Held { .. } => true,
@@ -23,7 +23,7 @@ pub(super) fn is_ordered(build: &Build) -> bool {
     }
 }
 
-/// What puts a build into the order.
+/// The data that determines a build's place in the order.
 pub(super) struct Place {
     pub(super) needs: Vec<Dependency>,
     pub(super) hints: Vec<Dependency>,
@@ -39,28 +39,28 @@ impl Place {
         }
     }
 
-    /// A node that needs only what the recipe asks for.
+    /// A node with the needs of the recipe, without hints.
     fn firm(&self, id: BuildId) -> Node<BuildId> {
         Node::new(id)
             .needs(self.needs.iter().cloned())
             .provides(self.provides.iter().cloned())
     }
 
-    /// A node that needs also what the last build did.
+    /// A node with the needs of the recipe and the hints.
     fn hinted(&self, id: BuildId) -> Node<BuildId> {
         self.firm(id).needs(self.hints.iter().cloned())
     }
 }
 
-/// What was written down when it was parsed.
+/// Parses stored text. All of it was valid when it was stored, so nothing is lost here.
 fn parsed<T: std::str::FromStr>(texts: &[String]) -> Vec<T> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
-/// Writes down which build comes after which, and which make a cycle.
+/// Sets for each build which builds come before it, and the members of its cycle.
 ///
-/// A cycle that only hints make is none: they tell of the build before, and what the recipes ask
-/// for now goes first. Its members follow the recipes, and those hints that do not lead backwards.
+/// If hints alone make a cycle, it is not treated as a cycle: hints are of an older build, and the
+/// recipe itself counts more. The order follows the recipes then, and hints against it are dropped.
 pub(super) fn order(
     places: &BTreeMap<BuildId, Place>,
     builds: &mut BTreeMap<BuildId, Build>,
@@ -86,11 +86,10 @@ pub(super) fn order(
     measure_paths(&sequence, builds, took);
 }
 
-/// How long a recipe is taken to need that was never built.
+/// The assumed duration of a recipe that was never built, in seconds.
 const UNKNOWN_SECONDS: u64 = 60;
 
-/// Writes down how long the longest work takes that waits for each build, from the last of the
-/// `sequence` to the first.
+/// Sets [`Build::path_seconds`] of each build. `sequence` is in build order and is read backwards.
 fn measure_paths(
     sequence: &[BuildId],
     builds: &mut BTreeMap<BuildId, Build>,
@@ -111,7 +110,8 @@ fn measure_paths(
     }
 }
 
-/// Writes down what the builds of one step come after: some of the `earlier` ones, and each other.
+/// Sets the order of the builds of one step: after some of the `earlier` builds and, in a cycle,
+/// after each other.
 fn arrange(
     step: &Step<BuildId>,
     graph: &Graph<BuildId>,
@@ -140,7 +140,7 @@ fn arrange(
         match step {
             Step::One(_) => build.cycle.clear(),
             Step::Cycle(_) => {
-                // Members go one at a time; each sees the stones of those before it.
+                // Members are built one at a time; each uses the stones of the members before it.
                 build
                     .after
                     .extend(position.checked_sub(1).map(|before| members[before]));
@@ -150,7 +150,7 @@ fn arrange(
     }
 }
 
-/// The builds, each after those of them that it comes after; members of a cycle together.
+/// The builds in build order; the members of a cycle are one group.
 pub fn in_order(builds: &[Build]) -> Vec<Vec<BuildId>> {
     let known: BTreeMap<BuildId, &Build> = builds.iter().map(|build| (build.id, build)).collect();
     let mut sequence = Sequence {
@@ -171,8 +171,8 @@ struct Sequence<'a> {
 }
 
 impl Sequence<'_> {
-    /// Adds what comes before a build, and then the build with its cycle. A stack of our own: chains can
-    /// be long.
+    /// Adds the builds before a build, and then the build with its cycle. This uses a stack of its
+    /// own instead of recursion, because chains can be long.
     fn add(&mut self, build: &Build) {
         let mut stack = vec![(self.group_of(build), false)];
         while let Some((group, is_ready)) = stack.pop() {
@@ -180,7 +180,8 @@ impl Sequence<'_> {
                 self.groups.push(group);
                 continue;
             }
-            // Lists of a cycle can differ, so that some of a group may have come with another.
+            // The members of a cycle can disagree about it, so another group may have some of
+            // these.
             let group: Vec<BuildId> = group
                 .into_iter()
                 .filter(|id| self.seen.insert(*id))
@@ -200,7 +201,7 @@ impl Sequence<'_> {
         }
     }
 
-    /// A build with the members of its cycle that are known, and of theirs.
+    /// A build with the known members of its cycle, and with their cycles' members.
     fn group_of(&self, build: &Build) -> Vec<BuildId> {
         let mut group = vec![build.id];
         let mut place = 0;

@@ -85,8 +85,8 @@ fn ids(numbers: &[u8]) -> Vec<BuildId> {
     numbers.iter().copied().map(id).collect()
 }
 
-/// Fails when builds wait for each other, so that none of them could ever begin. Built ones wait
-/// for nothing.
+/// Fails when builds wait for each other, so that none of them can ever start. Builds that are
+/// built wait for nothing.
 fn assert_all_can_begin<'a>(builds: impl IntoIterator<Item = &'a Build>) {
     let builds: Vec<&Build> = builds.into_iter().collect();
     let known: HashSet<BuildId> = builds.iter().map(|build| build.id).collect();
@@ -142,8 +142,8 @@ fn builds_come_after_what_provides_their_needs() {
     assert_all_can_begin(builds.values());
 }
 
-/// The members of a cycle go one at a time, in a stable order, and know each other; what needs one
-/// of them waits for that one, and what all need comes before.
+/// The members of a cycle are built one at a time, in a stable order, and list each other. A build
+/// that needs a member waits for that member; a build that members need comes before all of them.
 #[test]
 fn cycles_are_chained() {
     let builds = plan_alone(vec![
@@ -165,7 +165,8 @@ fn cycles_are_chained() {
     assert_all_can_begin(builds.values());
 }
 
-/// A recipe that needs what only itself provides is no cycle: the channel has to help.
+/// A recipe that needs what only it provides is no cycle: it needs its older package from the
+/// channel.
 #[test]
 fn a_recipe_that_needs_itself_is_alone() {
     let builds = plan_alone(vec![recipe(1, "go", &["go"], &[])]);
@@ -213,7 +214,7 @@ fn a_recipe_whose_name_is_taken_fails_on_its_name() {
     assert_eq!(builds["nano"].check.as_deref(), Some("build recipes/nano"));
 }
 
-/// Parts keep together what needs each other, and go behind what they need.
+/// A part never splits a cycle, and comes after the parts that it needs.
 #[test]
 fn many_recipes_are_planned_in_parts() {
     let chain = (0..100_u8).rev().map(|number| {
@@ -278,7 +279,7 @@ fn the_channels_release_decides_on_a_branch() {
         "release 2 is lower than 3, which is published already"
     );
     assert_eq!(failure.annotations[0].title, "release-lower");
-    // A pull request is built whatever the channel has.
+    // A pull request is built even if the channel has the release.
     for channel in [1, 2, 3] {
         let pull = Frame {
             target: pull(),
@@ -342,7 +343,7 @@ fn a_merge_conflict_is_noted_on_every_build() {
     );
 }
 
-/// A build as planned some time ago, in another state since.
+/// A build that was planned earlier and is in `state` now.
 fn earlier(candidate: Candidate, state: State) -> Build {
     let name = candidate
         .folder
@@ -374,7 +375,8 @@ fn among(builds: Vec<Build>) -> Others {
     }
 }
 
-/// A new build waits for one under way; that one, on its way to a builder, waits for nothing new.
+/// A new build waits for a build that is queued already. The queued build does not wait for the new
+/// one.
 #[test]
 fn edges_to_builds_on_their_way_go_one_way() {
     let lib = earlier(recipe(1, "lib", &["app"], &["pkgconfig(lib)"]), queued());
@@ -390,7 +392,7 @@ fn edges_to_builds_on_their_way_go_one_way() {
 /// Two builds planned at different times must not come to wait for each other.
 #[test]
 fn builds_not_begun_are_ordered_anew() {
-    // `tool` waited for a `lib` that is replaced by one that needs `tool`.
+    // `tool` waited for a `lib`. The new `lib` that replaces it needs `tool`.
     let mut tool = earlier(recipe(1, "tool", &["lib"], &[]), waiting(&[9]));
     tool.after = ids(&[9]);
     let builds = plan_among(vec![recipe(2, "lib", &["tool"], &[])], &among(vec![tool]));
@@ -411,7 +413,7 @@ fn what_is_not_changed_is_not_returned() {
     assert_eq!(builds.keys().collect::<Vec<_>>(), ["other"]);
 }
 
-/// What failed and is not built anew keeps holding what needs it.
+/// A failed build without a newer build still holds the builds that need it.
 #[test]
 fn a_failed_build_stays_before_what_needs_it() {
     let failed = State::Failed(Failure {
@@ -436,7 +438,8 @@ fn a_failed_build_stays_before_what_needs_it() {
     assert!(!builds.contains_key("lib"), "what is over is not written");
 }
 
-/// When a new recipe is broken, what waited for the old build is held by the broken one.
+/// When a changed recipe is broken, the builds that waited for its old build are held by the broken
+/// one.
 #[test]
 fn a_broken_successor_takes_the_place() {
     let old = earlier(recipe(1, "lib", &[], &["pkgconfig(lib)"]), queued());
@@ -451,7 +454,7 @@ fn a_broken_successor_takes_the_place() {
     assert_eq!(builds["app"].after, ids(&[3]));
 }
 
-/// A cycle of which some members are built is completed by the member that is built anew.
+/// A new build of one member completes a cycle whose other members are built.
 #[test]
 fn a_cycle_is_kept_over_a_new_member() {
     let cycle = plan_alone(vec![
@@ -474,14 +477,14 @@ fn a_cycle_is_kept_over_a_new_member() {
     assert_eq!(builds["binutils"].after, ids(&[1]));
     assert_eq!(builds["gcc"].after, ids(&[3]));
     assert_all_can_begin(builds.values());
-    // gcc no longer needs binutils: nobody waits for the others any more.
+    // gcc no longer needs binutils, so the cycle is gone and no build waits for its members.
     let builds = plan_among(vec![recipe(4, "gcc", &[], &[])], &others);
     assert_eq!(builds["glibc"].cycle, ids(&[]));
     assert_eq!(builds["binutils"].cycle, ids(&[]));
     assert_all_can_begin(builds.values());
 }
 
-/// A member that failed keeps its cycle together, whatever else is planned meanwhile.
+/// A cycle with a failed member stays a cycle when other builds are planned.
 #[test]
 fn a_cycle_with_a_failed_member_is_not_torn() {
     let cycle = plan_alone(vec![
@@ -502,7 +505,7 @@ fn a_cycle_with_a_failed_member_is_not_torn() {
 }
 
 proptest::proptest! {
-    /// Whatever needs whatever, and whenever it is planned: nobody waits for ever.
+    /// No build waits for ever, for any needs and any order of planning.
     #[test]
     fn nobody_waits_for_ever(
         needs in proptest::collection::vec(proptest::collection::vec(0u8..8, 0..4), 8),
@@ -515,7 +518,7 @@ proptest::proptest! {
             let mut candidates = Vec::new();
             for folder in folders {
                 number += 1;
-                // What a recipe needs changes from wave to wave.
+                // The needs of a recipe change from wave to wave.
                 let texts: Vec<String> =
                     needs[(usize::from(*folder) + wave) % 8].iter().map(|n| format!("r{n}")).collect();
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -562,7 +565,7 @@ fn what_the_last_build_needed_orders_and_holds_nothing() {
     assert!(flute.cycle.is_empty());
 }
 
-/// The recipes were turned around since their last builds.
+/// The dependencies between the recipes were reversed since their last builds.
 #[test]
 fn hints_make_no_cycle() {
     let builds = plan_alone(vec![
@@ -575,7 +578,7 @@ fn hints_make_no_cycle() {
     }
     assert_eq!(builds["flute"].after, [id(2)]);
     assert_eq!(builds["reed"].after, []);
-    // One of the two that only hints connect comes first; which one is stable.
+    // Only hints connect these two. One of them comes first, and always the same one.
     assert_eq!(builds["reed"].behind, []);
     assert_eq!(builds["bore"].behind, [id(2)]);
 }
@@ -605,13 +608,13 @@ fn hints_are_kept_for_the_next_plan() {
     assert_eq!(builds["flute"].behind, [id(2)]);
 }
 
-/// What is built again in parts is begun in this order.
+/// A rebuild in parts uses this order.
 #[test]
 fn builds_stand_after_what_they_come_after_and_cycles_together() {
     let mut builds: Vec<Build> = (1..=6).map(|number| build(number, "nano")).collect();
     builds[0].after = vec![id(6), id(9)];
     builds[5].behind = vec![id(5)];
-    // One member was built again since, and the other's list is of before.
+    // One member was rebuilt since, and the other member's list is older.
     builds[1].cycle = vec![id(2), id(3), id(4)];
     builds[2].cycle = vec![id(8), id(3), id(4)];
     builds[3].cycle = vec![id(2), id(3), id(4)];

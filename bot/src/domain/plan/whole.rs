@@ -1,5 +1,5 @@
-//! One build in the place of many: where nothing of a head is planned, one row and one check run
-//! say so, and not one for each recipe that a stranger can think of.
+//! Placeholder builds. When a head is not planned, one build with one check run stands for all its
+//! recipes. So a stranger cannot create thousands of rows.
 
 use api::id::{BuildId, RecipeFolder, TreeSha};
 
@@ -7,10 +7,10 @@ use super::begin::begin;
 use super::input::{Candidate, Frame, Unreadable};
 use crate::domain::build::{Build, Hold, Scope, State};
 
-/// How many folders are named.
+/// How many folders a placeholder lists.
 const NAMED: usize = 50;
 
-/// The build that stands for all recipes of a pull request whose author may not write.
+/// The placeholder for a pull request whose author may not write.
 pub fn unapproved(id: BuildId, frame: &Frame, author: String, folders: &[RecipeFolder]) -> Build {
     let scope = Scope::All {
         count: folders.len(),
@@ -19,7 +19,7 @@ pub fn unapproved(id: BuildId, frame: &Frame, author: String, folders: &[RecipeF
     whole(id, frame, scope, Hold::Approval { author })
 }
 
-/// The build that stands for a head of which too much differs to be planned. `reason` is a sentence.
+/// The placeholder for a head that changes too much to be planned. `reason` is a sentence.
 pub fn too_large(id: BuildId, frame: &Frame, reason: String) -> Build {
     let scope = Scope::All {
         count: 0,

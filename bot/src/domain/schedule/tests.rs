@@ -55,7 +55,7 @@ fn what_nobody_approved_is_held_wherever_it_stands() {
     assert_eq!(held, expected);
 }
 
-/// What a planned build does for each state of the one before it.
+/// The next step of a planned build, for each state of the build before it.
 #[test]
 fn the_state_before_decides() {
     let mut table = String::new();
@@ -74,7 +74,8 @@ fn the_state_before_decides() {
     insta::assert_snapshot!(table);
 }
 
-/// Only what no builder has, and what only another build holds, is decided on.
+/// Decisions are made only for builds that are not at a builder, and that at most another build
+/// holds.
 #[test]
 fn the_own_state_decides() {
     let mut table = String::new();
@@ -99,7 +100,7 @@ fn the_own_state_decides() {
     insta::assert_snapshot!(table);
 }
 
-/// An event that leads where the build is already is not repeated.
+/// There is no event when the build is already in the resulting state.
 #[test]
 fn what_is_so_is_not_said_again() {
     let mut before = build(1, "before");
@@ -121,7 +122,7 @@ fn what_is_so_is_not_said_again() {
     assert_eq!(decide_among(&build, &[before]), None);
 }
 
-/// A held build goes on by itself once the successor of what held it has succeeded.
+/// A held build goes on once a newer build of the recipe that held it has succeeded.
 #[test]
 fn a_hold_ends_when_a_successor_succeeds() {
     let mut build = after(2, &[1]);
@@ -171,13 +172,13 @@ fn one_that_blocks_counts_more_than_those_that_are_open() {
     assert_eq!(event, Some(Event::Held(hold)));
 }
 
-/// What is not remembered any more was settled long ago.
+/// A build that is no longer stored counts as settled.
 #[test]
 fn forgotten_builds_do_not_block() {
     assert_eq!(decide_among(&after(2, &[1]), &[]), Some(Event::Ready));
 }
 
-/// A pull request waits for no publication, a branch does.
+/// Builds of a branch wait for publication; builds of a pull request do not.
 #[test]
 fn built_is_enough_for_pull_requests_only() {
     let mut before = build(1, "before");
@@ -196,8 +197,8 @@ fn built_is_enough_for_pull_requests_only() {
     }
 }
 
-/// A member of a cycle that is ready waits again when one before it has to come again, and goes on
-/// with it; what was published once is not asked for again.
+/// A queued member of a cycle waits again when a member before it has to be rebuilt, and goes on
+/// afterwards. A queued build does not check again whether the builds before it are published.
 #[test]
 fn a_member_waits_again_for_what_was_lost() {
     let mut first = build(1, "first");
@@ -212,7 +213,7 @@ fn a_member_waits_again_for_what_was_lost() {
         reason: None,
     };
     assert_eq!(decide_among(&third, &[first.clone(), second.clone()]), None);
-    // It comes after the first one only by way of the second.
+    // It comes after the first member only through the second.
     first.attempts = 1;
     let attempt = first.find_attempt().unwrap();
     let reason = "the disk is gone".to_owned();
@@ -226,7 +227,7 @@ fn a_member_waits_again_for_what_was_lost() {
     first.state = State::Built(success());
     let event = decide_among(&third, &[first.clone(), second.clone()]);
     assert_eq!(event, Some(Event::Ready));
-    // Outside of a cycle a branch waits for publications only, and these are not lost.
+    // Without a cycle, a branch waits only for published builds, and those cannot be lost.
     third.cycle.clear();
     third.state = State::Queued {
         since: at(0),
@@ -242,7 +243,7 @@ fn a_member_waits_again_for_what_was_lost() {
     assert_eq!(decide_among(&third, &[second]), None);
 }
 
-/// What only a manifest asks for is waited for while it moves, and never in the way.
+/// A build waits for a hint while that build is under way, but a hint never holds it.
 #[test]
 fn hints_delay_and_do_not_hold() {
     let mut waits = Vec::new();
@@ -258,7 +259,7 @@ fn hints_delay_and_do_not_hold() {
     insta::assert_snapshot!(waits.join("\n"));
 }
 
-/// Held by builds that may have brought what it lacks, a build goes on when one of them has.
+/// A build held by suspects goes on when one of them succeeds.
 #[test]
 fn suspects_let_go_when_one_succeeds() {
     let suspect = |number, recipe: &str| Suspect {

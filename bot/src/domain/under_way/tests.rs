@@ -2,12 +2,12 @@ use super::*;
 use crate::domain::build::example::{at, build, every_state, failure, id, success};
 use crate::domain::build::{FailureKind, Progress};
 
-/// Takes up the build as it is now.
+/// Applies a change of `build`.
 fn put(under_way: &mut UnderWay, build: &Build) -> Concerns {
     under_way.apply(build.id, Some(Arc::new(build.clone())))
 }
 
-/// A build that is handled by a builder, and one that comes after it.
+/// A build at a builder, and a build that comes after it.
 fn building() -> (UnderWay, Build, Build) {
     let (mut lib, mut app) = (build(1, "lib"), build(2, "app"));
     lib.state = State::Building {
@@ -38,7 +38,7 @@ fn how_far_an_attempt_is_concerns_only_who_shows_it() {
     };
     assert_eq!(put(&mut under_way, &lib), concerns);
     assert_eq!(under_way.take_moved(usize::MAX), BTreeSet::new());
-    // What GitHub shows of it concerns nobody.
+    // A change of only the check run concerns no worker.
     lib.shown.seq = lib.seq;
     assert_eq!(put(&mut under_way, &lib), Concerns::default());
     assert_eq!(under_way.unshown().count(), 0);
@@ -83,7 +83,7 @@ fn what_is_open_is_counted_by_its_state() {
     assert_eq!(under_way.unshown().count(), 3);
 }
 
-/// What comes after a build knows it by the id alone, also when that is not under way any more.
+/// A build refers to the builds before it by id, even when they have left the cache.
 #[test]
 fn a_build_that_is_forgotten_moves_those_that_come_after() {
     let (mut under_way, lib, app) = building();

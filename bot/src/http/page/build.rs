@@ -1,19 +1,18 @@
-//! One build.
+//! The page of one build.
 
 use api::id::{AttemptId, BuildId};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
-use moss_db::Error as StorageError;
 use service::ApiError;
 
 use super::parts::{self, Refresh, badge, label, page, target, time};
-use crate::db::Repository;
 use crate::domain::build::{Annotation, Build, Hold, Stage, State as BuildState};
-use crate::http::builds::find_build;
+use crate::domain::name::RepositoryName;
 use crate::http::handlers::Handlers;
+use crate::usecase::view::BuildView;
 
-/// One build: where it stands, why, and how its log ends.
+/// Shows a build's state, the reason for it, and the end of its log.
 pub(in crate::http) async fn build(
     State(handlers): State<Handlers>,
     Path(build): Path<String>,
@@ -21,21 +20,16 @@ pub(in crate::http) async fn build(
     let id: BuildId = build
         .parse()
         .map_err(|_| ApiError::not_found("such build"))?;
-    let build = find_build(&handlers, id).await?;
-    let tables = handlers.summit.tables.clone();
-    let (number, before) = (build.repository.number(), build.after.clone());
-    let (repository, before) = handlers
-        .summit
-        .db
-        .query(move |txn| {
-            let before: Vec<Build> = before
-                .iter()
-                .filter_map(|id| tables.find_build(txn, *id).transpose())
-                .collect::<Result<_, _>>()?;
-            Ok::<_, StorageError>((tables.repositories.find(txn, &number)?, before))
-        })
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    let view = handlers.summit.view_build(id).await;
+    let view = view.map_err(|error| ApiError::internal(&error))?;
+    let Some(BuildView {
+        build,
+        repository,
+        before,
+    }) = view
+    else {
+        return Err(ApiError::not_found(format!("build {id}")));
+    };
     let log = log_end(&handlers, &build).await;
     let is_queued = build.state.stage() == Stage::Queued;
     let standstill = handlers.summit.standstill().remove(&build.profile);
@@ -70,7 +64,7 @@ pub(in crate::http) async fn build(
     Ok(page(&label(&build), refresh, &body))
 }
 
-fn facts(build: &Build, repository: Option<&Repository>) -> Markup {
+fn facts(build: &Build, repository: Option<&RepositoryName>) -> Markup {
     html! {
         dl {
             dt { "For" } dd { (target(&build.target, repository)) }
@@ -159,7 +153,7 @@ mod tests {
     use crate::domain::build::Refused;
     use crate::domain::build::example::{at, every_state};
 
-    /// What a refused check run and removed logs look like to people.
+    /// How people see a refused check run and removed logs.
     #[test]
     fn a_build_says_what_is_refused_and_removed() {
         let (_, mut build) = every_state().pop().unwrap();

@@ -1,77 +1,80 @@
-//! The newest builds, and what is not planned yet.
+//! The overview: the newest builds, and targets whose look failed.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
-use moss_db::{Error as StorageError, RoTxn};
 use service::ApiError;
 
 use super::parts::{self, Refresh, badge, label, page, target, time};
-use crate::db::{Look, Repository, Tables};
-use crate::domain::build::Build;
-use crate::http::builds::SHOWN;
+use crate::domain::build::{Build, Stage};
+use crate::domain::name::RepositoryName;
+use crate::http::builds::{Asked, SHOWN};
 use crate::http::handlers::Handlers;
+use crate::usecase::view::WaitingView;
 
-/// What the page shows.
-struct Overview {
-    builds: Vec<(Build, Option<Repository>)>,
-    /// Targets whose look is to be repeated.
-    waiting: Vec<(Look, Option<Repository>)>,
-}
-
-/// The newest builds.
+/// A page of builds, the newest first. The first one also shows what keeps builds from being planned or
+/// built.
 pub(in crate::http) async fn overview(
     State(handlers): State<Handlers>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
-    let tables = handlers.summit.tables.clone();
-    let shown = handlers
-        .summit
-        .db
-        .query(move |txn| read(&tables, txn))
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
-    let busy = !shown.waiting.is_empty() || shown.builds.iter().any(|(b, _)| !b.is_settled());
-    let refresh = if busy { Refresh::Soon } else { Refresh::Never };
+    let summit = &handlers.summit;
+    let (filter, before) = (asked.filter(summit).await?, asked.before()?);
+    let internal = |error| ApiError::internal(&error);
+    let list = summit.list_builds(filter, before, asked.limit());
+    let list = list.await.map_err(internal)?;
+    let waits = summit.view_waiting(SHOWN).await.map_err(internal)?;
+    let is_first = before.is_none();
+    let busy = !waits.rows.is_empty() || list.rows.iter().any(|(b, _)| !b.is_settled());
+    let refresh = if busy && is_first {
+        Refresh::Soon
+    } else {
+        Refresh::Never
+    };
     let body = html! {
-        @if !shown.waiting.is_empty() {
+        @if is_first && !waits.rows.is_empty() {
             h1 { "Not planned yet" }
-            (waiting(&shown.waiting))
+            (waiting(&waits))
         }
         h1 { "Builds" }
-        @for (profile, standstill) in &handlers.summit.standstill() {
-            (parts::standstill(profile, standstill))
+        @if is_first {
+            @for (profile, standstill) in &summit.standstill() {
+                (parts::standstill(profile, standstill))
+            }
         }
-        @if shown.builds.is_empty() {
+        (states(asked.state()))
+        @if list.rows.is_empty() && is_first && asked.state().is_none() {
             p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }
+        } @else if list.rows.is_empty() {
+            p.quiet { "There are no such builds here." }
         } @else {
-            (builds(&shown.builds))
+            (builds(&list.rows))
+        }
+        @if let Some(next) = list.next {
+            p { a href=(format!("/?{}", asked.next(next))) { "Older builds" } }
         }
     };
     Ok(page("Builds", refresh, &body))
 }
 
-fn read(tables: &Tables, txn: &RoTxn<'_>) -> Result<Overview, StorageError> {
-    let mut builds = Vec::new();
-    for build in tables.newest_builds(txn, SHOWN)? {
-        let repository = tables.repositories.find(txn, &build.repository.number())?;
-        builds.push((build, repository));
-    }
-    let mut waiting = Vec::new();
-    for row in tables.looks.iter(txn)? {
-        let (_, look) = row?;
-        let does_not_come_back = look.unreturned >= Look::MAX_UNRETURNED;
-        if look.failure.is_some() || does_not_come_back {
-            let repository = tables.repositories.find(txn, &look.repository.number())?;
-            waiting.push((look, repository));
-        }
-        if waiting.len() == SHOWN {
-            break;
+/// Links to the builds of each state.
+fn states(chosen: Option<&str>) -> Markup {
+    html! {
+        p.small {
+            @if chosen.is_some() { a href="/" { "all" } } @else { "all" }
+            @for stage in Stage::ALL {
+                " · "
+                @if chosen == Some(stage.name()) {
+                    (stage.name())
+                } @else {
+                    a href=(format!("/?state={}", stage.name())) { (stage.name()) }
+                }
+            }
         }
     }
-    Ok(Overview { builds, waiting })
 }
 
-fn builds(rows: &[(Build, Option<Repository>)]) -> Markup {
+fn builds(rows: &[(Build, Option<RepositoryName>)]) -> Markup {
     html! {
         table {
             thead { tr { th { "Recipe" } th { "For" } th { "State" } th { "Planned" } } }
@@ -92,12 +95,12 @@ fn builds(rows: &[(Build, Option<Repository>)]) -> Markup {
     }
 }
 
-fn waiting(rows: &[(Look, Option<Repository>)]) -> Markup {
+fn waiting(waits: &WaitingView) -> Markup {
     html! {
         table {
             thead { tr { th { "For" } th { "Why" } th { "Tried" } th { "Again" } } }
             tbody {
-                @for (look, repository) in rows {
+                @for (look, repository) in &waits.rows {
                     tr {
                         td { (target(&look.target, repository.as_ref())) }
                         @match &look.failure {
@@ -115,6 +118,7 @@ fn waiting(rows: &[(Look, Option<Repository>)]) -> Markup {
                 }
             }
         }
+        @if waits.more > 0 { p.quiet { "and " (waits.more) " more" } }
     }
 }
 
@@ -131,8 +135,9 @@ mod tests {
     use crate::db::tests::store;
     use crate::domain::build::example::{at, build, pull};
     use crate::domain::name::RepositoryId;
+    use crate::usecase::view;
 
-    /// What keeps a push from being planned is told where nothing else can be seen of it.
+    /// People find the reason why a push is not planned only here.
     #[test]
     fn targets_that_wait_are_shown_with_their_reason() {
         let store = store();
@@ -146,22 +151,28 @@ mod tests {
             store.tables.fail_look(txn, &look, reason, at(0))
         });
         written.unwrap();
-        let shown = store.env.read(|txn| read(&store.tables, txn)).unwrap();
-        assert_eq!((shown.builds.len(), shown.waiting.len()), (1, 1));
-        let markup = waiting(&shown.waiting).into_string();
+        let shown = store
+            .env
+            .read(|txn| view::waiting(&store.tables, txn, 9))
+            .unwrap();
+        assert_eq!((shown.rows.len(), shown.more), (1, 0));
+        let markup = waiting(&shown).into_string();
         assert!(
             markup.contains("cannot fetch &lt;the index&gt;"),
             "{markup}"
         );
         assert!(markup.contains("#7") && markup.contains("once"), "{markup}");
-        // A wish that is simply new is nothing to tell of.
+        // A new wish is not shown.
         let key = crate::db::look_key(repository, &pull());
         let wished = store.write(|txn| {
             store.tables.looks.delete(txn, &key)?;
             store.tables.wish(txn, repository, &pull())
         });
         wished.unwrap();
-        let shown = store.env.read(|txn| read(&store.tables, txn)).unwrap();
-        assert!(shown.waiting.is_empty());
+        let shown = store
+            .env
+            .read(|txn| view::waiting(&store.tables, txn, 9))
+            .unwrap();
+        assert!(shown.rows.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What pages are made of.
+//! Parts that several pages share.
 
 use api::id::Architecture;
 use axum::http::HeaderValue;
@@ -6,16 +6,16 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, REFRESH};
 use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::db::Repository;
 use crate::domain::build::{Build, Target};
 use crate::domain::check_run::{self, Conclusion, Status};
+use crate::domain::name::RepositoryName;
 use crate::usecase::Standstill;
 use crate::usecase::schedule::RETRY;
 
-/// Styles of all pages: readable in the dark, without scripts or fonts from elsewhere.
+/// The styles of all pages: dark mode, no scripts, no fonts from elsewhere.
 const STYLE: &str = include_str!("../page.css");
 
-/// A recipe with its version and release, and with its build release where that is known.
+/// A recipe with its version, release and, if known, build release.
 pub(super) fn label(build: &Build) -> String {
     match build.build_release {
         Some(number) if number > 1 => format!("{}, build {number}", build.label()),
@@ -31,9 +31,9 @@ pub(super) fn standstill(profile: &Architecture, standstill: &Standstill) -> Mar
     }
 }
 
-pub(super) fn target(target: &Target, repository: Option<&Repository>) -> String {
+pub(super) fn target(target: &Target, repository: Option<&RepositoryName>) -> String {
     match repository {
-        Some(repository) => format!("{} {target}", repository.name),
+        Some(repository) => format!("{repository} {target}"),
         None => target.to_string(),
     }
 }
@@ -56,12 +56,12 @@ pub(super) fn time(at: jiff::Timestamp) -> Markup {
     html! { time datetime=(at) { (shown) } }
 }
 
-/// Whether a page asks for itself again.
+/// Whether a page reloads itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refresh {
-    /// What it shows will change.
+    /// The page reloads, because the content will change.
     Soon,
-    /// It is as it will stay.
+    /// The content is final.
     Never,
 }
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use super::{Backoff, Summit};
 
 impl Summit {
-    /// Copies the log from where our copy ends until the builder says that nothing follows.
+    /// Copies the log from the end of our copy until the builder reports the log's end.
     pub(super) async fn copy_log(&self, client: &Client, attempt: AttemptId) {
         let path = self.log_path(attempt);
         let mut backoff = Backoff::new();
@@ -22,11 +22,12 @@ impl Summit {
                 Ok(true) => return,
                 Ok(false) => backoff.reset(),
                 Err(CopyError::Call(error)) if error.find_status() == Some(404) => {
-                    // Not there yet, or gone for good; whoever follows the attempt will know.
+                    // The log does not exist yet, or is gone for good. The attempt's own task finds
+                    // out which.
                     backoff.wait().await;
                 }
                 Err(error) => {
-                    tracing::debug!(attempt.id = %attempt, error = %Chain(&error), "no log");
+                    tracing::debug!(attempt.id = %attempt, error = %Chain(&error), "no log yet");
                     backoff.wait().await;
                 }
             }
@@ -44,7 +45,7 @@ enum CopyError {
     Write(#[from] std::io::Error),
 }
 
-/// Appends what the builder has beyond our copy; true when nothing follows.
+/// Appends the builder's log from the end of our copy. True when the log is complete.
 async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<bool, CopyError> {
     let mut file = tokio::fs::OpenOptions::new()
         .create(true)
@@ -63,8 +64,8 @@ async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<b
     loop {
         match answer.chunk().await {
             Ok(Some(part)) => file.write_all(&part).await?,
-            // What is on its way to the disk must be there before the copy is looked at again: it
-            // goes on at its end.
+            // The next part begins at the end of the file, so all bytes must be written before
+            // anyone reads its length.
             ended => {
                 file.flush().await?;
                 ended?;

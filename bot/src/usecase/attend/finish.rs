@@ -1,4 +1,4 @@
-//! Taking the outcome of an attempt.
+//! Stores the outcome of an attempt.
 
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use crate::usecase::manifest::{self, Kept};
 use crate::usecase::{Backoff, Summit};
 
 impl Summit {
-    /// Takes the outcome of an attempt. What succeeded is kept together with its manifest, by which
-    /// others are built against its stones; one whose manifest cannot be had was built in vain.
+    /// Stores the outcome of an attempt. A success is stored together with its manifest, because
+    /// later builds need the manifest to choose the attempt's stones. A success without a readable
+    /// manifest is lost.
     pub(super) async fn finish(
         &self,
         build: &Build,
@@ -63,7 +64,7 @@ impl Summit {
         self.settle(attempt, vec![event], None).await;
     }
 
-    /// Commits how an attempt ended, in one transaction.
+    /// Commits the end of an attempt in one transaction.
     async fn settle(&self, attempt: AttemptId, events: Vec<Event>, manifest: Option<Kept>) {
         let mut backoff = Backoff::new();
         loop {
@@ -81,15 +82,15 @@ impl Summit {
             match settled.await {
                 Ok(()) | Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => return,
                 Err(error) => {
-                    tracing::error!(%error, "an attempt's end is not kept yet");
+                    tracing::error!(%error, "an attempt's end cannot be stored yet");
                     backoff.wait().await;
                 }
             }
         }
     }
 
-    /// The manifest among what an attempt left. A builder that does not answer is asked again for as long
-    /// as it may be silent with an attempt.
+    /// Fetches the manifest of an attempt. While the builder does not answer, this function retries
+    /// for as long as an attempt may be without an answer.
     async fn fetch_manifest(
         &self,
         builder: &ServiceName,
@@ -103,6 +104,15 @@ impl Summit {
         let mut backoff = Backoff::new();
         loop {
             match manifest::fetch(&self.http, &known.public_url, assets).await {
+                // The builder keeps the assets, and an operator can mend the configuration.
+                Err(error @ manifest::Error::Foreign { .. }) => {
+                    tracing::error!(
+                        builder.name = %builder,
+                        error = %Chain(&error),
+                        "an attempt waits: set `public_url` of its builder in the configuration"
+                    );
+                    backoff.wait().await;
+                }
                 Err(error) if error.is_passing() && begun.elapsed() < patience => {
                     tracing::warn!(builder.name = %builder, error = %Chain(&error), "no manifest yet");
                     backoff.wait().await;
@@ -112,8 +122,9 @@ impl Summit {
         }
     }
 
-    /// What to say of an attempt that failed because of stones that an earlier build should have left, if
-    /// it did. That build is then built again, for nothing that needs its stones can go on.
+    /// Explains an attempt that failed because an earlier build's stones are gone; else `None`. It
+    /// also sends that earlier build back to the queue, since no build that needs its stones can
+    /// succeed.
     async fn missed(&self, build: &Build, failure: &Failure) -> Option<Failure> {
         let (url, is_changed) = match &failure.reason {
             Reason::FetchFailed { url } => (url, false),
@@ -135,7 +146,7 @@ impl Summit {
         let before = match before.await {
             Ok(before) => before,
             Err(error) => {
-                tracing::error!(%error, "whose stones an attempt lacked is not known");
+                tracing::error!(%error, "the build of the missing stones cannot be found");
                 return None;
             }
         };
@@ -176,7 +187,7 @@ impl Summit {
         })
     }
 
-    /// True when the builder answers that it does not have a file.
+    /// True when the builder answers that the file does not exist.
     async fn is_gone(&self, uri: &Url) -> bool {
         let answer = self.http.head(uri.clone()).send().await;
         answer

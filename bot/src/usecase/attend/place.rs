@@ -1,4 +1,4 @@
-//! Where in a recipe a failed attempt went wrong, for annotations.
+//! Annotations: the line of a recipe that made an attempt fail.
 
 use api::attempt::{Phase, Reason, State as AttemptState};
 
@@ -7,7 +7,7 @@ use crate::domain::build::{Annotation, Build};
 use crate::git::RecipeFiles;
 
 impl Summit {
-    /// The place in the recipe that a failure is about, when it has one.
+    /// Annotates the line of the recipe that caused the failure, if one did.
     pub(super) async fn annotations(&self, build: &Build, state: &AttemptState) -> Vec<Annotation> {
         let AttemptState::Failed { failure, .. } = state else {
             return Vec::new();
@@ -43,7 +43,7 @@ impl Summit {
         }]
     }
 
-    /// The line of the recipe that holds `text`; the first one when none does.
+    /// The first line of the recipe that contains `text`; line 1 when none does.
     async fn line_of(&self, build: &Build, text: String) -> u32 {
         let Some(files) = self.recipe_files(build).await else {
             return 1;

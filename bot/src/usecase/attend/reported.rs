@@ -1,5 +1,5 @@
-//! Waking the task of an attempt when its builder reports: it may pause after a question that got no
-//! answer.
+//! Wakes the task of an attempt when its builder reports. The task may be in the pause after a
+//! failed request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,19 +8,19 @@ use api::id::AttemptId;
 
 use crate::usecase::{Wake, locked};
 
-/// The wakes of those attempts that a task attends to.
+/// A wake for each attempt that has a task.
 #[derive(Debug, Default)]
 pub struct Reported(Mutex<HashMap<AttemptId, Arc<Wake>>>);
 
 impl Reported {
-    /// Wakes the task that attends to an attempt, if there is one.
+    /// Wakes the task of an attempt, if there is one.
     pub fn wake(&self, attempt: AttemptId) {
         if let Some(wake) = locked(&self.0).get(&attempt) {
             wake.wake();
         }
     }
 
-    /// Takes reports of an attempt for as long as what this returns lives.
+    /// Registers a task for the reports of its attempt, until the returned guard is dropped.
     pub(super) fn listen(&self, attempt: AttemptId) -> Listening<'_> {
         let wake = Arc::default();
         locked(&self.0).insert(attempt, Arc::clone(&wake));
@@ -32,7 +32,7 @@ impl Reported {
     }
 }
 
-/// A task that hears of the reports of its attempt.
+/// The registration of a task for the reports of its attempt.
 pub(super) struct Listening<'reported> {
     reported: &'reported Reported,
     attempt: AttemptId,
@@ -48,7 +48,7 @@ impl Listening<'_> {
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
         let mut wakes = locked(&self.reported.0);
-        // Another task may attend to it by now.
+        // A newer task may have registered for the attempt.
         if wakes
             .get(&self.attempt)
             .is_some_and(|wake| Arc::ptr_eq(wake, &self.wake))

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::domain::build::example::{at, profile};
 
-/// A vessel that answers with the status it is told to.
+/// A vessel that answers with a given status.
 struct Vessel {
     url: Url,
     status: Arc<AtomicU16>,
@@ -65,7 +65,7 @@ impl Vessel {
         self.status.store(status, Ordering::SeqCst);
     }
 
-    /// A summit's view of it, at a time.
+    /// summit's view of the channel, at a given time.
     fn channel(&self, second: i64, file: &Path) -> Channel {
         let config = config::Vessel {
             name: "vessel".parse().unwrap(),
@@ -96,9 +96,9 @@ async fn the_channel_is_as_it_was_while_vessel_is_away() {
     vessel.says(503);
     let known = channel.latest().await.unwrap();
     assert!(has_nano(&known) && known.read_at == at(1));
-    // What is handed to builders is the present only.
+    // Builders get only the present channel.
     assert!(channel.snapshot().await.is_err());
-    // The next process knows it too.
+    // The next process has the stored index.
     let restarted = vessel.channel(2, &file).latest().await.unwrap();
     assert!(has_nano(&restarted));
     std::fs::write(&file, "no index").unwrap();
@@ -118,7 +118,7 @@ async fn an_index_that_did_not_change_is_as_new_as_the_question() {
     let same = channel.latest().await.unwrap();
     assert!(Arc::ptr_eq(&first.snapshot, &same.snapshot));
     assert_eq!((first.read_at, same.read_at), (at(1), at(5)));
-    // An empty channel is known as such.
+    // A 404 means that the channel is empty.
     vessel.says(404);
     assert!(!has_nano(&channel.latest().await.unwrap()));
 }

@@ -1,4 +1,4 @@
-//! `/cancel` gives up what is under way.
+//! `/cancel` cancels builds that are under way.
 
 use jiff::Timestamp;
 use moss_db::Error;
@@ -44,7 +44,7 @@ fn run(
             Ok(_) => progress.done.push((id, id)),
             Err(ChangeError::Illegal(_)) => progress.refused.push((id, None)),
             Err(ChangeError::Storage(error)) => return Err(error),
-            // Forgotten since the command was begun.
+            // The build was removed after the command began.
             Err(ChangeError::Unknown(_)) => {}
         }
     }
@@ -53,7 +53,7 @@ fn run(
     }
     let mut too_late = Vec::new();
     for (id, _) in &progress.refused {
-        // One that ended by itself meanwhile is not too late, but over.
+        // A build that ended meanwhile is over. It does not count as too late.
         let build = tables.find_build(txn, *id)?;
         let build = build.filter(|build| build.state.stage() == Stage::Publishing);
         too_late.extend(build.map(|build| code(build.recipe.as_str())));
@@ -61,7 +61,7 @@ fn run(
     Ok(Step::Done(answer(progress.done.len(), too_late)))
 }
 
-/// The answer where so many builds were cancelled, and these could not be.
+/// The answer after `cancelled` builds were cancelled and `too_late` ones were not.
 fn answer(cancelled: usize, too_late: Vec<String>) -> Receipt {
     let late = match too_late.is_empty() {
         true => None,
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(cancel(&[]), Reaction::Confused);
     }
 
-    /// All that people are answered, as they read it.
+    /// All answers, as people read them.
     #[test]
     fn every_outcome_is_answered() {
         let late = || vec!["`nano`".to_owned(), "`bash`".to_owned()];

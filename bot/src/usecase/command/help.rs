@@ -12,7 +12,7 @@ pub(super) const COMMAND: Command = Command {
     effect: Effect::Say(list),
 };
 
-/// The list of these commands.
+/// The help text for these commands.
 pub(super) fn list(commands: &[Command]) -> Receipt {
     let mut text =
         "A command is a line of its own in a comment on a pull request or a commit:\n".to_owned();

@@ -1,4 +1,4 @@
-//! What a command is.
+//! The type of a command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,44 +13,44 @@ use crate::domain::name::RepositoryId;
 use crate::domain::tail::{clip, code};
 use crate::github::Authorised;
 
-/// A word that is not known is shown up to this many characters.
+/// The most characters of an unknown word in an answer.
 const MAX_SHOWN: usize = 40;
 
-/// A word that somebody wrote, as an answer shows it.
+/// Formats a word from a comment for an answer.
 pub(crate) fn shown(word: &str) -> String {
     code(&clip(word, MAX_SHOWN))
 }
 
-/// A command that people can write in comments.
+/// A command for comments.
 pub(crate) struct Command {
     /// Its name, without the slash: one lower-case word.
     pub(crate) name: &'static str,
-    /// What may stand behind it, as help shows it; none where nothing may.
+    /// Its arguments, as the help text shows them; `None` for a command without arguments.
     pub(crate) arguments: Option<&'static str>,
-    /// What it does, for people: one sentence or two in Markdown.
+    /// What it does, for people: one or two sentences in Markdown.
     pub(crate) help: &'static str,
-    /// Who may ask for it, and what it does.
+    /// Who may give it, and what it does.
     pub(crate) effect: Effect,
 }
 
-/// Who may ask for a command, and what it does.
+/// Who may give a command, and what it does.
 #[derive(Clone, Copy)]
 pub(crate) enum Effect {
-    /// Anybody may; it tells of the commands that there are.
+    /// Anybody may give it. It lists the commands.
     Say(fn(&[Command]) -> Receipt),
-    /// Anybody may; it tells how things stand.
+    /// Anybody may give it. It reports the state of builds.
     Tell(Tell),
-    /// Who may write may; it changes something, in one transaction with its answer or with how far it
-    /// is, so that after a crash the rest follows.
+    /// People who may write may give it. It changes something. Each transaction also stores the
+    /// answer or the progress, so a crash loses nothing.
     Change(Change),
 }
 
-/// What one transaction did for a command.
+/// What one transaction of a command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A part of it.
+    /// It did a part; more is left.
     More(Progress),
-    /// The rest of it.
+    /// It finished the command, with this answer.
     Done(Receipt),
 }
 
@@ -58,22 +58,23 @@ pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
 pub(crate) type Change =
     fn(&Tables, &mut Write<'_, '_>, &Authorised<Ask>, Timestamp) -> Result<Step, Error>;
 
-/// What somebody asked for in a comment.
+/// A command that somebody gave in a comment.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
-    /// Where the comment was written.
+    /// The repository of the comment.
     pub(crate) repository: RepositoryId,
-    /// The head that it is about; none where the pull request is gone.
+    /// The head that it applies to; `None` when the pull request is gone.
     pub(crate) commit: Option<CommitSha>,
-    /// The pull request that it was written on; none on a commit, where all builds of it count.
+    /// The pull request of the comment. `None` for a comment on a commit: it applies to all builds
+    /// of it.
     pub(crate) target: Option<Target>,
-    /// Its author's login, for people.
+    /// The author's login, for people.
     pub(crate) login: String,
-    /// The words behind the command.
+    /// The words after the command.
     pub(crate) arguments: Vec<String>,
-    /// Why no builder gets any build now, for each profile of which that is so.
+    /// The reason of the standstill, for each profile that has one.
     pub(crate) standstill: BTreeMap<Architecture, String>,
-    /// How far it is carried out; none at first.
+    /// The progress so far; `None` at first.
     pub(crate) progress: Option<Progress>,
 }
 
@@ -92,10 +93,10 @@ impl Ask {
         Ok(builds)
     }
 
-    /// Those of `builds` whose recipe or folder is named; all of them where none is.
+    /// Those of `builds` whose recipe or folder is an argument; all of them without arguments.
     ///
     /// # Errors
-    /// The answer, where a name is that of none: nothing is carried out then.
+    /// The answer, when an argument matches no build. The command then does nothing.
     pub(crate) fn choose<'builds>(
         &self,
         builds: &'builds [Build],

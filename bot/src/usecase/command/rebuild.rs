@@ -55,13 +55,13 @@ fn run(
     let rebuilt = rebuild::outcome(tables, txn, progress)?;
     let has_begun = matches!(rebuilt, Rebuilt::Builds { .. });
     if has_begun && ask.arguments.is_empty() {
-        // Nobody asked for what is under way.
+        // The builds are already under way, so there is nothing more to say.
         return Ok(Step::Done(Receipt::done(Reaction::Rocket)));
     }
     Ok(Step::Done(answer(&rebuilt)))
 }
 
-/// The answer where no build is to be had again.
+/// The answer when no build can be built again.
 fn nothing_to_choose(builds: &[Build]) -> Receipt {
     let text = match builds.first() {
         None => "There is nothing to build again: this commit has no builds.".to_owned(),
@@ -74,7 +74,7 @@ fn nothing_to_choose(builds: &[Build]) -> Receipt {
     Receipt::say(Reaction::Confused, text)
 }
 
-/// The answer to what building these builds again came to.
+/// The answer after building again.
 fn answer(rebuilt: &Rebuilt) -> Receipt {
     match rebuilt {
         Rebuilt::Builds { others, .. } if others.is_empty() => Receipt::done(Reaction::Rocket),
@@ -97,7 +97,7 @@ fn answer(rebuilt: &Rebuilt) -> Receipt {
     }
 }
 
-/// A line for each reason, with the recipes that have it.
+/// One line for each reason, with the recipes that it applies to.
 fn reasons(others: &[(Build, NotAgain)]) -> String {
     let mut recipes: BTreeMap<NotAgain, Vec<String>> = BTreeMap::new();
     for (build, reason) in others {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::domain::build::example::{build, id};
 
-    /// All that people are answered, as they read it.
+    /// All answers, as people read them.
     #[test]
     fn every_outcome_is_answered() {
         let builds = [build(1, "nano"), build(2, "bash"), build(3, "zlib")];

@@ -1,4 +1,4 @@
-//! `/status` tells how the builds of a commit stand.
+//! `/status` lists the builds of a commit and their states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,8 +12,8 @@ use crate::domain::build::{Build, Stage};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::{clip, code, escape};
 
-/// The most builds that an answer lists, and the most characters of each: GitHub takes 65,536 in a
-/// comment.
+/// The most builds in an answer, and the most characters of each. GitHub's limit is 65,536
+/// characters for a comment.
 const MAX_LISTED: usize = 50;
 const MAX_LABEL: usize = 100;
 const MAX_EXPLANATION: usize = 400;
@@ -33,7 +33,7 @@ fn run(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Receipt, Error> {
     })
 }
 
-/// What is told of these builds; those that are not done come first.
+/// The list of builds; those that are not done come first.
 fn tell(builds: &[&Build], standstill: &BTreeMap<Architecture, String>) -> Receipt {
     if builds.is_empty() {
         return Receipt::say(Reaction::ThumbsUp, "This commit has no builds.");

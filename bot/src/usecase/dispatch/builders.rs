@@ -1,8 +1,8 @@
-//! What builders say: how busy they are, and what their hosts supply.
+//! The builders as one round sees them: how busy they are, and what their hosts supply.
 //!
-//! A round of the scheduler asks all of them at once and goes on with those that answer.
+//! A round asks all builders at once and continues with those that answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use api::id::{Architecture, ServiceName, Sha256};
@@ -13,27 +13,27 @@ use crate::domain::choose::{Answer, Seen, why_waiting};
 use crate::usecase::Summit;
 use crate::usecase::builder::{Builder, Standing};
 
-/// All builders, as they answer in one round.
+/// The answers of all builders in one round.
 pub(in crate::usecase) struct Builders {
     all: BTreeMap<ServiceName, Known>,
 }
 
-/// What is known of one builder in a round.
+/// The answers of one builder in one round.
 struct Known {
     builder: Arc<Builder>,
     standing: Standing,
-    /// How many more attempts it takes.
+    /// How many more attempts it accepts.
     free: u32,
 }
 
-/// Whether a builder is there.
+/// Whether a builder is available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
     /// It answers.
     Up,
-    /// It does not.
+    /// It does not answer.
     Silent,
-    /// It answers that it was just started.
+    /// It answers that it has just started.
     Starting,
     /// It is not configured.
     Unknown,
@@ -73,7 +73,7 @@ impl Summit {
 }
 
 impl Builders {
-    /// True when some builder takes one more attempt for a profile.
+    /// True when some builder accepts another attempt for a profile.
     pub(super) fn is_one_free(&self, profile: &Architecture) -> bool {
         let takes = |known: &Known| {
             let status = known.standing.find();
@@ -82,12 +82,12 @@ impl Builders {
         self.all.values().any(takes)
     }
 
-    /// Why no builder takes a build for a profile, whichever.
+    /// Why no builder accepts a build of a profile.
     pub(super) fn why_none(&self, profile: &Architecture) -> String {
         why_waiting(&[], &self.seen(profile, &[]))
     }
 
-    /// Whether a builder is there.
+    /// Whether a builder is available.
     pub(super) fn presence(&self, name: &ServiceName) -> Presence {
         match self.all.get(name).map(|known| &known.standing) {
             Some(Standing::Up(_)) => Presence::Up,
@@ -97,33 +97,41 @@ impl Builders {
         }
     }
 
-    /// Counts an attempt more.
+    /// Counts one more attempt on a builder.
     pub(super) fn take(&mut self, name: &ServiceName) {
         if let Some(known) = self.all.get_mut(name) {
             known.free = known.free.saturating_sub(1);
         }
     }
 
-    /// What the host of each builder that answers is.
+    /// The host fingerprint of each builder that answers.
     pub(in crate::usecase) fn hosts(&self) -> impl Iterator<Item = (&ServiceName, Sha256)> {
         let all = self.all.iter();
         all.filter_map(|(name, known)| Some((name, known.standing.find()?.host)))
     }
 
-    /// Asks every builder that answers which of `needs` its host supplies. One that does not say so within
-    /// a moment is passed over in this round.
-    pub(in crate::usecase) async fn look_up(&mut self, needs: &[String]) {
-        let mut asked = Vec::new();
-        for known in self.all.values_mut() {
-            if known.standing.find().is_some() {
-                asked.push(known.look_up(needs));
+    /// Asks every builder that builds for one of `profiles` which of `needs` its host supplies. Callers pass
+    /// over a builder that needs longer than a moment to say so.
+    pub(in crate::usecase) async fn look_up(
+        &mut self,
+        profiles: &BTreeSet<Architecture>,
+        needs: &[String],
+    ) {
+        let is_able = |known: &&mut Known| {
+            let status = known.standing.find();
+            status.is_some_and(|status| profiles.iter().any(|p| status.architectures.contains(p)))
+        };
+        let able = self.all.values_mut().filter(is_able);
+        let asked = able.map(|known| async move {
+            if !known.builder.look_up(needs).await {
+                known.standing = Standing::Silent;
+                known.free = 0;
             }
-        }
+        });
         join_all(asked).await;
     }
 
-    /// Those of `needs` that were looked up and the host of `name` lacks; none when it did not
-    /// answer.
+    /// Those of `needs` that the host of `name` lacks; `None` when the builder did not answer.
     pub(in crate::usecase) fn lacks(
         &self,
         name: &ServiceName,
@@ -131,10 +139,10 @@ impl Builders {
     ) -> Option<Vec<String>> {
         let known = self.all.get(name)?;
         known.standing.find()?;
-        Some(known.builder.lacks(needs))
+        known.builder.lacks(needs)
     }
 
-    /// The builders as a build sees them that needs `needs` of their hosts.
+    /// All builders as seen by a build with these `needs` of the host.
     pub(super) fn seen(&self, profile: &Architecture, needs: &[String]) -> Vec<Seen> {
         let all = self.all.iter();
         all.map(|(name, known)| Seen {
@@ -145,23 +153,15 @@ impl Builders {
                 Standing::Up(status) if !status.architectures.contains(profile) => {
                     Answer::OtherArchitectures
                 }
-                Standing::Up(_) => Answer::Slots {
-                    free: known.free,
-                    lacks: known.builder.lacks(needs),
+                Standing::Up(_) => match known.builder.lacks(needs) {
+                    Some(lacks) => Answer::Slots {
+                        free: known.free,
+                        lacks,
+                    },
+                    None => Answer::Starting,
                 },
             },
         })
         .collect()
-    }
-}
-
-impl Known {
-    async fn look_up(&mut self, needs: &[String]) {
-        if !self.builder.knows(needs) {
-            self.standing = self.builder.look_up(needs).await;
-        }
-        if self.standing.is_silence() {
-            self.free = 0;
-        }
     }
 }

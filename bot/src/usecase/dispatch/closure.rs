@@ -1,4 +1,4 @@
-//! What can be laid into a build's root: the channel's packages, and stones that are not published.
+//! The closure of a build: packages of the channel, and stones that are not published.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::usecase::Summit;
 use crate::usecase::channel::Snapshot;
 use crate::usecase::manifest::{self, Kept};
 
-/// A build that was made before and is not published, with its manifest.
+/// An earlier build that is not published, with its manifest.
 struct Earlier {
     build: Build,
     manifest: Option<Kept>,
@@ -32,10 +32,11 @@ impl Earlier {
 }
 
 impl Summit {
-    /// The stones for the root of `build`, and the needs that they do not meet.
+    /// The closure of `build`, and the needs that no stone meets.
     ///
-    /// They are chosen from the channel's packages and from stones that are not published: of the same
-    /// pull request, or of the builds of its cycle that came before. Nobody is asked for these.
+    /// The stones come from the channel and from builds that are not published: of the same pull
+    /// request, or earlier builds of the same cycle. Their manifests are in the database, so no
+    /// builder is asked.
     pub(super) async fn closure(
         &self,
         build: &Build,
@@ -51,7 +52,7 @@ impl Summit {
                 one.manifest = self.fetch_late(one).await?;
             }
         }
-        // A need was parsed when it was written down.
+        // The need was valid when it was stored.
         let needs = build.needs.iter();
         let needs: Vec<Dependency> = needs.filter_map(|need| need.parse().ok()).collect();
         let snapshot = Arc::clone(snapshot);
@@ -60,7 +61,8 @@ impl Summit {
         computed.expect("choosing stones does not panic")
     }
 
-    /// Refuses what was built by a builder that does not answer now: nobody could fetch its stones.
+    /// Fails when the builder of `earlier` does not answer now, because nobody could fetch the
+    /// stones.
     fn is_at_hand(&self, earlier: &Earlier, builders: &Builders) -> Result<(), Unavailable> {
         let Some(built) = earlier.build.find_assets() else {
             return Ok(());
@@ -74,7 +76,8 @@ impl Summit {
         Err(unavailable(earlier, built, message.to_owned(), hope))
     }
 
-    /// The manifest of a build that an older summit saw succeed, which kept none; it is kept now.
+    /// Fetches and stores the manifest of a build from an older version of summit, which stored
+    /// none.
     async fn fetch_late(&self, earlier: &Earlier) -> Result<Option<Kept>, Error> {
         let (Some(built), attempt) = (earlier.build.find_assets(), earlier.attempt()) else {
             return Ok(None);
@@ -84,9 +87,12 @@ impl Summit {
         };
         let fetched = manifest::fetch(&self.http, &builder.public_url, &built.assets).await;
         let kept = fetched.map_err(|error| {
-            let hope = match error.is_passing() {
-                true => Hope::Some,
-                false => Hope::None,
+            let hope = if error.is_foreign() {
+                Hope::Kept
+            } else if error.is_passing() {
+                Hope::Some
+            } else {
+                Hope::None
             };
             unavailable(earlier, built, Chain(&error).to_string(), hope)
         })?;
@@ -130,7 +136,7 @@ fn earlier(
     earlier.collect()
 }
 
-/// The builds whose stones `build` may use and only builders have, oldest first.
+/// The unpublished builds whose stones `build` may use, oldest first.
 ///
 /// # Errors
 /// When the database fails, or a row cannot be read.
@@ -152,8 +158,8 @@ pub(in crate::usecase) fn builds_before(
     Ok(builds)
 }
 
-/// The other builds of a pull request's head, oldest first: what one of them provides is not known
-/// before it was built, so none need come after another for its stones to be of use.
+/// The other builds of a pull request's head, oldest first. Nobody knows what they provide before
+/// they are built, so `build` may use their stones without an edge in the plan.
 fn siblings(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Vec<Build>, moss_db::Error> {
     let all = tables.builds_of_head(txn, build.repository, build.commit)?;
     let siblings = all.into_iter().filter(|other| {
@@ -163,7 +169,7 @@ fn siblings(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Vec<Build
     Ok(siblings.collect())
 }
 
-/// Chooses stones for `needs`, and says which of these are not met.
+/// Chooses stones for `needs`. Returns the closure and the unmet needs.
 fn choose(
     needs: Vec<Dependency>,
     earlier: Vec<Earlier>,
@@ -179,7 +185,7 @@ fn choose(
             .map_err(|error| unavailable(one, built, Chain(&error).to_string(), Hope::None))?;
         for meta in made {
             if let Some(stone) = stone_of(&one.build, built, &meta) {
-                // The youngest counts, should two builds make a package of one name.
+                // If two builds make a package of the same name, the younger build wins.
                 packages.retain(|known| known.name != meta.name);
                 unpublished.insert(meta.name.clone(), stone);
                 packages.push(meta);
@@ -202,7 +208,7 @@ fn choose(
     Ok((stones, unmet))
 }
 
-/// The stone of a package among what was built.
+/// The stone of a package among a build's assets.
 fn stone_of(build: &Build, built: &Success, meta: &Meta) -> Option<ClosureStone> {
     let begin = format!("{}-{}-{}-", meta.name, meta.version, build.release);
     let stone = built.assets.iter().find(|asset| {

@@ -1,53 +1,55 @@
-//! Why builds are not dispatched.
+//! Why a build cannot be dispatched.
 
 use api::id::{AttemptId, ServiceName};
 
 use crate::db::ChangeError;
 use crate::domain::name::RepositoryId;
 
-/// A build that cannot be dispatched now.
+/// Why a build cannot be dispatched now.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database failed, or the build has moved on.
     #[error(transparent)]
     Change(#[from] ChangeError),
-    /// What an earlier build left cannot be had.
+    /// The stones of an earlier build are unavailable.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The channel says something that cannot be ordered.
+    /// The channel's index has an entry that cannot be ordered.
     #[error("the package {package} of the channel has no usable {what}")]
     Package {
-        /// Which package.
+        /// The package.
         package: String,
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
     },
-    /// The repository is not known any more.
+    /// The repository is not in the database any more.
     #[error("the repository {0} is not known")]
     NoRepository(RepositoryId),
 }
 
-/// The stones of an earlier build that cannot be had from its builder.
+/// The stones of an earlier build that are unavailable.
 #[derive(Debug, thiserror::Error)]
 #[error("the stones of {recipe}, which come before, cannot be had from {builder}: {message}")]
 pub struct Unavailable {
     /// The attempt that made them.
     pub(super) attempt: AttemptId,
-    /// What was built, for people.
+    /// The earlier build, for people.
     pub(super) recipe: String,
-    /// Who keeps them, or should.
+    /// The builder that keeps them, or should.
     pub(super) builder: ServiceName,
-    /// What went wrong.
+    /// The fault.
     pub(super) message: String,
-    /// Whether there is hope.
+    /// Whether the builder may come back.
     pub(super) hope: Hope,
 }
 
-/// Whether assets may still be had.
+/// Whether assets may become available again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hope {
+    /// They are there, and the configuration keeps summit from reading of them.
+    Kept,
     /// Their builder may come back.
     Some,
-    /// Nobody will bring back a builder that nobody knows any more, or what it does not have.
+    /// The builder is not configured any more, or does not have the assets.
     None,
 }

@@ -1,4 +1,4 @@
-//! Making an order and handing it over.
+//! Makes the order of an attempt and commits it.
 
 use api::attempt::{ClosureStone, Limits, Order};
 use api::id::{AttemptId, ServiceName};
@@ -10,7 +10,8 @@ use crate::usecase::Summit;
 use crate::usecase::channel::Snapshot;
 
 impl Summit {
-    /// Commits the order together with the build's new state; who attends to attempts sends it.
+    /// Commits the order together with the build's new state. The task that attends to the attempt
+    /// sends it.
     pub(super) async fn hand_over(
         &self,
         build: &Build,

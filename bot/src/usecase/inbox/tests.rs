@@ -26,7 +26,7 @@ fn with(mut body: Value, more: Value) -> Value {
     body
 }
 
-/// What a delivery comes to, in words.
+/// The result of a delivery, in words.
 fn deliver(store: &Store, event: &str, body: &Value) -> String {
     taken(store, event, body).outcome
 }
@@ -34,15 +34,16 @@ fn deliver(store: &Store, event: &str, body: &Value) -> String {
 fn taken(store: &Store, event: &str, body: &Value) -> Taken {
     let delivery = Delivery {
         event: event.to_owned(),
-        body: Some(body.to_string()),
         arrival: 1,
         received_at: at(0),
         outcome: None,
     };
-    store
-        .write(|txn| take(&store.tables, txn, "Snekbook", "a-guid", &delivery))
-        .unwrap()
-        .unwrap_or_else(|error| format!("unreadable: {error}").into())
+    match Payload::parse(event, &body.to_string()) {
+        Ok(payload) => store
+            .write(|txn| take(&store.tables, txn, "Snekbook", "a-guid", &delivery, payload))
+            .unwrap(),
+        Err(error) => format!("unreadable: {error}").into(),
+    }
 }
 
 fn is_wished(store: &Store, target: &Target) -> bool {
@@ -65,7 +66,7 @@ fn comment(text: &str) -> Value {
     })
 }
 
-/// Another branch may make a pull request conflict that goes to it.
+/// A push to a base branch can make a pull request conflict.
 #[test]
 fn a_push_to_the_base_of_a_pull_request_is_looked_at() {
     let store = store();
@@ -109,7 +110,7 @@ fn a_push_to_the_default_branch_is_looked_at() {
     assert!(is_wished(&store, &main()));
 }
 
-/// Anyone can install a public App, and GitHub signs what their repositories send.
+/// Anyone can install a public App. GitHub signs webhooks of foreign repositories too.
 #[test]
 fn other_organisations_are_not_served() {
     let store = store();
@@ -167,7 +168,7 @@ fn a_command_is_taken_once() {
     assert_eq!(open[0].place, Place::Pull { number: 7 });
 }
 
-/// Who pressed is kept, because the person's role is asked later.
+/// The person is stored with the press, because the role is read later.
 #[test]
 fn a_button_is_taken_with_who_pressed_it() {
     let store = store();
@@ -232,7 +233,8 @@ fn an_odd_body_is_an_outcome() {
     );
 }
 
-/// Webhooks come late and again: one that contradicts what is known only makes us ask GitHub.
+/// Webhooks come late and more than once. One that contradicts the row only makes summit ask
+/// GitHub.
 #[test]
 fn a_webhook_does_not_change_a_repository_that_is_known() {
     let store = store();

@@ -1,4 +1,4 @@
-//! Committing a plan: the new builds, and what becomes of those under way.
+//! Commits a plan: writes the new builds and supersedes old ones.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use moss_db::{RoTxn, RwTxn};
 use super::names::{self, Standings};
 use super::released::Released;
 use crate::db::{ChangeError, Look, RecipePlace, Tables, Write, look_key};
-use crate::domain::build::{Build, By, Event, Scope, Stage, State};
+use crate::domain::build::{Build, By, Event, Scope, State};
 use crate::domain::claim::{Holder, Names};
 use crate::domain::plan::{self, Candidate, Frame, Others};
 
-/// How far vessel's clock may be behind ours.
+/// The largest tolerated difference between vessel's clock and ours.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 
-/// Takes the wish away, unless a newer one came in meanwhile.
+/// Deletes the wish, unless a newer one came in meanwhile.
 pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<(), ChangeError> {
     let key = look_key(look.repository, &look.target);
     match tables.looks.find(txn, &key)? {
@@ -27,7 +27,7 @@ pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<
     Ok(())
 }
 
-/// Ends a build that the database says is under way; one that is being published goes on.
+/// Ends a build that is under way. A build that is being published goes on.
 pub(super) fn give_up(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -41,20 +41,20 @@ pub(super) fn give_up(
     }
 }
 
-/// What a plan is made of.
+/// The input of a plan.
 pub(super) struct Changes {
-    /// Recipes that changed.
+    /// The changed recipes.
     pub(super) candidates: Vec<Candidate>,
-    /// The folders of recipes that are no more.
+    /// The folders of deleted recipes.
     pub(super) removed: BTreeSet<RecipeFolder>,
-    /// What all recipes are called that changed, also those that are not to be built or are planned
-    /// in another part.
+    /// The names of all changed recipes, including those of other parts and those that are not
+    /// built.
     pub(super) names: Arc<Names>,
-    /// The branch that a pull request goes to.
+    /// The branch into which a pull request is to be merged.
     pub(super) branch: Option<String>,
 }
 
-/// Writes the builds of a plan, and lets them take the place of older ones.
+/// Writes the builds of a plan and supersedes older ones.
 pub(super) fn commit_plan(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -94,7 +94,7 @@ pub(super) fn commit_plan(
     for build in &builds {
         tables.put_build(txn, build)?;
     }
-    // What a profile is for that nobody builds for any more goes with what any other is for.
+    // A build for a removed profile is ended together with whichever profile is planned.
     let is_ours = |build: &Build| {
         build.scope != Scope::Recipe
             || build.profile == frame.profile
@@ -103,12 +103,12 @@ pub(super) fn commit_plan(
     for build in before.into_iter().filter(is_ours) {
         let by = match places.get(&build.folder) {
             Some(by) => *by,
-            // A pull request is planned whole from its base each time; a branch goes on from what
-            // was.
+            // A pull request is planned whole from its base each time. A branch plan only adds to
+            // earlier ones.
             None if frame.target.is_published() && build.scope == Scope::Recipe => continue,
             None => None,
         };
-        // A new build that ends at once, as one of the same release does, takes no place.
+        // A new build of a published release ends at once. It supersedes nothing.
         let is_over = |id| {
             builds
                 .iter()
@@ -123,7 +123,7 @@ pub(super) fn commit_plan(
     Ok(())
 }
 
-/// The place of a recipe in what is planned.
+/// The place of a recipe in the planned target.
 fn place_in<'a>(frame: &'a Frame, folder: &'a RecipeFolder) -> RecipePlace<'a> {
     RecipePlace {
         repository: frame.repository,
@@ -133,7 +133,7 @@ fn place_in<'a>(frame: &'a Frame, folder: &'a RecipeFolder) -> RecipePlace<'a> {
     }
 }
 
-/// How long the recipes took when they were built last.
+/// How long the last builds of the recipes took.
 fn took(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -149,8 +149,7 @@ fn took(
     Ok(took)
 }
 
-/// Leaves out what an earlier part of the same plan wrote before it was cut short, and what was planned
-/// before of the same content: a branch that is looked at anew brings nothing new of it.
+/// Leaves out the candidates that an earlier, interrupted run of the same plan committed already.
 fn leave_out_planned(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -161,20 +160,10 @@ fn leave_out_planned(
     for candidate in candidates.drain(..) {
         let newest = tables.newest_of_recipe(txn, place_in(frame, &candidate.folder))?;
         let is_planned = newest.is_some_and(|build| {
-            let stands = match build.state.stage() {
-                // The channel may have lost it since.
-                Stage::Published | Stage::Cancelled => build.commit == frame.commit,
-                Stage::Superseded => false,
-                Stage::Planned
-                | Stage::Waiting
-                | Stage::Queued
-                | Stage::Building
-                | Stage::Built
-                | Stage::Publishing
-                | Stage::Held
-                | Stage::Failed => true,
-            };
-            stands && build.tree == candidate.tree && build.scope == Scope::Recipe
+            build.commit == frame.commit
+                && build.tree == candidate.tree
+                && build.scope == Scope::Recipe
+                && !matches!(build.state, State::Superseded { .. })
         });
         if !is_planned {
             left.push(candidate);
@@ -184,8 +173,8 @@ fn leave_out_planned(
     Ok(())
 }
 
-/// Gives recipes that cannot be read the names that they had, and says in whose way the others are:
-/// by folder, where the recipe lies that has the name.
+/// Gives unreadable recipes their last known name. Returns, for each folder whose name is taken,
+/// where the name's holder lies.
 fn name(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -200,7 +189,7 @@ fn name(
         if let Err(unreadable) = &mut candidate.recipe {
             match standings.known.get(folder) {
                 Some(name) => unreadable.name = name.clone(),
-                // Its check run must not be taken for that of a recipe that is called so.
+                // Its check run must not be mistaken for one of the recipe that holds the name.
                 None => {
                     holder = names::holder(tables, txn, &unreadable.name)?.map(Holder::from);
                     holder.take_if(|holder| {
@@ -217,7 +206,7 @@ fn name(
     Ok(taken)
 }
 
-/// Where a recipe lies, as seen from the repository that is planned.
+/// The location of a recipe, as seen from the planned repository.
 fn place_of(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -235,8 +224,8 @@ fn place_of(
     })
 }
 
-/// Writes the one build that stands for all recipes of a head. What was planned of a pull request
-/// before has no place in it.
+/// Writes the placeholder build for all recipes of a head. It ends all earlier builds of a pull
+/// request.
 pub(super) fn commit_whole(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -259,8 +248,8 @@ pub(super) fn commit_whole(
     Ok(())
 }
 
-/// What the channel has, and what it has by the time a new build would be done: a build that is
-/// being published, or was after the channel was read, takes its release too.
+/// Merges the channel with builds that vessel is publishing or has published since the channel was
+/// read: a new build must have a higher release than those.
 fn with_published(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -284,10 +273,13 @@ fn with_published(
     }
     for candidate in candidates {
         let ids = tables.builds_of_recipe(txn, place_in(frame, &candidate.folder))?;
-        // From the newest on, down to one that the channel is sure to have.
+        // From the newest to the first build that the channel has for certain.
         for id in ids.into_iter().rev() {
-            let Some(build) = tables.find_build(txn, id)? else {
-                continue;
+            let build = match tables.find_build(txn, id) {
+                Ok(Some(build)) => build,
+                Ok(None) => continue,
+                Err(error) if error.is_of_a_row() => continue,
+                Err(error) => return Err(error),
             };
             if is_in_channel(&build, channel.read_at) {
                 break;
@@ -301,8 +293,9 @@ fn with_published(
     Ok(released)
 }
 
-/// True for a build that is being published, or was after the channel was read, as far as two clocks
-/// tell. What was published before, only the channel knows: it may have been set back.
+/// True for a build that is being published, or was published after the channel was read. The check
+/// allows for a clock difference. For older builds the channel decides: somebody may have set it
+/// back.
 fn is_newer(build: &Build, read_at: jiff::Timestamp) -> bool {
     match &build.state {
         State::Publishing { .. } => true,
@@ -319,13 +312,14 @@ fn is_newer(build: &Build, read_at: jiff::Timestamp) -> bool {
     }
 }
 
-/// True for a build that was published well before the channel was read, as those before it were.
+/// True for a build that was published well before the channel was read. Then earlier builds were
+/// too.
 fn is_in_channel(build: &Build, read_at: jiff::Timestamp) -> bool {
     matches!(build.state, State::Published { .. }) && !is_newer(build, read_at)
 }
 
-/// What a plan of a branch has to fit in with. `places` says by which new build a folder's builds
-/// are replaced; by none when the recipe is gone.
+/// The existing builds that the plan of a branch has to respect. `places` maps a folder to the new
+/// build that replaces its old ones, or to `None` for a deleted recipe.
 fn others(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -346,12 +340,13 @@ fn others(
         .copied()
         .collect();
     let mut replaced = HashMap::new();
-    // In the order of their ids, so that the newest is kept.
+    // In order of ids, so that the newest build remains.
     for id in named {
         let build = match tables.find_build(txn, id) {
             Ok(Some(build)) => build,
             Ok(None) => continue,
-            // It ended long ago, or `Summit::unreadable` names it: no reason not to plan others.
+            // An unreadable row belongs to an old build or is listed in `Summit::unreadable`. The
+            // plan goes on without it.
             Err(error) if error.is_of_a_row() => continue,
             Err(error) => return Err(error),
         };
@@ -369,7 +364,7 @@ fn others(
     })
 }
 
-/// True for a build that ended without success and whose place no other took.
+/// True for a build that ended without success and was not superseded.
 fn stands_in_the_way(build: &Build) -> bool {
     match &build.state {
         State::Failed(_)

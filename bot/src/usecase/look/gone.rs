@@ -1,7 +1,7 @@
-//! Repositories that the App cannot see any more: deleted, moved away, or without the App.
+//! Repositories that the App cannot see any more: deleted, moved, or without the App.
 //!
-//! What is under way for one is given up, its names are free, and nothing is planned of it. When it
-//! is seen again, it is like one that was never planned.
+//! summit ends such a repository's builds, frees its names, and plans nothing of it. When the App
+//! sees it again, it is treated like a new one.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::domain::claim::Names;
 use crate::domain::name::RepositoryId;
 
 impl Summit {
-    /// The repositories that the App saw when it last looked.
+    /// The repositories of the App's last list.
     ///
     /// # Errors
     /// When the database fails.
@@ -38,11 +38,11 @@ impl Summit {
             .await
     }
 
-    /// Lets go of a repository that the App cannot see any more.
+    /// Ends the builds of a repository that the App cannot see, and frees its names.
     ///
     /// # Errors
-    /// When the database fails, or it is not known what is published, which tells what becomes of
-    /// those who get a name that is free now.
+    /// When the database fails, or the channel cannot be read. The channel decides what becomes of
+    /// recipes that take a freed name.
     pub(in crate::usecase) async fn let_go(
         self: &Arc<Self>,
         repository: RepositoryId,
@@ -81,6 +81,7 @@ fn let_go(
     let planned = keys(tables.planned.iter_prefix(txn, &number)?)?;
     for key in planned {
         tables.planned.delete(txn, &key)?;
+        tables.unplanned.delete(txn, &key)?;
     }
     let looks = keys(tables.looks.iter_prefix(txn, &number)?)?;
     for key in looks {

@@ -1,4 +1,4 @@
-//! Keeping who has which name, and letting a recipe go on that gets its name.
+//! Keeps the claims on names, and revives a recipe that gets its name.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,19 +13,19 @@ use crate::domain::claim::{self, Claim, Holder, Names};
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::{self, Frame};
 
-/// Who has the names that a plan is about.
+/// The holders of the names in a plan.
 #[derive(Debug, Default)]
 pub(super) struct Standings {
-    /// The recipes whose name another one has.
+    /// The recipes whose name belongs to another one.
     pub(super) taken: BTreeMap<RecipeFolder, Holder>,
-    /// The names of recipes that had one before they could not be read any more.
+    /// The last known names of unreadable recipes.
     pub(super) known: HashMap<RecipeFolder, RecipeName>,
-    /// The claims that count now and did not before.
+    /// The claims that became first on their name.
     pub(super) freed: Vec<Claim>,
 }
 
-/// Brings the claims of a branch to where its head is, and compares what a target brings with all
-/// claims. `branch` is what a pull request is to be merged into.
+/// Updates the claims of a branch to its head. Compares the recipes of a target with all claims.
+/// `branch` is the branch into which a pull request is to be merged.
 pub(super) fn settle(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -76,7 +76,7 @@ fn settle_branch(
             _ if claim.branch != branch => false,
             Some(Some(name)) => *name == claim.name,
             Some(None) => {
-                // What cannot be read now is expected to come back.
+                // An unreadable recipe keeps its claim; it may be readable again soon.
                 standings
                     .known
                     .insert(claim.folder.clone(), claim.name.clone());
@@ -121,7 +121,7 @@ fn settle_branch(
     Ok(standings)
 }
 
-/// Takes all claims of a repository away; returns those that count now and did not before.
+/// Deletes all claims of a repository. Returns the claims that became first on their name.
 pub(super) fn let_go(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -141,7 +141,7 @@ pub(super) fn let_go(
     Ok(freed)
 }
 
-/// The claims on a name that count: of branches that are published still.
+/// The valid claims on a name: those of branches that are still published.
 fn standing(tables: &Tables, txn: &RoTxn<'_>, name: &RecipeName) -> Result<Vec<Claim>, Error> {
     let rows = tables
         .claims
@@ -157,7 +157,7 @@ fn standing(tables: &Tables, txn: &RoTxn<'_>, name: &RecipeName) -> Result<Vec<C
     Ok(claims)
 }
 
-/// The recipe that has a name.
+/// The holder of a name.
 ///
 /// # Errors
 /// When the database fails.
@@ -169,9 +169,9 @@ pub(in crate::usecase) fn holder(
     Ok(claim::first(standing(tables, txn, name)?))
 }
 
-/// New builds of the recipes that have their name now and were refused before, of this repository
-/// or another. They are written, to be ordered with the rest. `names` are those of the repository
-/// that are planned themselves.
+/// Makes new builds of recipes that were refused and now hold their name, in this repository or
+/// another. The caller orders them with the rest. `names` are the repository's recipes in this
+/// plan.
 pub(super) fn revive(
     tables: &Tables,
     txn: &mut Write<'_, '_>,

@@ -1,8 +1,9 @@
-//! From what a look found to what is committed.
+//! Turns the result of a look into a committed plan.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use api::id::{BuildId, CommitSha};
+use api::id::{BuildId, CommitSha, RecipeFolder};
 
 use super::commit::{Changes, commit_plan, commit_whole, done};
 use super::pull::put_merge;
@@ -14,20 +15,20 @@ use crate::domain::claim::Names;
 use crate::domain::plan::{self, Candidate, Frame, batches};
 use crate::usecase::channel::Snapshot;
 
-/// About how many recipes are planned in one transaction: others have to wait for it.
+/// About how many recipes one transaction plans. Other transactions wait for it.
 pub(super) const BATCH: usize = 250;
 
-/// What is committed in one transaction.
+/// The content of one transaction.
 enum Part {
     Recipes(Changes),
-    /// One build that stands for all.
+    /// A placeholder build for all recipes.
     Whole(Box<Build>),
 }
 
 impl Summit {
-    /// Plans what a look found, of a pull request with how it is merged. Much is planned in parts, and
-    /// each profile by itself; when that is cut short, the target does not count as planned yet, and the
-    /// next look goes on where it ended.
+    /// Plans the result of a look; for a pull request it also stores the merge. Each profile is
+    /// planned by itself, and many recipes are planned in parts. If this is interrupted, the target
+    /// does not count as planned, and the next look continues with the next part.
     pub(super) async fn plan(
         self: &Arc<Self>,
         look: &Look,
@@ -54,10 +55,15 @@ impl Summit {
                 removed,
             } => {
                 let mut parts = Vec::new();
+                // A name belongs to one recipe, whichever profiles that is for.
+                let names = candidates
+                    .values()
+                    .flat_map(|of_profile| names_of(of_profile));
+                let names: Arc<Names> = Arc::new(names.collect());
                 for (profile, mut candidates) in candidates {
                     let known = self.channel(&profile)?.latest().await?;
                     let snapshot = &known.snapshot;
-                    let names = Arc::new(names_of(&candidates));
+                    let removed = not_meant(&names, &candidates, &removed);
                     if found.first && look.target.is_published() {
                         candidates.retain(|candidate| is_lacking(candidate, snapshot));
                     }
@@ -74,7 +80,7 @@ impl Summit {
                     for candidates in batches(candidates, size) {
                         let changes = Changes {
                             candidates,
-                            removed: removed.iter().cloned().collect(),
+                            removed: removed.clone(),
                             names: Arc::clone(&names),
                             branch: merge.as_ref().map(|merge| merge.branch.clone()),
                         };
@@ -89,46 +95,54 @@ impl Summit {
             What::TooLarge { reason } => whole(plan::too_large(BuildId::new(), &frame, reason)),
         };
         let channels = Arc::new(channels);
-        let mut parts = parts.into_iter().peekable();
-        while let Some((frame, part)) = parts.next() {
-            let end = parts.peek().is_none().then_some(&merge);
-            self.commit((look, base), frame, part, &channels, end)
-                .await?;
+        // A pull request is planned whole each time, so a part of it alone must not be committed.
+        let mut commits = match look.target.is_published() {
+            true => parts.into_iter().map(|part| vec![part]).collect(),
+            false => vec![parts],
+        }
+        .into_iter()
+        .peekable();
+        while let Some(parts) = commits.next() {
+            let end = commits.peek().is_none().then_some(&merge);
+            self.commit((look, base), parts, &channels, end).await?;
         }
         Ok(())
     }
 
-    /// Commits a part of a plan that goes on from `base`; the last with its `end`.
+    /// Commits one part of a plan on top of `base`. The last part also commits `end`.
     async fn commit(
         &self,
         (look, base): (&Look, Option<CommitSha>),
-        frame: Frame,
-        part: Part,
+        parts: Vec<(Frame, Part)>,
         channels: &Arc<Released>,
         end: Option<&Option<Merge>>,
     ) -> Result<(), Error> {
         let (tables, look) = (self.tables.clone(), look.clone());
         let (channels, end) = (Arc::clone(channels), end.cloned());
         self.submit(move |txn| {
-            // Another look may have come first; then this one saw an older state.
+            // Another look may have committed first. Then this plan is outdated.
             let key = look_key(look.repository, &look.target);
             if tables.planned.find(txn, &key)? != base {
                 return Ok(());
             }
-            match part {
-                Part::Recipes(changes) => {
-                    commit_plan(&tables, txn, &frame, changes, &channels)?;
+            let mut head = None;
+            for (frame, part) in parts {
+                head = Some(frame.commit);
+                match part {
+                    Part::Recipes(changes) => {
+                        commit_plan(&tables, txn, &frame, changes, &channels)?;
+                    }
+                    Part::Whole(build) => commit_whole(&tables, txn, &frame, &build)?,
                 }
-                Part::Whole(build) => commit_whole(&tables, txn, &frame, &build)?,
             }
-            let Some(merge) = end else {
+            let (Some(merge), Some(head)) = (end, head) else {
                 return Ok(());
             };
-            tables.planned.put(txn, &key, &frame.commit)?;
+            tables.planned.put(txn, &key, &head)?;
             if let Some(merge) = &merge {
                 put_merge(&tables, txn, &look, merge)?;
             }
-            // Of a branch more is to be looked at.
+            // The caller has more to do for a branch, so the wish stays.
             match look.target.is_published() {
                 true => Ok(()),
                 false => done(&tables, txn, &look),
@@ -139,7 +153,19 @@ impl Summit {
     }
 }
 
-/// What the recipes are called that differ.
+/// The folders that one profile has no builds of from now on: those of removed recipes, and of recipes that
+/// are meant for other profiles.
+fn not_meant(
+    names: &Names,
+    candidates: &[Candidate],
+    removed: &[RecipeFolder],
+) -> BTreeSet<RecipeFolder> {
+    let meant: HashSet<&RecipeFolder> = candidates.iter().map(|one| &one.folder).collect();
+    let others = names.keys().filter(|folder| !meant.contains(folder));
+    removed.iter().chain(others).cloned().collect()
+}
+
+/// The names of the changed recipes.
 pub(super) fn names_of(candidates: &[Candidate]) -> Names {
     let names = candidates.iter().map(|candidate| {
         let name = candidate.recipe.as_ref().ok();
@@ -151,8 +177,8 @@ pub(super) fn names_of(candidates: &[Candidate]) -> Names {
     names.collect()
 }
 
-/// A recipe is expected to provide what its published packages do, also where its folder holds no
-/// manifest of them.
+/// Adds the providers of the published packages to each recipe. A recipe is expected to go on
+/// providing them, even without a manifest in its folder.
 fn add_provided(candidates: &mut [Candidate], snapshot: &Snapshot) {
     for candidate in candidates {
         if let Ok(recipe) = &mut candidate.recipe {
@@ -162,7 +188,7 @@ fn add_provided(candidates: &mut [Candidate], snapshot: &Snapshot) {
     }
 }
 
-/// True when the channel does not have the recipe's release.
+/// True when the channel lacks the recipe's release.
 fn is_lacking(candidate: &Candidate, snapshot: &Snapshot) -> bool {
     match &candidate.recipe {
         Ok(recipe) => snapshot

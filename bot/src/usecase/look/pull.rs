@@ -1,9 +1,9 @@
-//! Looking at a pull request: what it brings, and whether it can be merged.
+//! A look at a pull request: what it changes, and whether it can be merged.
 //!
-//! What is built follows from the head and from where it parts from its base branch. When either
-//! is another than before, the pull request is planned anew: after a push, when it is sent to
-//! another branch, or when its base gained a part of it. Whether the two can be merged changes
-//! nothing of what is built; it is noted on the builds, and their check runs say so.
+//! The plan depends on the head and on its merge base with the base branch. When either changes,
+//! the pull request is planned anew: after a push, after a change of the base branch, or when the
+//! base branch gains some of its commits. A conflict does not change the plan; it is stored on the
+//! builds, and their check runs show it.
 
 use std::sync::Arc;
 
@@ -19,13 +19,13 @@ use crate::domain::trust::Trust;
 use crate::git::{self, Bounds};
 use crate::github::Pull;
 
-/// What a look at a pull request came to.
+/// The result of a look at a pull request.
 enum Seen {
-    /// The head or the branch is gone.
+    /// The head or the base branch is gone.
     Nothing,
-    /// The same is to be built.
+    /// The plan stays as it is.
     Same(Merge),
-    /// Something else is.
+    /// A new plan is needed.
     New(super::Found, Merge),
 }
 
@@ -45,7 +45,7 @@ impl Summit {
         let planned = self.find_planned(look).await?;
         let before = self.find_merge(look.repository, number).await?;
         let trust = self.trust(repository, &pull).await?;
-        // The author may write by now: the same head is planned anew.
+        // The author may have got write access; then the same head is planned anew.
         let released = trust.find_stranger().is_none() && self.is_held_for_approval(look).await?;
         let git_ref = look.target.git_ref();
         let base_ref = format!("refs/heads/{}", pull.base.branch);
@@ -76,7 +76,7 @@ impl Summit {
         }
     }
 
-    /// Keeps how a pull request can be merged, and notes it on its builds.
+    /// Stores how a pull request merges, and notes it on its builds.
     async fn note_merge(&self, look: &Look, merge: Merge) -> Result<(), Error> {
         let tables = self.tables.clone();
         let look = look.clone();
@@ -90,8 +90,8 @@ impl Summit {
         Ok(())
     }
 
-    /// Has the pull requests looked at that `branch`, as it was just fetched, does not merge with
-    /// as it did. Asks GitHub nothing.
+    /// Adds wishes for the pull requests whose merge with `branch` has changed, by the mirror
+    /// alone. It makes no request to GitHub.
     pub(super) async fn follow_branch(
         &self,
         repository: RepositoryId,
@@ -108,7 +108,7 @@ impl Summit {
             let moved = merges.into_iter().filter(|(_, before)| before.tip != tip);
             let compared = moved.map(|(number, before)| {
                 let now = merge(&mirror, before.head, before.branch.clone(), tip, bounds);
-                // A head that is missing here is fetched by the look.
+                // If the mirror lacks a head, the look fetches it.
                 let is_same =
                     |now: &Merge| (&now.base, &now.conflict) == (&before.base, &before.conflict);
                 (number, now.ok().filter(is_same))
@@ -139,7 +139,7 @@ impl Summit {
         Ok(())
     }
 
-    /// The open pull requests that go to `branch`, by number.
+    /// The open pull requests into `branch`, by number.
     pub(super) async fn merges_into(
         &self,
         repository: RepositoryId,
@@ -172,7 +172,7 @@ impl Summit {
             .await
     }
 
-    /// On whose word the pull request may be run.
+    /// Who vouches for the code of a pull request.
     async fn trust(&self, repository: &Repository, pull: &Pull) -> Result<Trust, Error> {
         let head = pull.head.sha;
         let Some(author) = &pull.user else {
@@ -186,7 +186,7 @@ impl Summit {
         Ok(Trust::of_pull(&author.login, may_write, head, None))
     }
 
-    /// How far a look at a pull request goes.
+    /// The limits of a look at a pull request.
     fn reach(&self, trust: Trust) -> Reach {
         let pulls = &self.config.pulls;
         Reach {
@@ -200,7 +200,7 @@ impl Summit {
         }
     }
 
-    /// True when builds of the target wait for their author to be given write access.
+    /// True when builds of the target are held until their author may write.
     async fn is_held_for_approval(&self, look: &Look) -> Result<bool, moss_db::Error> {
         let tables = self.tables.clone();
         let look = look.clone();
@@ -212,7 +212,7 @@ impl Summit {
             .await
     }
 
-    /// Gives up what is under way for a pull request that was closed.
+    /// Cancels the builds of a closed pull request.
     async fn close_pull(self: &Arc<Self>, look: &Look, number: u64) -> Result<(), Error> {
         let tables = self.tables.clone();
         let now = self.clock.now();
@@ -235,7 +235,7 @@ impl Summit {
     }
 }
 
-/// How `head` would be merged into `branch`, whose head is `tip`.
+/// How `head` merges into `branch`, whose head is `tip`.
 fn merge(
     mirror: &git::Mirror,
     head: CommitSha,
@@ -246,7 +246,7 @@ fn merge(
     let found = match mirror.find_conflicts(tip, head, bounds)? {
         Ok(found) => found,
         Err(too_large) => {
-            tracing::warn!(%head, branch, "whether it can be merged is not known: {too_large}");
+            tracing::warn!(%head, branch, "mergeability is unknown: {too_large}");
             None
         }
     };
@@ -264,7 +264,7 @@ fn merge(
     })
 }
 
-/// Keeps how a pull request can be merged; other targets are not merged.
+/// Stores how a pull request merges. Other targets have no merge.
 pub(super) fn put_merge(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -280,7 +280,7 @@ pub(super) fn put_merge(
     }
 }
 
-/// Writes on the builds of a pull request's head whether it conflicts.
+/// Notes on the builds of a pull request's head whether it conflicts.
 fn note_conflict(
     tables: &Tables,
     txn: &mut Write<'_, '_>,

@@ -1,4 +1,4 @@
-//! What the channel has, as plans compare with it.
+//! The channel's packages that plans compare with.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use api::id::Architecture;
 use crate::usecase::Summit;
 use crate::usecase::channel::{self, Known, Snapshot};
 
-/// What the channel had when it was read, for each profile.
+/// The channel at the time of the read, for each profile.
 #[derive(Debug, Default)]
 pub(super) struct Released(pub(super) BTreeMap<Architecture, OfProfile>);
 
-/// What the channel had for one profile.
+/// The channel at the time of the read, for one profile.
 #[derive(Debug, Default)]
 pub(super) struct OfProfile {
     /// Its packages.
     pub(super) snapshot: Arc<Snapshot>,
-    /// When it was read.
+    /// The time of the read.
     pub(super) read_at: jiff::Timestamp,
 }
 
@@ -31,10 +31,10 @@ impl From<&Known> for OfProfile {
 }
 
 impl Summit {
-    /// What the channel has for each profile.
+    /// Reads the channel for each profile.
     ///
     /// # Errors
-    /// When vessel does not answer and never did.
+    /// When vessel does not answer and there is no last snapshot.
     pub(super) async fn released(&self) -> Result<Released, channel::Error> {
         let mut released = Released::default();
         for (profile, channel) in &self.channels {

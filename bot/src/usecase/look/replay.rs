@@ -1,7 +1,5 @@
-//! The commits of the corpus, planned one after the other as if each had been pushed. `cargo xtask
-//! replay` runs it.
-
-#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+//! Replays the commits of the corpus: plans one after the other, as if each had been pushed. `cargo
+//! xtask replay` runs it.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,13 +14,13 @@ use crate::domain::name::InstallationId;
 use crate::domain::plan::{Frame, batches};
 use crate::git::Mirrors;
 
-/// What half of the commits have to stay under.
+/// The limit for the median time.
 const TARGET: Duration = Duration::from_millis(5);
 
-/// How many commits are planned before the times count.
+/// How many commits are planned before the measurement begins.
 const WARM: usize = 100;
 
-/// Where nothing has to reach a disk: what a sync takes is not what is measured.
+/// A folder in memory, since the time of a disk sync is not part of the measurement.
 const MEMORY: &str = "/dev/shm";
 
 #[test]
@@ -101,7 +99,7 @@ fn reach() -> Reach {
     Reach::of_branch(vec![profile()])
 }
 
-/// Commits the plan of what was found, with a channel that had nothing; returns what is to be built.
+/// Commits the plan for an empty channel. Returns the builds.
 fn plan(env: &moss_db::Environment, tables: &Tables, found: Found) -> Vec<Build> {
     let frame = Frame {
         repository: RepositoryId::new(1),
@@ -145,7 +143,7 @@ fn plan(env: &moss_db::Environment, tables: &Tables, found: Found) -> Vec<Build>
     builds
 }
 
-/// Lets the builds have been published, and GitHub show them, as most were by the time of the next push.
+/// Marks the builds as published and shown, as most were before the next push.
 fn publish(env: &moss_db::Environment, tables: &Tables, builds: Vec<Build>) {
     let published = env.write(|txn| {
         let mut txn = crate::db::Write::new(txn);

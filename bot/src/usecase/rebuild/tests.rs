@@ -12,7 +12,7 @@ fn again(store: &Store, build: &Build) -> Option<BuildId> {
         .ok()
 }
 
-/// What is to be built again of the head.
+/// The builds of the head to build again.
 fn chosen(store: &Store) -> crate::db::Progress {
     let head = Head {
         repository: RepositoryId::new(1),
@@ -22,7 +22,7 @@ fn chosen(store: &Store) -> crate::db::Progress {
     crate::db::Progress::of(&chosen.unwrap())
 }
 
-/// One transaction of it.
+/// One transaction of the request.
 fn one_part(store: &Store, progress: crate::db::Progress) -> crate::db::Progress {
     let asked = Role::writer().authorise(progress).unwrap();
     let done = store.write(|txn| part(&store.tables, txn, &asked, "ada", at(100)));
@@ -91,7 +91,7 @@ fn a_new_build_takes_the_place_of_a_failed_one() {
         (old.tree, old.commit, 0)
     );
     assert_eq!(store.find(id(1)), old);
-    // Asked a second time, the old one is no longer the newest.
+    // On a second request, the old build is no longer the newest.
     assert_eq!(again(&store, &old), None);
 }
 
@@ -163,7 +163,7 @@ fn only_what_ended_is_built_again() {
     assert!(again(&store, &pulled).is_some());
 }
 
-/// A held build waits no longer: its successor does.
+/// A held build ends its wait; its successor waits instead.
 #[test]
 fn a_held_build_is_superseded() {
     let store = store();
@@ -196,7 +196,7 @@ fn a_head_is_built_again_where_it_did_not_succeed() {
     assert_eq!(head_again(&store), Rebuilt::Nothing(reasons));
 }
 
-/// A failure that was made good since does not count any more.
+/// A later success makes up for a failure.
 #[test]
 fn a_head_that_succeeded_in_the_end_is_built_again_as_a_whole() {
     let store = store();
@@ -243,7 +243,7 @@ fn an_unknown_head_has_nothing() {
     assert_eq!(head_again(&store()), Rebuilt::Nothing(Vec::new()));
 }
 
-/// The other members of a cycle wait to be imported with the one that is built again.
+/// The other members of a cycle wait to be imported with the rebuilt one.
 #[test]
 fn a_cycle_is_completed_by_the_new_build() {
     let cycle = vec![id(1), id(2), id(3)];
@@ -264,7 +264,7 @@ fn a_cycle_is_completed_by_the_new_build() {
         assert_eq!(store.find(id).cycle, expected);
     }
     assert_eq!(store.find(id(3)).after, [new]);
-    // Once all are published, one of them is built again alone.
+    // Once all members are published, one of them is built again alone.
     let store = super::super::super::db::tests::store();
     let mut members = [published(1, "glibc"), published(2, "gcc")];
     for member in &mut members {
@@ -275,7 +275,7 @@ fn a_cycle_is_completed_by_the_new_build() {
     assert_eq!(store.find(new).cycle, []);
 }
 
-/// Cancelled together, and asked for together: imported as one again.
+/// Members that are cancelled and requested together are imported as one again.
 #[test]
 fn members_that_are_built_again_at_once_stay_a_cycle() {
     let names = ["glibc", "gcc", "binutils"];
@@ -304,7 +304,7 @@ fn members_that_are_built_again_at_once_stay_a_cycle() {
     }
 }
 
-/// Each transaction takes on a part, and what it writes down is all that the next needs.
+/// Each transaction does one part; the stored progress is enough for the next one.
 #[test]
 fn many_builds_are_built_again_in_parts() {
     let store = store();
@@ -315,7 +315,7 @@ fn many_builds_are_built_again_in_parts() {
     for number in [1, 60, 110] {
         builds[number - 1].cycle.clone_from(&cycle);
     }
-    // An early one comes after the last.
+    // An early build waits for the last.
     builds[1].after = vec![id(120)];
     store.put(&builds.iter().collect::<Vec<_>>());
     let mut progress = chosen(&store);
@@ -340,7 +340,7 @@ fn many_builds_are_built_again_in_parts() {
     assert_eq!(store.find(new[&id(2)]).after, [new[&id(120)]]);
 }
 
-/// What is on its way to a builder still learns who its cycle is.
+/// A build that is already ordered still gets its new cycle.
 #[test]
 fn replacing_reaches_builds_under_way() {
     let store = store();

@@ -1,4 +1,4 @@
-//! The files of logs: how much they take, and which of them go.
+//! The files of logs: their total size, and which of them are removed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use moss_db::{Error as StorageError, RoTxn};
 use super::{BATCH, Error, Summit, drop_logs};
 use crate::db::{Tables, Write};
 
-/// A log on the disk.
+/// A log file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) attempt: AttemptId,
@@ -18,7 +18,7 @@ pub(super) struct File {
 }
 
 impl Summit {
-    /// Lets logs go, the oldest builds' first, until all together are within the limit.
+    /// Removes logs, those of the oldest builds first, until the total is within the limit.
     pub(super) async fn bound_logs(&self, now: Timestamp) -> Result<(), Error> {
         let limit = self.config.retention.log_bytes;
         let mut sizes: BTreeMap<BuildId, u64> = BTreeMap::new();
@@ -36,18 +36,18 @@ impl Summit {
             excess = self
                 .submit(move |txn| reduce(&tables, txn, &batch, before, now))
                 .await?;
-            tracing::info!(bytes = before - excess, "logs are more than the limit");
+            tracing::info!(bytes = before - excess, "old logs exceeded the limit");
         }
         if excess > 0 {
             tracing::warn!(
                 bytes = excess,
-                "logs of builds under way are more than the limit"
+                "the logs of builds under way exceed the limit"
             );
         }
         Ok(())
     }
 
-    /// Removes the logs of builds that are gone or say so.
+    /// Removes the files of builds that are gone or say that their logs are gone.
     pub(super) async fn remove_files(&self) -> Result<(), Error> {
         let files = self.list_logs().await?;
         for batch in files.chunks(BATCH) {
@@ -72,7 +72,7 @@ impl Summit {
     }
 }
 
-/// The logs in a folder; what has another name is left alone.
+/// The logs in a folder. Files with other names are ignored.
 pub(super) fn list(folder: &Path) -> std::io::Result<Vec<File>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -90,8 +90,8 @@ pub(super) fn list(folder: &Path) -> std::io::Result<Vec<File>> {
     Ok(files)
 }
 
-/// Lets the logs of builds go that have ended, until `excess` bytes are saved. Returns how many
-/// are left to be saved.
+/// Marks the logs of ended builds as gone, until `excess` bytes are saved. Returns how many bytes
+/// remain to be saved.
 pub(super) fn reduce(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -106,7 +106,7 @@ pub(super) fn reduce(
         match tables.find_build(txn, *id)? {
             Some(build) if build.find_end().is_none() => continue,
             Some(build) if build.has_logs() => drop_logs(tables, txn, build, now)?,
-            // Gone already but for the file.
+            // Only the file is left.
             Some(_) | None => {}
         }
         excess = excess.saturating_sub(*bytes);
@@ -114,7 +114,7 @@ pub(super) fn reduce(
     Ok(excess)
 }
 
-/// Those of `files` whose build is gone, or says that its logs are.
+/// Those of `files` whose build is gone or says that its logs are gone.
 pub(super) fn gone(
     tables: &Tables,
     txn: &RoTxn<'_>,

@@ -14,7 +14,7 @@ fn long_ago() -> Keep {
     keep(Retention::default())
 }
 
-/// A build that ended and whose check run says so.
+/// A build that has ended and whose check run shows it.
 fn ended(number: u8, recipe: &str, state: State) -> Build {
     let mut build = build(number, recipe);
     build.state = state;
@@ -55,7 +55,7 @@ fn exists(store: &Store, number: u8) -> bool {
     found.unwrap().is_some()
 }
 
-/// What a branch has stays: the newest build of a recipe, and the newest that was published.
+/// A branch keeps the newest build of a recipe and the newest published one.
 #[test]
 fn the_present_stays_and_the_past_goes() {
     let store = store();
@@ -115,7 +115,7 @@ fn a_closed_pull_request_is_forgotten_whole() {
     assert_eq!(sweep_all(&store, 9999), (0, 1));
 }
 
-/// More than one transaction takes.
+/// There are more builds than one transaction visits.
 #[test]
 fn many_builds_are_swept_in_parts() {
     let store = store();
@@ -129,7 +129,7 @@ fn many_builds_are_swept_in_parts() {
     assert_eq!(sweep_all(&store, 9999), (0, 599));
 }
 
-/// The oldest logs go first, whoever's they are, but for builds under way.
+/// The oldest logs go first, whichever build they belong to, except those of builds under way.
 #[test]
 fn too_many_logs_go_from_the_oldest_on() {
     let store = store();

@@ -5,17 +5,17 @@ use crate::db::tests::{Store, store};
 use crate::domain::build::example::{at, build, every_state, id, pull};
 use crate::domain::build::{State, Target};
 
-/// How many builds the scheduler works on here.
+/// The number of builds in a generated plan.
 const BUILDS: u8 = 12;
 
-/// What happens to a build, by its number.
+/// A generated event. `build` is a build's number.
 #[derive(Debug, Clone)]
 enum Step {
-    /// It comes to be in another state, as by a builder, a person or vessel.
+    /// A builder, a person or vessel moves the build to another state.
     Becomes { build: u8, state: usize },
-    /// It is forgotten.
+    /// Retention removes the build.
     Forgotten { build: u8 },
-    /// The scheduler works off what it has to look at, so many builds at once.
+    /// The scheduler runs until idle, with at most `most` builds in a transaction.
     Schedule { most: usize },
 }
 
@@ -30,7 +30,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..30)
 }
 
-/// Builds of a branch or of a pull request, each after some of those before it; some in a cycle.
+/// Builds of a branch or a pull request. Each waits for some of those before it; some form a cycle.
 fn plans() -> impl Strategy<Value = Vec<Build>> {
     let edges = proptest::collection::vec((any::<u16>(), any::<u16>()), usize::from(BUILDS));
     (edges, any::<bool>(), 0..4_u8).prop_map(|(edges, is_pull, in_cycle)| {
@@ -56,7 +56,7 @@ fn plans() -> impl Strategy<Value = Vec<Build>> {
     })
 }
 
-/// Works off what has moved, in parts.
+/// Visits all builds that have moved, in parts.
 fn schedule(store: &Store, most: usize) {
     loop {
         let moved = store.take_moved(most);
@@ -68,7 +68,7 @@ fn schedule(store: &Store, most: usize) {
     }
 }
 
-/// What a look at everything would still change.
+/// The changes that a visit to every build would still make.
 fn left_over(store: &Store) -> Vec<String> {
     let mut left = Vec::new();
     for build in store.active() {
@@ -91,8 +91,8 @@ fn left_over(store: &Store) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// The scheduler looks only at what has moved and at what comes after that; a look at everything
-    /// would find nothing else. What is kept in memory is compared by every write.
+    /// The scheduler visits only builds that have moved and the builds after them. A visit to every
+    /// build would find nothing else. Each write compares the copy in memory with the database.
     #[test]
     fn nothing_is_left_that_a_look_at_everything_would_move(plan in plans(), steps in steps()) {
         let store = store();
@@ -122,7 +122,7 @@ proptest! {
     }
 }
 
-/// One change costs as much as what comes after it, however much else is under way.
+/// The cost of a change depends on the builds after it, not on all builds under way.
 #[test]
 fn what_has_not_moved_is_not_looked_at() {
     let store = store();

@@ -205,7 +205,7 @@ mod tests {
             "provides": [],
             "after": [],
             "cycle": [],
-            "profile": "x86_64",
+            "profile": "x86_64", "trust": { "trust": "writer" },
             "source_date_epoch": 0,
             "created_at": AT,
             "warnings": [],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
+use std::ops::Bound;
 
 use heed::RoTxn;
 
@@ -59,6 +60,35 @@ impl<I: Key, K: Key> Index<I, K> {
         let table = self.raw.clone();
         let prefix = key::encode::<I>(index_key);
         let entries = table.prefixed(txn, &prefix, Direction::Forward)?;
+        Ok(entries.map(move |entry| {
+            let (entry, _) = entry.map_err(|error| table.failed("walk", error))?;
+            decode_key::<(I, K)>(table.name, entry).map(|(_, key)| key)
+        }))
+    }
+
+    /// The keys of the rows under `index_key` that are less than `before`, where one is given: the greatest
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub fn keys_before<'txn>(
+        &self,
+        txn: &'txn RoTxn<'_>,
+        index_key: &I::Item,
+        before: Option<&K::Item>,
+    ) -> Result<impl Iterator<Item = Result<K::Item, Error>> + use<'txn, I, K>, Error> {
+        let table = self.raw.clone();
+        let prefix = key::encode::<I>(index_key);
+        let entries = match before {
+            None => table.prefixed(txn, &prefix, Direction::Backward)?,
+            Some(before) => {
+                let mut end = prefix.clone();
+                end.extend_from_slice(&key::encode::<K>(before));
+                let (from, to) = (Bound::Included(prefix), Bound::Excluded(end));
+                table.range(txn, &from, &to, Direction::Backward)?
+            }
+        };
         Ok(entries.map(move |entry| {
             let (entry, _) = entry.map_err(|error| table.failed("walk", error))?;
             decode_key::<(I, K)>(table.name, entry).map(|(_, key)| key)

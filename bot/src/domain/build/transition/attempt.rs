@@ -1,4 +1,4 @@
-//! What becomes of a build while a builder has it.
+//! Transitions while a build is at a builder.
 
 use api::attempt;
 use api::id::{AttemptId, ServiceName};
@@ -10,7 +10,7 @@ use super::Effect;
 use super::loss::cause_of;
 
 impl Build {
-    /// The builder of the current attempt, if that is `attempt`.
+    /// The builder of `attempt` and the start of `Building`, if `attempt` is the current one.
     pub(super) fn current_builder(&self, attempt: AttemptId) -> Option<(&ServiceName, Timestamp)> {
         let State::Building { builder, since, .. } = &self.state else {
             return None;

@@ -1,4 +1,4 @@
-//! Giving a build up, on purpose or for a newer one.
+//! Giving a build up: on purpose, or because a newer build replaces it.
 
 use api::id::{AttemptId, BuildId};
 use jiff::Timestamp;
@@ -8,9 +8,9 @@ use super::super::state::{Overtaken, State, Success};
 use super::Effect;
 
 impl Build {
-    /// What is being published may be seen already: it is published to the end. Only if it cannot
-    /// be, the newer one counts. The members of a cycle are published as one, so one of them cannot
-    /// be left out.
+    /// Supersedes the build. If it is in `Publishing`, clients may see it already, so the import
+    /// goes on, and the newer build counts only if the import fails. A member of a cycle does not
+    /// take the event then: a cycle is published as a whole.
     pub(super) fn superseded(
         &self,
         by: Option<BuildId>,
@@ -37,7 +37,7 @@ impl Build {
                     attempt,
                 }],
             )),
-            // A pull request's build has succeeded; only its assets are not needed any more.
+            // A pull request's build has succeeded, and its assets are released already.
             State::Built(Success {
                 released_at: Some(_),
                 ..

@@ -1,9 +1,9 @@
-//! What becomes of a build when an attempt is lost, or the assets that it made. Each loss is
-//! remembered, so that people see it and the next attempt goes elsewhere if it can.
+//! Transitions when a builder loses an attempt or its assets. The build stores each loss, so that
+//! people see it and the next attempt goes to another builder if possible.
 //!
-//! Attempts that builders lose are counted, because the build itself may be what brings them down.
-//! Where sources cannot be had, each attempt is short and harms nobody: these go on with growing
-//! pauses until the outage has lasted too long.
+//! The number of attempts that builders may lose is limited, because the build itself may crash
+//! them. When sources cannot be reached, an attempt is short and harms nobody. These attempts are
+//! retried with growing pauses until the outage has lasted too long.
 
 use api::attempt::Reason;
 use api::id::{AttemptId, BuildId, ServiceName};
@@ -13,20 +13,21 @@ use super::super::Build;
 use super::super::state::{Cause, Failure, FailureKind, Loss, State};
 use super::Effect;
 
-/// How many attempts builders may lose.
+/// A build fails with this many attempts lost by builders.
 pub const MAX_LOST: usize = 5;
 
-/// How long sources may be out of reach.
+/// How long an outage may last before the build fails.
 pub const MAX_OUTAGE: SignedDuration = SignedDuration::from_hours(2);
 
-/// The pause before the third attempt; before each further one it is twice as long, …
+/// The pause before the third attempt, in seconds. It doubles before each further attempt.
 const FIRST_PAUSE: i64 = 15;
 
-/// … up to this, in seconds.
+/// The longest pause, in seconds.
 const LAST_PAUSE: i64 = 600;
 
-/// How long a build that was lost waits before its next attempt. It goes on at once after one loss;
-/// later a broken builder must not use up all attempts before anyone can mend it.
+/// The pause before the next attempt, after `attempts` attempts. There is none after the first
+/// attempt. Later pauses give people time to repair a broken builder before it uses up all
+/// attempts.
 pub fn pause_after(attempts: u32) -> SignedDuration {
     let Some(exponent) = attempts.checked_sub(2) else {
         return SignedDuration::ZERO;
@@ -35,8 +36,8 @@ pub fn pause_after(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs(seconds.min(LAST_PAUSE))
 }
 
-/// What an attempt was lost to that may well succeed another time; none for a failure that would
-/// come again.
+/// The cause, when a failure is transient and the attempt counts as lost; none for a failure that
+/// would come again.
 pub(super) fn cause_of(reason: &Reason) -> Option<Cause> {
     if !reason.is_transient() {
         return None;
@@ -58,7 +59,7 @@ pub(super) fn cause_of(reason: &Reason) -> Option<Cause> {
 }
 
 impl Build {
-    /// True when a build in the queue may be handed to a builder; see [`pause_after`].
+    /// True when the build is queued, may run, and its pause is over; see [`pause_after`].
     pub fn is_due(&self, now: Timestamp) -> bool {
         let State::Queued { since, .. } = &self.state else {
             return false;
@@ -66,7 +67,7 @@ impl Build {
         self.permits_running() && now.duration_since(*since) >= pause_after(self.attempts)
     }
 
-    /// True when one more loss is no reason to give up.
+    /// True when the build may be retried after one more loss.
     pub(super) fn may_lose(&self, cause: Cause, now: Timestamp) -> bool {
         match cause {
             Cause::Builder => {
@@ -81,7 +82,7 @@ impl Build {
         }
     }
 
-    /// Back to the queue, or failed when that was tried often enough.
+    /// The state after a loss: queued again, or failed after too many losses.
     pub(super) fn lost(
         &mut self,
         builder: ServiceName,
@@ -124,8 +125,8 @@ impl Build {
         })
     }
 
-    /// As [`Self::lost`] for a build that was built. The members of a cycle are built against each
-    /// other's stones, so those that are gone have to come again first.
+    /// Like [`Self::lost`], when the assets of a finished build are gone. A member of a cycle is
+    /// built with the stones of the members before it, so it waits for these first.
     pub(super) fn built_in_vain(
         &mut self,
         builder: ServiceName,
@@ -141,7 +142,7 @@ impl Build {
         lost
     }
 
-    /// What was built and is not published goes, with its builder.
+    /// The transition when the builder no longer has the assets of a build that is not published.
     pub(super) fn assets_gone(
         &mut self,
         attempt: AttemptId,

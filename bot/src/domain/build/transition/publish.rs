@@ -1,4 +1,4 @@
-//! What becomes of a build while vessel takes it into the channel.
+//! Transitions while vessel imports a build into the channel.
 
 use api::id::{AttemptId, ImportId};
 use api::import;
@@ -43,12 +43,12 @@ impl Build {
                 },
                 release,
             ),
-            // The builder is what failed, not the recipe: another one may build it again.
+            // The builder failed, not the recipe: another builder may build it again.
             import::State::Refused { refusal, .. }
                 if refusal.reason == import::RefusalReason::AssetGone =>
             {
                 let lost = self.built_in_vain(builder, refusal.message, now);
-                // To build the older one again would be in vain: the channel takes no lower release.
+                // Building the older one again is pointless: the channel takes no lower release.
                 let to =
                     overtaken.map_or(lost, |Overtaken { by }| State::Superseded { by, at: now });
                 (to, release)
@@ -69,13 +69,13 @@ impl Build {
         })
     }
 
-    /// vessel cannot be asked where the import stands.
+    /// Notes why vessel does not report the state of the import.
     pub(super) fn import_delayed(&self, asked: ImportId, reason: String) -> Option<State> {
         let is_asked = matches!(&self.state, State::Publishing { import, .. } if *import == asked);
         is_asked.then(|| self.standing_at(Some(reason)))
     }
 
-    /// The state, with what vessel does with the import while one is under way.
+    /// The present state; in `Publishing` with `now` as vessel's last report.
     fn standing_at(&self, now: Option<String>) -> State {
         let mut state = self.state.clone();
         if let State::Publishing { standing, .. } = &mut state {

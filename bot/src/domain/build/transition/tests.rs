@@ -150,7 +150,7 @@ fn every_event() -> Vec<(&'static str, Event)> {
     ]
 }
 
-/// Every state with every event: where it leads and what is to be done, or that it is refused.
+/// Every state with every event: the next state and the effects, or the refusal.
 #[test]
 fn the_whole_matrix() {
     let mut table = String::new();
@@ -224,7 +224,7 @@ fn a_refusal_names_build_state_and_event() {
     );
 }
 
-/// A report of an attempt that is no longer current changes nothing, whatever it says.
+/// A report on an attempt that is not the current one changes nothing.
 #[test]
 fn reports_of_stale_attempts_are_refused() {
     let mut build = build(1, "nano");
@@ -303,7 +303,8 @@ fn a_lost_attempt_is_tried_again_until_there_were_enough() {
     );
 }
 
-/// A builder that is gone with what it built is no fault of the recipe's; other refusals are final.
+/// When vessel refuses an import because the builder's assets are gone, the build is retried. Other
+/// refusals are final.
 #[test]
 fn what_a_builder_took_with_it_is_built_again() {
     let mut build = build(1, "nano");
@@ -338,7 +339,7 @@ fn what_a_builder_took_with_it_is_built_again() {
         )
         .unwrap();
     assert_eq!(next.find_attempt(), Some(attempt(2)));
-    // In a cycle the members come again one after the other.
+    // The members of a cycle are rebuilt one after the other.
     build.cycle = vec![id(7), id(1), id(8)];
     let (next, _) = build.apply(gone(), at(1000)).unwrap();
     assert_eq!(next.state, State::Waiting { on: vec![id(7)] });
@@ -351,7 +352,7 @@ fn what_a_builder_took_with_it_is_built_again() {
     );
 }
 
-/// What was overtaken is published all the same, but not built again when it cannot be.
+/// The import of an overtaken build goes on. If it fails, the build is not retried.
 #[test]
 fn what_is_overtaken_is_not_built_again() {
     let mut build = build(1, "nano");
@@ -380,7 +381,7 @@ fn gone_import() -> Event {
     }
 }
 
-/// What a builder lost is remembered with the builder and the reason, however it was lost.
+/// The build stores every loss with the builder and the reason.
 #[test]
 fn every_loss_is_remembered() {
     let (mut build, mut now) = (build(1, "nano"), 0);
@@ -433,7 +434,7 @@ fn every_loss_is_remembered() {
     assert_eq!(told, expected);
 }
 
-/// Only the assets of the last attempt, and only as long as they are wanted, can be missed.
+/// Only a loss of the last attempt's assets counts, and only while they are needed.
 #[test]
 fn assets_that_nobody_waits_for_are_not_missed() {
     let mut build = build(1, "nano");
@@ -452,7 +453,8 @@ fn assets_that_nobody_waits_for_are_not_missed() {
     assert!(build.apply(gone(2), at(1)).is_err());
 }
 
-/// What may well be chance is tried again; at the end its reason and its place are shown.
+/// A transient failure is retried. After the last try, the build shows the reason and the lines at
+/// fault.
 #[test]
 fn chance_is_given_up_with_its_reason() {
     let mut build = build(1, "nano");
@@ -482,13 +484,13 @@ fn chance_is_given_up_with_its_reason() {
     assert_eq!(failure.annotations, annotations);
     assert_eq!(failure.message, "make: error 2 (the last of 9 attempts)");
     assert_eq!(effects.len(), 1);
-    // Builders that lost some meanwhile ended that row.
+    // A loss by a builder ends the row of outages.
     build.losses.extend(losses(Cause::Builder, 1));
     let (next, _) = build.apply(event, at(7200)).unwrap();
     assert_eq!(next.state.name(), "queued");
 }
 
-/// So many attempts, lost at 0.
+/// `count` losses at second 0.
 fn losses(cause: Cause, count: usize) -> Vec<Loss> {
     let loss = Loss {
         attempt: 1,
@@ -504,7 +506,7 @@ fn some_annotations() -> Vec<Annotation> {
     crate::domain::build::example::failure(FailureKind::Attempt, None).annotations
 }
 
-/// Where every state stands and why it does not move, as people read it.
+/// The explanation of every state, as people read it.
 #[test]
 fn every_state_explains_itself() {
     let mut text = String::new();

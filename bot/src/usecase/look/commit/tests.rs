@@ -64,7 +64,7 @@ pub(in crate::usecase::look) fn changes(
     }
 }
 
-/// A channel that had nothing when it was read.
+/// A channel that was empty when it was read.
 pub(in crate::usecase::look) fn nothing(read_at: jiff::Timestamp) -> Released {
     let snapshot = Arc::default();
     Released([(profile(), OfProfile { snapshot, read_at })].into())
@@ -108,7 +108,7 @@ fn superseded(by: Option<u8>, head: u8) -> State {
     }
 }
 
-/// What is built for one profile comes after nothing of another, and takes no place of it.
+/// A build neither waits for nor supersedes a build of another profile.
 #[test]
 fn profiles_are_planned_each_by_itself() {
     let store = store();
@@ -138,7 +138,7 @@ fn profiles_are_planned_each_by_itself() {
     let check = store.find(id(4)).plan.check.clone();
     assert_eq!(check.as_deref(), Some("build app (x86_64_v3)"));
     assert_eq!(store.find(id(2)).state, State::Planned);
-    // A newer one of one profile.
+    // A newer build of one profile.
     let changes = super::tests::changes(vec![recipe(5, "lib", &[])], BTreeSet::new());
     let newer = frame(main(), 2);
     let planned = store.write(|txn| commit_plan(&store.tables, txn, &newer, changes, &channels));
@@ -172,14 +172,14 @@ fn a_newer_build_supersedes_the_older_one_of_its_folder() {
             attempt: api::id::AttemptId::new(id(1), 1)
         }]
     );
-    // What waited for the old one waits for the new one; the rest goes on.
+    // The build that waited for the old one waits for the new one. The rest is unchanged.
     assert_eq!(store.find(id(2)).after, [id(4)]);
     assert_eq!(store.find(id(2)).state, State::Planned);
     assert_eq!(store.find(id(3)).state, State::Planned);
 }
 
-/// What is being published may be seen already: it is published to the end. A new build of the same
-/// release has nothing to do, one of a higher release is published after it.
+/// Clients may already see a build that is being published, so it is published to the end. A new
+/// build of the same release has nothing to do. One of a higher release is published after it.
 #[test]
 fn a_build_that_is_being_published_goes_on() {
     let store = store();
@@ -226,7 +226,7 @@ fn dependents_of_a_failed_build_wait_for_its_successor() {
         1,
         State::Failed(failure(FailureKind::Attempt, None)),
     );
-    // A push of something else leaves the order as it is.
+    // A push of another recipe leaves the order unchanged.
     plan(
         &store,
         &frame(main(), 2),
@@ -236,7 +236,7 @@ fn dependents_of_a_failed_build_wait_for_its_successor() {
     assert_eq!(store.find(id(2)).after, [id(1)]);
     plan(&store, &frame(main(), 3), vec![recipe(4, "lib", &[])], &[]);
     assert_eq!(store.find(id(2)).after, [id(4)]);
-    // A failure is history: it is not superseded.
+    // A failure is history and is not superseded.
     assert!(matches!(store.find(id(1)).state, State::Failed(_)));
 }
 
@@ -275,7 +275,7 @@ fn a_recipe_that_is_gone_is_not_built() {
     assert_eq!(store.find(id(2)).state, State::Planned);
 }
 
-/// A push that closes a cycle through builds of an earlier push leaves nobody waiting for ever.
+/// A push that closes a cycle with builds of an earlier push leaves no build waiting for ever.
 #[test]
 fn a_cycle_over_two_pushes_is_chained() {
     let store = store();
@@ -346,8 +346,8 @@ fn repositories_are_ordered_together_and_superseded_apart() {
     assert_eq!(store.find(id(1)).state, State::Planned);
 }
 
-/// What a pull request's builds left stays with the builder until it is not needed any more, and
-/// is released once. That they succeeded stays true.
+/// The builder keeps a pull request's assets until nobody needs them; they are released once. The
+/// builds stay successful.
 #[test]
 fn assets_of_a_pull_request_are_released() {
     let store = store();
@@ -370,8 +370,8 @@ fn assets_of_a_pull_request_are_released() {
     assert_eq!(store.active(), []);
 }
 
-/// A pull request is planned whole from its base: what its older head had is over, and nothing of
-/// it touches the branch.
+/// A pull request is planned whole from its base. The builds of its older head end, and the branch
+/// is untouched.
 #[test]
 fn a_pull_request_is_planned_whole() {
     let store = store();
@@ -397,7 +397,7 @@ fn a_pull_request_is_planned_whole() {
     assert_eq!(store.active().len(), 2);
 }
 
-/// A plan in parts that was cut short is gone on with; nothing is planned twice.
+/// A later look continues an interrupted plan and plans nothing twice.
 #[test]
 fn a_plan_that_was_cut_short_goes_on() {
     let store = store();
@@ -417,7 +417,7 @@ fn a_plan_that_was_cut_short_goes_on() {
     };
     commit(part);
     set(&store, 1, building());
-    // The same head is looked at again: its trees are the same, its builds would have new ids.
+    // A second look at the same head finds the same trees, and would use new ids.
     let mut again = all(3);
     again[0].tree = TreeSha::from_bytes([1; 20]);
     commit(changes(again, BTreeSet::new()));
@@ -426,7 +426,7 @@ fn a_plan_that_was_cut_short_goes_on() {
     assert_eq!(store.active().len(), 2);
 }
 
-/// vessel is away, and the channel is taken to be as it was: what summit published since counts.
+/// vessel is away, and summit uses the old channel together with its own publications since.
 #[test]
 fn what_was_published_after_the_channel_was_read_is_not_built_again() {
     let planned = |read_at: i64| {
@@ -450,6 +450,6 @@ fn what_was_published_after_the_channel_was_read_is_not_built_again() {
         at: at(9000),
     };
     assert_eq!([planned(900), planned(1059)], [again.clone(), again]);
-    // The channel was read after it, and had nothing any more.
+    // The channel was read later and had no package any more.
     assert_eq!(planned(1060), State::Planned);
 }

@@ -58,12 +58,12 @@ fn nothing_is_done_for_a_repository_that_is_gone() {
     let (looks, planned, row) = left.unwrap();
     assert_eq!((looks, planned), (0, 0));
     assert_eq!(row.unwrap().gone_at, Some(at(500)));
-    // Told twice, it is as it was.
+    // A second call changes nothing.
     go(&store, 1);
     assert_eq!(effects(&store).len(), 1);
 }
 
-/// Whose name it had can have it now, without a push of its own.
+/// A waiting recipe takes the freed name without a push of its own.
 #[test]
 fn the_names_of_a_repository_that_is_gone_are_free() {
     let store = known();

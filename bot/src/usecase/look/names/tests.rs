@@ -16,7 +16,7 @@ use crate::domain::trust::Trust;
 use crate::github::Role;
 use crate::usecase::rebuild;
 
-/// A database that knows two repositories.
+/// A database with two repositories.
 pub(in crate::usecase::look) fn known() -> Store {
     let store = store();
     for number in [1, 2] {
@@ -34,7 +34,7 @@ pub(in crate::usecase::look) fn known() -> Store {
     store
 }
 
-/// `folder: name`, or only `folder` for a recipe that cannot be read.
+/// `folder: name`, or only `folder` for an unreadable recipe.
 fn candidate(number: u8, text: &str) -> Candidate {
     let (folder, name) = text.split_once(": ").unwrap_or((text, ""));
     let recipe = match name {
@@ -68,7 +68,7 @@ fn candidate(number: u8, text: &str) -> Candidate {
 pub(in crate::usecase::look) struct Push<'a> {
     repository: u64,
     target: Target,
-    /// What its builds are numbered from.
+    /// The number of its first build.
     first: u8,
     brings: &'a [&'a str],
     removes: &'a [&'a str],
@@ -89,12 +89,12 @@ pub(in crate::usecase::look) fn push<'a>(
 }
 
 impl Push<'_> {
-    /// The same to another repository.
+    /// The same push to another repository.
     pub(in crate::usecase::look) fn of(self, repository: u64) -> Self {
         Self { repository, ..self }
     }
 
-    /// Commits it, and says of each of its builds where it stands.
+    /// Commits the push and returns the state of each of its builds.
     pub(in crate::usecase::look) fn commit(&self, store: &Store) -> Vec<String> {
         let frame = Frame {
             repository: RepositoryId::new(self.repository),
@@ -180,7 +180,7 @@ fn a_name_stays_with_who_has_it_whatever_is_pushed_later() {
         panic!("{annotations:?}");
     };
     assert_eq!((path.as_str(), *line), ("a/nano-git/stone.yaml", 1));
-    // Also when the newcomer changes again, and when the holder does or cannot be read.
+    // The same holds when the newcomer changes again, and when the holder changes or is unreadable.
     assert_eq!(
         push(3, &["a/nano-git: nano", "n/nano"], &[]).commit(&store),
         [
@@ -206,7 +206,7 @@ fn a_name_is_taken_across_repositories() {
         other.commit(&store),
         ["build x/nano: the name nano is taken by the recipe in n/nano of snekbook/recipes-1"]
     );
-    // It is free at once when the first repository gives it up.
+    // The name is free as soon as the first repository gives it up.
     push(3, &[], &["n/nano"]).commit(&store);
     let revived = newest_of(&store, 2, "x/nano");
     assert_eq!(said(&revived), "build x/nano: planned");
@@ -262,7 +262,7 @@ fn a_pull_request_is_compared_and_claims_nothing() {
     assert_eq!(again(2), Err(NotAgain::NameTaken));
     push(4, &["b/pico: pico"], &["n/nano"]).commit(&store);
     assert_eq!(said(&store.find(id(4))), "build pico: planned");
-    // Now a person can ask for it.
+    // Now a person can ask for a rebuild.
     assert!(again(2).is_ok());
 }
 

@@ -31,8 +31,8 @@ fn note(store: &Store, conflict: Option<Conflict>) {
         .unwrap();
 }
 
-/// A conflict is noted on what the head's check runs show, and on nothing else; noted again, it
-/// changes nothing.
+/// A conflict is noted only on builds that the head's check runs show. Noting it again changes
+/// nothing.
 #[test]
 fn a_conflict_is_noted_where_it_is_shown() {
     let store = store();
