@@ -42,7 +42,7 @@ pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
 }
 
-/// The key of a target in `builds_by_target`, with a digest as in [`recipe_key`].
+/// The key of a target in `builds_by_target`, with a digest as in `recipe_key`.
 pub(super) fn target_key(repository: RepositoryId, target: &Target) -> (u64, [u8; 32]) {
     let text = target.git_ref();
     (repository.number(), *Sha256::of(text.as_bytes()).as_bytes())
@@ -53,7 +53,7 @@ pub fn look_key(repository: RepositoryId, target: &Target) -> (u64, String) {
     (repository.number(), target.git_ref())
 }
 
-/// The key of a recipe's claim, with a digest as in [`recipe_key`].
+/// The key of a recipe's claim, with a digest as in `recipe_key`.
 pub fn claim_key(
     repository: RepositoryId,
     target: &Target,

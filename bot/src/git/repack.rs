@@ -10,7 +10,7 @@ use super::{Error, Mirror};
 pub(super) const MANY: usize = 50;
 
 impl Mirror {
-    /// Packs all reachable objects into one pack, if there are [`MANY`] packs. Other readers are
+    /// Packs all reachable objects into one pack, if there are `MANY` packs. Other readers are
     /// not disturbed: the new pack exists before the old ones are deleted.
     ///
     /// # Errors
