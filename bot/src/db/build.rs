@@ -185,7 +185,11 @@ impl Tables {
         let rows = self.standings.range(txn, (from, Bound::Unbounded))?;
         let ids = rows.keys().take(most).collect::<Result<Vec<_>, _>>()?;
         let next = ids.last().copied().filter(|_| ids.len() == most);
-        Ok((self.readable(txn, ids.into_iter().map(Ok))?, next))
+        Ok((
+            self.readable(txn, ids.into_iter().map(Ok))
+                .collect::<Result<_, _>>()?,
+            next,
+        ))
     }
 
     /// All builds under way, and those of them that cannot be read, with the reasons; see
@@ -218,6 +222,7 @@ impl Tables {
     /// When the database fails.
     pub fn active_builds_of_branches(&self, txn: &RoTxn<'_>) -> Result<Vec<Build>, Error> {
         self.readable(txn, self.builds_of_branches.keys(txn, &0)?)
+            .collect()
     }
 
     /// The builds of a target that are not settled, oldest first. These include builds that only a
@@ -233,6 +238,7 @@ impl Tables {
     ) -> Result<Vec<Build>, Error> {
         let key = target_key(repository, target);
         self.readable(txn, self.builds_by_target.keys(txn, &key)?)
+            .collect()
     }
 
     /// Like [`Self::builds_of`], for all targets of a repository.
@@ -246,6 +252,7 @@ impl Tables {
     ) -> Result<Vec<Build>, Error> {
         let key = repository.number();
         self.readable(txn, self.builds_by_repository.keys(txn, &key)?)
+            .collect()
     }
 
     /// The builds of a repository that only a person can move, oldest first.
@@ -259,15 +266,22 @@ impl Tables {
     ) -> Result<Vec<Build>, Error> {
         let key = repository.number();
         self.readable(txn, self.builds_aside.keys(txn, &key)?)
+            .collect()
     }
 
     /// The active builds that come after the build `id`, are held by it as a suspect, or are in its
-    /// cycle.
+    /// cycle: at most `most`.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn builds_that_name(&self, txn: &RoTxn<'_>, id: BuildId) -> Result<Vec<Build>, Error> {
-        self.readable(txn, self.builds_by_named.keys(txn, &id)?)
+    pub fn builds_that_name(
+        &self,
+        txn: &RoTxn<'_>,
+        id: BuildId,
+        most: usize,
+    ) -> Result<Vec<Build>, Error> {
+        let ids = self.builds_by_named.keys(txn, &id)?;
+        self.readable(txn, ids).take(most).collect()
     }
 
     /// True when [`Self::builds_that_name`] has any builds.
@@ -310,6 +324,7 @@ impl Tables {
     ) -> Result<Vec<Build>, Error> {
         let head = (repository.number(), commit);
         self.readable(txn, self.builds_by_head.keys(txn, &head)?)
+            .collect()
     }
 
     /// The last build of each recipe, target and profile at a head, oldest first: for one target or
@@ -364,7 +379,7 @@ impl Tables {
         txn: &RoTxn<'_>,
         place: Place<'_>,
     ) -> Result<Option<Build>, Error> {
-        let Some(id) = self.builds_of_recipe(txn, place)?.pop() else {
+        let Some(id) = self.newest_id(txn, place)? else {
             return Ok(None);
         };
         match self.find_build(txn, id) {
@@ -375,13 +390,19 @@ impl Tables {
         }
     }
 
+    fn newest_id(&self, txn: &RoTxn<'_>, place: Place<'_>) -> Result<Option<BuildId>, Error> {
+        let key = recipe_key(place);
+        let mut ids = self.builds_by_recipe.keys_before(txn, &key, None)?;
+        ids.next().transpose()
+    }
+
     /// True for the newest build of its recipe, target and profile.
     ///
     /// # Errors
     /// When the database fails.
     pub fn is_newest(&self, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
-        let ids = self.builds_of_recipe(txn, Place::from(&*build.plan))?;
-        Ok(ids.last() == Some(&build.id))
+        let newest = self.newest_id(txn, Place::from(&*build.plan))?;
+        Ok(newest == Some(build.id))
     }
 
     /// The duration of the last successful attempt of a recipe for any target, in seconds.
@@ -416,22 +437,18 @@ impl Tables {
 
     /// Reads builds and skips those that cannot be read, so that one broken row does not block the
     /// others.
-    fn readable(
+    fn readable<'txn>(
         &self,
-        txn: &RoTxn<'_>,
-        ids: impl Iterator<Item = Result<BuildId, Error>>,
-    ) -> Result<Vec<Build>, Error> {
-        let mut builds = Vec::new();
-        for id in ids {
-            match self.find_build(txn, id?) {
-                Ok(build) => builds.extend(build),
-                Err(error) if error.is_of_a_row() => {
-                    tracing::error!(error = %Chain(&error), "skipped a build that cannot be read");
-                }
-                Err(error) => return Err(error),
+        txn: &'txn RoTxn<'_>,
+        ids: impl Iterator<Item = Result<BuildId, Error>> + 'txn,
+    ) -> impl Iterator<Item = Result<Build, Error>> {
+        ids.filter_map(move |id| match id.and_then(|id| self.find_build(txn, id)) {
+            Err(error) if error.is_of_a_row() => {
+                tracing::error!(error = %Chain(&error), "skipped a build that cannot be read");
+                None
             }
-        }
-        Ok(builds)
+            found => found.transpose(),
+        })
     }
 }
 

@@ -85,12 +85,20 @@ pub struct Progress {
     /// The builds that were refused, each with the reason, if there is more than one possible
     /// reason.
     pub refused: Vec<(BuildId, Option<NotAgain>)>,
+    /// The replaced builds that other builds may still name.
+    #[serde(default)]
+    pub named: Vec<BuildId>,
 }
 
 impl Progress {
-    /// How many builds one transaction handles; it may exceed this to finish a cycle. Webhooks wait
+    /// How many builds one transaction writes; it may exceed this to finish a cycle. Webhooks wait
     /// while the transaction runs.
     pub const PART: usize = 50;
+
+    /// True when no transaction is left to do.
+    pub fn is_done(&self) -> bool {
+        self.left.is_empty() && self.named.is_empty()
+    }
 
     /// The start of a request for `builds`.
     pub fn of(builds: &[Build]) -> Self {

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use moss_db::Error as StorageError;
+use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 
-use super::command::{self, Ask, COMMANDS, Change, Effect, Read, Step};
+use super::command::{self, Ask, COMMANDS, Change, Effect, Read};
 use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Command, Place, Repository};
@@ -126,52 +126,49 @@ impl Summit {
             return Ok(self.conclude(row, receipt).await?);
         };
         let ask = self.ask(&row, repository, arguments).await?;
-        self.carry_through(row, change, writer.comes_to(ask)).await
+        Ok(self.carry_through(row, change, writer, ask).await?)
     }
 
-    /// Runs a command in parts, so that other transactions can run between two parts.
+    /// Runs a command in parts, so that other transactions can run between two parts. It goes on
+    /// from the stored progress.
     async fn carry_through(
         &self,
         mut row: Command,
         change: Change,
-        mut ask: Authorised<Ask>,
-    ) -> Result<Command, AskError> {
+        writer: Authorised<()>,
+        ask: Ask,
+    ) -> Result<Command, StorageError> {
         let now = self.clock.now();
         let key = (row.repository.number(), row.comment.number());
-        loop {
-            let (tables, before) = (self.tables.clone(), row);
-            let part = ask.comes_to(ask.asked().clone());
-            row = self
+        let ask = Arc::new(ask);
+        let mut progress = match row.progress.take() {
+            Some(progress) => progress,
+            None => {
+                let (tables, ask) = (self.tables.clone(), Arc::clone(&ask));
+                let choose = move |txn: &RoTxn<'_>| (change.choose)(&tables, txn, &ask);
+                match self.db.query(choose).await? {
+                    Ok(progress) => progress,
+                    Err(receipt) => return self.conclude(row, receipt).await,
+                }
+            }
+        };
+        while !progress.is_done() {
+            let (tables, mut row) = (self.tables.clone(), row.clone());
+            let part = writer.comes_to(progress);
+            let login = row.login.clone();
+            progress = self
                 .submit(move |txn| {
-                    // A process ran the command, and was killed between that commit and its answer.
-                    if let Some(known) = tables
-                        .commands
-                        .find(txn, &key)?
-                        .filter(|row| row.receipt.is_some())
-                    {
-                        return Ok::<_, StorageError>(known);
-                    }
-                    let (progress, receipt) = match change(&tables, txn, &part, now)? {
-                        Step::More(progress) => (Some(progress), None),
-                        Step::Done(receipt) => (None, Some(receipt)),
-                    };
-                    let row = Command {
-                        progress,
-                        receipt,
-                        ..before
-                    };
+                    let progress = (change.part)(&tables, txn, &part, &login, now)?;
+                    row.progress = Some(progress.clone());
                     tables.commands.put(txn, &key, &row)?;
-                    Ok(row)
+                    Ok::<_, StorageError>(progress)
                 })
                 .await?;
-            if row.receipt.is_some() {
-                return Ok(row);
-            }
-            ask = ask.comes_to(Ask {
-                progress: row.progress.clone(),
-                ..ask.asked().clone()
-            });
         }
+        let tables = self.tables.clone();
+        let answer = move |txn: &RoTxn<'_>| (change.answer)(&tables, txn, &ask, progress);
+        let receipt = self.db.query(answer).await?;
+        self.conclude(row, receipt).await
     }
 
     /// The request, at the present head of the comment's target.
@@ -195,10 +192,8 @@ impl Summit {
             repository: row.repository,
             commit,
             target,
-            login: row.login.clone(),
             arguments,
             standstill: standstill.collect(),
-            progress: row.progress.clone(),
         })
     }
 

@@ -10,7 +10,7 @@ mod status;
 use crate::domain::command::{self, Found, Reaction, Receipt};
 use crate::domain::tail::{code, escape};
 
-pub(super) use kind::{Ask, Change, Command, Effect, Step};
+pub(super) use kind::{Ask, Change, Command, Effect};
 
 /// All commands, in the order of the help text.
 pub(super) static COMMANDS: [Command; 4] = [

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use api::id::BuildId;
 use jiff::Timestamp;
-use moss_db::Error as StorageError;
+use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 
-use super::rebuild::{self, Rebuilt};
+use super::rebuild;
 use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Button, Press, Progress, Tables, Write};
@@ -46,39 +46,65 @@ impl Summit {
     }
 
     async fn run_press(&self, guid: &str, press: Press) -> Result<(), AskError> {
-        let login = press.login.clone();
-        let authorised = self.authorise(press).await?;
+        let Some(press) = self.authorise(press.clone()).await? else {
+            let outcome = format!("{} may not write", press.login);
+            return Ok(self.finish_press(guid, press, Vec::new(), &outcome).await?);
+        };
+        let tables = self.tables.clone();
+        let asked = press.asked().clone();
+        let chosen = self.db.query(move |txn| choose(&tables, txn, &asked));
+        let Some(mut progress) = chosen.await? else {
+            let asked = press.asked().clone();
+            let outcome = "the build is not known";
+            return Ok(self.finish_press(guid, asked, Vec::new(), outcome).await?);
+        };
         let now = self.clock.now();
-        let key = guid.to_owned();
-        let mut progress = None;
-        let outcome = loop {
-            let (tables, key) = (self.tables.clone(), key.clone());
-            let press = authorised.as_ref();
-            let press = press.map(|press| press.comes_to(press.asked().clone()));
-            let login = login.clone();
-            let step = self
+        while !progress.is_done() {
+            let (tables, key) = (self.tables.clone(), guid.to_owned());
+            let part = press.comes_to(progress);
+            let mut row = press.asked().clone();
+            progress = self
                 .submit(move |txn| {
-                    let step = match &press {
-                        Some(press) => obey(&tables, txn, press, progress, now)?,
-                        None => Step::Done(format!("{login} may not write")),
-                    };
-                    match &step {
-                        Step::Done(_) => drop(tables.presses.delete(txn, &key)?),
-                        Step::More(progress) => {
-                            if let Some(mut row) = tables.presses.find(txn, &key)? {
-                                row.progress = Some(progress.clone());
-                                tables.presses.put(txn, &key, &row)?;
-                            }
-                        }
-                    }
-                    Ok::<_, StorageError>(step)
+                    let progress = rebuild::part(&tables, txn, &part, &row.login, now)?;
+                    row.progress = Some(progress.clone());
+                    tables.presses.put(txn, &key, &row)?;
+                    Ok::<_, StorageError>(progress)
                 })
                 .await?;
-            match step {
-                Step::Done(outcome) => break outcome,
-                Step::More(more) => progress = Some(more),
-            }
+        }
+        let (refused, outcome) = match progress.done.len() {
+            0 => (progress.refused, "nothing is built again".to_owned()),
+            count => (Vec::new(), format!("building {count} again")),
         };
+        let press = press.asked().clone();
+        Ok(self.finish_press(guid, press, refused, &outcome).await?)
+    }
+
+    /// Makes the check runs of the refused builds say why, and removes the press.
+    async fn finish_press(
+        &self,
+        guid: &str,
+        press: Press,
+        refused: Vec<(BuildId, Option<NotAgain>)>,
+        outcome: &str,
+    ) -> Result<(), StorageError> {
+        let now = self.clock.now();
+        for part in refused.chunks(Progress::PART) {
+            let (tables, press, part) = (self.tables.clone(), press.clone(), part.to_vec());
+            self.submit(move |txn| {
+                for (id, reason) in part {
+                    if let Some(reason) = reason {
+                        answer(&tables, txn, &press, id, reason, now)?;
+                    }
+                }
+                Ok::<_, StorageError>(())
+            })
+            .await?;
+        }
+        let (tables, key) = (self.tables.clone(), guid.to_owned());
+        self.db
+            .submit(move |txn| tables.presses.delete(txn, &key))
+            .await?;
         tracing::info!(delivery.id = guid, "button: {outcome}");
         Ok(())
     }
@@ -106,69 +132,33 @@ impl Summit {
     }
 }
 
-/// What one transaction did for a press.
-enum Step {
-    /// It did a part; more is left.
-    More(Progress),
-    /// It finished the press; the text says how, for people.
-    Done(String),
-}
-
-/// Acts on the press of a person with write access, continuing from `progress`.
-fn obey(
+/// The builds to build again; `None` if the press names a build that is not known.
+fn choose(
     tables: &Tables,
-    txn: &mut Write<'_, '_>,
-    authorised: &Authorised<Press>,
-    progress: Option<Progress>,
-    now: Timestamp,
-) -> Result<Step, StorageError> {
-    let press = authorised.asked();
-    let login = press.login.as_str();
-    match &press.button {
+    txn: &RoTxn<'_>,
+    press: &Press,
+) -> Result<Option<Progress>, StorageError> {
+    if let Some(progress) = &press.progress {
+        return Ok(Some(progress.clone()));
+    }
+    let chosen = match &press.button {
         Button::Rerun { build } => {
             let build = tables.find_build(txn, *build)?;
-            let Some(build) = build.filter(|build| build.repository == press.repository) else {
-                return Ok(Step::Done("the build is not known".to_owned()));
-            };
-            let id = build.id;
-            let asked = authorised.comes_to(build);
-            Ok(Step::Done(
-                match rebuild::build(tables, txn, &asked, login, now)? {
-                    Ok(new) => format!("building again as {new}"),
-                    Err(reason) => {
-                        answer(tables, txn, press, id, reason, now)?;
-                        reason.explain().to_owned()
-                    }
-                },
-            ))
+            let build = build.filter(|build| build.repository == press.repository);
+            match build {
+                Some(build) => vec![build],
+                None => return Ok(None),
+            }
         }
         Button::RerunAll { commit } => {
             let head = rebuild::Head {
                 repository: press.repository,
                 commit: *commit,
             };
-            let progress = match progress.or_else(|| press.progress.clone()) {
-                Some(progress) => progress,
-                None => Progress::of(&rebuild::choose(tables, txn, head)?),
-            };
-            let asked = authorised.comes_to(progress);
-            let progress = rebuild::part(tables, txn, &asked, login, now)?;
-            if !progress.left.is_empty() {
-                return Ok(Step::More(progress));
-            }
-            let rebuilt = rebuild::outcome(tables, txn, progress)?;
-            Ok(Step::Done(match rebuilt {
-                Rebuilt::Builds { begun, .. } => format!("building {} again", begun.len()),
-                Rebuilt::Nothing(reasons) => {
-                    for (build, reason) in reasons {
-                        answer(tables, txn, press, build.id, reason, now)?;
-                    }
-                    "nothing to build again".to_owned()
-                }
-                Rebuilt::Unapproved { author } => format!("{author} may not write"),
-            }))
+            rebuild::choose(tables, txn, head)?
         }
-    }
+    };
+    Ok(Some(Progress::of(&chosen)))
 }
 
 /// Makes the build's check run say why nothing was begun.
@@ -218,19 +208,27 @@ mod tests {
                 button: Button::Rerun { build: id(number) },
                 progress: None,
             };
-            let press = Role::writer().authorise(press).unwrap();
-            let ran = store.write(|txn| obey(&store.tables, txn, &press, None, at(1)));
-            match ran.unwrap() {
-                Step::Done(outcome) => outcome,
-                Step::More(progress) => panic!("{progress:?} of one build"),
+            let read = store.env.read(|txn| choose(&store.tables, txn, &press));
+            let progress = Role::writer().authorise(read.unwrap()?).unwrap();
+            let done =
+                store.write(|txn| rebuild::part(&store.tables, txn, &progress, "ada", at(1)));
+            let done = done.unwrap();
+            assert!(done.is_done(), "{done:?} of one build");
+            for (id, reason) in &done.refused {
+                let reason = reason.unwrap();
+                let change = |txn: &mut Write<'_, '_>| {
+                    answer(&store.tables, txn, &press, *id, reason, at(1))
+                };
+                store.write(change).unwrap();
             }
+            Some(done.done.len())
         };
-        assert_eq!(rerun(1), "the build is not known");
-        assert_eq!(rerun(9), "the build is not known");
-        assert!(rerun(2).starts_with("building again as "));
+        assert_eq!(rerun(1), None);
+        assert_eq!(rerun(9), None);
+        assert_eq!(rerun(2), Some(1));
         // After a second press, a newer build is under way, and the check run says so.
         assert_eq!(store.find(id(2)).answer, None);
-        assert_eq!(rerun(2), NotAgain::Older.explain());
+        assert_eq!(rerun(2), Some(0));
         let answered = store.find(id(2));
         let answer = answered.answer.clone().unwrap();
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Builds again: a new build replaces the old one, and builds that waited for the old one wait for
 //! the new one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::id::{BuildId, CommitSha};
@@ -42,64 +42,33 @@ pub struct Head {
     pub commit: CommitSha,
 }
 
-/// Builds one build again, if it is the newest of its recipe and not under way.
-///
-/// # Errors
-/// When the database fails.
-pub fn build(
-    tables: &Tables,
-    txn: &mut Write<'_, '_>,
-    asked: &Authorised<Build>,
-    login: &str,
-    now: Timestamp,
-) -> Result<Result<BuildId, NotAgain>, Error> {
-    let build = asked.asked();
-    if let Some(reason) = why_not(tables, txn, build)? {
-        return Ok(Err(reason));
-    }
-    let again = Again {
-        builds: HashSet::from([build.id]),
-        login,
-        now,
-    };
-    let new = begin(tables, txn, build, &again)?;
-    replace(tables, txn, &HashMap::from([(build.id, new)]))?;
-    Ok(Ok(new))
-}
-
-/// The builds that are replaced together, with the person and the time.
-struct Again<'a> {
-    builds: HashSet<BuildId>,
-    login: &'a str,
-    now: Timestamp,
-}
-
-/// Makes a new build in place of an old one from `again`. The caller then has to run [`replace`] to
-/// update the other builds.
+/// Makes a new build in place of an old one. It names the `replaced` builds by their successors.
 fn begin(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
     build: &Build,
-    again: &Again<'_>,
-) -> Result<BuildId, Error> {
-    let (id, now) = (BuildId::new(), again.now);
+    replaced: &HashMap<BuildId, BuildId>,
+    (login, now): (&str, Timestamp),
+) -> Result<(), Error> {
+    let id = replaced[&build.id];
     let plan = Plan {
         created_at: now,
-        asked_by: Some(again.login.to_owned()),
+        asked_by: Some(login.to_owned()),
         ..Plan::clone(&build.plan)
     };
-    let new = Build {
+    let mut new = Build {
         after: build.after.clone(),
         behind: build.behind.clone(),
-        cycle: remaining_cycle(tables, txn, build, id, &again.builds)?,
+        cycle: remaining_cycle(tables, txn, build, replaced)?,
         path_seconds: build.path_seconds,
         conflict: build.conflict.clone(),
         ..Build::new(id, Arc::new(plan))
     };
+    follow(&mut new, replaced);
     tables.put_build(txn, &new)?;
     // A held build ends its wait, and nobody needs the assets of the pull request's old build.
     if let State::Held { .. } | State::Built(_) = &build.state {
-        let event = Event::Superseded { by: Some(new.id) };
+        let event = Event::Superseded { by: Some(id) };
         match tables.change(txn, build.id, event, now) {
             Ok(_) => {}
             Err(ChangeError::Storage(error)) => return Err(error),
@@ -107,7 +76,7 @@ fn begin(
             Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => {}
         }
     }
-    Ok(new.id)
+    Ok(())
 }
 
 /// Why a build is not built again; `None` if it is.
@@ -126,22 +95,17 @@ fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<Not
     })
 }
 
-/// The cycle of `build` with `new` in its place. Empty when no other member is open or built again
-/// too.
+/// The cycle of `build`. Empty when no other member is open or built again too.
 fn remaining_cycle(
     tables: &Tables,
     txn: &RoTxn<'_>,
     build: &Build,
-    new: BuildId,
-    again: &HashSet<BuildId>,
+    replaced: &HashMap<BuildId, BuildId>,
 ) -> Result<Vec<BuildId>, Error> {
     for member in build.cycle.iter().filter(|member| **member != build.id) {
         let is_open = |member: Build| !member.is_settled();
-        if again.contains(member) || tables.find_build(txn, *member)?.is_some_and(is_open) {
-            let cycle = build.cycle.iter();
-            return Ok(cycle
-                .map(|member| if *member == build.id { new } else { *member })
-                .collect());
+        if replaced.contains_key(member) || tables.find_build(txn, *member)?.is_some_and(is_open) {
+            return Ok(build.cycle.clone());
         }
     }
     Ok(Vec::new())
@@ -165,8 +129,9 @@ pub fn choose(tables: &Tables, txn: &RoTxn<'_>, head: Head) -> Result<Vec<Build>
     Ok(builds)
 }
 
-/// Builds one part of the remaining builds again: each that is the newest of its recipe and not
-/// under way. Members of a cycle stay together. Returns the new progress.
+/// Does one transaction's share of a request and returns the new progress. First it builds again each
+/// build that is the newest of its recipe and not under way; members of a cycle stay together. Then
+/// the builds that name a replaced build name its successor, each once for the whole request.
 ///
 /// # Errors
 /// When the database fails.
@@ -189,18 +154,17 @@ pub fn part(
             None => chosen.push(build),
         }
     }
-    let again = Again {
-        builds: chosen.iter().map(|build| build.id).collect(),
-        login,
-        now,
-    };
+    let ids = chosen.iter().map(|build| build.id);
+    progress.named.extend(ids.clone());
+    progress.done.extend(ids.map(|id| (id, BuildId::new())));
+    let replaced = progress.done.iter().copied().collect();
     for build in &chosen {
-        let new = begin(tables, txn, build, &again)?;
-        progress.done.push((build.id, new));
+        begin(tables, txn, build, &replaced, (login, now))?;
     }
-    // `replace` includes the builds of earlier parts: a new build copies its predecessors, which
-    // may be replaced too.
-    replace(tables, txn, &progress.done.iter().copied().collect())?;
+    if progress.left.is_empty() {
+        let room = Progress::PART.saturating_sub(chosen.len());
+        rename(tables, txn, &mut progress.named, &replaced, room)?;
+    }
     Ok(progress)
 }
 
@@ -230,40 +194,54 @@ pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<R
     })
 }
 
-/// Updates every build that waits for a replaced one or shares a cycle with it. All replacements
-/// are applied in one pass, because a build can name many of them.
-fn replace(
+/// Updates at most `room` of the builds that name a build in `named`, and removes from `named` those
+/// that no build names any more.
+fn rename(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
+    named: &mut Vec<BuildId>,
     replaced: &HashMap<BuildId, BuildId>,
+    mut room: usize,
 ) -> Result<(), Error> {
-    let mut naming = BTreeMap::new();
-    for old in replaced.keys() {
-        let found = tables.builds_that_name(txn, *old)?;
-        naming.extend(found.into_iter().map(|build| (build.id, build)));
-    }
-    for (own, mut build) in naming {
-        let mut changed = false;
-        let mut follow = |other: &mut BuildId| {
-            if let Some(new) = replaced.get(other).filter(|new| **new != own) {
-                *other = *new;
-                changed = true;
-            }
-        };
-        let others = build.after.iter_mut().chain(&mut build.behind);
-        others.chain(&mut build.cycle).for_each(&mut follow);
-        if let State::Held {
-            by: Hold::Suspected { of, .. },
-            ..
-        } = &mut build.state
-        {
-            of.iter_mut().for_each(|suspect| follow(&mut suspect.build));
+    while room > 0
+        && let Some(old) = named.last()
+    {
+        let naming = tables.builds_that_name(txn, *old, room)?;
+        if naming.len() < room {
+            named.pop();
         }
-        if changed {
+        room -= naming.len();
+        for mut build in naming {
+            follow(&mut build, replaced);
             tables.put_build(txn, &build)?;
         }
     }
     Ok(())
+}
+
+/// Makes a build name the successors of `replaced` builds instead of them.
+fn follow(build: &mut Build, replaced: &HashMap<BuildId, BuildId>) {
+    let own = build.id;
+    // No build waits for itself.
+    let mut renamed = |other: &mut BuildId| match replaced.get(other) {
+        Some(new) => {
+            *other = *new;
+            *new != own
+        }
+        None => true,
+    };
+    build.after.retain_mut(&mut renamed);
+    build.behind.retain_mut(&mut renamed);
+    for member in &mut build.cycle {
+        renamed(member);
+    }
+    if let State::Held {
+        by: Hold::Suspected { of, .. },
+        ..
+    } = &mut build.state
+    {
+        of.retain_mut(|suspect| renamed(&mut suspect.build));
+    }
 }
 
 /// True for a build of a closed pull request. Nobody would release its assets.

@@ -1,9 +1,9 @@
 //! `/cancel` cancels builds that are under way.
 
 use jiff::Timestamp;
-use moss_db::Error;
+use moss_db::{Error, RoTxn};
 
-use super::kind::{Ask, Command, Effect, Step};
+use super::kind::{Ask, Change, Command, Effect};
 use crate::db::{ChangeError, Progress, Tables, Write};
 use crate::domain::build::{By, Event, Stage, named};
 use crate::domain::command::{Reaction, Receipt};
@@ -15,30 +15,32 @@ pub(super) const COMMAND: Command = Command {
     arguments: Some("[RECIPE…]"),
     help: "Cancels the builds that are under way, or those of the recipes that are named. What is \
            being published goes on.",
-    effect: Effect::Change(run),
+    effect: Effect::Change(Change {
+        choose,
+        part,
+        answer: conclude,
+    }),
 };
 
-fn run(
+fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Result<Progress, Receipt>, Error> {
+    let builds = ask.builds(tables, txn)?;
+    Ok(ask.choose(&builds).map(|chosen| {
+        let open = chosen.into_iter().filter(|build| !build.is_settled());
+        Progress::of(&open.cloned().collect::<Vec<_>>())
+    }))
+}
+
+fn part(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
-    authorised: &Authorised<Ask>,
+    asked: &Authorised<Progress>,
+    login: &str,
     now: Timestamp,
-) -> Result<Step, Error> {
-    let ask = authorised.asked();
-    let mut progress = match &ask.progress {
-        Some(progress) => progress.clone(),
-        None => {
-            let builds = ask.builds(tables, txn)?;
-            let chosen = match ask.choose(&builds) {
-                Ok(chosen) => chosen.into_iter().filter(|build| !build.is_settled()),
-                Err(receipt) => return Ok(Step::Done(receipt)),
-            };
-            Progress::of(&chosen.cloned().collect::<Vec<_>>())
-        }
-    };
+) -> Result<Progress, Error> {
+    let mut progress = asked.asked().clone();
     for id in progress.take_part() {
         let by = By::Person {
-            login: ask.login.clone(),
+            login: login.to_owned(),
         };
         match tables.change(txn, id, Event::Cancelled(by), now) {
             Ok(_) => progress.done.push((id, id)),
@@ -48,9 +50,15 @@ fn run(
             Err(ChangeError::Unknown(_)) => {}
         }
     }
-    if !progress.left.is_empty() {
-        return Ok(Step::More(progress));
-    }
+    Ok(progress)
+}
+
+fn conclude(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    _: &Ask,
+    progress: Progress,
+) -> Result<Receipt, Error> {
     let mut too_late = Vec::new();
     for (id, _) in &progress.refused {
         // A build that ended meanwhile is over. It does not count as too late.
@@ -58,7 +66,7 @@ fn run(
         let build = build.filter(|build| build.state.stage() == Stage::Publishing);
         too_late.extend(build.map(|build| code(build.recipe.as_str())));
     }
-    Ok(Step::Done(answer(progress.done.len(), too_late)))
+    Ok(answer(progress.done.len(), too_late))
 }
 
 /// The answer after `cancelled` builds were cancelled and `too_late` ones were not.
@@ -104,17 +112,21 @@ mod tests {
                 repository: RepositoryId::new(1),
                 commit: Some(branch.commit),
                 target: Some(pull()),
-                login: "ada".to_owned(),
                 arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
                 standstill: std::collections::BTreeMap::new(),
-                progress: None,
             };
-            let ask = Role::writer().authorise(ask).unwrap();
-            let ran = store.write(|txn| run(&store.tables, txn, &ask, at(9)));
-            match ran.unwrap() {
-                Step::Done(receipt) => receipt.reaction,
-                Step::More(progress) => panic!("{progress:?} of a few builds"),
-            }
+            let read = store.env.read(|txn| choose(&store.tables, txn, &ask));
+            let progress = match read.unwrap() {
+                Ok(progress) => Role::writer().authorise(progress).unwrap(),
+                Err(receipt) => return receipt.reaction,
+            };
+            let done = store.write(|txn| part(&store.tables, txn, &progress, "ada", at(9)));
+            let done = done.unwrap();
+            assert!(done.is_done(), "{done:?} of a few builds");
+            let receipt = store
+                .env
+                .read(|txn| conclude(&store.tables, txn, &ask, done));
+            receipt.unwrap().reaction
         };
         let cancelled = || {
             [1, 2, 3].map(|number| matches!(store.find(id(number)).state, State::Cancelled { .. }))

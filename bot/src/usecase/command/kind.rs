@@ -40,23 +40,32 @@ pub(crate) enum Effect {
     Say(fn(&[Command]) -> Receipt),
     /// Anybody may give it. It reports the state of builds.
     Tell(Tell),
-    /// People who may write may give it. It changes something. Each transaction also stores the
-    /// answer or the progress, so a crash loses nothing.
+    /// People who may write may give it. It changes builds.
     Change(Change),
 }
 
-/// What one transaction of a command did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// It did a part; more is left.
-    More(Progress),
-    /// It finished the command, with this answer.
-    Done(Receipt),
+pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
+
+/// A command that changes builds. Only [`Self::part`] runs in write transactions, for which webhooks
+/// wait. Each of them also stores the progress, so a crash loses nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Change {
+    /// Chooses the builds, or answers at once.
+    pub(crate) choose: fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Result<Progress, Receipt>, Error>,
+    /// Changes the next builds. A build may have changed since it was chosen.
+    pub(crate) part: Part,
+    /// The answer, once [`Progress::is_done`].
+    pub(crate) answer: fn(&Tables, &RoTxn<'_>, &Ask, Progress) -> Result<Receipt, Error>,
 }
 
-pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
-pub(crate) type Change =
-    fn(&Tables, &mut Write<'_, '_>, &Authorised<Ask>, Timestamp) -> Result<Step, Error>;
+/// The login is that of the person who asked.
+pub(crate) type Part = fn(
+    &Tables,
+    &mut Write<'_, '_>,
+    &Authorised<Progress>,
+    login: &str,
+    Timestamp,
+) -> Result<Progress, Error>;
 
 /// A command that somebody gave in a comment.
 #[derive(Debug, Clone)]
@@ -68,14 +77,10 @@ pub(crate) struct Ask {
     /// The pull request of the comment. `None` for a comment on a commit: it applies to all builds
     /// of it.
     pub(crate) target: Option<Target>,
-    /// The author's login, for people.
-    pub(crate) login: String,
     /// The words after the command.
     pub(crate) arguments: Vec<String>,
     /// The reason of the standstill, for each profile that has one.
     pub(crate) standstill: BTreeMap<Architecture, String>,
-    /// The progress so far; `None` at first.
-    pub(crate) progress: Option<Progress>,
 }
 
 impl Ask {
@@ -144,10 +149,8 @@ mod tests {
             repository: RepositoryId::new(1),
             commit: None,
             target: Some(main()),
-            login: "ada".to_owned(),
             arguments: arguments.iter().map(|name| (*name).to_owned()).collect(),
             standstill: BTreeMap::new(),
-            progress: None,
         }
     }
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-use moss_db::Error;
+use moss_db::{Error, RoTxn};
 
-use super::kind::{Ask, Command, Effect, Step};
-use crate::db::{Progress, Tables, Write};
+use super::kind::{Ask, Change, Command, Effect};
+use crate::db::{Progress, Tables};
 use crate::domain::build::{Build, NotAgain, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::{code, escape};
-use crate::github::Authorised;
 use crate::usecase::rebuild::{self, Rebuilt};
 
 pub(super) const COMMAND: Command = Command {
@@ -19,46 +17,42 @@ pub(super) const COMMAND: Command = Command {
     arguments: Some("[RECIPE…]"),
     help: "Builds again what did not succeed. Recipes that are named are built again even if they \
            did.",
-    effect: Effect::Change(run),
+    effect: Effect::Change(Change {
+        choose,
+        part: rebuild::part,
+        answer: conclude,
+    }),
 };
 
-fn run(
-    tables: &Tables,
-    txn: &mut Write<'_, '_>,
-    authorised: &Authorised<Ask>,
-    now: Timestamp,
-) -> Result<Step, Error> {
-    let ask = authorised.asked();
-    let progress = match &ask.progress {
-        Some(progress) => progress.clone(),
-        None => {
-            let builds = ask.builds(tables, txn)?;
-            let chosen: Vec<Build> = match ask.choose(&builds) {
-                Ok(chosen) if ask.arguments.is_empty() => {
-                    let unsuccessful = chosen.into_iter().filter(|build| !build.is_success());
-                    unsuccessful.cloned().collect()
-                }
-                Ok(chosen) => chosen.into_iter().cloned().collect(),
-                Err(receipt) => return Ok(Step::Done(receipt)),
-            };
-            if chosen.is_empty() {
-                return Ok(Step::Done(nothing_to_choose(&builds)));
-            }
-            Progress::of(&chosen)
+fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Result<Progress, Receipt>, Error> {
+    let builds = ask.builds(tables, txn)?;
+    let chosen: Vec<Build> = match ask.choose(&builds) {
+        Ok(chosen) if ask.arguments.is_empty() => {
+            let unsuccessful = chosen.into_iter().filter(|build| !build.is_success());
+            unsuccessful.cloned().collect()
         }
+        Ok(chosen) => chosen.into_iter().cloned().collect(),
+        Err(receipt) => return Ok(Err(receipt)),
     };
-    let asked = authorised.comes_to(progress);
-    let progress = rebuild::part(tables, txn, &asked, &ask.login, now)?;
-    if !progress.left.is_empty() {
-        return Ok(Step::More(progress));
-    }
+    Ok(match chosen.is_empty() {
+        true => Err(nothing_to_choose(&builds)),
+        false => Ok(Progress::of(&chosen)),
+    })
+}
+
+fn conclude(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    ask: &Ask,
+    progress: Progress,
+) -> Result<Receipt, Error> {
     let rebuilt = rebuild::outcome(tables, txn, progress)?;
     let has_begun = matches!(rebuilt, Rebuilt::Builds { .. });
-    if has_begun && ask.arguments.is_empty() {
+    Ok(match has_begun && ask.arguments.is_empty() {
         // The builds are already under way, so there is nothing more to say.
-        return Ok(Step::Done(Receipt::done(Reaction::Rocket)));
-    }
-    Ok(Step::Done(answer(&rebuilt)))
+        true => Receipt::done(Reaction::Rocket),
+        false => answer(&rebuilt),
+    })
 }
 
 /// The answer when no build can be built again.

@@ -5,11 +5,9 @@ use crate::domain::build::{By, Hold, Progress};
 use crate::github::Role;
 
 fn again(store: &Store, build: &Build) -> Option<BuildId> {
-    let asked = Role::writer().authorise(build.clone()).unwrap();
-    store
-        .write(|txn| super::build(&store.tables, txn, &asked, "ada", at(100)))
-        .unwrap()
-        .ok()
+    let progress = one_part(store, crate::db::Progress::of(std::slice::from_ref(build)));
+    assert!(progress.is_done(), "{progress:?} of one build");
+    progress.done.first().map(|(_, new)| *new)
 }
 
 /// The builds of the head to build again.
@@ -30,8 +28,8 @@ fn one_part(store: &Store, progress: crate::db::Progress) -> crate::db::Progress
 }
 
 fn head_again(store: &Store) -> Rebuilt {
-    let mut progress = one_part(store, chosen(store));
-    while !progress.left.is_empty() {
+    let mut progress = chosen(store);
+    while !progress.is_done() {
         progress = one_part(store, progress);
     }
     let outcome = store.env.read(|txn| outcome(&store.tables, txn, progress));
@@ -320,7 +318,7 @@ fn many_builds_are_built_again_in_parts() {
     store.put(&builds.iter().collect::<Vec<_>>());
     let mut progress = chosen(&store);
     let mut parts = Vec::new();
-    while !progress.left.is_empty() {
+    while !progress.is_done() {
         let before = progress.done.len();
         progress = one_part(&store, progress);
         parts.push(progress.done.len() - before);
@@ -340,6 +338,34 @@ fn many_builds_are_built_again_in_parts() {
     assert_eq!(store.find(new[&id(2)]).after, [new[&id(120)]]);
 }
 
+/// More builds can wait for one build than one transaction writes.
+#[test]
+fn what_waits_for_a_rebuilt_build_is_updated_in_parts() {
+    let store = store();
+    let libs = [failed(1, "lib"), failed(2, "other")];
+    store.put(&[&libs[0], &libs[1]]);
+    for number in 3..=130 {
+        let mut app = build(number, &format!("app-{number}"));
+        app.after = vec![id(1), id(2)];
+        app.behind = vec![id(2)];
+        store.put(&[&app]);
+    }
+    let mut progress = crate::db::Progress::of(&libs);
+    let mut parts = 0;
+    while !progress.is_done() {
+        progress = one_part(&store, progress);
+        parts += 1;
+    }
+    assert_eq!(parts, 3, "two are begun and 128 are updated, 50 at a time");
+    let [(_, lib), (_, other)] = progress.done[..] else {
+        panic!("{:?}", progress.done);
+    };
+    for number in 3..=130 {
+        let app = store.find(id(number));
+        assert_eq!((app.after, app.behind), (vec![lib, other], vec![other]));
+    }
+}
+
 /// A build that is already ordered still gets its new cycle.
 #[test]
 fn replacing_reaches_builds_under_way() {
@@ -355,9 +381,12 @@ fn replacing_reaches_builds_under_way() {
     let mut done = published(3, "done");
     done.after = vec![id(1)];
     store.put(&[&building, &done]);
-    let change =
-        |txn: &mut Write<'_, '_>| replace(&store.tables, txn, &HashMap::from([(id(1), id(9))]));
-    store.write(change).unwrap();
+    let mut named = vec![id(1)];
+    let replaced = HashMap::from([(id(1), id(9))]);
+    store
+        .write(|txn| rename(&store.tables, txn, &mut named, &replaced, 9))
+        .unwrap();
+    assert_eq!(named, []);
     assert_eq!(store.find(id(2)).cycle, [id(9), id(2)]);
     assert_eq!(store.find(id(3)).after, [id(1)]);
 }
