@@ -18,4 +18,4 @@ pub use check_run::Sent;
 pub use delivery::FailedDelivery;
 pub use pace::{Class, Turn};
 pub use permission::{Authorised, Person, Role};
-pub use repository::{Pull, RepositoryInfo};
+pub use repository::{Mark, Pull, RepositoryInfo};

@@ -4,6 +4,7 @@
 //! `http` and `github` talk to the outside, `usecase` runs the steps, `domain` decides, `db` and
 //! `git` store.
 
+mod aside;
 pub mod config;
 pub mod db;
 pub mod domain;
@@ -13,5 +14,6 @@ pub mod http;
 mod start;
 pub mod usecase;
 
+pub use aside::{AsideError, set_aside};
 pub use config::Config;
 pub use start::{Running, StartError, start};

@@ -18,11 +18,28 @@ struct Arguments {
         default_value = "/etc/snekbook/summit.toml"
     )]
     config: PathBuf,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Sets aside a build that summit cannot read, while summit is stopped.
+    SetAside {
+        /// The build, as the status of summit names it under `unreadable`.
+        build: api::id::BuildId,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let config: summit::Config = service::config::load(&arguments.config)?;
+    if let Some(Command::SetAside { build }) = arguments.command {
+        let folder = summit::set_aside(&config, build)?;
+        println!("The rows of the build {build} are in {}.", folder.display());
+        return Ok(());
+    }
     service::telemetry::init(&config.telemetry).context("the log filter cannot be read")?;
     service::run(|supervisor| async move { Ok(summit::start(config, &supervisor).await?) })
 }

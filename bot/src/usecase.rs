@@ -10,9 +10,9 @@ pub mod attend;
 mod builder;
 pub mod channel;
 mod command;
+mod delivery;
 mod desk;
 pub mod dispatch;
-pub mod inbox;
 mod keyed;
 pub mod look;
 mod manifest;
@@ -55,7 +55,6 @@ impl Summit {
             let attend = async move { channel.attend(&wakes.schedule).await };
             supervisor.spawn_until_shutdown("channel", attend);
         }
-        supervisor.spawn_until_shutdown("inbox", inbox::work(summit()));
         supervisor.spawn("looks", look::work(summit(), supervisor.token()));
         supervisor.spawn_until_shutdown("schedule", schedule::work(summit()));
         supervisor.spawn_until_shutdown("attend", attend::work(summit()));

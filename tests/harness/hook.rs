@@ -90,7 +90,7 @@ impl Stage {
     ///
     /// # Errors
     /// When summit runs, or its database cannot be read.
-    pub fn inbox(&self) -> Result<Vec<(String, Delivery)>> {
+    pub fn kept_deliveries(&self) -> Result<Vec<(String, Delivery)>> {
         let (environment, tables) = Tables::open(&self.data("summit"), &"x86_64".parse()?)?;
         let rows: Result<Vec<_>, moss_db::Error> =
             environment.read(|txn| tables.deliveries.iter(txn)?.collect());

@@ -5,7 +5,7 @@ use api::attempt::Phase;
 use forge::{Pause, Point, Sha};
 use harness::hook::Hook;
 use harness::stage::LIMIT;
-use harness::{REPOSITORY, Recipe, Setup, Stage};
+use harness::{REPOSITORY, Recipe, Setup, Stage, WRITER};
 use summit::domain::build::{Progress, State};
 
 /// Kills summit once a request is held, and starts it again.
@@ -62,9 +62,9 @@ fn summit_killed_at_the_moment_of_its_answer() {
             let answer = stage.send(hook).await?;
             stage.summit.kill().await?;
             ensure!(answer.status == 200, "{answer:?}");
-            let inbox = stage.inbox()?;
+            let kept = stage.kept_deliveries()?;
             ensure!(
-                inbox.iter().any(|(known, _)| *known == guid),
+                kept.iter().any(|(known, _)| *known == guid),
                 "{guid} was answered and is lost"
             );
             stage.summit.start().await?;
@@ -76,6 +76,34 @@ fn summit_killed_at_the_moment_of_its_answer() {
 #[test]
 fn summit_killed_after_the_answer_to_the_webhook() {
     survive(|stage| stage.forge.pause(Point::upload_pack()));
+}
+
+/// A command is stored with the answer to its webhook, and nothing else tells of it.
+#[test]
+fn summit_killed_when_a_command_is_taken_but_not_run() {
+    Stage::play(Setup::default(), async |stage| {
+        let head = stage.push(&[Recipe::new("reed").file()]).await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        let role = Point::rest("GET", "/repos/*/*/collaborators/*/permission");
+        let pause = stage.forge.pause(role);
+        let comment = stage
+            .forge
+            .comment_on_commit(REPOSITORY, &head, WRITER, "/rebuild reed")
+            .await?;
+        stage.delivered("commit_comment").await?;
+        kill_summit_at(stage, pause).await?;
+        let reaction = stage.reaction(comment).await?;
+        ensure!(reaction == forge::Content::Rocket, "{reaction:?}");
+        stage
+            .until("the second build", async |stage| {
+                let published = stage.published().await?;
+                Ok((published.names() == ["reed-1.0-1-2"]).then_some(()))
+            })
+            .await?;
+        let runs = stage.forge.check_runs_on(REPOSITORY, &head);
+        ensure!(runs.len() == 2, "one for each build: {runs:#?}");
+        Ok(())
+    });
 }
 
 #[test]

@@ -13,7 +13,6 @@ mod forge;
 mod github;
 mod gone;
 mod https;
-mod inbox;
 mod profiles;
 mod publishing;
 mod pulls;

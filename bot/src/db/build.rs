@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
-use moss_db::{Error, RoTxn};
+use moss_db::{Error, RoTxn, RwTxn};
 use service::error::Chain;
 
 use super::key::{Place, recipe_key, target_key};
@@ -168,6 +168,28 @@ impl Tables {
         self.unshown.delete(txn, &id)?;
         txn.note_build(id, None);
         Ok(())
+    }
+
+    /// Removes the rows of a build, also those that cannot be read. Returns each with the name of its
+    /// table.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn tear_out_build(
+        &self,
+        txn: &mut RwTxn<'_>,
+        id: BuildId,
+    ) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+        let rows = [
+            ("plan", self.plans.tear_out(txn, &id)?),
+            ("standing", self.standings.tear_out(txn, &id)?),
+            ("shown", self.shown.tear_out(txn, &id)?),
+        ];
+        self.unshown.delete(txn, &id)?;
+        let rows = rows.into_iter();
+        Ok(rows
+            .filter_map(|(table, row)| Some((table, row?)))
+            .collect())
     }
 
     /// A page of builds, oldest first: at most `most` rows after the id `after`. Also returns the

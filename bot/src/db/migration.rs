@@ -150,6 +150,93 @@ pub(super) fn part_deliveries(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<
     Ok(())
 }
 
+/// Version 6 stored what a delivery asked for only after its answer. Comments and pressed buttons that
+/// were answered and not stored yet are stored here. A sweep finds pushes and pull requests.
+pub(super) fn take_deliveries(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
+    let deliveries = upgrade.table::<String, Value>("deliveries")?;
+    let bodies = upgrade.table::<String, Value>("bodies")?;
+    let repositories = upgrade.table::<u64, Value>("repositories")?;
+    let commands = upgrade.table::<(u64, u64), Value>("commands")?;
+    let presses = upgrade.table::<String, Value>("presses")?;
+    let rows = deliveries.iter(txn)?.filter(|row| match row {
+        Ok((_, row)) => row["outcome"].is_null(),
+        Err(_) => true,
+    });
+    for (guid, mut row) in rows.collect::<Result<Vec<_>, Error>>()? {
+        let body = bodies.find(txn, &guid)?.unwrap_or_default();
+        let event = row["event"].as_str().unwrap_or_default();
+        let repository = body["repository"]["id"].as_u64().unwrap_or_default();
+        // A repository without a row is none of ours.
+        if repositories.contains(txn, &repository)? {
+            if let Some((comment, command)) = command_of(event, &body, &row["received_at"]) {
+                let key = (repository, comment);
+                if !commands.contains(txn, &key)? {
+                    commands.put(txn, &key, &command)?;
+                }
+            }
+            if let Some(press) = press_of(event, &body) {
+                presses.put(txn, &guid, &press)?;
+            }
+        }
+        row["outcome"] = "an older version of summit stored it, and this one took it".into();
+        deliveries.put(txn, &guid, &row)?;
+        bodies.delete(txn, &guid)?;
+    }
+    for table in ["deliveries_open", "arrivals"] {
+        upgrade.remove(txn, table)?;
+    }
+    Ok(())
+}
+
+/// The command of a comment in version 6, with the comment's number.
+fn command_of(event: &str, body: &Value, taken_at: &Value) -> Option<(u64, Value)> {
+    let comment = &body["comment"];
+    let place = match event {
+        "issue_comment" if body["issue"]["pull_request"].is_object() => {
+            json!({ "place": "pull", "number": body["issue"]["number"] })
+        }
+        "commit_comment" => json!({ "place": "commit", "commit": comment["commit_id"] }),
+        _ => return None,
+    };
+    if body["action"] != "created" || comment["user"]["type"] == "Bot" {
+        return None;
+    }
+    let command = json!({
+        "repository": body["repository"]["id"],
+        "comment": comment["id"],
+        "author": comment["user"]["id"],
+        "login": comment["user"]["login"],
+        "text": comment["body"],
+        "place": place,
+        "answered": false,
+        "taken_at": taken_at,
+    });
+    Some((comment["id"].as_u64()?, command))
+}
+
+/// The press of a button in version 6.
+fn press_of(event: &str, body: &Value) -> Option<Value> {
+    let button = match event {
+        "check_run" => {
+            let build = body["check_run"]["external_id"].as_str()?;
+            json!({ "button": "rerun", "build": build.parse::<BuildId>().ok()? })
+        }
+        "check_suite" => {
+            json!({ "button": "rerun-all", "commit": body["check_suite"]["head_sha"] })
+        }
+        _ => return None,
+    };
+    let sender = &body["sender"];
+    (body["action"] == "rerequested" && sender["id"].is_u64()).then(|| {
+        json!({
+            "repository": body["repository"]["id"],
+            "person": sender["id"],
+            "login": sender["login"],
+            "button": button,
+        })
+    })
+}
+
 fn receipt_of(outcome: &Value) -> Value {
     let text = |key: &str| outcome[key].as_str().unwrap_or_default();
     let (reaction, text) = match text("outcome") {

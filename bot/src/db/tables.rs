@@ -26,15 +26,10 @@ use crate::domain::name::{InstallationId, RepositoryName};
 pub struct Tables {
     /// Webhook deliveries, by GUID.
     pub deliveries: Indexed<String, Delivery>,
-    /// The bodies of deliveries as received, by GUID: of unprocessed deliveries, and of those that
-    /// cannot be parsed.
+    /// The bodies of deliveries that are not as GitHub describes them, by GUID.
     pub bodies: Table<String, Box<RawValue>>,
-    /// Unprocessed deliveries, by order of arrival.
-    pub deliveries_open: Index<u64, String>,
     /// Deliveries by time of arrival, to remove old ones.
     pub deliveries_by_time: Index<i64, String>,
-    /// Numbers deliveries.
-    pub arrivals: Sequence,
     /// Repositories that the App is installed in.
     pub repositories: Table<u64, Repository>,
     /// The profiles for which branches were planned.
@@ -44,7 +39,9 @@ pub struct Tables {
     /// The commit that was planned last, by repository and target.
     pub planned: Table<(u64, String), CommitSha>,
     /// The base of each open pull request at its last look, by repository and number.
-    pub merges: Table<(u64, u64), Merge>,
+    pub merges: Indexed<(u64, u64), Merge>,
+    /// Open pull requests by repository and base branch.
+    pub merges_by_base: Index<(u64, String), (u64, u64)>,
     /// Wishes for looks, by repository and target. A wish that comes during a look raises the
     /// count.
     pub looks: Table<(u64, String), Look>,
@@ -107,12 +104,10 @@ pub struct Tables {
 pub struct Delivery {
     /// The event's name.
     pub event: String,
-    /// Its number by order of arrival.
-    pub arrival: u64,
     /// When summit received it.
     pub received_at: Timestamp,
-    /// The result, for people; none until it is processed.
-    pub outcome: Option<String>,
+    /// The result, for people.
+    pub outcome: String,
 }
 
 /// A repository that the App is installed in.
@@ -140,17 +135,11 @@ impl Schema for Tables {
         migration::part_builds,
         migration::index_builds_anew,
         migration::part_deliveries,
+        migration::take_deliveries,
     ];
 
     fn declare(opener: &mut Opener) -> Self {
         let mut deliveries = opener.indexed("deliveries");
-        let deliveries_open = deliveries.index("deliveries_open", |_, row: &Delivery| {
-            row.outcome
-                .is_none()
-                .then_some(row.arrival)
-                .into_iter()
-                .collect()
-        });
         let deliveries_by_time = deliveries.index("deliveries_by_time", |_, row: &Delivery| {
             vec![row.received_at.as_second()]
         });
@@ -208,6 +197,11 @@ impl Schema for Tables {
             vec![claim.name.to_string()]
         });
         let claims = claims.finish();
+        let mut merges = opener.indexed("merges");
+        let merges_by_base = merges.index("merges_by_base", |key: &(u64, u64), row: &Merge| {
+            vec![(key.0, row.branch.clone())]
+        });
+        let merges = merges.finish();
         let mut commands = opener.indexed("commands");
         let commands_open = commands.index("commands_open", |_, row: &Command| {
             (!row.answered).then_some(0).into_iter().collect()
@@ -215,15 +209,14 @@ impl Schema for Tables {
         let commands = commands.finish();
         Self {
             deliveries,
-            deliveries_open,
             bodies: opener.table("bodies"),
             deliveries_by_time,
-            arrivals: opener.sequence("arrivals"),
             repositories: opener.table("repositories"),
             profiles: opener.table("profiles"),
             unplanned: opener.table("unplanned"),
             planned: opener.table("planned"),
-            merges: opener.table("merges"),
+            merges,
+            merges_by_base,
             looks: opener.table("looks"),
             plans,
             builds_by_recipe,

@@ -2,6 +2,7 @@
 
 use api::id::{BuildId, CommitSha};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::repository::RepositoryInfo;
 use crate::domain::name::{CommentId, InstallationId, UserId};
@@ -174,19 +175,24 @@ impl Payload {
     /// Reads the body of `event`.
     ///
     /// # Errors
-    /// When the body does not match GitHub's description.
-    pub fn parse(event: &str, body: &str) -> Result<Self, serde_json::Error> {
+    /// When the body is not JSON or does not match GitHub's description.
+    pub fn parse(event: &str, body: &[u8]) -> Result<Self, serde_json::Error> {
         Ok(match event {
-            "push" => push(serde_json::from_str(body)?),
-            "pull_request" => pull(serde_json::from_str(body)?),
-            "issue_comment" => issue_comment(serde_json::from_str(body)?),
-            "commit_comment" => commit_comment(serde_json::from_str(body)?),
-            "check_run" => check_run(serde_json::from_str(body)?),
-            "check_suite" => check_suite(serde_json::from_str(body)?),
-            _ if is_about_repositories(event) => Self::Repositories,
-            _ => Self::Nothing {
-                reason: "the event needs nothing done",
-            },
+            "push" => push(serde_json::from_slice(body)?),
+            "pull_request" => pull(serde_json::from_slice(body)?),
+            "issue_comment" => issue_comment(serde_json::from_slice(body)?),
+            "commit_comment" => commit_comment(serde_json::from_slice(body)?),
+            "check_run" => check_run(serde_json::from_slice(body)?),
+            "check_suite" => check_suite(serde_json::from_slice(body)?),
+            _ => {
+                let IgnoredAny = serde_json::from_slice(body)?;
+                match is_about_repositories(event) {
+                    true => Self::Repositories,
+                    false => Self::Nothing {
+                        reason: "the event needs nothing done",
+                    },
+                }
+            }
         })
     }
 }
@@ -251,7 +257,7 @@ struct IssueCommentBody {
 struct Issue {
     number: u64,
     #[serde(default)]
-    pull_request: Option<serde::de::IgnoredAny>,
+    pull_request: Option<IgnoredAny>,
 }
 
 fn issue_comment(body: IssueCommentBody) -> Payload {
@@ -422,14 +428,14 @@ mod tests {
     proptest! {
         #[test]
         fn any_body_can_be_read(event in prop::sample::select(&EVENTS[..]), body in body()) {
-            let _ = Payload::parse(event, &body.to_string());
+            let _ = Payload::parse(event, body.to_string().as_bytes());
         }
 
-        /// The parser does not even parse events that ask for nothing.
+        /// The content of events that ask for nothing does not matter.
         #[test]
-        fn what_is_not_read_is_no_fault(event in "[a-z_]{1,20}", body in "\\PC{0,40}") {
+        fn what_is_not_read_is_no_fault(event in "[a-z_]{1,20}", body in body()) {
             prop_assume!(!is_known(&event) || is_about_repositories(&event));
-            prop_assert!(Payload::parse(&event, &body).is_ok());
+            prop_assert!(Payload::parse(&event, body.to_string().as_bytes()).is_ok());
         }
     }
 

@@ -2,6 +2,7 @@
 
 use api::id::CommitSha;
 use http::Method;
+use jiff::Timestamp;
 use serde::Deserialize;
 use url::Url;
 
@@ -34,6 +35,21 @@ impl RepositoryInfo {
             gone_at: None,
         }
     }
+}
+
+/// What the list of repositories says of changes in one: it differs after a push, and when a pull
+/// request or issue is opened or closed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Mark {
+    /// The time of the last push to any branch.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
+    /// The time of the last change of the repository itself.
+    #[serde(default)]
+    pub updated_at: Option<Timestamp>,
+    /// How many issues and pull requests are open.
+    #[serde(default, rename = "open_issues_count")]
+    pub open_issues: u64,
 }
 
 /// A pull request as GitHub describes it.
@@ -92,24 +108,32 @@ impl Pull {
 }
 
 impl App {
-    /// All repositories that an installation may see.
+    /// All repositories that an installation may see, with what is said of changes in them.
     ///
     /// # Errors
     /// When the request to GitHub fails.
     pub async fn repositories(
         &self,
         installation: InstallationId,
-    ) -> Result<Vec<RepositoryInfo>, Error> {
+    ) -> Result<Vec<(RepositoryInfo, Mark)>, Error> {
         #[derive(Clone, Deserialize)]
         struct Page {
-            repositories: Vec<RepositoryInfo>,
+            repositories: Vec<Listed>,
+        }
+        #[derive(Clone, Deserialize)]
+        struct Listed {
+            #[serde(flatten)]
+            info: RepositoryInfo,
+            #[serde(flatten)]
+            mark: Mark,
         }
         let mut all = Vec::new();
         let mut query = Some("per_page=100".to_owned());
         while let Some(page) = query {
             let path = format!("/installation/repositories?{page}");
             let answer = self.watch::<Page>(installation, &path).await?;
-            all.extend(answer.body.repositories);
+            let listed = answer.body.repositories.into_iter();
+            all.extend(listed.map(|listed| (listed.info, listed.mark)));
             query = answer.next_page;
         }
         Ok(all)

@@ -32,7 +32,6 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         builds: builds.collect(),
         unreadable: summit.unreadable.clone(),
         standstill: standstill.collect(),
-        deliveries: open.deliveries,
         looks: open.looks,
         commands: open.commands,
         presses: open.presses,

@@ -1,14 +1,17 @@
-//! Receives a webhook: verifies it, commits it, and only then answers.
+//! Receives a webhook: verifies it, reads it, commits what it asks for, and only then answers.
 
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use moss_db::Error;
+use jiff::Timestamp;
+use moss_db::{Error, RwTxn};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
 use super::Summit;
-use crate::db::Delivery;
+use super::delivery::{Taken, Work, heed};
+use crate::db::{Delivery, Tables};
+use crate::github::payload::{self, Payload};
 
 /// Proof that a value was verified.
 #[derive(Debug)]
@@ -61,59 +64,123 @@ impl Webhook {
     }
 }
 
-/// A webhook whose body is JSON.
+/// A webhook whose body was read.
 #[derive(Debug)]
 pub struct Event {
     guid: String,
     name: String,
-    body: Box<RawValue>,
+    content: Content,
+}
+
+/// The content of a body.
+#[derive(Debug)]
+enum Content {
+    /// What summit reads of it.
+    Read(Payload),
+    /// JSON that is not as GitHub describes it. It is kept, because it still shows people what
+    /// somebody wanted.
+    Odd {
+        reason: serde_json::Error,
+        body: Box<RawValue>,
+    },
 }
 
 impl Verified<Webhook> {
-    /// Checks that the body is JSON.
+    /// Reads the body.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it is not JSON.
     pub fn parse(self) -> Result<Verified<Event>, serde_json::Error> {
         let Self(webhook) = self;
-        let body: &RawValue = serde_json::from_slice(&webhook.body)?;
+        let content = match Payload::parse(&webhook.event, &webhook.body) {
+            Ok(payload) => Content::Read(payload),
+            Err(reason) if reason.is_data() => {
+                let body: &RawValue = serde_json::from_slice(&webhook.body)?;
+                let body = body.to_owned();
+                Content::Odd { reason, body }
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Verified(Event {
             guid: webhook.guid,
             name: webhook.event,
-            body: body.to_owned(),
+            content,
         }))
     }
 }
 
 impl Summit {
-    /// Commits a webhook to the inbox. When this returns, summit does not lose it any more.
+    /// Commits what a webhook asks for, together with its row. When this returns, summit does not
+    /// lose it any more.
     ///
     /// # Errors
     /// When the database fails: then GitHub must hear of it.
     pub async fn receive(&self, event: Verified<Event>) -> Result<Receipt, Error> {
         let Verified(event) = event;
         let tables = self.tables.clone();
-        let received_at = self.clock.now();
-        let receipt = self
+        let guid = event.guid.clone();
+        let organisation = self.config.github.organisation.clone();
+        let now = self.clock.now();
+        let taken = self
             .db
-            .submit(move |txn| {
-                if tables.deliveries.contains(txn, &event.guid)? {
-                    return Ok::<_, Error>(Receipt::Known);
-                }
-                let delivery = Delivery {
-                    event: event.name,
-                    arrival: tables.arrivals.next(txn)?,
-                    received_at,
-                    outcome: None,
-                };
-                tables.deliveries.put(txn, &event.guid, &delivery)?;
-                tables.bodies.put(txn, &event.guid, &event.body)?;
-                Ok(Receipt::New)
-            })
+            .submit(move |txn| take(&tables, txn, event, &organisation, now))
             .await?;
-        self.wakes.inbox.wake();
-        Ok(receipt)
+        let Some((delivery, taken)) = taken else {
+            return Ok(Receipt::Known);
+        };
+        let Delivery { event, outcome, .. } = delivery;
+        match taken.is_odd {
+            false => tracing::info!(delivery.id = guid, event, "delivery: {outcome}"),
+            true => tracing::warn!(delivery.id = guid, event, "delivery: {outcome}"),
+        }
+        if taken.asks_for_sweep {
+            self.wakes.sweep.wake();
+        }
+        match taken.work {
+            Some(Work::Look) => self.wakes.looks.wake(),
+            Some(Work::Command) => self.wakes.commands.wake(),
+            Some(Work::Press) => self.wakes.presses.wake(),
+            None => {}
+        }
+        Ok(Receipt::New)
     }
+}
+
+/// Takes a delivery; `None` if it is known.
+fn take(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    event: Event,
+    organisation: &str,
+    now: Timestamp,
+) -> Result<Option<(Delivery, Taken)>, Error> {
+    let Event {
+        guid,
+        name,
+        content,
+    } = event;
+    if tables.deliveries.contains(txn, &guid)? {
+        return Ok(None);
+    }
+    let taken = match content {
+        Content::Read(payload) => heed(tables, txn, payload, organisation, &guid, now)?,
+        // A sweep finds pushes and pull requests, but neither comments nor presses.
+        Content::Odd { reason, body } => {
+            tables.bodies.put(txn, &guid, &body)?;
+            Taken {
+                asks_for_sweep: payload::is_about_repositories(&name),
+                is_odd: true,
+                ..format!("its body is not as GitHub describes it: {reason}").into()
+            }
+        }
+    };
+    let delivery = Delivery {
+        event: name,
+        received_at: now,
+        outcome: taken.outcome.clone(),
+    };
+    tables.deliveries.put(txn, &guid, &delivery)?;
+    Ok(Some((delivery, taken)))
 }
 
 #[cfg(test)]

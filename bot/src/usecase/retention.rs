@@ -21,11 +21,11 @@ use crate::db::{Command, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, State};
 use crate::domain::retention::{Keep, Standing, Verdict, judge};
 
-/// How many builds one transaction visits.
+/// How many rows one transaction visits.
 const BATCH: usize = 256;
 
-/// How long commands are remembered; the same as for deliveries.
-const COMMANDS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long deliveries and commands are remembered. GitHub redelivers for three days.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The interval of passes.
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -76,6 +76,13 @@ impl Summit {
         self.db
             .submit(move |txn| forget_commands(&tables, txn, now))
             .await?;
+        loop {
+            let tables = self.tables.clone();
+            let forget = move |txn: &mut RwTxn<'_>| forget_deliveries(&tables, txn, now);
+            if self.db.submit(forget).await? < BATCH {
+                break;
+            }
+        }
         self.bound_logs(now).await?;
         self.remove_files().await
     }
@@ -143,6 +150,27 @@ fn sweep(
     Ok(swept)
 }
 
+/// Deletes the oldest deliveries and returns how many.
+fn forget_deliveries(
+    tables: &Tables,
+    txn: &mut RwTxn<'_>,
+    now: Timestamp,
+) -> Result<usize, StorageError> {
+    let before = (now - REMEMBERED).as_second();
+    let mut old = Vec::new();
+    for entry in tables.deliveries_by_time.iter(txn)?.take(BATCH) {
+        match entry? {
+            (time, guid) if time < before => old.push(guid),
+            _ => break,
+        }
+    }
+    for guid in &old {
+        tables.deliveries.delete(txn, guid)?;
+        tables.bodies.delete(txn, guid)?;
+    }
+    Ok(old.len())
+}
+
 /// Deletes commands that were answered long ago. Until then summit recognises a command by its
 /// comment, even when GitHub redelivers it.
 fn forget_commands(
@@ -154,7 +182,7 @@ fn forget_commands(
     let commands = commands.collect::<Result<Vec<_>, StorageError>>()?;
     for (key, command) in commands {
         match command.taken_at {
-            Some(taken_at) if now.duration_since(taken_at) < COMMANDS => {}
+            Some(taken_at) if now.duration_since(taken_at) < REMEMBERED => {}
             Some(_) if command.answered => drop(tables.commands.delete(txn, &key)?),
             Some(_) => {}
             // A row from an older version has no time, so its time begins now.

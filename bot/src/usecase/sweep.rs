@@ -1,5 +1,7 @@
 //! Asks GitHub at intervals, and at the start, for changes whose webhooks may have been lost.
 
+mod turn;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::db::{Repository, Tables, Write, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::{self, Class, Pull};
+use turn::Turns;
 
 /// How many pages of deliveries a sweep reads, with 100 attempts each.
 const DELIVERY_PAGES: usize = 10;
@@ -27,9 +30,10 @@ pub(super) async fn work(summit: Arc<Summit>) {
     // the backoff.
     let mut backoff = Backoff::up_to(MOST_PAUSE.min(pause));
     let mut redelivered: Option<Instant> = None;
+    let mut turns = Turns::default();
     loop {
         let swept = async {
-            summit.sweep().await?;
+            summit.sweep(&mut turns).await?;
             // Only regular sweeps read the deliveries: the list is long and has no ETag.
             if redelivered.is_none_or(|last| last.elapsed() >= pause) {
                 summit.redeliver().await?;
@@ -50,12 +54,13 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Checks every repository, branch and pull request once.
+    /// Checks the list of repositories, and the branches and pull requests of those that it is the
+    /// turn of.
     ///
     /// # Errors
     /// When GitHub or the database fails; earlier findings stay. If only one repository fails, the
     /// sweep skips it.
-    pub async fn sweep(self: &Arc<Self>) -> Result<(), look::Error> {
+    async fn sweep(self: &Arc<Self>, turns: &mut Turns) -> Result<(), look::Error> {
         // A repository that is new since the list was requested is not gone, although the list
         // lacks it.
         let seen = self.seen_repositories().await?;
@@ -63,17 +68,20 @@ impl Summit {
             .app
             .find_installation(&self.config.github.organisation)
             .await?;
-        let mut found = Vec::new();
+        let now = self.clock.now();
+        let (mut found, mut marks) = (BTreeMap::new(), Vec::new());
         match installation {
             Some(installation) => {
-                let infos = self.app.repositories(installation).await?.into_iter();
-                found.extend(infos.map(|info| (info.id, info.into_row(installation))));
+                for (info, mark) in self.app.repositories(installation).await? {
+                    marks.push((info.id, mark));
+                    found.insert(info.id, info.into_row(installation));
+                }
             }
             None => tracing::error!("the App is not installed in the organisation"),
         }
         self.keep_repositories(found.clone()).await?;
         for gone in seen {
-            if !found.iter().any(|(id, _)| *id == gone)
+            if !found.contains_key(&gone)
                 && let Err(error) = self.let_go(gone).await
             {
                 tracing::warn!(
@@ -83,9 +91,12 @@ impl Summit {
                 );
             }
         }
-        for (id, row) in found {
-            match self.sweep_repository(id, &row).await {
-                Ok(()) => {}
+        let chosen = turns.choose(&marks);
+        let marks: BTreeMap<RepositoryId, github::Mark> = marks.into_iter().collect();
+        for id in chosen {
+            let row = &found[&id];
+            match self.sweep_repository(id, row).await {
+                Ok(()) => turns.note(id, &marks[&id], now),
                 // The next repository would fail too.
                 Err(error @ look::Error::GitHub(github::Error::RateLimited { .. })) => {
                     return Err(error);
@@ -102,7 +113,7 @@ impl Summit {
     /// the sweep of the one before, it could be outdated by then.
     async fn keep_repositories(
         &self,
-        found: Vec<(RepositoryId, Repository)>,
+        found: BTreeMap<RepositoryId, Repository>,
     ) -> Result<(), StorageError> {
         let tables = self.tables.clone();
         self.submit(move |txn| {

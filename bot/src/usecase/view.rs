@@ -42,8 +42,6 @@ pub struct WaitingView {
 /// How much is open.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Open {
-    /// Deliveries that are not acted on.
-    pub deliveries: u64,
     /// Targets to be looked at.
     pub looks: u64,
     /// Commands without an answer.
@@ -182,7 +180,6 @@ pub(crate) fn waiting(tables: &Tables, txn: &RoTxn<'_>, most: usize) -> Result<W
 
 fn count(tables: &Tables, txn: &RoTxn<'_>) -> Result<Open, Error> {
     Ok(Open {
-        deliveries: tables.deliveries_open.iter(txn)?.count() as u64,
         looks: tables.looks.len(txn)?,
         commands: tables.commands_open.iter(txn)?.count() as u64,
         presses: tables.presses.len(txn)?,

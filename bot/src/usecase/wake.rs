@@ -13,8 +13,6 @@ pub(super) const IDLE: Duration = Duration::from_secs(30);
 /// One wake for each worker.
 #[derive(Debug, Default)]
 pub struct Wakes {
-    /// Deliveries have arrived.
-    pub inbox: Wake,
     /// Targets have wishes.
     pub looks: Wake,
     /// Builds have moved.

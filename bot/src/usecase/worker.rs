@@ -11,8 +11,6 @@ use super::{Backoff, Wake};
 pub(super) enum Round {
     /// No work is left. The worker waits for a wake.
     Done,
-    /// More work is left than one round takes. The next round follows at once.
-    More,
     /// Something failed. The next round follows after a growing pause.
     Later,
     /// The remaining work has to wait for this long.
@@ -35,7 +33,6 @@ where
                 backoff.reset();
                 wake.wait().await;
             }
-            Ok(Round::More) => backoff.reset(),
             Ok(Round::Later) => backoff.wait_or(wake).await,
             Ok(Round::After(pause)) => {
                 backoff.reset();
@@ -84,12 +81,6 @@ mod tests {
     #[tokio::test]
     async fn a_worker_that_is_done_waits_for_its_wake() {
         assert_eq!(rounds(vec![Ok(Round::Done)]).await, (1, 2));
-    }
-
-    #[tokio::test]
-    async fn more_is_done_at_once() {
-        let more = || Ok(Round::More);
-        assert_eq!(rounds(vec![more(), more(), Ok(Round::Done)]).await, (3, 4));
     }
 
     #[tokio::test]

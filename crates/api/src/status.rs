@@ -43,8 +43,6 @@ pub struct Summit {
     /// others go on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<BuildId, String>,
-    /// Webhooks that are not acted on yet.
-    pub deliveries: u64,
     /// Branches and pull requests that are to be looked at.
     pub looks: u64,
     /// Comment commands that are not answered yet.

@@ -163,6 +163,21 @@ impl<K: Key, V: Serialize + DeserializeOwned + 'static> Indexed<K, V> {
         Ok(Some(old))
     }
 
+    /// Deletes the row under `key`, also one that cannot be read, with all index entries that name it,
+    /// and returns its bytes. It walks all indexes, so it is for repairs only.
+    ///
+    /// # Errors
+    ///
+    /// When the tables cannot be read or written.
+    pub fn tear_out(&self, txn: &mut RwTxn<'_>, key: &K::Item) -> Result<Option<Vec<u8>>, Error> {
+        for index in &self.inner.indexes {
+            for entry in index.find_entries(txn, key)? {
+                index.table().delete(txn, &entry)?;
+            }
+        }
+        self.inner.rows.tear_out(txn, key)
+    }
+
     /// Deletes all rows and all index entries.
     ///
     /// # Errors

@@ -112,6 +112,18 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
         self.raw.delete(txn, &key::encode::<K>(key))
     }
 
+    /// Deletes the row under `key`, also one that cannot be read, and returns its bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be written.
+    pub fn tear_out(&self, txn: &mut RwTxn<'_>, key: &K::Item) -> Result<Option<Vec<u8>>, Error> {
+        let key = key::encode::<K>(key);
+        let bytes = self.raw.find(txn, &key)?.map(<[u8]>::to_vec);
+        self.raw.delete(txn, &key)?;
+        Ok(bytes)
+    }
+
     /// Deletes all rows.
     ///
     /// # Errors

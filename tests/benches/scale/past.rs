@@ -21,7 +21,13 @@ pub(crate) fn write(folder: &Path, settled: usize, more: usize) -> Result<()> {
     let pulled = present
         .iter()
         .filter(|build| !build.target.is_published() && build.state.stage() != Stage::Built);
-    let mut rows: Vec<Build> = pulled.map(built).collect();
+    // Check runs that are still to be written must not be among what is measured.
+    let waiting = present.iter().filter(|build| !build.is_shown());
+    let waiting = waiting.cloned().map(|mut build| {
+        build.shown.seq = build.seq;
+        build
+    });
+    let mut rows: Vec<Build> = waiting.chain(pulled.map(built)).collect();
     let mut patterns = present
         .iter()
         .filter(|build| build.target.is_published())

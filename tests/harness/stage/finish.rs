@@ -135,7 +135,6 @@ impl Stage {
     pub(super) async fn open_work(&self) -> Result<Vec<String>> {
         let status = self.summit_status().await?;
         let open = [
-            ("deliveries", status.deliveries),
             ("looks", status.looks),
             ("commands", status.commands),
             ("presses", status.presses),
@@ -188,10 +187,6 @@ impl Stage {
             let left = [
                 ("looks", tables.looks.len(txn)?),
                 ("effects", tables.outbox.len(txn)?),
-                (
-                    "deliveries",
-                    tables.deliveries_open.iter(txn)?.count() as u64,
-                ),
                 ("commands", tables.commands_open.iter(txn)?.count() as u64),
                 ("presses", tables.presses.len(txn)?),
                 ("builds not shown", unshown),

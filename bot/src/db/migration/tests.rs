@@ -125,6 +125,134 @@ fn commands_keep_their_answers() {
     ");
 }
 
+/// The tables of version 6 that these tests need.
+struct BeforeTaken {
+    deliveries: Table<String, Value>,
+    bodies: Table<String, Value>,
+    repositories: Table<u64, Value>,
+    _others: [Table<u64, Value>; 2],
+    _commands: Table<(u64, u64), Value>,
+}
+
+impl Schema for BeforeTaken {
+    const NAME: &'static str = "summit";
+    const MIGRATIONS: &'static [Migration] = &[(|_, _| Ok(())) as Migration; 6];
+
+    fn declare(opener: &mut Opener) -> Self {
+        Self {
+            deliveries: opener.table("deliveries"),
+            bodies: opener.table("bodies"),
+            repositories: opener.table("repositories"),
+            _others: ["deliveries_open", "arrivals"].map(|name| opener.table(name)),
+            _commands: opener.table("commands"),
+        }
+    }
+}
+
+/// Nothing but its delivery tells of a comment or a pressed button.
+#[test]
+fn what_was_answered_and_not_stored_yet_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    std::fs::create_dir(&path).unwrap();
+    let with_source = |repository: u64, mut body: Value| {
+        body["repository"] = json!({ "id": repository });
+        body
+    };
+    let ada = json!({ "id": 3, "login": "ada", "type": "User" });
+    let comment = |place: &Value, user: &Value| {
+        let mut body = json!({
+            "action": "created",
+            "issue": { "number": 7, "pull_request": {} },
+            "comment": { "id": 11, "body": "/rebuild", "user": user },
+        });
+        if let Some(commit) = place.as_str() {
+            body["comment"]["id"] = 12.into();
+            body["comment"]["commit_id"] = commit.into();
+        }
+        body
+    };
+    let commit = CommitSha::from_bytes([1; 20]).to_string();
+    let bot = json!({ "id": 4, "login": "robot", "type": "Bot" });
+    let rerun = json!({
+        "action": "rerequested", "sender": ada, "check_run": { "external_id": id(2) },
+    });
+    let rerun_all = json!({
+        "action": "rerequested", "sender": ada, "check_suite": { "head_sha": commit },
+    });
+    let foreign = comment(&Value::Null, &ada);
+    let open = [
+        (
+            "a",
+            "issue_comment",
+            with_source(1, comment(&Value::Null, &ada)),
+        ),
+        (
+            "b",
+            "commit_comment",
+            with_source(1, comment(&json!(commit), &ada)),
+        ),
+        (
+            "c",
+            "commit_comment",
+            with_source(1, comment(&json!(commit), &bot)),
+        ),
+        ("d", "issue_comment", with_source(2, foreign)),
+        ("e", "check_run", with_source(1, rerun)),
+        ("f", "check_suite", with_source(1, rerun_all)),
+        (
+            "g",
+            "push",
+            with_source(1, json!({ "ref": "refs/heads/main" })),
+        ),
+    ];
+    {
+        let (env, old) = Environment::open::<BeforeTaken>(&path, &Options::default()).unwrap();
+        let wrote = env.write(|txn| {
+            let repository = json!({
+                "name": "snekbook/recipes", "default_branch": "main", "installation": 5,
+                "clone_url": "https://github.example/snekbook/recipes.git",
+            });
+            old.repositories.put(txn, &1, &repository)?;
+            for (guid, event, body) in &open {
+                let row = json!({
+                    "event": event, "arrival": 1, "received_at": at(5), "outcome": null,
+                });
+                old.deliveries.put(txn, &(*guid).to_owned(), &row)?;
+                old.bodies.put(txn, &(*guid).to_owned(), body)?;
+            }
+            Ok::<_, Error>(())
+        });
+        wrote.unwrap();
+    }
+    let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
+    assert_eq!(env.check().unwrap(), []);
+    let taken = env.read(|txn| {
+        assert!(tables.bodies.is_empty(txn)?);
+        let open = tables.commands.find_by(txn, &tables.commands_open, &0)?;
+        let commands = open.map(|row| Ok(format!("{:?}", row?.1.place)));
+        let presses = tables.presses.iter(txn)?;
+        let presses = presses.map(|row| Ok(format!("{:?}", row?.1.button)));
+        let taken = commands.chain(presses).collect::<Result<Vec<_>, Error>>()?;
+        Ok::<_, Error>((
+            taken,
+            tables.deliveries.iter(txn)?.filter(Result::is_ok).count(),
+        ))
+    });
+    let (taken, deliveries) = taken.unwrap();
+    assert_eq!(deliveries, open.len());
+    let build = id(2);
+    assert_eq!(
+        taken,
+        [
+            "Pull { number: 7 }".to_owned(),
+            format!("Commit {{ commit: CommitSha({commit}) }}"),
+            format!("Rerun {{ build: {build:?} }}"),
+            format!("RerunAll {{ commit: CommitSha({commit}) }}"),
+        ]
+    );
+}
+
 #[test]
 fn a_database_of_version_0_becomes_current() {
     let folder = tempfile::tempdir().unwrap();

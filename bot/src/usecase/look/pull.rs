@@ -146,16 +146,12 @@ impl Summit {
         branch: &str,
     ) -> Result<Vec<(u64, Merge)>, moss_db::Error> {
         let tables = self.tables.clone();
-        let branch = branch.to_owned();
+        let base = (repository.number(), branch.to_owned());
         self.db
             .query(move |txn| {
-                let rows = tables.merges.iter_prefix(txn, &repository.number())?;
-                let rows = rows.map(|row| row.map(|((_, number), merge)| (number, merge)));
-                rows.filter(|row| {
-                    row.as_ref()
-                        .map_or(true, |(_, merge)| merge.branch == branch)
-                })
-                .collect()
+                let rows = tables.merges.find_by(txn, &tables.merges_by_base, &base)?;
+                rows.map(|row| row.map(|((_, number), merge)| (number, merge)))
+                    .collect()
             })
             .await
     }

@@ -52,7 +52,7 @@ impl Session {
     /// True when summit has seen to all that it was told of: what is to be built is planned.
     pub(super) async fn has_planned(&self) -> Result<bool, Error> {
         let status: Status = self.json(self.line.summit.join("api/v1/status")?).await?;
-        Ok(status.deliveries + status.looks + status.commands + status.presses == 0)
+        Ok(status.looks + status.commands + status.presses == 0)
     }
 
     /// What the index lists, in the way that files of packages are named. Nothing while there is no

@@ -119,6 +119,9 @@ pub(super) trait Maintain<K: Key, V>: Send + Sync {
 
     /// The stored form of all entries of a row.
     fn entries(&self, key: &K::Item, value: &V) -> BTreeSet<Vec<u8>>;
+
+    /// All entries that name a row, found by a walk of the whole index.
+    fn find_entries(&self, txn: &RoTxn<'_>, key: &K::Item) -> Result<Vec<Vec<u8>>, Error>;
 }
 
 /// An index whose keys are of `I`, said by `F`.
@@ -159,5 +162,18 @@ where
                 entry
             })
             .collect()
+    }
+
+    fn find_entries(&self, txn: &RoTxn<'_>, key: &K::Item) -> Result<Vec<Vec<u8>>, Error> {
+        let row_key = key::encode::<K>(key);
+        let mut found = Vec::new();
+        for entry in self.table.entries(txn, Direction::Forward)? {
+            let (entry, _) = entry.map_err(|error| self.table.failed("walk", error))?;
+            let named = decode_key::<(I, K)>(self.table.name, entry);
+            if named.is_ok_and(|(_, named)| key::encode::<K>(&named) == row_key) {
+                found.push(entry.to_vec());
+            }
+        }
+        Ok(found)
     }
 }

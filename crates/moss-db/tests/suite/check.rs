@@ -91,6 +91,20 @@ fn a_check_names_all_that_is_wrong() {
     assert!(named("has the entry `package-2"), "{said:#?}");
     assert!(named("the table `strange` is nobody's"), "{said:#?}");
     assert_eq!(found.len(), 6, "{said:#?}");
+    // What cannot be read, or is not indexed as it should be, can be torn out.
+    let torn = environment.write(|txn| {
+        tables.packages.tear_out(txn, &9)?;
+        tables.packages.tear_out(txn, &2)?;
+        tables.packages.tear_out(txn, &1)
+    });
+    assert_eq!(torn.unwrap().as_deref(), Some(&br#"["no","name"]"#[..]));
+    let left = environment.check().unwrap();
+    let of_packages = |fault: &&Fault| !fault.to_string().contains("strange");
+    let left: Vec<_> = left.iter().filter(of_packages).collect();
+    assert!(
+        matches!(left[..], [Fault::Row { table: "plain", .. }]),
+        "{left:?}"
+    );
     // What is sound is read as before.
     let third = environment
         .read(|txn| tables.packages.find(txn, &3))

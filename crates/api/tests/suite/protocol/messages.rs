@@ -366,7 +366,6 @@ fn summit_status() -> Summit {
         )]
         .into(),
         unreadable: std::collections::BTreeMap::new(),
-        deliveries: 0,
         looks: 1,
         commands: 0,
         effects: 0,

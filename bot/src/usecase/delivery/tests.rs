@@ -32,15 +32,9 @@ fn deliver(store: &Store, event: &str, body: &Value) -> String {
 }
 
 fn taken(store: &Store, event: &str, body: &Value) -> Taken {
-    let delivery = Delivery {
-        event: event.to_owned(),
-        arrival: 1,
-        received_at: at(0),
-        outcome: None,
-    };
-    match Payload::parse(event, &body.to_string()) {
+    match Payload::parse(event, body.to_string().as_bytes()) {
         Ok(payload) => store
-            .write(|txn| take(&store.tables, txn, "Snekbook", "a-guid", &delivery, payload))
+            .write(|txn| heed(&store.tables, txn, payload, "Snekbook", "a-guid", at(0)))
             .unwrap(),
         Err(error) => format!("unreadable: {error}").into(),
     }
@@ -246,15 +240,15 @@ fn a_webhook_does_not_change_a_repository_that_is_known() {
     };
     let said = source("snekbook/recipes");
     let first = || taken(&store, "push", &with(said.clone(), push("main")));
-    assert!(first().is_news, "GitHub is asked whether it is so");
-    assert!(!first().is_news);
+    assert!(first().asks_for_sweep, "GitHub is asked whether it is so");
+    assert!(!first().asks_for_sweep);
     let known = row();
     assert_eq!(known.default_branch, "main");
 
     let mut old = with(said.clone(), push("master"));
     old["repository"]["default_branch"] = json!("master");
     let old = taken(&store, "push", &old);
-    assert!(old.is_news, "{}", old.outcome);
+    assert!(old.asks_for_sweep, "{}", old.outcome);
     assert!(old.outcome.contains("is not published"), "{}", old.outcome);
     assert_eq!(row(), known);
 
@@ -265,6 +259,6 @@ fn a_webhook_does_not_change_a_repository_that_is_known() {
     store
         .write(|txn| store.tables.repositories.put(txn, &1, &gone))
         .unwrap();
-    assert!(taken(&store, "push", &with(said, push("main"))).is_news);
+    assert!(taken(&store, "push", &with(said, push("main"))).asks_for_sweep);
     assert_eq!(row(), gone);
 }
