@@ -10,14 +10,16 @@ use std::sync::Arc;
 
 use api::id::{AttemptId, BuildId, CommitSha, RecipeFolder, Sha256};
 use jiff::Timestamp;
-use moss_db::{Error, RoTxn, RwTxn};
+use moss_db::{Error, RoTxn};
 use service::error::Chain;
 
 use super::key::{Place, recipe_key, target_key};
 use super::row::Standing;
 use super::tables::Tables;
 use super::write::Write;
-use crate::domain::build::{Build, Event, IllegalTransition, Plan, Stage, State, Target};
+use crate::domain::build::{
+    Build, By, Event, Failure, FailureKind, IllegalTransition, Plan, Stage, State, Target,
+};
 use crate::domain::name::RepositoryId;
 
 /// Why a build was not changed.
@@ -170,16 +172,20 @@ impl Tables {
         Ok(())
     }
 
-    /// Removes the rows of a build, also those that cannot be read. Returns each with the name of its
-    /// table.
+    /// Takes the rows of a build that cannot be read out of the database, and returns each with a name
+    /// for it. If its plan can be read, the build counts as failed from now on. Otherwise nothing
+    /// is known of it any more, and the builds that name it are cancelled.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn tear_out_build(
+    pub fn set_aside(
         &self,
-        txn: &mut RwTxn<'_>,
+        txn: &mut Write<'_, '_>,
         id: BuildId,
+        now: Timestamp,
     ) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+        let plan = legible(self.plans.find(txn, &id))?;
+        let shown = legible(self.shown.find(txn, &id))?.unwrap_or_default();
         let rows = [
             ("plan", self.plans.tear_out(txn, &id)?),
             ("standing", self.standings.tear_out(txn, &id)?),
@@ -187,9 +193,37 @@ impl Tables {
         ];
         self.unshown.delete(txn, &id)?;
         let rows = rows.into_iter();
-        Ok(rows
-            .filter_map(|(table, row)| Some((table, row?)))
-            .collect())
+        let rows: Vec<_> = rows.filter_map(|(name, row)| Some((name, row?))).collect();
+        match plan {
+            Some(plan) => {
+                let failure = Failure {
+                    kind: FailureKind::Attempt,
+                    phase: None,
+                    message: "summit could not read this build, and an operator set it aside"
+                        .to_owned(),
+                    annotations: Vec::new(),
+                    at: now,
+                };
+                let build = Build {
+                    seq: shown.seq + 1,
+                    shown,
+                    state: State::Failed(failure),
+                    ..Build::new(id, Arc::new(plan))
+                };
+                self.put_build(txn, &build)?;
+            }
+            None => {
+                for follower in self.builds_that_name(txn, id, usize::MAX)? {
+                    let login = "an operator".to_owned();
+                    let event = Event::Cancelled(By::Person { login });
+                    match self.change_build(txn, follower, event, now) {
+                        Ok(_) | Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => {}
+                        Err(ChangeError::Storage(error)) => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(rows)
     }
 
     /// A page of builds, oldest first: at most `most` rows after the id `after`. Also returns the
@@ -471,6 +505,14 @@ impl Tables {
             }
             found => found.transpose(),
         })
+    }
+}
+
+/// The row; `None` also if it cannot be read.
+fn legible<T>(row: Result<Option<T>, Error>) -> Result<Option<T>, Error> {
+    match row {
+        Err(error) if error.is_of_a_row() => Ok(None),
+        row => row,
     }
 }
 

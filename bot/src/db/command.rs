@@ -95,6 +95,11 @@ impl Progress {
     /// while the transaction runs.
     pub const PART: usize = 50;
 
+    /// True when builds may still name a replaced one.
+    pub fn is_owed(&self) -> bool {
+        !self.named.is_empty()
+    }
+
     /// True when no transaction is left to do.
     pub fn is_done(&self) -> bool {
         self.left.is_empty() && self.named.is_empty()
@@ -130,6 +135,13 @@ pub enum Button {
     Rerun {
         /// The build that the check run shows.
         build: BuildId,
+    },
+    /// Carry out a command on one build.
+    Act {
+        /// The build that the check run shows.
+        build: BuildId,
+        /// The name of the command.
+        command: String,
     },
     /// Rebuild all builds of a head.
     RerunAll {

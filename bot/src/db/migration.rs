@@ -4,6 +4,7 @@ use api::id::{BuildId, CommitSha};
 use moss_db::{Error, RwTxn, Text, Upgrade};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use crate::domain::build::NotAgain;
 use crate::domain::tail::{code, escape};
@@ -151,36 +152,22 @@ pub(super) fn part_deliveries(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<
 }
 
 /// Version 6 stored what a delivery asked for only after its answer. Comments and pressed buttons that
-/// were answered and not stored yet are stored here. A sweep finds pushes and pull requests.
+/// were answered and not stored yet are stored here. A sweep finds pushes and pull requests. The
+/// body stays where something is missing.
 pub(super) fn take_deliveries(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
     let deliveries = upgrade.table::<String, Value>("deliveries")?;
-    let bodies = upgrade.table::<String, Value>("bodies")?;
-    let repositories = upgrade.table::<u64, Value>("repositories")?;
-    let commands = upgrade.table::<(u64, u64), Value>("commands")?;
-    let presses = upgrade.table::<String, Value>("presses")?;
-    let rows = deliveries.iter(txn)?.filter(|row| match row {
-        Ok((_, row)) => row["outcome"].is_null(),
-        Err(_) => true,
-    });
-    for (guid, mut row) in rows.collect::<Result<Vec<_>, Error>>()? {
-        let body = bodies.find(txn, &guid)?.unwrap_or_default();
-        let event = row["event"].as_str().unwrap_or_default();
-        let repository = body["repository"]["id"].as_u64().unwrap_or_default();
-        // A repository without a row is none of ours.
-        if repositories.contains(txn, &repository)? {
-            if let Some((comment, command)) = command_of(event, &body, &row["received_at"]) {
-                let key = (repository, comment);
-                if !commands.contains(txn, &key)? {
-                    commands.put(txn, &key, &command)?;
-                }
+    let rows: Vec<_> = deliveries.iter(txn)?.collect();
+    for row in rows {
+        match row {
+            Ok((guid, Value::Object(row))) if row.get("outcome").is_none_or(Value::is_null) => {
+                take_delivery(txn, upgrade, &guid, row)?;
             }
-            if let Some(press) = press_of(event, &body) {
-                presses.put(txn, &guid, &press)?;
+            Ok(_) => {}
+            Err(error) if error.is_of_a_row() => {
+                tracing::error!(%error, "a delivery cannot be read and stays as it was");
             }
+            Err(error) => return Err(error),
         }
-        row["outcome"] = "an older version of summit stored it, and this one took it".into();
-        deliveries.put(txn, &guid, &row)?;
-        bodies.delete(txn, &guid)?;
     }
     for table in ["deliveries_open", "arrivals"] {
         upgrade.remove(txn, table)?;
@@ -188,30 +175,87 @@ pub(super) fn take_deliveries(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<
     Ok(())
 }
 
-/// The command of a comment in version 6, with the comment's number.
-fn command_of(event: &str, body: &Value, taken_at: &Value) -> Option<(u64, Value)> {
+fn take_delivery(
+    txn: &mut RwTxn<'_>,
+    upgrade: &Upgrade,
+    guid: &String,
+    mut row: Map<String, Value>,
+) -> Result<(), Error> {
+    let bodies = upgrade.table::<String, Value>("bodies")?;
+    let repositories = upgrade.table::<u64, Value>("repositories")?;
+    let commands = upgrade.table::<(u64, u64), Value>("commands")?;
+    let presses = upgrade.table::<String, Value>("presses")?;
+    let body = match bodies.find(txn, guid) {
+        Err(error) if error.is_of_a_row() => None,
+        body => body?,
+    };
+    let body = body.unwrap_or_default();
+    let event = row.get("event").and_then(Value::as_str).unwrap_or_default();
+    let asks = matches!(
+        (event, body["action"].as_str()),
+        ("issue_comment" | "commit_comment", Some("created"))
+            | ("check_run" | "check_suite", Some("rerequested"))
+    );
+    let is_known = match body["repository"]["id"].as_u64() {
+        Some(repository) => repositories.contains(txn, &repository)?,
+        None => false,
+    };
+    let taken_at = row.get("received_at").cloned().unwrap_or_default();
+    let outcome = if !asks {
+        bodies.delete(txn, guid)?;
+        "an older version of summit stored it; a sweep finds what it is about"
+    } else if let Some((key, command)) = command_of(event, &body, &taken_at).filter(|_| is_known) {
+        if !commands.contains(txn, &key)? {
+            commands.put(txn, &key, &command)?;
+        }
+        bodies.delete(txn, guid)?;
+        "the command is taken"
+    } else if let Some(press) = press_of(event, &body).filter(|_| is_known) {
+        presses.put(txn, guid, &press)?;
+        bodies.delete(txn, guid)?;
+        "the button is taken"
+    } else {
+        tracing::warn!(
+            delivery.id = guid,
+            event,
+            "a delivery of an older version asks for nothing"
+        );
+        "an older version of summit stored it, and it asks for nothing that can be done"
+    };
+    row.insert("outcome".to_owned(), outcome.into());
+    let deliveries = upgrade.table::<String, Value>("deliveries")?;
+    deliveries.put(txn, guid, &Value::Object(row))
+}
+
+/// The command of a comment in version 6, with its key.
+fn command_of(event: &str, body: &Value, taken_at: &Value) -> Option<((u64, u64), Value)> {
     let comment = &body["comment"];
     let place = match event {
         "issue_comment" if body["issue"]["pull_request"].is_object() => {
-            json!({ "place": "pull", "number": body["issue"]["number"] })
+            json!({ "place": "pull", "number": body["issue"]["number"].as_u64()? })
         }
-        "commit_comment" => json!({ "place": "commit", "commit": comment["commit_id"] }),
+        "commit_comment" => {
+            let commit: CommitSha = comment["commit_id"].as_str()?.parse().ok()?;
+            json!({ "place": "commit", "commit": commit })
+        }
         _ => return None,
     };
-    if body["action"] != "created" || comment["user"]["type"] == "Bot" {
+    if comment["user"]["type"] == "Bot" {
         return None;
     }
+    let key = (body["repository"]["id"].as_u64()?, comment["id"].as_u64()?);
     let command = json!({
-        "repository": body["repository"]["id"],
-        "comment": comment["id"],
-        "author": comment["user"]["id"],
-        "login": comment["user"]["login"],
-        "text": comment["body"],
+        "repository": key.0,
+        "comment": key.1,
+        "author": comment["user"]["id"].as_u64()?,
+        "login": comment["user"]["login"].as_str()?,
+        "text": comment["body"].as_str()?,
         "place": place,
         "answered": false,
         "taken_at": taken_at,
+        "mark": Uuid::new_v4(),
     });
-    Some((comment["id"].as_u64()?, command))
+    Some((key, command))
 }
 
 /// The press of a button in version 6.
@@ -222,19 +266,17 @@ fn press_of(event: &str, body: &Value) -> Option<Value> {
             json!({ "button": "rerun", "build": build.parse::<BuildId>().ok()? })
         }
         "check_suite" => {
-            json!({ "button": "rerun-all", "commit": body["check_suite"]["head_sha"] })
+            let commit: CommitSha = body["check_suite"]["head_sha"].as_str()?.parse().ok()?;
+            json!({ "button": "rerun-all", "commit": commit })
         }
         _ => return None,
     };
-    let sender = &body["sender"];
-    (body["action"] == "rerequested" && sender["id"].is_u64()).then(|| {
-        json!({
-            "repository": body["repository"]["id"],
-            "person": sender["id"],
-            "login": sender["login"],
-            "button": button,
-        })
-    })
+    Some(json!({
+        "repository": body["repository"]["id"].as_u64()?,
+        "person": body["sender"]["id"].as_u64()?,
+        "login": body["sender"]["login"].as_str()?,
+        "button": button,
+    }))
 }
 
 fn receipt_of(outcome: &Value) -> Value {

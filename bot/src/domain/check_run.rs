@@ -46,6 +46,19 @@ pub struct Desired {
     pub details_url: Url,
     /// When the build was planned.
     pub started_at: Timestamp,
+    /// The buttons; none before the conclusion.
+    pub actions: Vec<Action>,
+}
+
+/// A button of a check run, as GitHub takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Action {
+    /// The name by which GitHub reports the press.
+    pub identifier: &'static str,
+    /// Its text.
+    pub label: &'static str,
+    /// What it does.
+    pub description: &'static str,
 }
 
 /// The status of a check run.
@@ -93,8 +106,13 @@ impl Conclusion {
 }
 
 /// The desired check run of `build`. `log_tail` is the end of its log, `base` is summit's public
-/// URL.
-pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
+/// URL, `actions` are its buttons once it is concluded.
+pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url, actions: Vec<Action>) -> Desired {
+    let status = status(build);
+    let actions = match status {
+        Status::Completed(_) => actions,
+        Status::Queued | Status::InProgress => Vec::new(),
+    };
     let mut annotations = build.warnings.clone();
     if let State::Failed(failure) = &build.state {
         annotations.extend(failure.annotations.iter().cloned());
@@ -102,7 +120,7 @@ pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
     annotations.truncate(MAX_ANNOTATIONS);
     Desired {
         name: name(build),
-        status: status(build),
+        status,
         title: title(build),
         summary: summary(build, base),
         text: log_tail.filter(|tail| !tail.is_empty()).map(|tail| {
@@ -115,6 +133,7 @@ pub fn desired(build: &Build, log_tail: Option<&str>, base: &Url) -> Desired {
         annotations,
         details_url: page(build, base),
         started_at: build.created_at,
+        actions,
     }
 }
 

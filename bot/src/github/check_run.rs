@@ -167,6 +167,7 @@ fn body(desired: &Desired, first: &[Annotation]) -> Value {
         "details_url": desired.details_url,
         "started_at": desired.started_at,
         "output": output(desired, first),
+        "actions": desired.actions,
     });
     if let Value::Object(fields) = &mut body {
         match desired.status {

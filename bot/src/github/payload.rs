@@ -51,6 +51,17 @@ pub enum Payload {
         /// The build of the check run.
         build: BuildId,
     },
+    /// Somebody pressed a button of a check run.
+    Act {
+        /// The repository and installation.
+        source: Source,
+        /// The person.
+        sender: Option<Author>,
+        /// The build of the check run.
+        build: BuildId,
+        /// The button's identifier: the name of a command.
+        command: String,
+    },
     /// Somebody pressed "Re-run all checks" on a commit.
     RerunAll {
         /// The repository and installation.
@@ -155,6 +166,7 @@ pub fn is_told_once(event: &str, action: Option<&str>) -> bool {
         (event, action),
         ("issue_comment" | "commit_comment", Some("created"))
             | ("check_run" | "check_suite", Some("rerequested"))
+            | ("check_run", Some("requested_action"))
     )
 }
 
@@ -167,6 +179,7 @@ impl Payload {
             | Self::PullComment { source, .. }
             | Self::CommitComment { source, .. }
             | Self::Rerun { source, .. }
+            | Self::Act { source, .. }
             | Self::RerunAll { source, .. } => Some(source),
             Self::Repositories | Self::Nothing { .. } => None,
         }
@@ -317,6 +330,13 @@ struct CheckRunBody {
     action: String,
     sender: Option<Author>,
     check_run: CheckRun,
+    #[serde(default)]
+    requested_action: Option<RequestedAction>,
+}
+
+#[derive(Deserialize)]
+struct RequestedAction {
+    identifier: String,
 }
 
 #[derive(Deserialize)]
@@ -326,19 +346,26 @@ struct CheckRun {
 }
 
 fn check_run(body: CheckRunBody) -> Payload {
-    if body.action != "rerequested" {
-        return Payload::Nothing {
-            reason: "the check run is not to be run again",
-        };
-    }
-    match body.check_run.external_id.and_then(|id| id.parse().ok()) {
-        Some(build) => Payload::Rerun {
-            source: Source::new(body.repository, body.installation),
-            sender: body.sender,
+    let build = body.check_run.external_id.and_then(|id| id.parse().ok());
+    let source = Source::new(body.repository, body.installation);
+    let sender = body.sender;
+    match (body.action.as_str(), body.requested_action, build) {
+        ("rerequested", _, Some(build)) => Payload::Rerun {
+            source,
+            sender,
             build,
         },
-        None => Payload::Nothing {
+        ("requested_action", Some(action), Some(build)) => Payload::Act {
+            source,
+            sender,
+            build,
+            command: action.identifier,
+        },
+        ("rerequested" | "requested_action", _, _) => Payload::Nothing {
             reason: "the check run is none of ours",
+        },
+        _ => Payload::Nothing {
+            reason: "no button of the check run was pressed",
         },
     }
 }
@@ -446,6 +473,7 @@ mod tests {
             ("issue_comment", Some("edited"), false),
             ("commit_comment", Some("created"), true),
             ("check_run", Some("rerequested"), true),
+            ("check_run", Some("requested_action"), true),
             ("check_run", Some("completed"), false),
             ("check_suite", Some("rerequested"), true),
             ("push", None, false),

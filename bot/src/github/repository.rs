@@ -37,8 +37,8 @@ impl RepositoryInfo {
     }
 }
 
-/// What the list of repositories says of changes in one: it differs after a push, and when a pull
-/// request or issue is opened or closed.
+/// What the list of repositories says of changes in one: it differs after a push, and when more or
+/// fewer issues and pull requests are open.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Mark {
     /// The time of the last push to any branch.
@@ -48,7 +48,7 @@ pub struct Mark {
     #[serde(default)]
     pub updated_at: Option<Timestamp>,
     /// How many issues and pull requests are open.
-    #[serde(default, rename = "open_issues_count")]
+    #[serde(rename = "open_issues_count")]
     pub open_issues: u64,
 }
 

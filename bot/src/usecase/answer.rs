@@ -1,8 +1,8 @@
 //! Runs commands of comments and answers them.
 //!
-//! One transaction commits the receipt together with the builds or cancellations that the command
-//! begins. Only then is the receipt sent, with retries until GitHub has it. The author's role is
-//! read when the command runs.
+//! A command runs in transactions of bounded size, each of which stores its progress too. The last one
+//! stores the receipt. Only then is the receipt sent, with retries until GitHub has it. The author's
+//! role is read when the command runs.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use service::error::Chain;
 
 use super::command::{self, Ask, COMMANDS, Change, Effect, Read};
 use super::worker::{self, Round};
-use super::{AskError, Summit};
-use crate::db::{Command, Place, Repository};
+use super::{AskError, Summit, rebuild};
+use crate::db::{Command, Place, Progress, Repository};
 use crate::domain::build::Target;
 use crate::domain::command::Receipt;
 use crate::github::{self, Authorised, Class};
@@ -37,7 +37,11 @@ impl Summit {
         // a cancellation must not wait for the answers to others.
         let mut round = Round::Done;
         let mut carried_out = Vec::with_capacity(open.len());
+        let mut settled = Vec::with_capacity(open.len());
         for row in open {
+            settled.push(self.settle_command(row).await?);
+        }
+        for row in settled {
             let id = row.comment;
             match self.carry_out(row).await {
                 Ok(row) => carried_out.extend(row),
@@ -55,6 +59,26 @@ impl Summit {
             }
         }
         Ok(round)
+    }
+
+    /// Finishes what an earlier process began, before GitHub is asked for anything; see
+    /// [`rebuild::settle`].
+    async fn settle_command(&self, mut row: Command) -> Result<Command, StorageError> {
+        let now = self.clock.now();
+        let key = (row.repository.number(), row.comment.number());
+        while row.progress.as_ref().is_some_and(Progress::is_owed) {
+            let tables = self.tables.clone();
+            row = self
+                .submit(move |txn| {
+                    if let Some(progress) = row.progress {
+                        row.progress = Some(rebuild::settle(&tables, txn, progress, now)?);
+                    }
+                    tables.commands.put(txn, &key, &row)?;
+                    Ok::<_, StorageError>(row)
+                })
+                .await?;
+        }
+        Ok(row)
     }
 
     /// Runs a command that has no receipt yet. Returns `None` when there is nobody to answer.
@@ -97,7 +121,7 @@ impl Summit {
         Ok(self.answered(row).await?)
     }
 
-    /// Decides a command, and commits the receipt together with the command's changes.
+    /// Decides a command, carries it through, and stores the receipt.
     async fn decide(&self, row: Command, repository: &Repository) -> Result<Command, AskError> {
         let (command, arguments) = match command::read(&row.text) {
             Some(Read::Command(command, arguments)) => (command, arguments),

@@ -7,6 +7,8 @@ mod kind;
 mod rebuild;
 mod status;
 
+use crate::domain::build::Build;
+use crate::domain::check_run::Action;
 use crate::domain::command::{self, Found, Reaction, Receipt};
 use crate::domain::tail::{code, escape};
 
@@ -19,6 +21,28 @@ pub(super) static COMMANDS: [Command; 4] = [
     status::COMMAND,
     help::COMMAND,
 ];
+
+/// The buttons of the check run of a build.
+pub(super) fn buttons(build: &Build) -> Vec<Action> {
+    let buttons = COMMANDS.iter().filter_map(|command| {
+        let button = command.button.filter(|button| (button.fits)(build))?;
+        Some(Action {
+            identifier: command.name,
+            label: button.label,
+            description: button.description,
+        })
+    });
+    buttons.collect()
+}
+
+/// The command of a pressed button. `None` when no command has such a button.
+pub(super) fn of_button(name: &str) -> Option<Change> {
+    let command = COMMANDS.iter().find(|command| command.name == name)?;
+    match (command.button, command.effect) {
+        (Some(_), Effect::Change(change)) => Some(change),
+        _ => None,
+    }
+}
 
 /// The most arguments of a command.
 const MAX_ARGUMENTS: usize = 100;
@@ -85,6 +109,8 @@ pub(super) fn refuse(command: &Command, login: &str, role: &str) -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::build::example::{build, failure};
+    use crate::domain::build::{FailureKind, State};
 
     fn refused(comment: &str) -> String {
         match read(comment) {
@@ -103,6 +129,37 @@ mod tests {
             others.remove(index);
             assert_eq!(command::find(&format!("/{name}"), &others), None, "{name}");
         }
+    }
+
+    /// GitHub takes three buttons, with 20, 20 and 40 characters.
+    #[test]
+    fn buttons_are_short_few_and_do_something() {
+        let all = COMMANDS.iter().filter(|command| command.button.is_some());
+        assert!((1..=3).contains(&all.count()));
+        for command in &COMMANDS {
+            let Some(button) = command.button else {
+                assert!(of_button(command.name).is_none());
+                continue;
+            };
+            let lengths = [command.name, button.label, button.description].map(str::len);
+            let fits = lengths
+                .iter()
+                .zip([20, 20, 40])
+                .all(|(is, most)| *is <= most);
+            assert!(fits, "/{}", command.name);
+            assert!(of_button(command.name).is_some(), "/{}", command.name);
+        }
+        let with = |state| {
+            let mut build = build(1, "nano");
+            build.state = state;
+            let actions = buttons(&build).into_iter();
+            actions.map(|action| action.label).collect::<Vec<_>>()
+        };
+        let failed = State::Failed(failure(FailureKind::Attempt, None));
+        assert_eq!(with(failed), ["Rebuild"]);
+        let broken = State::Failed(failure(FailureKind::Recipe, None));
+        assert_eq!(with(broken), [""; 0]);
+        assert_eq!(with(State::Planned), [""; 0]);
     }
 
     /// All answers to malformed commands, as people read them.

@@ -117,6 +117,12 @@ impl Taking<'_> {
                 sender,
                 build,
             } => self.press(txn, &source, sender, Button::Rerun { build }),
+            Payload::Act {
+                source,
+                sender,
+                build,
+                command,
+            } => self.press(txn, &source, sender, Button::Act { build, command }),
             Payload::RerunAll {
                 source,
                 sender,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 
+use super::command;
 use super::rebuild;
 use super::worker::{self, Round};
 use super::{AskError, Summit};
@@ -36,7 +37,11 @@ impl Summit {
             })
             .await?;
         let mut round = Round::Done;
+        let mut settled = Vec::with_capacity(open.len());
         for (guid, press) in open {
+            settled.push((guid.clone(), self.settle_press(&guid, press).await?));
+        }
+        for (guid, press) in settled {
             if let Err(error) = self.run_press(&guid, press).await {
                 tracing::warn!(delivery.id = guid, error = %Chain(&error), "a press failed");
                 round = Round::Later;
@@ -50,6 +55,17 @@ impl Summit {
             let outcome = format!("{} may not write", press.login);
             return Ok(self.finish_press(guid, press, Vec::new(), &outcome).await?);
         };
+        let part = match &press.asked().button {
+            Button::Rerun { .. } | Button::RerunAll { .. } => rebuild::part,
+            Button::Act { command, .. } => match command::of_button(command) {
+                Some(change) => change.part,
+                None => {
+                    let asked = press.asked().clone();
+                    let outcome = "no command has this button";
+                    return Ok(self.finish_press(guid, asked, Vec::new(), outcome).await?);
+                }
+            },
+        };
         let tables = self.tables.clone();
         let asked = press.asked().clone();
         let chosen = self.db.query(move |txn| choose(&tables, txn, &asked));
@@ -61,11 +77,11 @@ impl Summit {
         let now = self.clock.now();
         while !progress.is_done() {
             let (tables, key) = (self.tables.clone(), guid.to_owned());
-            let part = press.comes_to(progress);
+            let asked = press.comes_to(progress);
             let mut row = press.asked().clone();
             progress = self
                 .submit(move |txn| {
-                    let progress = rebuild::part(&tables, txn, &part, &row.login, now)?;
+                    let progress = part(&tables, txn, &asked, &row.login, now)?;
                     row.progress = Some(progress.clone());
                     tables.presses.put(txn, &key, &row)?;
                     Ok::<_, StorageError>(progress)
@@ -73,8 +89,8 @@ impl Summit {
                 .await?;
         }
         let (refused, outcome) = match progress.done.len() {
-            0 => (progress.refused, "nothing is built again".to_owned()),
-            count => (Vec::new(), format!("building {count} again")),
+            0 => (progress.refused, "nothing was done".to_owned()),
+            count => (Vec::new(), format!("{count} builds")),
         };
         let press = press.asked().clone();
         Ok(self.finish_press(guid, press, refused, &outcome).await?)
@@ -89,24 +105,48 @@ impl Summit {
         outcome: &str,
     ) -> Result<(), StorageError> {
         let now = self.clock.now();
-        for part in refused.chunks(Progress::PART) {
-            let (tables, press, part) = (self.tables.clone(), press.clone(), part.to_vec());
+        let mut parts = refused.chunks(Progress::PART).peekable();
+        loop {
+            let part = parts.next().unwrap_or_default().to_vec();
+            let is_last = parts.peek().is_none();
+            let (tables, press, key) = (self.tables.clone(), press.clone(), guid.to_owned());
             self.submit(move |txn| {
                 for (id, reason) in part {
                     if let Some(reason) = reason {
                         answer(&tables, txn, &press, id, reason, now)?;
                     }
                 }
+                if is_last {
+                    tables.presses.delete(txn, &key)?;
+                }
                 Ok::<_, StorageError>(())
             })
             .await?;
+            if is_last {
+                break;
+            }
         }
-        let (tables, key) = (self.tables.clone(), guid.to_owned());
-        self.db
-            .submit(move |txn| tables.presses.delete(txn, &key))
-            .await?;
         tracing::info!(delivery.id = guid, "button: {outcome}");
         Ok(())
+    }
+
+    /// Finishes what an earlier process began, before GitHub is asked for anything; see
+    /// [`rebuild::settle`].
+    async fn settle_press(&self, guid: &str, mut press: Press) -> Result<Press, StorageError> {
+        let now = self.clock.now();
+        while press.progress.as_ref().is_some_and(Progress::is_owed) {
+            let (tables, key) = (self.tables.clone(), guid.to_owned());
+            press = self
+                .submit(move |txn| {
+                    if let Some(progress) = press.progress {
+                        press.progress = Some(rebuild::settle(&tables, txn, progress, now)?);
+                    }
+                    tables.presses.put(txn, &key, &press)?;
+                    Ok::<_, StorageError>(press)
+                })
+                .await?;
+        }
+        Ok(press)
     }
 
     /// Proof that the person may write; `None` if not.
@@ -132,7 +172,7 @@ impl Summit {
     }
 }
 
-/// The builds to build again; `None` if the press names a build that is not known.
+/// The builds that the press is about; `None` if the press names a build that is not known.
 fn choose(
     tables: &Tables,
     txn: &RoTxn<'_>,
@@ -142,7 +182,7 @@ fn choose(
         return Ok(Some(progress.clone()));
     }
     let chosen = match &press.button {
-        Button::Rerun { build } => {
+        Button::Rerun { build } | Button::Act { build, .. } => {
             let build = tables.find_build(txn, *build)?;
             let build = build.filter(|build| build.repository == press.repository);
             match build {

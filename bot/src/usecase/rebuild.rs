@@ -1,7 +1,7 @@
 //! Builds again: a new build replaces the old one, and builds that waited for the old one wait for
 //! the new one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use api::id::{BuildId, CommitSha};
@@ -66,10 +66,24 @@ fn begin(
     };
     follow(&mut new, replaced);
     tables.put_build(txn, &new)?;
-    // A held build ends its wait, and nobody needs the assets of the pull request's old build.
+    Ok(())
+}
+
+/// Ends an old build, once no build names it: a held build ends its wait, and nobody needs the assets
+/// of a pull request's build any more.
+fn retire(
+    tables: &Tables,
+    txn: &mut Write<'_, '_>,
+    old: BuildId,
+    new: BuildId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(build) = tables.find_build(txn, old)? else {
+        return Ok(());
+    };
     if let State::Held { .. } | State::Built(_) = &build.state {
-        let event = Event::Superseded { by: Some(id) };
-        match tables.change(txn, build.id, event, now) {
+        let event = Event::Superseded { by: Some(new) };
+        match tables.change_build(txn, build, event, now) {
             Ok(_) => {}
             Err(ChangeError::Storage(error)) => return Err(error),
             // Its assets were already released.
@@ -163,8 +177,31 @@ pub fn part(
     }
     if progress.left.is_empty() {
         let room = Progress::PART.saturating_sub(chosen.len());
-        rename(tables, txn, &mut progress.named, &replaced, room)?;
+        rename(tables, txn, &mut progress.named, &replaced, room, now)?;
     }
+    Ok(progress)
+}
+
+/// Does one transaction's share of what an earlier process began and owes: the builds that name a
+/// replaced build name its successor. This asks for no rights, because the successor is there.
+///
+/// # Errors
+/// When the database fails.
+pub fn settle(
+    tables: &Tables,
+    txn: &mut Write<'_, '_>,
+    mut progress: Progress,
+    now: Timestamp,
+) -> Result<Progress, Error> {
+    let replaced = progress.done.iter().copied().collect();
+    rename(
+        tables,
+        txn,
+        &mut progress.named,
+        &replaced,
+        Progress::PART,
+        now,
+    )?;
     Ok(progress)
 }
 
@@ -194,53 +231,59 @@ pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<R
     })
 }
 
-/// Updates at most `room` of the builds that name a build in `named`, and removes from `named` those
-/// that no build names any more.
+/// Updates builds that name a build in `named`, and removes from `named` those that no build names any
+/// more: at most `room` steps of both kinds.
 fn rename(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
     named: &mut Vec<BuildId>,
     replaced: &HashMap<BuildId, BuildId>,
     mut room: usize,
+    now: Timestamp,
 ) -> Result<(), Error> {
     while room > 0
-        && let Some(old) = named.last()
+        && let Some(old) = named.last().copied()
     {
-        let naming = tables.builds_that_name(txn, *old, room)?;
-        if naming.len() < room {
+        let naming = tables.builds_that_name(txn, old, room)?;
+        room -= naming.len();
+        if room > 0 {
+            room -= 1;
             named.pop();
         }
-        room -= naming.len();
         for mut build in naming {
             follow(&mut build, replaced);
             tables.put_build(txn, &build)?;
+        }
+        if named.last() != Some(&old)
+            && let Some(new) = replaced.get(&old)
+        {
+            retire(tables, txn, old, *new, now)?;
         }
     }
     Ok(())
 }
 
-/// Makes a build name the successors of `replaced` builds instead of them.
+/// Makes a build name the successors of `replaced` builds instead of them, each once.
 fn follow(build: &mut Build, replaced: &HashMap<BuildId, BuildId>) {
     let own = build.id;
-    // No build waits for itself.
-    let mut renamed = |other: &mut BuildId| match replaced.get(other) {
-        Some(new) => {
-            *other = *new;
-            *new != own
-        }
-        None => true,
-    };
-    build.after.retain_mut(&mut renamed);
-    build.behind.retain_mut(&mut renamed);
-    for member in &mut build.cycle {
-        renamed(member);
+    let newest = |other: BuildId| replaced.get(&other).copied().unwrap_or(other);
+    for others in [&mut build.after, &mut build.behind, &mut build.cycle] {
+        let mut seen = HashSet::new();
+        others.iter_mut().for_each(|other| *other = newest(*other));
+        others.retain(|other| seen.insert(*other));
     }
+    // No build waits for itself.
+    build.after.retain(|other| *other != own);
+    build.behind.retain(|other| *other != own);
     if let State::Held {
         by: Hold::Suspected { of, .. },
         ..
     } = &mut build.state
     {
-        of.retain_mut(|suspect| renamed(&mut suspect.build));
+        let mut seen = HashSet::from([own]);
+        of.iter_mut()
+            .for_each(|suspect| suspect.build = newest(suspect.build));
+        of.retain(|suspect| seen.insert(suspect.build));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Receives a webhook: verifies it, reads it, commits what it asks for, and only then answers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
@@ -8,10 +10,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::value::RawValue;
 use sha2::Sha256;
 
-use super::Summit;
 use super::delivery::{Taken, Work, heed};
+use super::{Summit, Wakes};
 use crate::db::{Delivery, Tables};
-use crate::github::payload::{self, Payload};
+use crate::github::payload::Payload;
 
 /// Proof that a value was verified.
 #[derive(Debug)]
@@ -121,28 +123,35 @@ impl Summit {
         let guid = event.guid.clone();
         let organisation = self.config.github.organisation.clone();
         let now = self.clock.now();
-        let taken = self
-            .db
-            .submit(move |txn| take(&tables, txn, event, &organisation, now))
-            .await?;
-        let Some((delivery, taken)) = taken else {
-            return Ok(Receipt::Known);
+        let wakes = Arc::clone(&self.wakes);
+        // GitHub may hang up before the commit, and then nobody waits here any more.
+        let committed = move |taken| match taken {
+            None => Receipt::Known,
+            Some((delivery, taken)) => {
+                announce(&wakes, &guid, &delivery, &taken);
+                Receipt::New
+            }
         };
-        let Delivery { event, outcome, .. } = delivery;
-        match taken.is_odd {
-            false => tracing::info!(delivery.id = guid, event, "delivery: {outcome}"),
-            true => tracing::warn!(delivery.id = guid, event, "delivery: {outcome}"),
-        }
-        if taken.asks_for_sweep {
-            self.wakes.sweep.wake();
-        }
-        match taken.work {
-            Some(Work::Look) => self.wakes.looks.wake(),
-            Some(Work::Command) => self.wakes.commands.wake(),
-            Some(Work::Press) => self.wakes.presses.wake(),
-            None => {}
-        }
-        Ok(Receipt::New)
+        let take = move |txn: &mut RwTxn<'_>| take(&tables, txn, event, &organisation, now);
+        self.db.submit_then(take, committed).await
+    }
+}
+
+/// Logs what a delivery led to, and wakes the workers concerned.
+fn announce(wakes: &Wakes, guid: &str, delivery: &Delivery, taken: &Taken) {
+    let Delivery { event, outcome, .. } = delivery;
+    match taken.is_odd {
+        false => tracing::info!(delivery.id = guid, event, "delivery: {outcome}"),
+        true => tracing::warn!(delivery.id = guid, event, "delivery: {outcome}"),
+    }
+    if taken.asks_for_sweep {
+        wakes.sweep.wake();
+    }
+    match taken.work {
+        Some(Work::Look) => wakes.looks.wake(),
+        Some(Work::Command) => wakes.commands.wake(),
+        Some(Work::Press) => wakes.presses.wake(),
+        None => {}
     }
 }
 
@@ -168,7 +177,6 @@ fn take(
         Content::Odd { reason, body } => {
             tables.bodies.put(txn, &guid, &body)?;
             Taken {
-                asks_for_sweep: payload::is_about_repositories(&name),
                 is_odd: true,
                 ..format!("its body is not as GitHub describes it: {reason}").into()
             }
@@ -185,7 +193,82 @@ fn take(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::db::tests::{Store, store};
+    use crate::domain::build::example::at;
+
+    fn taken(store: &Store, guid: &str, event: &str, body: &str) -> Option<(Delivery, Taken)> {
+        let webhook = Webhook {
+            guid: guid.to_owned(),
+            event: event.to_owned(),
+            body: Bytes::from(body.to_owned()),
+        };
+        let Verified(event) = Verified(webhook).parse().unwrap();
+        let taken = store.write(|txn| take(&store.tables, txn, event, "snekbook", at(5)));
+        taken.unwrap()
+    }
+
+    #[test]
+    fn a_delivery_is_stored_once_with_what_it_asks_for() {
+        let store = store();
+        let push = json!({
+            "ref": "refs/heads/main",
+            "repository": {
+                "id": 1,
+                "full_name": "snekbook/recipes",
+                "default_branch": "main",
+                "clone_url": "https://github.example/snekbook/recipes.git",
+            },
+            "installation": { "id": 5 },
+        });
+        let (delivery, first) = taken(&store, "a", "push", &push.to_string()).unwrap();
+        assert_eq!(delivery.outcome, "looking at main of snekbook/recipes");
+        assert_eq!(first.work, Some(Work::Look));
+        assert!(taken(&store, "a", "push", &push.to_string()).is_none());
+        let stored = store.env.read(|txn| {
+            let looks = store.tables.looks.iter(txn)?;
+            let counts: Vec<_> = looks.map(|look| look.map(|(_, look)| look.count)).collect();
+            let delivery = store.tables.deliveries.find(txn, &"a".to_owned())?;
+            Ok::<_, Error>((counts.into_iter().collect::<Result<Vec<_>, _>>()?, delivery))
+        });
+        assert_eq!(stored.unwrap(), (vec![1], Some(delivery)));
+    }
+
+    #[test]
+    fn a_body_that_is_not_as_described_is_kept() {
+        let store = store();
+        let (delivery, first) = taken(&store, "a", "push", "{\"ref\": 7}").unwrap();
+        assert!(first.is_odd && first.work.is_none());
+        assert!(
+            delivery
+                .outcome
+                .starts_with("its body is not as GitHub describes it")
+        );
+        let body = store
+            .env
+            .read(|txn| store.tables.bodies.find(txn, &"a".to_owned()))
+            .unwrap();
+        assert_eq!(body.unwrap().get(), "{\"ref\": 7}");
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused() {
+        for (event, body) in [
+            ("push", "{"),
+            ("push", ""),
+            ("ping", "nothing"),
+            ("ping", "{} x"),
+        ] {
+            let webhook = Webhook {
+                guid: "a".to_owned(),
+                event: event.to_owned(),
+                body: Bytes::from_static(body.as_bytes()),
+            };
+            assert!(Verified(webhook).parse().is_err(), "{event} {body:?}");
+        }
+    }
 
     #[test]
     fn githubs_own_example_verifies() {

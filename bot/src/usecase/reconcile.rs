@@ -17,7 +17,7 @@ use service::error::Chain;
 
 use super::wake::IDLE;
 use super::worker::{self, Round};
-use super::{Summit, dispatch};
+use super::{Summit, command, dispatch};
 use crate::db::Repository;
 use crate::domain::build::{Build, Refused, Shown, State};
 use crate::domain::check_run::{Desired, Status, desired, status};
@@ -84,7 +84,8 @@ impl Summit {
                 continue;
             }
             let tail = self.log_tail(&build).await;
-            let desired = desired(&build, tail.as_deref(), &self.public_url);
+            let buttons = command::buttons(&build);
+            let desired = desired(&build, tail.as_deref(), &self.public_url, buttons);
             let is_said = build.shown.digest.as_deref() == Some(&digest(&desired));
             let turn = if is_said {
                 None

@@ -56,9 +56,20 @@ pub(super) async fn work(summit: Arc<Summit>) {
 }
 
 impl Summit {
-    /// Runs one pass.
+    /// Runs one pass. A step that fails does not stop the others.
     async fn forget(&self) -> Result<(), Error> {
         let now = self.clock.now();
+        let steps = [
+            self.forget_builds(now).await.map_err(Error::from),
+            self.forget_commands(now).await.map_err(Error::from),
+            self.forget_deliveries(now).await.map_err(Error::from),
+            self.bound_logs(now).await,
+            self.remove_files().await,
+        ];
+        steps.into_iter().collect()
+    }
+
+    async fn forget_builds(&self, now: Timestamp) -> Result<(), StorageError> {
         let keep = keep(self.config.retention);
         let mut cursor = None;
         loop {
@@ -69,22 +80,26 @@ impl Summit {
             swept.log();
             cursor = swept.last;
             if cursor.is_none() {
-                break;
+                return Ok(());
             }
         }
+    }
+
+    async fn forget_commands(&self, now: Timestamp) -> Result<(), StorageError> {
         let tables = self.tables.clone();
         self.db
             .submit(move |txn| forget_commands(&tables, txn, now))
-            .await?;
+            .await
+    }
+
+    async fn forget_deliveries(&self, now: Timestamp) -> Result<(), StorageError> {
         loop {
             let tables = self.tables.clone();
             let forget = move |txn: &mut RwTxn<'_>| forget_deliveries(&tables, txn, now);
-            if self.db.submit(forget).await? < BATCH {
-                break;
+            if self.db.submit(forget).await? == 0 {
+                return Ok(());
             }
         }
-        self.bound_logs(now).await?;
-        self.remove_files().await
     }
 }
 
@@ -150,7 +165,7 @@ fn sweep(
     Ok(swept)
 }
 
-/// Deletes the oldest deliveries and returns how many.
+/// Deletes the oldest deliveries, also those that cannot be read, and returns how many.
 fn forget_deliveries(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -164,11 +179,16 @@ fn forget_deliveries(
             _ => break,
         }
     }
+    let mut forgotten = 0;
     for guid in &old {
-        tables.deliveries.delete(txn, guid)?;
+        let is_deleted = match tables.deliveries.delete(txn, guid) {
+            Err(error) if error.is_of_a_row() => tables.deliveries.tear_out(txn, guid)?.is_some(),
+            row => row?.is_some(),
+        };
+        forgotten += usize::from(is_deleted);
         tables.bodies.delete(txn, guid)?;
     }
-    Ok(old.len())
+    Ok(forgotten)
 }
 
 /// Deletes commands that were answered long ago. Until then summit recognises a command by its
@@ -178,9 +198,15 @@ fn forget_commands(
     txn: &mut RwTxn<'_>,
     now: Timestamp,
 ) -> Result<(), StorageError> {
-    let commands = tables.commands.iter(txn)?;
-    let commands = commands.collect::<Result<Vec<_>, StorageError>>()?;
-    for (key, command) in commands {
+    let rows: Vec<_> = tables.commands.iter(txn)?.collect();
+    for row in rows {
+        let (key, command) = match row {
+            Err(error) if error.is_of_a_row() => {
+                tracing::error!(error = %Chain(&error), "a command cannot be read");
+                continue;
+            }
+            row => row?,
+        };
         match command.taken_at {
             Some(taken_at) if now.duration_since(taken_at) < REMEMBERED => {}
             Some(_) if command.answered => drop(tables.commands.delete(txn, &key)?),

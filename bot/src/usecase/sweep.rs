@@ -96,7 +96,9 @@ impl Summit {
         for id in chosen {
             let row = &found[&id];
             match self.sweep_repository(id, row).await {
-                Ok(()) => turns.note(id, &marks[&id], now),
+                // Only when there is nothing to look at, GitHub and the database agree.
+                Ok(Found::Nothing) => turns.note(id, &marks[&id], now),
+                Ok(Found::Moved) => {}
                 // The next repository would fail too.
                 Err(error @ look::Error::GitHub(github::Error::RateLimited { .. })) => {
                     return Err(error);
@@ -132,7 +134,7 @@ impl Summit {
         &self,
         id: RepositoryId,
         row: &Repository,
-    ) -> Result<(), look::Error> {
+    ) -> Result<Found, look::Error> {
         let pulls = self.app.open_pulls(row).await?;
         let mut heads = BTreeMap::new();
         let branches = pulls.iter().map(|pull| &pull.base.branch);
@@ -145,18 +147,23 @@ impl Summit {
         }
         let tables = self.tables.clone();
         let default = row.default_branch.clone();
-        self.db
+        let found = self
+            .db
             .submit(move |txn| {
-                let mut wanted = moved_branches(&tables, txn, id, &default, &heads)?;
-                wanted.extend(moved_pulls(&tables, txn, id, &pulls)?);
-                for target in wanted {
-                    tables.wish(txn, id, &target)?;
+                let mut moved = moved_branches(&tables, txn, id, &default, &heads)?;
+                moved.extend(moved_pulls(&tables, txn, id, &pulls)?);
+                let held = held_pulls(&tables, txn, id, &pulls)?;
+                for target in moved.iter().chain(&held) {
+                    tables.wish(txn, id, target)?;
                 }
-                Ok::<_, StorageError>(())
+                Ok::<_, StorageError>(match moved.is_empty() {
+                    true => Found::Nothing,
+                    false => Found::Moved,
+                })
             })
             .await?;
         self.wakes.looks.wake();
-        Ok(())
+        Ok(found)
     }
 
     /// Asks GitHub to redeliver failed deliveries.
@@ -182,6 +189,15 @@ impl Summit {
         }
         Ok(())
     }
+}
+
+/// What a sweep found in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// All is as it was at the last look.
+    Nothing,
+    /// Something is to be looked at.
+    Moved,
 }
 
 /// Writes a repository's row if it has changed. After a change of the default branch, the new
@@ -239,9 +255,9 @@ fn moved_branches(
     Ok(targets.collect())
 }
 
-/// The pull requests that have changed since the last look: pushed to, another base branch, closed,
-/// or an author who has got write access, which no webhook reports.
-fn moved_pulls(
+/// The pull requests that are held because of their author, who may have got write access since. No
+/// webhook reports that.
+fn held_pulls(
     tables: &Tables,
     txn: &RoTxn<'_>,
     repository: RepositoryId,
@@ -249,6 +265,21 @@ fn moved_pulls(
 ) -> Result<Vec<Target>, StorageError> {
     let mut held = tables.builds_set_aside(txn, repository)?;
     held.retain(|build| !build.permits_running());
+    let targets: HashSet<&Target> = held.iter().map(|build| &build.target).collect();
+    let own = open.iter().filter(|pull| !pull.is_from_fork());
+    let pulls = own.map(|pull| Target::Pull {
+        number: pull.number,
+    });
+    Ok(pulls.filter(|target| targets.contains(target)).collect())
+}
+
+/// The pull requests that have changed since the last look: pushed to, another base branch, closed.
+fn moved_pulls(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    repository: RepositoryId,
+    open: &[Pull],
+) -> Result<Vec<Target>, StorageError> {
     let mut moved = Vec::new();
     let mut numbers = HashSet::new();
     for pull in open {
@@ -257,10 +288,8 @@ fn moved_pulls(
         numbers.insert(number);
         let planned = tables.planned.find(txn, &look_key(repository, &target))?;
         let merge = tables.merges.find(txn, &(repository.number(), number))?;
-        let is_held = !pull.is_from_fork() && held.iter().any(|build| build.target == target);
         if planned != Some(pull.head.sha)
             || merge.is_none_or(|merge| merge.branch != pull.base.branch)
-            || is_held
         {
             moved.push(target);
         }

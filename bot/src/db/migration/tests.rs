@@ -181,6 +181,15 @@ fn what_was_answered_and_not_stored_yet_is_stored() {
         "action": "rerequested", "sender": ada, "check_suite": { "head_sha": commit },
     });
     let foreign = comment(&Value::Null, &ada);
+    let mut on_an_issue = comment(&Value::Null, &ada);
+    on_an_issue["issue"] = json!({ "number": 8 });
+    let mut of_a_bot = comment(&json!(commit), &bot);
+    of_a_bot["comment"]["id"] = 13.into();
+    let mut of_nobody = comment(&Value::Null, &Value::Null);
+    of_nobody["comment"]["id"] = 14.into();
+    let mut edited = comment(&Value::Null, &ada);
+    edited["comment"]["id"] = 15.into();
+    edited["action"] = "edited".into();
     let open = [
         (
             "a",
@@ -192,11 +201,10 @@ fn what_was_answered_and_not_stored_yet_is_stored() {
             "commit_comment",
             with_source(1, comment(&json!(commit), &ada)),
         ),
-        (
-            "c",
-            "commit_comment",
-            with_source(1, comment(&json!(commit), &bot)),
-        ),
+        ("c", "commit_comment", with_source(1, of_a_bot)),
+        ("h", "issue_comment", with_source(1, on_an_issue)),
+        ("i", "issue_comment", with_source(1, of_nobody)),
+        ("j", "issue_comment", with_source(1, edited)),
         ("d", "issue_comment", with_source(2, foreign)),
         ("e", "check_run", with_source(1, rerun)),
         ("f", "check_suite", with_source(1, rerun_all)),
@@ -228,7 +236,13 @@ fn what_was_answered_and_not_stored_yet_is_stored() {
     let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
     assert_eq!(env.check().unwrap(), []);
     let taken = env.read(|txn| {
-        assert!(tables.bodies.is_empty(txn)?);
+        let left = tables.bodies.iter(txn)?.keys();
+        let left = left.collect::<Result<Vec<String>, Error>>()?;
+        assert_eq!(
+            left,
+            ["c", "d", "h", "i"],
+            "these asked for nothing that can be done"
+        );
         let open = tables.commands.find_by(txn, &tables.commands_open, &0)?;
         let commands = open.map(|row| Ok(format!("{:?}", row?.1.place)));
         let presses = tables.presses.iter(txn)?;

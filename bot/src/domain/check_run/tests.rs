@@ -11,7 +11,7 @@ fn base() -> Url {
 }
 
 fn show(build: &Build, tail: Option<&str>) -> String {
-    let desired = desired(build, tail, &base());
+    let desired = desired(build, tail, &base(), Vec::new());
     let status = match desired.status {
         Status::Queued => "queued",
         Status::InProgress => "in progress",
@@ -97,7 +97,7 @@ fn a_conflict_is_said_and_taken_back() {
 }
 
 fn check_limits(build: &Build, tail: Option<&str>) {
-    let desired = desired(build, tail, &base());
+    let desired = desired(build, tail, &base(), Vec::new());
     assert!(desired.title.chars().count() <= 255);
     assert!(desired.summary.len() <= 65_535, "{}", desired.summary.len());
     assert!(
@@ -165,7 +165,7 @@ proptest! {
         let mut failed = failure(FailureKind::Attempt, None);
         failed.message = message;
         build.state = State::Failed(failed);
-        let summary = desired(&build, None, &base()).summary;
+        let summary = desired(&build, None, &base(), Vec::new()).summary;
         let mut lines = summary.lines().filter(|line| !line.is_empty()).rev();
         for row in ["| Build |", "| Folder |", "| Recipe |", "|---|---|", "| | |"] {
             let line = lines.next().unwrap();

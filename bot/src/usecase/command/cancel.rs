@@ -20,6 +20,7 @@ pub(super) const COMMAND: Command = Command {
         part,
         answer: conclude,
     }),
+    button: None,
 };
 
 fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Result<Progress, Receipt>, Error> {

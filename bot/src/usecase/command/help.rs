@@ -10,6 +10,7 @@ pub(super) const COMMAND: Command = Command {
     arguments: None,
     help: "Lists these commands.",
     effect: Effect::Say(list),
+    button: None,
 };
 
 /// The help text for these commands.

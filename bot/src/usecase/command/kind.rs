@@ -31,6 +31,19 @@ pub(crate) struct Command {
     pub(crate) help: &'static str,
     /// Who may give it, and what it does.
     pub(crate) effect: Effect,
+    /// Its button at the check run of a build; `None` for a command without one.
+    pub(crate) button: Option<Button>,
+}
+
+/// A button of a check run. GitHub shows it once the run is concluded.
+#[derive(Clone, Copy)]
+pub(crate) struct Button {
+    /// Its text: at most 20 characters.
+    pub(crate) label: &'static str,
+    /// What it does: at most 40 characters.
+    pub(crate) description: &'static str,
+    /// True for the builds whose check run has it.
+    pub(crate) fits: fn(&Build) -> bool,
 }
 
 /// Who may give a command, and what it does.
@@ -47,7 +60,7 @@ pub(crate) enum Effect {
 pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
 
 /// A command that changes builds. Only [`Self::part`] runs in write transactions, for which webhooks
-/// wait. Each of them also stores the progress, so a crash loses nothing.
+/// wait. Each of them also stores the progress, from which the next start goes on.
 #[derive(Clone, Copy)]
 pub(crate) struct Change {
     /// Chooses the builds, or answers at once.

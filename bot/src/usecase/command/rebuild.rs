@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use moss_db::{Error, RoTxn};
 
-use super::kind::{Ask, Change, Command, Effect};
+use super::kind::{Ask, Button, Change, Command, Effect};
 use crate::db::{Progress, Tables};
 use crate::domain::build::{Build, NotAgain, named};
 use crate::domain::command::{Reaction, Receipt};
@@ -21,6 +21,11 @@ pub(super) const COMMAND: Command = Command {
         choose,
         part: rebuild::part,
         answer: conclude,
+    }),
+    button: Some(Button {
+        label: "Rebuild",
+        description: "Builds it again",
+        fits: |build| !build.is_success() && build.why_not_again().is_none(),
     }),
 };
 

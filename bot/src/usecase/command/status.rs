@@ -23,6 +23,7 @@ pub(super) const COMMAND: Command = Command {
     arguments: Some("[RECIPE…]"),
     help: "Tells how the builds stand, and what each waits for.",
     effect: Effect::Tell(run),
+    button: None,
 };
 
 fn run(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Receipt, Error> {

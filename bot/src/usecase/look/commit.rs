@@ -353,7 +353,10 @@ fn others(
         match place(&build) {
             Some(Some(new)) => drop(replaced.insert(*new, build)),
             Some(None) => {}
-            None if stands_in_the_way(&build) => builds.push(build),
+            // A rebuilt one is replaced as soon as its followers name the new one.
+            None if stands_in_the_way(&build) && tables.is_newest(txn, &build)? => {
+                builds.push(build);
+            }
             None => {}
         }
     }

@@ -323,7 +323,7 @@ fn many_builds_are_built_again_in_parts() {
         progress = one_part(&store, progress);
         parts.push(progress.done.len() - before);
     }
-    assert_eq!(parts, [50, 50, 20]);
+    assert_eq!(parts, [50, 50, 20, 0, 0], "then names are looked for");
     assert_eq!(progress.refused, []);
     let new: HashMap<BuildId, BuildId> = progress.done.iter().copied().collect();
     let members: Vec<BuildId> = [1, 60, 110].map(|number| new[&id(number)]).into();
@@ -366,6 +366,51 @@ fn what_waits_for_a_rebuilt_build_is_updated_in_parts() {
     }
 }
 
+/// What an earlier process began is finished without asking for rights.
+#[test]
+fn what_is_owed_is_settled_and_the_old_builds_end_then() {
+    let store = store();
+    let by = Hold::Needs {
+        missing: vec!["binary(x)".to_owned()],
+    };
+    let held = in_state(1, "lib", State::Held { by, since: at(0) });
+    store.put(&[&held]);
+    for number in 2..=120 {
+        let mut app = build(number, &format!("app-{number}"));
+        app.after = vec![id(1)];
+        store.put(&[&app]);
+    }
+    let mut progress = one_part(&store, crate::db::Progress::of(&[held]));
+    assert!(progress.is_owed(), "{progress:?}");
+    assert!(
+        !store.find(id(1)).is_settled(),
+        "builds still wait for the old one"
+    );
+    while progress.is_owed() {
+        let before = progress.clone();
+        progress = store
+            .write(|txn| settle(&store.tables, txn, before, at(100)))
+            .unwrap();
+    }
+    let new = progress.done[0].1;
+    for number in 2..=120 {
+        assert_eq!(store.find(id(number)).after, [new]);
+    }
+    let ended = store.find(id(1)).state;
+    assert!(matches!(ended, State::Superseded { by, .. } if by == Some(new)));
+}
+
+/// A build that names the old and the new one names the new one once.
+#[test]
+fn nothing_is_named_twice() {
+    let mut app = build(5, "app");
+    app.after = vec![id(1), id(2), id(9), id(5)];
+    app.cycle = vec![id(1), id(5), id(9)];
+    follow(&mut app, &HashMap::from([(id(1), id(9))]));
+    assert_eq!(app.after, [id(9), id(2)]);
+    assert_eq!(app.cycle, [id(9), id(5)]);
+}
+
 /// A build that is already ordered still gets its new cycle.
 #[test]
 fn replacing_reaches_builds_under_way() {
@@ -384,7 +429,7 @@ fn replacing_reaches_builds_under_way() {
     let mut named = vec![id(1)];
     let replaced = HashMap::from([(id(1), id(9))]);
     store
-        .write(|txn| rename(&store.tables, txn, &mut named, &replaced, 9))
+        .write(|txn| rename(&store.tables, txn, &mut named, &replaced, 9, at(100)))
         .unwrap();
     assert_eq!(named, []);
     assert_eq!(store.find(id(2)).cycle, [id(9), id(2)]);

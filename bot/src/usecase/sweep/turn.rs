@@ -1,9 +1,9 @@
 //! Which repositories a sweep asks for: those that the listing says have moved, and some of the
 //! others in turn.
 //!
-//! The listing shows pushes and opened or closed pull requests. It does not show a pull request that
-//! goes to another base branch, or a person who has got write access. So each other repository has
-//! its turn too, once in [`ROUNDS`] sweeps.
+//! The listing shows pushes and how many pull requests are open. It does not show all: a pull request
+//! that goes to another base branch, a push to a fork, a person who has got write access. So each other
+//! repository has its turn too, once in [`ROUNDS`] sweeps.
 
 use std::collections::HashMap;
 
@@ -45,6 +45,8 @@ impl Turns {
         if let Some(last) = still.last() {
             self.last = Some(*last);
         }
+        // Until it was asked for, it stays to be asked for.
+        still.iter().for_each(|id| drop(self.asked.remove(id)));
         let moved = chosen.drain(..).map(|(id, _)| *id);
         moved.chain(still).collect()
     }
@@ -120,6 +122,13 @@ mod tests {
     fn what_could_not_be_asked_stays_to_be_asked() {
         let (mut turns, listed) = (Turns::default(), listed(2));
         assert_eq!(turns.choose(&listed).len(), 2);
-        assert_eq!(turns.choose(&listed).len(), 2);
+        assert_eq!(sweep(&mut turns, &listed).len(), 2);
+        assert_eq!(turns.choose(&listed), [RepositoryId::new(1)]);
+        assert_eq!(
+            sweep(&mut turns, &listed),
+            [1, 2],
+            "1 had its turn, and it failed"
+        );
+        assert_eq!(sweep(&mut turns, &listed), [1]);
     }
 }
