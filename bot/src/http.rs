@@ -18,8 +18,6 @@ pub use handlers::{Handlers, MAX_WEBHOOK};
 pub fn router(handlers: Handlers, verifier: Verifier) -> Router {
     let reports = Router::new().route("/api/v1/reports", post(report::take));
     Router::new()
-        .route("/", get(page::overview::overview))
-        .route("/builds/{build}", get(page::build::build))
         .route("/builds/{build}/log", get(log::newest))
         .route("/attempts/{attempt}/log", get(log::attempt))
         .route("/health", get(health))
@@ -27,6 +25,7 @@ pub fn router(handlers: Handlers, verifier: Verifier) -> Router {
         .route("/api/v1/builds", get(builds::list))
         .route("/api/v1/builds/{build}", get(builds::one))
         .route("/webhook", post(webhook::take))
+        .merge(page::routes())
         .merge(Guard::new(verifier, api::claims::Scope::Reports).protect(reports))
         .with_state(handlers)
 }

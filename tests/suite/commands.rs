@@ -179,7 +179,7 @@ fn a_build_is_cancelled_and_built_again_by_commands() {
         let said = ask(stage, &head, STRANGER, "/cancel", Content::MinusOne).await?;
         ensure!(said.contains("write access"), "{said}");
         let said = ask(stage, &head, STRANGER, "/status", Content::PlusOne).await?;
-        ensure!(said.contains("1 are not done"), "{said}");
+        ensure!(said.contains("1 not done"), "{said}");
         react(stage, &head, "/cancel", Content::PlusOne).await?;
         stage.concluded(&head, &[("reed", Cancelled)]).await?;
         let said = ask(stage, &head, WRITER, "/cancel", Content::Confused).await?;

@@ -61,7 +61,7 @@ fn a_failed_build_shows_the_end_of_its_log_and_holds_its_dependents() {
 
         let flute = said(&runs["flute"]);
         ensure!(
-            flute.contains("It needs reed, whose build did not succeed"),
+            flute.contains("It needs reed, but the build of reed did not succeed"),
             "{flute}"
         );
         let build = stage.build_of(&runs["reed"]).await?;
@@ -93,7 +93,7 @@ fn what_may_have_come_from_a_failed_library_is_skipped_and_goes_on_with_it() {
             .await?;
         let flute_said = said(&runs["flute"]);
         ensure!(
-            flute_said.contains("It may come with reed, whose build did not succeed"),
+            flute_said.contains("The build of reed might provide it, but did not succeed"),
             "{flute_said}"
         );
         let build = stage.build_of(&runs["reed"]).await?;

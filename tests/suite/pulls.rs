@@ -133,8 +133,7 @@ async fn until_conflict(stage: &mut Stage, head: &Sha, expected: Option<&str>) -
         .await
 }
 
-const CONFLICT: &str =
-    "The pull request conflicts with main in reed/stone.yaml. Its head is built as it is.";
+const CONFLICT: &str = "The pull request conflicts with main in reed/stone.yaml. summit builds the head without merging it.";
 
 #[test]
 fn a_pull_request_that_goes_to_another_branch_is_planned_anew() {
@@ -251,7 +250,7 @@ fn a_pull_request_that_changes_too_much_is_told_so() {
         let runs = stage.concluded(&head, &[("recipes", Failure)]).await?;
         let said = runs["recipes"].output.summary.clone().unwrap_or_default();
         ensure!(
-            said.contains("501 recipes differ, and at most 500 are planned"),
+            said.contains("changes 501 recipes, and the limit is 500"),
             "{said}"
         );
         // With less it is planned, and what was said of the head before is over.

@@ -168,7 +168,7 @@ impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let at = self.at.strftime("%Y-%m-%d %H:%M:%S UTC");
         let reason = self.reason.explain();
-        write!(f, "{} asked for it again at {at}. {reason}", self.login)
+        write!(f, "{} asked for a rebuild at {at}. {reason}", self.login)
     }
 }
 
@@ -194,7 +194,7 @@ impl std::fmt::Display for Conflict {
         if self.count > self.paths.len() {
             write!(f, " and {} more", self.count - self.paths.len())?;
         }
-        f.write_str(". Its head is built as it is.")
+        f.write_str(". summit builds the head without merging it.")
     }
 }
 

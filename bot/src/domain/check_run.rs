@@ -217,13 +217,17 @@ fn standing(build: &Build) -> String {
             1 => "Waiting for 1 build".to_owned(),
             n => format!("Waiting for {n} builds"),
         },
-        State::Queued { .. } if build.waits_for_sources() => "Waiting for its sources".to_owned(),
+        State::Queued { .. } if build.waits_for_sources() => {
+            "Waiting for the next attempt".to_owned()
+        }
         State::Queued { .. } => "Waiting for a builder".to_owned(),
         State::Building { progress, .. } => match progress {
             Progress::Ordered | Progress::Accepted { .. } => "Waiting for a builder".to_owned(),
             Progress::Running { phase, .. } => format!("Building: {phase}"),
         },
-        State::Built(_) if build.target.is_published() => "Built, to be published".to_owned(),
+        State::Built(_) if build.target.is_published() => {
+            "Built, waiting to be published".to_owned()
+        }
         State::Built(_) => "Built".to_owned(),
         State::Publishing { .. } => "Built, being published".to_owned(),
         State::Published { .. } => "Published".to_owned(),
@@ -238,7 +242,7 @@ fn standing(build: &Build) -> String {
             Hold::Approval { .. } => match &build.scope {
                 Scope::All { count: 1, .. } => "1 recipe waits for approval".to_owned(),
                 Scope::All { count, .. } => format!("{} wait for approval", counted(*count)),
-                Scope::Recipe => "Not run: the author may not write".to_owned(),
+                Scope::Recipe => "Not run: it waits for approval".to_owned(),
             },
         },
         State::Failed(failure) => match (failure.kind, failure.phase) {
@@ -266,7 +270,7 @@ fn summary(build: &Build, base: &Url) -> String {
     }
     if let Some(answer) = &build.answer {
         let answer = escape(&clip(&answer.to_string(), MAX_EXPLANATION));
-        let _ = write!(out, "\n\n**Not built again.** {answer}");
+        let _ = write!(out, "\n\n**Not rebuilt.** {answer}");
     }
     let page = page(build, base);
     out.push_str("\n\n| | |\n|---|---|\n");
@@ -310,11 +314,11 @@ fn summary(build: &Build, base: &Url) -> String {
         })
         .collect();
     if !waits_for.is_empty() {
-        row("Waits for", waits_for.join("<br>"));
+        row("Held by", waits_for.join("<br>"));
     }
     let older = build.losses.len().saturating_sub(MAX_LOSSES);
     if older > 0 {
-        row("Before", format!("{older} attempts that were lost"));
+        row("Earlier attempts", format!("{older} lost"));
     }
     for loss in &build.losses[older..] {
         let what = format!("lost on {}: {}", loss.builder, loss.reason);

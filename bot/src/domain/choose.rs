@@ -114,7 +114,7 @@ fn why_not(losses: &[Loss], builder: &Seen) -> (u8, String) {
             (0, format!("every slot of {name} is taken"))
         }
         Answer::Silence => (1, format!("{name} does not answer")),
-        Answer::Starting => (1, format!("{name} looks at its host")),
+        Answer::Starting => (1, format!("{name} is still reading its host")),
         Answer::Slots { lacks, .. } if lacks.is_empty() => match lost_by(losses, name) {
             1 => (2, format!("{name} lost it before")),
             count => (2, format!("{name} lost it {count} times")),

@@ -85,8 +85,8 @@ pub(super) fn read(comment: &str) -> Option<Read> {
             Read::Refused(confused(text))
         }
         Found::Several => Read::Refused(confused(
-            "A comment can hold one command, and this one holds more. Nothing was done: please \
-             write a comment for each.",
+            "Nothing was done: this comment has more than one command. Write a separate comment \
+             for each command.",
         )),
     })
 }

@@ -158,7 +158,8 @@ impl Summit {
     async fn settle_lacking(&self, lacking: HashMap<BuildId, Hold>) {
         for (build, hold, may_come) in self.hopes(&lacking) {
             if may_come {
-                let reason = format!("{}; builds under way may", hold.describe());
+                let described = hold.describe();
+                let reason = format!("{described}; builds under way may provide what is missing");
                 self.delay(&build, reason).await;
                 continue;
             }
@@ -246,13 +247,10 @@ impl Summit {
             let since = *since.0.entry(attempt).or_insert(now);
             let is_silent = now.duration_since(since).as_secs() >= patience;
             let reason = match what.hope {
-                Hope::None => format!(
-                    "{} does not have its stones any more: {}",
-                    what.builder, what.message
-                ),
+                Hope::None => format!("the stones on {} are lost: {}", what.builder, what.message),
                 Hope::Some if is_silent => {
                     format!(
-                        "its stones cannot be had from {}: {}",
+                        "summit cannot get the stones from {}: {}",
                         what.builder, what.message
                     )
                 }

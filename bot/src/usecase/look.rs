@@ -508,8 +508,8 @@ fn what(
     }
     if changed.len() > reach.recipes {
         let reason = format!(
-            "Nothing is planned, because {} recipes differ, and at most {} are planned for a pull \
-             request.",
+            "Nothing is planned, because the pull request changes {} recipes, and the limit is \
+             {}. Split it into smaller pull requests.",
             changed.len(),
             reach.recipes
         );

@@ -107,7 +107,7 @@ fn fallback_name(folder: &RecipeFolder, repository: &Repository) -> RecipeName {
 fn odd(folder: &RecipeFolder, oddity: Oddity, name: RecipeName) -> Unreadable {
     Unreadable {
         name,
-        message: format!("the recipe in the folder called {folder} here is not read: {oddity}"),
+        message: format!("summit does not read the recipe in the folder {folder}: {oddity}"),
         annotations: Vec::new(),
     }
 }

@@ -22,7 +22,7 @@ impl Build {
             State::Queued {
                 reason: Some(reason),
                 ..
-            } if self.waits_for_sources() => format!("To be tried again: {reason}."),
+            } if self.waits_for_sources() => format!("Waiting for the next attempt: {reason}."),
             State::Queued {
                 reason: Some(reason),
                 ..
@@ -30,33 +30,36 @@ impl Build {
             State::Building {
                 builder, progress, ..
             } => match progress {
-                Progress::Ordered => format!("The order is on its way to {builder}."),
-                Progress::Accepted { ahead: 0 } => format!("Next on {builder}."),
+                Progress::Ordered => format!("summit is sending the order to {builder}."),
+                Progress::Accepted { ahead: 0 } => format!("Next in the queue of {builder}."),
+                Progress::Accepted { ahead: 1 } => {
+                    format!("In the queue of {builder} behind 1 other attempt.")
+                }
                 Progress::Accepted { ahead } => {
                     format!("In the queue of {builder} behind {ahead} other attempts.")
                 }
                 Progress::Running { phase, .. } => format!("On {builder}, in phase {phase}."),
             },
             State::Built(built) if self.target.is_published() && self.cycle.len() > 1 => format!(
-                "Built on {}; it is imported together with the other {} of its cycle, when all \
-                 are built.",
+                "Built on {}. vessel imports all {} builds of its cycle together, once all of \
+                 them are built.",
                 built.builder,
-                self.cycle.len() - 1
+                self.cycle.len()
             ),
             State::Built(built) if self.target.is_published() => {
-                format!("Built on {}; its import is next.", built.builder)
+                format!("Built on {}; waiting to be published.", built.builder)
             }
             State::Built(built) => format!("Built on {}.", built.builder),
             State::Publishing {
                 import,
                 standing: None,
                 ..
-            } => format!("Being published by import {import}."),
+            } => format!("vessel is publishing it in import {import}."),
             State::Publishing {
                 import,
                 standing: Some(standing),
                 ..
-            } => format!("Being published by import {import}: {standing}."),
+            } => format!("Import {import}: {standing}."),
             State::Published { history, .. } => format!("Published in history {history}."),
             State::Held { by, .. } => match self.scope.describe() {
                 Some(recipes) => format!("{} {recipes}", by.explain()),
@@ -68,7 +71,8 @@ impl Build {
                 "A newer build of the recipe took its place.".to_owned()
             }
             State::Superseded { by: None, .. } => {
-                "The recipe is no longer part of this.".to_owned()
+                "The newest plan no longer includes it, for example because the recipe was deleted."
+                    .to_owned()
             }
         }
     }
@@ -144,34 +148,38 @@ impl Hold {
     pub(crate) fn explain(&self) -> String {
         match self {
             Self::Build { recipe, .. } => {
-                format!("It needs {recipe}, whose build did not succeed.")
+                format!(
+                    "It needs {recipe}, but the build of {recipe} did not succeed. It starts by \
+                     itself once a build of {recipe} succeeds."
+                )
             }
             Self::Suspected { missing, of } => {
                 let recipes: Vec<String> = of.iter().map(|one| one.recipe.clone()).collect();
-                let (came, builds) = match of.len() {
-                    1 => ("It may come with", "whose build"),
-                    _ => ("It may come with one of", "whose builds"),
+                let builds = match of.len() {
+                    1 => "The build of",
+                    _ => "The builds of",
                 };
                 format!(
-                    "Nothing provides {}. {came} {}, {builds} did not succeed.",
+                    "Nothing provides {}. {builds} {} might provide it, but did not succeed.",
                     named(missing),
                     named(&recipes)
                 )
             }
             Self::Needs { missing } => format!(
-                "Nothing provides {}: neither the channel, nor a builder's host, nor a build \
-                 before it.",
+                "Nothing provides {}: neither the channel, nor a builder's host, nor an earlier \
+                 build. It starts by itself once that changes.",
                 named(missing)
             ),
             Self::Scattered { .. } => format!(
-                "No builder's host has all that neither the channel nor a build before it \
-                 provides: {}.",
+                "Some dependencies must come from a builder's host, but no single host has all of \
+                 them: {}.",
                 self.describe()
             ),
             Self::TooLarge { reason } => reason.clone(),
             Self::Approval { author } => format!(
-                "{author} has no write access to the repository, so nothing of this pull request \
-                 is run."
+                "{author} has no write access to the repository, or the pull request comes from a \
+                 fork, so summit runs nothing of it. Somebody with write access can push the \
+                 branch to the repository and open a pull request from there."
             ),
         }
     }
@@ -199,7 +207,10 @@ impl Hold {
 /// The state of an import, as a part of a sentence; none when the import has ended.
 pub(super) fn standing(state: &import::State) -> Option<String> {
     match state {
-        import::State::Accepted { ahead: 0 } => Some("next at vessel".to_owned()),
+        import::State::Accepted { ahead: 0 } => Some("next in vessel's queue".to_owned()),
+        import::State::Accepted { ahead: 1 } => {
+            Some("in vessel's queue behind 1 other import".to_owned())
+        }
         import::State::Accepted { ahead } => {
             Some(format!("in vessel's queue behind {ahead} other imports"))
         }
@@ -207,11 +218,11 @@ pub(super) fn standing(state: &import::State) -> Option<String> {
             Some(format!("vessel has {done} of {total} stones"))
         }
         import::State::Waiting { on, until } => Some(format!(
-            "vessel waits, {}; it tries again at {}",
+            "vessel is waiting ({}) and tries again at {}",
             on.trim_end_matches('.'),
             until.strftime("%H:%M:%S UTC")
         )),
-        import::State::Publishing => Some("vessel writes the index".to_owned()),
+        import::State::Publishing => Some("vessel is writing the index".to_owned()),
         import::State::Published { .. } | import::State::Refused { .. } => None,
     }
 }

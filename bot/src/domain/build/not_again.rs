@@ -31,18 +31,21 @@ impl NotAgain {
     pub fn explain(self) -> &'static str {
         match self {
             Self::UnderWay => "The build is under way.",
-            Self::SameRecipe => {
-                "The same commit would be read the same way. Push a change of the recipe."
-            }
-            Self::Held => "The build goes on by itself as soon as what holds it does.",
+            Self::SameRecipe => "The same commit would give the same result. Push a fix.",
+            Self::Held => "The build starts by itself once the build that it needs succeeds.",
             Self::Unapproved => {
-                "The author of the pull request has no write access, so nothing of it is run."
+                "The author of the pull request has no write access, or the pull request comes \
+                 from a fork, so summit runs nothing of it."
             }
-            Self::Superseded => "A newer build took its place, or its recipe is gone.",
+            Self::Superseded => {
+                "A newer build took its place, or the newest plan no longer includes it."
+            }
             Self::Older => "There is a newer build of the recipe.",
-            Self::NameTaken => "Another recipe has the name.",
+            Self::NameTaken => "Another recipe holds the name. Rename one of the two.",
             Self::PullClosed => "The pull request is closed.",
-            Self::RepositoryGone => "The App is not installed in the repository.",
+            Self::RepositoryGone => {
+                "The repository is gone, or the App is not installed in it any more."
+            }
         }
     }
 }

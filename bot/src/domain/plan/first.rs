@@ -70,7 +70,10 @@ pub fn again(refused: &Build, id: BuildId, now: Timestamp, channel: Option<u64>)
 }
 
 fn lower(release: u64, channel: u64) -> String {
-    format!("release {release} is lower than {channel}, which is published already")
+    format!(
+        "release {release} is lower than the published release {channel}; raise `release` above \
+         {channel}"
+    )
 }
 
 /// The end state of a build whose name another recipe holds.

@@ -64,7 +64,7 @@ impl Described {
     pub fn meant_for_others(self, profiles: &[Architecture]) -> Unreadable {
         let built: Vec<&str> = profiles.iter().map(Architecture::as_str).collect();
         let message = format!(
-            "the recipe is for {}, and what is built here is for {}",
+            "the recipe is for {}, but summit builds only for {}",
             self.architectures.join(", "),
             built.join(", ")
         );

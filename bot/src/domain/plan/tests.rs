@@ -276,7 +276,7 @@ fn the_channels_release_decides_on_a_branch() {
     };
     assert_eq!(
         failure.message,
-        "release 2 is lower than 3, which is published already"
+        "release 2 is lower than the published release 3; raise `release` above 3"
     );
     assert_eq!(failure.annotations[0].title, "release-lower");
     // A pull request is built even if the channel has the release.
@@ -339,7 +339,7 @@ fn a_merge_conflict_is_noted_on_every_build() {
     }
     assert_eq!(
         conflict.to_string(),
-        "The pull request conflicts with main in a, b and 3 more. Its head is built as it is."
+        "The pull request conflicts with main in a, b and 3 more. summit builds the head without merging it."
     );
 }
 

@@ -13,7 +13,7 @@ use crate::http::handlers::Handlers;
 use crate::usecase::view::BuildView;
 
 /// Shows a build's state, the reason for it, and the end of its log.
-pub(in crate::http) async fn build(
+pub(super) async fn build(
     State(handlers): State<Handlers>,
     Path(build): Path<String>,
 ) -> Result<Response, ApiError> {
@@ -76,8 +76,8 @@ fn facts(build: &Build, repository: Option<&RepositoryName>) -> Markup {
             }
             @if let Some(release) = build.build_release { dt { "Build release" } dd { (release) } }
             @if let Some(refused) = &build.shown.refused { dt { "Check run" } dd {
-                "GitHub does not take it since " (time(refused.since)) ": " (refused.reason)
-                ". Tried " (refused.tries) " times; again at " (time(refused.next_at)) "."
+                "GitHub has refused it since " (time(refused.since)) ": " (refused.reason)
+                ". Tries: " (refused.tries) "; next try at " (time(refused.next_at)) "."
             } }
             @if let Some(removed_at) = build.logs_removed_at { dt { "Logs" } dd {
                 "removed at " (time(removed_at))

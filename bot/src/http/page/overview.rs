@@ -14,7 +14,7 @@ use crate::usecase::view::WaitingView;
 
 /// A page of builds, the newest first. The first one also shows what keeps builds from being planned or
 /// built.
-pub(in crate::http) async fn overview(
+pub(super) async fn overview(
     State(handlers): State<Handlers>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
@@ -44,7 +44,7 @@ pub(in crate::http) async fn overview(
         }
         (states(asked.state()))
         @if list.rows.is_empty() && is_first && asked.state().is_none() {
-            p.quiet { "Nothing was built yet. Push a recipe to the organisation's default branch." }
+            p.quiet { "There are no builds yet. Push a recipe to a repository's default branch." }
         } @else if list.rows.is_empty() {
             p.quiet { "There are no such builds here." }
         } @else {
@@ -86,7 +86,7 @@ fn builds(rows: &[(Build, Option<RepositoryName>)]) -> Markup {
                         td { (badge(build)) " " span.quiet { (build.explain()) } }
                         td.quiet {
                             (time(build.created_at))
-                            @if let Some(login) = &build.asked_by { " for " (login) }
+                            @if let Some(login) = &build.asked_by { ", asked by " (login) }
                         }
                     }
                 }

@@ -166,8 +166,8 @@ impl Summit {
         }
         let attempt = AttemptId::new(earlier.id, earlier.attempts);
         let reason = match is_changed {
-            true => format!("{builder} has other stones than it made"),
-            false => format!("{builder} does not have its stones any more"),
+            true => format!("the stones on {builder} have changed since the build"),
+            false => format!("{builder} no longer has the stones"),
         };
         tracing::warn!(attempt.id = %attempt, reason, "built in vain");
         match self
@@ -181,7 +181,7 @@ impl Summit {
             phase: failure.phase,
             reason: Reason::FetchFailed { url: url.clone() },
             message: format!(
-                "the stones of {}, which come before, are gone",
+                "the stones of the earlier build of {} are gone",
                 earlier.recipe
             ),
         })

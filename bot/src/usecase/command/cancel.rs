@@ -13,8 +13,8 @@ use crate::github::Authorised;
 pub(super) const COMMAND: Command = Command {
     name: "cancel",
     arguments: Some("[RECIPE…]"),
-    help: "Cancels the builds that are under way, or those of the recipes that are named. What is \
-           being published goes on.",
+    help: "Cancels all builds under way, or only those of the recipes that you name. It does not \
+           stop builds that vessel is publishing.",
     effect: Effect::Change(Change {
         choose,
         part,
@@ -75,7 +75,7 @@ fn answer(cancelled: usize, too_late: Vec<String>) -> Receipt {
     let late = match too_late.is_empty() {
         true => None,
         false => Some(format!(
-            "Too late to cancel {}: what was built is being published.",
+            "Too late to cancel {}: vessel is already publishing the stones.",
             named(&too_late)
         )),
     };

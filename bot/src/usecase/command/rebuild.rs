@@ -15,8 +15,8 @@ use crate::usecase::rebuild::{self, Rebuilt};
 pub(super) const COMMAND: Command = Command {
     name: "rebuild",
     arguments: Some("[RECIPE…]"),
-    help: "Builds again what did not succeed. Recipes that are named are built again even if they \
-           did.",
+    help: "Rebuilds all recipes whose build did not succeed. If you name recipes, it rebuilds only \
+           those, even if their build succeeded.",
     effect: Effect::Change(Change {
         choose,
         part: rebuild::part,
@@ -24,7 +24,7 @@ pub(super) const COMMAND: Command = Command {
     }),
     button: Some(Button {
         label: "Rebuild",
-        description: "Builds it again",
+        description: "Rebuilds this recipe",
         fits: |build| !build.is_success() && build.why_not_again().is_none(),
     }),
 };
@@ -63,10 +63,10 @@ fn conclude(
 /// The answer when no build can be built again.
 fn nothing_to_choose(builds: &[Build]) -> Receipt {
     let text = match builds.first() {
-        None => "There is nothing to build again: this commit has no builds.".to_owned(),
+        None => "There is nothing to rebuild: this commit has no builds.".to_owned(),
         Some(build) => format!(
-            "There is nothing to build again: all builds of this commit succeeded. To build one \
-             again all the same, name its recipe, as in `/rebuild {}`.",
+            "There is nothing to rebuild: all builds of this commit succeeded. To rebuild one \
+             anyway, name its recipe, as in `/rebuild {}`.",
             build.recipe
         ),
     };
@@ -79,16 +79,16 @@ fn answer(rebuilt: &Rebuilt) -> Receipt {
         Rebuilt::Builds { others, .. } if others.is_empty() => Receipt::done(Reaction::Rocket),
         Rebuilt::Builds { others, .. } => Receipt::say(
             Reaction::Rocket,
-            format!("Not built again:\n{}", reasons(others)),
+            format!("Not rebuilt:\n{}", reasons(others)),
         ),
         Rebuilt::Nothing(others) => Receipt::say(
             Reaction::Confused,
-            format!("Nothing is built again:\n{}", reasons(others)),
+            format!("Nothing is rebuilt:\n{}", reasons(others)),
         ),
         Rebuilt::Unapproved { author } => {
             let text = format!(
-                "Nothing is built: {} has no write access to this repository, so nothing of this \
-                 pull request is run.",
+                "Nothing is rebuilt: {} has no write access to this repository, or the pull \
+                 request comes from a fork, so summit runs nothing of it.",
                 escape(author)
             );
             Receipt::say(Reaction::Confused, text)

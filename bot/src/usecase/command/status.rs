@@ -21,7 +21,7 @@ const MAX_EXPLANATION: usize = 400;
 pub(super) const COMMAND: Command = Command {
     name: "status",
     arguments: Some("[RECIPE…]"),
-    help: "Tells how the builds stand, and what each waits for.",
+    help: "Lists the builds with their states, and says what each build waits for.",
     effect: Effect::Tell(run),
     button: None,
 };
@@ -43,7 +43,7 @@ fn tell(builds: &[&Build], standstill: &BTreeMap<Architecture, String>) -> Recei
         builds.iter().partition(|build| build.is_settled());
     let succeeded = done.iter().filter(|build| build.is_success()).count();
     let mut text = format!(
-        "Of {} builds, {succeeded} succeeded, {} ended without success, and {} are not done.\n",
+        "Builds: {} in total, {succeeded} succeeded, {} ended without success, {} not done.\n",
         builds.len(),
         done.len() - succeeded,
         open.len()
@@ -104,7 +104,7 @@ mod tests {
             named: Vec::new(),
         };
         insta::assert_snapshot!(tell(&[&unreadable, &all], &BTreeMap::new()).text.unwrap(), @r"
-        Of 2 builds, 0 succeeded, 0 ended without success, and 2 are not done.
+        Builds: 2 in total, 0 succeeded, 0 ended without success, 2 not done.
 
         - `nano` for `main`: Planned; the scheduler has not looked at it yet.
         - `3 recipes` for `#7`: Planned; the scheduler has not looked at it yet.

@@ -175,8 +175,8 @@ fn choose(
     earlier: Vec<Earlier>,
     snapshot: &Snapshot,
 ) -> Result<(Vec<ClosureStone>, Vec<String>), Error> {
-    let mut packages: Vec<Meta> = Vec::new();
-    let mut unpublished: HashMap<String, ClosureStone> = HashMap::new();
+    let mut packages: Vec<Option<Meta>> = Vec::new();
+    let mut unpublished: HashMap<String, (ClosureStone, usize)> = HashMap::new();
     for one in &earlier {
         let (Some(built), Some(kept)) = (one.build.find_assets(), &one.manifest) else {
             continue;
@@ -185,13 +185,16 @@ fn choose(
             .map_err(|error| unavailable(one, built, Chain(&error).to_string(), Hope::None))?;
         for meta in made {
             if let Some(stone) = stone_of(&one.build, built, &meta) {
+                let place = (stone, packages.len());
                 // If two builds make a package of the same name, the younger build wins.
-                packages.retain(|known| known.name != meta.name);
-                unpublished.insert(meta.name.clone(), stone);
-                packages.push(meta);
+                if let Some((_, older)) = unpublished.insert(meta.name.clone(), place) {
+                    packages[older] = None;
+                }
+                packages.push(Some(meta));
             }
         }
     }
+    let packages = packages.into_iter().flatten();
     let universe = Universe::over(Arc::clone(&snapshot.universe), packages);
     let closure = universe.closure(needs, |_| false);
     let unmet = closure.missing.iter();
@@ -201,7 +204,7 @@ fn choose(
     let mut stones = Vec::with_capacity(closure.packages.len());
     for meta in closure.packages {
         stones.push(match unpublished.remove(&meta.name) {
-            Some(stone) => stone,
+            Some((stone, _)) => stone,
             None => published(meta, snapshot.url.as_ref())?,
         });
     }

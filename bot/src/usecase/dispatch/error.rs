@@ -29,7 +29,7 @@ pub enum Error {
 
 /// The stones of an earlier build that are unavailable.
 #[derive(Debug, thiserror::Error)]
-#[error("the stones of {recipe}, which come before, cannot be had from {builder}: {message}")]
+#[error("summit cannot get the stones of {recipe} from {builder}: {message}")]
 pub struct Unavailable {
     /// The attempt that made them.
     pub(super) attempt: AttemptId,

@@ -81,7 +81,7 @@ impl Build {
                 self.lost(
                     builder,
                     Cause::Builder,
-                    "the builder was told to cancel it".to_owned(),
+                    "the builder cancelled it without a request from summit".to_owned(),
                     now,
                 ),
                 release,
