@@ -172,7 +172,7 @@ mod tests {
         });
         let [lib, app] = <[_; 2]>::try_from(found.unwrap()).unwrap();
         assert!(matches!(lib.state, State::Failed(_)), "{:?}", lib.state);
-        assert_eq!(lib.why_not_again(), None, "a person can have it rebuilt");
+        assert_eq!(lib.why_no_rebuild(), None, "a person can have it rebuilt");
         assert!(!lib.is_shown(), "its check run is to say so");
         let decided = decide(&app, |id| (id == lib.id).then_some(&lib));
         let held = matches!(

@@ -12,8 +12,8 @@ mod wish;
 mod write;
 
 pub use build::{ChangeError, Unreadable};
-pub use command::{Button, Command, Place, Press, Progress};
-pub use key::{Place as RecipePlace, claim_key, look_key};
+pub use command::{Button, Command, CommentPlace, Press, Progress};
+pub use key::{RecipePlace, claim_key, look_key};
 pub use list::{Filter, Page};
 pub use look::{Look, LookFailure, Merge};
 pub use tables::{Delivery, Repository, Tables};

@@ -6,11 +6,11 @@ mod call;
 mod check_run;
 mod comment;
 mod delivery;
+mod etag_cache;
 mod pace;
 pub mod payload;
 mod permission;
 mod repository;
-mod watch;
 
 pub use app::{App, OpenError};
 pub use call::Error;

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use service::auth::{Guard, Verifier};
 
-pub use handlers::{Handlers, MAX_WEBHOOK};
+pub use handlers::{Handlers, MAX_WEBHOOK_BODY};
 
 /// All routes.
 pub fn router(handlers: Handlers, verifier: Verifier) -> Router {

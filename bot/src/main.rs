@@ -1,5 +1,6 @@
 //! The summit service.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -37,7 +38,11 @@ fn main() -> anyhow::Result<()> {
     let config: summit::Config = service::config::load(&arguments.config)?;
     if let Some(Command::SetAside { build }) = arguments.command {
         let folder = summit::set_aside(&config, build)?;
-        println!("The rows of the build {build} are in {}.", folder.display());
+        writeln!(
+            std::io::stdout(),
+            "The rows of the build {build} are in {}.",
+            folder.display()
+        )?;
         return Ok(());
     }
     service::telemetry::init(&config.telemetry).context("the log filter cannot be read")?;

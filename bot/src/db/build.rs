@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use moss_db::{Error, RoTxn};
 use service::error::Chain;
 
-use super::key::{Place, recipe_key, target_key};
+use super::key::{RecipePlace, recipe_key, target_key};
 use super::row::Standing;
 use super::tables::Tables;
 use super::write::Write;
@@ -400,7 +400,7 @@ impl Tables {
             if target.is_some_and(|target| build.target != *target) {
                 continue;
             }
-            match newest.entry(recipe_key(Place::from(&*build.plan))) {
+            match newest.entry(recipe_key(RecipePlace::from(&*build.plan))) {
                 Entry::Vacant(free) => drop(free.insert(build)),
                 Entry::Occupied(mut known) if known.get().id < build.id => {
                     known.insert(build);
@@ -420,7 +420,7 @@ impl Tables {
     pub fn builds_of_recipe(
         &self,
         txn: &RoTxn<'_>,
-        place: Place<'_>,
+        place: RecipePlace<'_>,
     ) -> Result<Vec<BuildId>, Error> {
         let key = recipe_key(place);
         self.builds_by_recipe.keys(txn, &key)?.collect()
@@ -433,7 +433,7 @@ impl Tables {
     pub fn newest_of_recipe(
         &self,
         txn: &RoTxn<'_>,
-        place: Place<'_>,
+        place: RecipePlace<'_>,
     ) -> Result<Option<Build>, Error> {
         let Some(id) = self.newest_id(txn, place)? else {
             return Ok(None);
@@ -446,7 +446,7 @@ impl Tables {
         }
     }
 
-    fn newest_id(&self, txn: &RoTxn<'_>, place: Place<'_>) -> Result<Option<BuildId>, Error> {
+    fn newest_id(&self, txn: &RoTxn<'_>, place: RecipePlace<'_>) -> Result<Option<BuildId>, Error> {
         let key = recipe_key(place);
         let mut ids = self.builds_by_recipe.keys_before(txn, &key, None)?;
         ids.next().transpose()
@@ -457,7 +457,7 @@ impl Tables {
     /// # Errors
     /// When the database fails.
     pub fn is_newest(&self, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
-        let newest = self.newest_id(txn, Place::from(&*build.plan))?;
+        let newest = self.newest_id(txn, RecipePlace::from(&*build.plan))?;
         Ok(newest == Some(build.id))
     }
 

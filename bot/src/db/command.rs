@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::build::{Build, NotAgain};
+use crate::domain::build::{Build, NoRebuild};
 use crate::domain::command::Receipt;
 use crate::domain::name::{CommentId, RepositoryId, UserId};
 use crate::domain::plan::in_order;
@@ -24,7 +24,7 @@ pub struct Command {
     /// The text of the comment.
     pub text: String,
     /// Where the comment was written.
-    pub place: Place,
+    pub place: CommentPlace,
     /// The answer; none until the command has run.
     #[serde(default)]
     pub receipt: Option<Receipt>,
@@ -45,7 +45,7 @@ pub struct Command {
 /// Where a comment was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "place", rename_all = "kebab-case")]
-pub enum Place {
+pub enum CommentPlace {
     /// On a pull request.
     Pull {
         /// Its number.
@@ -84,7 +84,7 @@ pub struct Progress {
     pub done: Vec<(BuildId, BuildId)>,
     /// The builds that were refused, each with the reason, if there is more than one possible
     /// reason.
-    pub refused: Vec<(BuildId, Option<NotAgain>)>,
+    pub refused: Vec<(BuildId, Option<NoRebuild>)>,
     /// The replaced builds that other builds may still name.
     #[serde(default)]
     pub named: Vec<BuildId>,

@@ -7,7 +7,7 @@ use crate::domain::name::RepositoryId;
 
 /// The place of a recipe: builds of one place replace each other.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct RecipePlace<'a> {
     /// The repository.
     pub repository: RepositoryId,
     /// The branch or pull request.
@@ -18,7 +18,7 @@ pub struct Place<'a> {
     pub folder: &'a RecipeFolder,
 }
 
-impl<'a> From<&'a Plan> for Place<'a> {
+impl<'a> From<&'a Plan> for RecipePlace<'a> {
     fn from(plan: &'a Plan) -> Self {
         Self {
             repository: plan.repository,
@@ -31,8 +31,8 @@ impl<'a> From<&'a Plan> for Place<'a> {
 
 /// The key of a place in `builds_by_recipe`. It has a digest, because a folder's path can be longer
 /// than a key may be.
-pub(super) fn recipe_key(place: Place<'_>) -> (u64, [u8; 32]) {
-    let Place {
+pub(super) fn recipe_key(place: RecipePlace<'_>) -> (u64, [u8; 32]) {
+    let RecipePlace {
         repository,
         target,
         profile,

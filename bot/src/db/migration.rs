@@ -6,7 +6,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::domain::build::NotAgain;
+use crate::domain::build::NoRebuild;
 use crate::domain::tail::{code, escape};
 
 /// Version 0 had no claims, and had builds that wait for a person among the active ones. So all
@@ -301,7 +301,7 @@ fn receipt_of(outcome: &Value) -> Value {
         }
         "misunderstood" => ("confused", Some(escape(text("reason")))),
         _ => {
-            let reasons = Vec::<NotAgain>::deserialize(&outcome["reasons"]).unwrap_or_default();
+            let reasons = Vec::<NoRebuild>::deserialize(&outcome["reasons"]).unwrap_or_default();
             let reasons = reasons.iter().map(|reason| reason.explain());
             let said = std::iter::once("There is nothing to build again.").chain(reasons);
             ("confused", Some(said.collect::<Vec<_>>().join(" ")))

@@ -19,7 +19,7 @@ mod again;
 #[cfg(test)]
 pub(crate) mod example;
 mod explain;
-mod not_again;
+mod no_rebuild;
 mod plan;
 mod refused;
 mod stage;
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use super::name::CheckRunId;
 
 pub(crate) use explain::{counted, named};
-pub use not_again::NotAgain;
+pub use no_rebuild::NoRebuild;
 pub use plan::Plan;
 pub use refused::Refused;
 pub use stage::{Bearing, Stage};
@@ -161,7 +161,7 @@ pub struct Answer {
     /// When the person asked.
     pub at: Timestamp,
     /// Why no build was started.
-    pub reason: NotAgain,
+    pub reason: NoRebuild,
 }
 
 impl std::fmt::Display for Answer {

@@ -143,7 +143,7 @@ pub fn name(build: &Build) -> String {
         (Scope::All { .. }, _) => name::WHOLE.to_owned(),
         (Scope::Recipe, Some(check)) => check.clone(),
         (Scope::Recipe, None) => {
-            name::of_recipe(&build.folder, &build.recipe, name::Standing::Holder, None)
+            name::of_recipe(&build.folder, &build.recipe, name::NameClaim::Holder, None)
         }
     }
 }

@@ -15,7 +15,7 @@ pub struct Keep {
 
 /// Who still needs a build that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Relevance {
     /// It is the current build of its recipe on a branch or an open pull request: the newest one,
     /// or the newest one that was published.
     Present,
@@ -40,17 +40,17 @@ pub enum Verdict {
 }
 
 /// Decides what to do with `build` now.
-pub fn judge(build: &Build, standing: Standing, keep: Keep, now: Timestamp) -> Verdict {
-    match standing {
-        Standing::Present | Standing::Named => return Verdict::Keep,
-        Standing::Past | Standing::Gone => {}
+pub fn judge(build: &Build, relevance: Relevance, keep: Keep, now: Timestamp) -> Verdict {
+    match relevance {
+        Relevance::Present | Relevance::Named => return Verdict::Keep,
+        Relevance::Past | Relevance::Gone => {}
     }
     let Some(ended_at) = build.find_end() else {
         return Verdict::Keep;
     };
     // Removed now, its check run would stay open for ever. A run that GitHub refuses cannot be
     // concluded anyway.
-    let is_to_be_shown = standing == Standing::Past && build.shown.refused.is_none();
+    let is_to_be_shown = relevance == Relevance::Past && build.shown.refused.is_none();
     if is_to_be_shown && !build.is_shown() {
         return Verdict::Keep;
     }
@@ -115,7 +115,7 @@ mod tests {
         for (name, mut build) in every_state() {
             build.shown.seq = build.seq;
             build.attempts = 1;
-            let judged = |days| judge(&build, Standing::Past, keep(), after(days));
+            let judged = |days| judge(&build, Relevance::Past, keep(), after(days));
             let ended = build.is_settled() && !build.keeps_assets();
             assert_eq!(judged(80), Verdict::Keep, "{name}");
             let (early, late) = if ended {
@@ -131,15 +131,15 @@ mod tests {
     fn what_is_asked_for_stays() {
         for (name, mut build) in every_state() {
             build.shown.seq = build.seq;
-            for standing in [Standing::Present, Standing::Named] {
-                let judged = judge(&build, standing, keep(), after(9999));
+            for relevance in [Relevance::Present, Relevance::Named] {
+                let judged = judge(&build, relevance, keep(), after(9999));
                 assert_eq!(judged, Verdict::Keep, "{name}");
             }
             build.shown.seq = build.seq - 1;
-            let judged = |build: &Build| judge(build, Standing::Past, keep(), after(9999));
+            let judged = |build: &Build| judge(build, Relevance::Past, keep(), after(9999));
             assert_eq!(judged(&build), Verdict::Keep, "{name}");
             let ended = build.find_end().is_some();
-            let gone = judge(&build, Standing::Gone, keep(), after(9999));
+            let gone = judge(&build, Relevance::Gone, keep(), after(9999));
             assert_eq!(gone == Verdict::Forget, ended, "{name}");
             build.shown.refused = Some(Refused::again(None, "gone".to_owned(), 1, at(0)));
             assert_eq!(judged(&build) == Verdict::Forget, ended, "{name}");
@@ -153,13 +153,13 @@ mod tests {
         build.attempts = 1;
         build.logs_removed_at = Some(at(0));
         assert_eq!(
-            judge(&build, Standing::Past, keep(), after(100)),
+            judge(&build, Relevance::Past, keep(), after(100)),
             Verdict::Keep
         );
         build.logs_removed_at = None;
         build.attempts = 0;
         assert_eq!(
-            judge(&build, Standing::Past, keep(), after(100)),
+            judge(&build, Relevance::Past, keep(), after(100)),
             Verdict::Keep
         );
     }

@@ -30,10 +30,10 @@ pub fn suspects(
     let by_id: HashMap<BuildId, &Build> = head.iter().map(|build| (build.id, build)).collect();
     let names: Vec<String> = missing.iter().filter_map(|need| called(need)).collect();
     let found = head.iter().filter(|other| {
-        let is_suspect = match standing(other, &is_lacking) {
-            Standing::Hopeful => false,
-            Standing::Lacking => is_called(other, &names),
-            Standing::Dead => is_unforeseen(other) || is_called(other, &names),
+        let is_suspect = match prospect(other, &is_lacking) {
+            Prospect::Hopeful => false,
+            Prospect::Lacking => is_called(other, &names),
+            Prospect::Dead => is_unforeseen(other) || is_called(other, &names),
         };
         is_suspect
             && other.id != build.id
@@ -49,7 +49,7 @@ pub fn suspects(
         .collect()
 }
 
-enum Standing {
+enum Prospect {
     /// It succeeded, or still may.
     Hopeful,
     /// It lacks something itself.
@@ -58,18 +58,18 @@ enum Standing {
     Dead,
 }
 
-fn standing(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Standing {
+fn prospect(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Prospect {
     match &build.state {
         State::Held { by, .. } => match by {
-            Hold::Build { .. } | Hold::Suspected { .. } => Standing::Dead,
-            Hold::Needs { .. } | Hold::Scattered { .. } => Standing::Lacking,
-            Hold::Approval { .. } | Hold::TooLarge { .. } => Standing::Hopeful,
+            Hold::Build { .. } | Hold::Suspected { .. } => Prospect::Dead,
+            Hold::Needs { .. } | Hold::Scattered { .. } => Prospect::Lacking,
+            Hold::Approval { .. } | Hold::TooLarge { .. } => Prospect::Hopeful,
         },
         State::Failed(_)
         | State::Cancelled {
             by: By::PullClosed | By::RepositoryGone | By::Person { .. },
             ..
-        } => Standing::Dead,
+        } => Prospect::Dead,
         State::Planned
         | State::Waiting { .. }
         | State::Queued { .. }
@@ -83,9 +83,9 @@ fn standing(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Standing {
         }
         | State::Superseded { .. } => {
             if is_lacking(build.id) {
-                Standing::Lacking
+                Prospect::Lacking
             } else {
-                Standing::Hopeful
+                Prospect::Hopeful
             }
         }
     }

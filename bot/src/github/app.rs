@@ -21,8 +21,8 @@ use service::Clock;
 use tokio::time::Instant;
 
 use super::call::{Answer, Caller, Error, Pause};
+use super::etag_cache::EtagCache;
 use super::pace::{Class, Pace, Turn};
-use super::watch::Watched;
 use crate::config;
 use crate::domain::name::{InstallationId, RepositoryId};
 
@@ -60,7 +60,7 @@ pub struct App {
     installations: Mutex<HashMap<InstallationId, Arc<Octocrab>>>,
     pause: Pause,
     pace: Pace,
-    watched: Watched,
+    watched: EtagCache,
     clock: Clock,
 }
 
@@ -97,7 +97,7 @@ impl App {
             installations: Mutex::default(),
             pause: Pause::default(),
             pace: Pace::default(),
-            watched: Watched::default(),
+            watched: EtagCache::default(),
             clock: Clock::system(),
         })
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::call::Error;
 use super::pace::Turn;
-use crate::db::{Place, Repository};
+use crate::db::{CommentPlace, Repository};
 use crate::domain::name::CommentId;
 
 impl App {
@@ -20,18 +20,18 @@ impl App {
         &self,
         _turn: Turn,
         repository: &Repository,
-        place: &Place,
+        place: &CommentPlace,
         comment: CommentId,
         reaction: &str,
     ) -> Result<(), Error> {
         let path = match place {
-            Place::Pull { .. } => {
+            CommentPlace::Pull { .. } => {
                 format!(
                     "/repos/{}/issues/comments/{comment}/reactions",
                     repository.name
                 )
             }
-            Place::Commit { .. } => {
+            CommentPlace::Commit { .. } => {
                 format!("/repos/{}/comments/{comment}/reactions", repository.name)
             }
         };
@@ -48,7 +48,7 @@ impl App {
     pub async fn has_comment(
         &self,
         repository: &Repository,
-        place: &Place,
+        place: &CommentPlace,
         marker: &str,
     ) -> Result<bool, Error> {
         #[derive(Deserialize)]
@@ -89,7 +89,7 @@ impl App {
         &self,
         _turn: Turn,
         repository: &Repository,
-        place: &Place,
+        place: &CommentPlace,
         markdown: &str,
     ) -> Result<(), Error> {
         let path = comments_path(repository, place);
@@ -100,9 +100,13 @@ impl App {
     }
 }
 
-fn comments_path(repository: &Repository, place: &Place) -> String {
+fn comments_path(repository: &Repository, place: &CommentPlace) -> String {
     match place {
-        Place::Pull { number } => format!("/repos/{}/issues/{number}/comments", repository.name),
-        Place::Commit { commit } => format!("/repos/{}/commits/{commit}/comments", repository.name),
+        CommentPlace::Pull { number } => {
+            format!("/repos/{}/issues/{number}/comments", repository.name)
+        }
+        CommentPlace::Commit { commit } => {
+            format!("/repos/{}/commits/{commit}/comments", repository.name)
+        }
     }
 }

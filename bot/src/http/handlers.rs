@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::usecase::Summit;
 
 /// GitHub's limit of a webhook's body, in bytes.
-pub const MAX_WEBHOOK: usize = 25 << 20;
+pub const MAX_WEBHOOK_BODY: usize = 25 << 20;
 
 /// The most bytes of all webhook bodies that summit reads at the same time.
-const MAX_WEBHOOKS: usize = 128 << 20;
+const MAX_WEBHOOK_MEMORY: usize = 128 << 20;
 
 /// The state that all handlers share.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl Handlers {
         Self {
             summit,
             secret,
-            webhooks: Intake::new(MAX_WEBHOOK, MAX_WEBHOOKS),
+            webhooks: Intake::new(MAX_WEBHOOK_BODY, MAX_WEBHOOK_MEMORY),
             stop,
         }
     }

@@ -12,7 +12,7 @@ use service::error::Chain;
 use super::command::{self, Ask, COMMANDS, Change, Effect, Read};
 use super::worker::{self, Round};
 use super::{AskError, Summit, rebuild};
-use crate::db::{Command, Place, Progress, Repository};
+use crate::db::{Command, CommentPlace, Progress, Repository};
 use crate::domain::build::Target;
 use crate::domain::command::Receipt;
 use crate::github::{self, Authorised, Class};
@@ -203,8 +203,8 @@ impl Summit {
         arguments: Vec<String>,
     ) -> Result<Ask, AskError> {
         let (commit, target) = match &row.place {
-            Place::Commit { commit } => (Some(*commit), None),
-            Place::Pull { number } => {
+            CommentPlace::Commit { commit } => (Some(*commit), None),
+            CommentPlace::Pull { number } => {
                 let pull = self.app.find_pull(repository, *number).await?;
                 let target = Target::Pull { number: *number };
                 (pull.map(|pull| pull.head.sha), Some(target))

@@ -29,8 +29,8 @@ pub struct Builder {
     pub client: Client,
     /// The URL above its assets.
     pub public_url: url::Url,
-    pub(super) status: Desk<Standing>,
-    lookup: Desk<Standing>,
+    pub(super) status: Desk<BuilderState>,
+    lookup: Desk<BuilderState>,
     host: Mutex<Host>,
 }
 
@@ -46,7 +46,7 @@ struct Host {
 
 /// A builder's last answer about itself.
 #[derive(Debug, Clone)]
-pub(super) enum Standing {
+pub(super) enum BuilderState {
     /// It did not answer.
     Silent,
     /// It is still reading its host.
@@ -55,7 +55,7 @@ pub(super) enum Standing {
     Up(Arc<Status>),
 }
 
-impl Standing {
+impl BuilderState {
     pub(super) fn find(&self) -> Option<&Status> {
         match self {
             Self::Up(status) => Some(status),
@@ -96,7 +96,7 @@ impl Builder {
             let standing = match self.within(STATUS_TIMEOUT, asked).await {
                 Ok(status) => {
                     self.is_on(status.host);
-                    Standing::Up(Arc::new(status))
+                    BuilderState::Up(Arc::new(status))
                 }
                 Err(standing) => standing,
             };
@@ -155,7 +155,7 @@ impl Builder {
 
     /// Looks up the wanted dependencies. After a failure nothing is wanted: who still needs an answer asks
     /// again.
-    async fn look_up_wanted(&self) -> Standing {
+    async fn look_up_wanted(&self) -> BuilderState {
         let wanted = std::mem::take(&mut locked(&self.host).wanted);
         let wanted: Vec<String> = wanted.into_iter().collect();
         for part in wanted.chunks(MAX_ASKED) {
@@ -176,7 +176,7 @@ impl Builder {
                 host.supplies.insert(need, is_supplied);
             }
         }
-        self.status.last().unwrap_or(Standing::Starting)
+        self.status.last().unwrap_or(BuilderState::Starting)
     }
 
     /// Returns an answer within the timeout, else the builder's standing. A builder that has just
@@ -185,17 +185,19 @@ impl Builder {
         &self,
         limit: Duration,
         asked: impl Future<Output = Result<T, CallError>>,
-    ) -> Result<T, Standing> {
+    ) -> Result<T, BuilderState> {
         let name = self.client.service();
         match tokio::time::timeout(limit, asked).await {
             Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) if error.find_status() == Some(503) => return Err(Standing::Starting),
+            Ok(Err(error)) if error.find_status() == Some(503) => {
+                return Err(BuilderState::Starting);
+            }
             Ok(Err(error)) => {
                 let error = Chain(&error);
                 tracing::warn!(builder.name = %name, %error, "a builder does not answer");
             }
             Err(_) => tracing::warn!(builder.name = %name, "a builder takes too long to answer"),
         }
-        Err(Standing::Silent)
+        Err(BuilderState::Silent)
     }
 }

@@ -5,7 +5,7 @@ use moss_db::{Error, RoTxn, RwTxn};
 use uuid::Uuid;
 
 use super::command;
-use crate::db::{Button, Command, Place, Press, Repository, Tables};
+use crate::db::{Button, Command, CommentPlace, Press, Repository, Tables};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::payload::{Author, Comment, Payload, Source};
@@ -106,12 +106,12 @@ impl Taking<'_> {
                 source,
                 number,
                 comment,
-            } => self.comment(txn, &source, comment, Place::Pull { number }),
+            } => self.comment(txn, &source, comment, CommentPlace::Pull { number }),
             Payload::CommitComment {
                 source,
                 commit,
                 comment,
-            } => self.comment(txn, &source, comment, Place::Commit { commit }),
+            } => self.comment(txn, &source, comment, CommentPlace::Commit { commit }),
             Payload::Rerun {
                 source,
                 sender,
@@ -203,7 +203,7 @@ impl Taking<'_> {
         txn: &mut RwTxn<'_>,
         source: &Source,
         comment: Comment,
-        place: Place,
+        place: CommentPlace,
     ) -> Result<String, Error> {
         if command::read(&comment.body).is_none() {
             return Ok("the comment holds no command".to_owned());

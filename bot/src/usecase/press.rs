@@ -16,7 +16,7 @@ use super::rebuild;
 use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Button, Press, Progress, Tables, Write};
-use crate::domain::build::{Answer, NotAgain};
+use crate::domain::build::{Answer, NoRebuild};
 use crate::github::Authorised;
 
 pub(super) async fn work(summit: Arc<Summit>) {
@@ -101,7 +101,7 @@ impl Summit {
         &self,
         guid: &str,
         press: Press,
-        refused: Vec<(BuildId, Option<NotAgain>)>,
+        refused: Vec<(BuildId, Option<NoRebuild>)>,
         outcome: &str,
     ) -> Result<(), StorageError> {
         let now = self.clock.now();
@@ -207,7 +207,7 @@ fn answer(
     txn: &mut Write<'_, '_>,
     press: &Press,
     build: BuildId,
-    reason: NotAgain,
+    reason: NoRebuild,
     now: Timestamp,
 ) -> Result<(), StorageError> {
     let Some(mut build) = tables.find_build(txn, build)? else {
@@ -273,7 +273,7 @@ mod tests {
         let answer = answered.answer.clone().unwrap();
         assert_eq!(
             (answer.login.as_str(), answer.reason),
-            ("ada", NotAgain::Older)
+            ("ada", NoRebuild::HasNewer)
         );
         assert_eq!(answered.seq, failed.seq + 1, "its check run is to say so");
     }

@@ -10,7 +10,7 @@ use moss_db::{Error, RoTxn};
 
 use super::look::names;
 use crate::db::{ChangeError, Progress, Tables, Write, look_key};
-use crate::domain::build::{Build, Event, FailureKind, Hold, NotAgain, Plan, State};
+use crate::domain::build::{Build, Event, FailureKind, Hold, NoRebuild, Plan, State};
 use crate::domain::name::RepositoryId;
 use crate::github::Authorised;
 
@@ -22,10 +22,10 @@ pub enum Rebuilt {
         /// The new builds.
         begun: Vec<BuildId>,
         /// The other requested builds, with the reasons.
-        others: Vec<(Build, NotAgain)>,
+        others: Vec<(Build, NoRebuild)>,
     },
     /// No build was made. These are the requested builds, with the reasons.
-    Nothing(Vec<(Build, NotAgain)>),
+    Nothing(Vec<(Build, NoRebuild)>),
     /// The author of the pull request may not write, so none of its code is run.
     Unapproved {
         /// The author's login.
@@ -94,16 +94,16 @@ fn retire(
 }
 
 /// Why a build is not built again; `None` if it is.
-fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<NotAgain>, Error> {
-    if let Some(reason) = build.why_not_again() {
+fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<NoRebuild>, Error> {
+    if let Some(reason) = build.why_no_rebuild() {
         return Ok(Some(reason));
     }
     Ok(if !tables.is_newest(txn, build)? {
-        Some(NotAgain::Older)
+        Some(NoRebuild::HasNewer)
     } else if !has_its_name(tables, txn, build)? {
-        Some(NotAgain::NameTaken)
+        Some(NoRebuild::NameTaken)
     } else if is_closed(tables, txn, build)? {
-        Some(NotAgain::PullClosed)
+        Some(NoRebuild::PullClosed)
     } else {
         None
     })

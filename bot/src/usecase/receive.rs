@@ -78,7 +78,7 @@ pub struct Event {
 #[derive(Debug)]
 enum Content {
     /// What summit reads of it.
-    Read(Payload),
+    Read(Box<Payload>),
     /// JSON that is not as GitHub describes it. It is kept, because it still shows people what
     /// somebody wanted.
     Odd {
@@ -95,7 +95,7 @@ impl Verified<Webhook> {
     pub fn parse(self) -> Result<Verified<Event>, serde_json::Error> {
         let Self(webhook) = self;
         let content = match Payload::parse(&webhook.event, &webhook.body) {
-            Ok(payload) => Content::Read(payload),
+            Ok(payload) => Content::Read(Box::new(payload)),
             Err(reason) if reason.is_data() => {
                 let body: &RawValue = serde_json::from_slice(&webhook.body)?;
                 let body = body.to_owned();
@@ -172,7 +172,7 @@ fn take(
         return Ok(None);
     }
     let taken = match content {
-        Content::Read(payload) => heed(tables, txn, payload, organisation, &guid, now)?,
+        Content::Read(payload) => heed(tables, txn, *payload, organisation, &guid, now)?,
         // A sweep finds pushes and pull requests, but neither comments nor presses.
         Content::Odd { reason, body } => {
             tables.bodies.put(txn, &guid, &body)?;

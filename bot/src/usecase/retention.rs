@@ -19,7 +19,7 @@ use super::Summit;
 use crate::config::Retention;
 use crate::db::{Command, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, State};
-use crate::domain::retention::{Keep, Standing, Verdict, judge};
+use crate::domain::retention::{Keep, Relevance, Verdict, judge};
 
 /// How many rows one transaction visits.
 const BATCH: usize = 256;
@@ -148,8 +148,8 @@ fn sweep(
         if build.created_at > youngest {
             return Ok(swept);
         }
-        let standing = standing(tables, txn, build)?;
-        match judge(build, standing, keep, now) {
+        let relevance = relevance(tables, txn, build)?;
+        match judge(build, relevance, keep, now) {
             Verdict::Keep => {}
             Verdict::DropLogs => {
                 drop_logs(tables, txn, build.clone(), now)?;
@@ -239,34 +239,34 @@ fn drop_logs(
     tables.put_build(txn, &build)
 }
 
-fn standing(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Standing, StorageError> {
+fn relevance(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Relevance, StorageError> {
     if tables.is_named(txn, build.id)? {
-        return Ok(Standing::Named);
+        return Ok(Relevance::Named);
     }
     let repository = tables.repositories.find(txn, &build.repository.number())?;
     if repository.is_some_and(|repository| repository.gone_at.is_some()) {
-        return Ok(Standing::Gone);
+        return Ok(Relevance::Gone);
     }
     // A closed pull request has no present builds.
     let place = look_key(build.repository, &build.target);
     if !build.target.is_published() && !tables.planned.contains(txn, &place)? {
-        return Ok(Standing::Past);
+        return Ok(Relevance::Past);
     }
     let mut newer = tables.builds_of_recipe(txn, RecipePlace::from(&*build.plan))?;
     newer.retain(|id| *id > build.id);
     if newer.is_empty() {
-        return Ok(Standing::Present);
+        return Ok(Relevance::Present);
     }
     if !matches!(build.state, State::Published { .. }) {
-        return Ok(Standing::Past);
+        return Ok(Relevance::Past);
     }
     for id in newer {
         let newer = tables.find_build(txn, id)?;
         if newer.is_some_and(|newer| matches!(newer.state, State::Published { .. })) {
-            return Ok(Standing::Past);
+            return Ok(Relevance::Past);
         }
     }
-    Ok(Standing::Present)
+    Ok(Relevance::Present)
 }
 
 #[cfg(test)]

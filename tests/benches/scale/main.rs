@@ -19,6 +19,7 @@ use harness::figures::{self, Figures, Used};
 use harness::sender::{self, Template};
 use harness::{File, REPOSITORY, Setup, Stage};
 use summit::db::Tables;
+use summit::domain::build::Build;
 
 use builder::StandIn;
 
@@ -68,10 +69,6 @@ async fn measure(stage: &mut Stage, corpus: &std::path::Path, figures: &mut Figu
     let bare = Used::over(pid, REST / 3).await?;
     let fresh = figures::private_memory(pid)? as f64 / 1e6;
     push_all(stage, corpus, figures).await?;
-    let rest = Used::over(pid, REST).await?;
-    figures.at_most("share of a core at rest, no builder", rest.share(), 0.03);
-    figures.floor("of a summit that nothing was pushed to", bare.share());
-
     propose_all(stage).await?;
     // With the builds of the pull requests and the past, then with ten times as many under way.
     let mut costs = Vec::new();
@@ -80,6 +77,12 @@ async fn measure(stage: &mut Stage, corpus: &std::path::Path, figures: &mut Figu
         let settled = if more == 0 { SETTLED } else { 0 };
         past::write(&stage.data("summit"), settled, more)?;
         stage.summit.start().await?;
+        if more == 0 {
+            tokio::time::sleep(REST / 2).await;
+            let rest = Used::over(stage.summit.pid()?, REST).await?;
+            figures.at_most("share of a core at rest, no builder", rest.share(), 0.03);
+            figures.floor("of a summit that nothing was pushed to", bare.share());
+        }
         stage.avalanche.stand_in(stand_in.address())?;
         let pid = stage.summit.pid()?;
         let cost = cost_of_event(stage, &stand_in, pid).await?;
@@ -95,6 +98,7 @@ async fn measure(stage: &mut Stage, corpus: &std::path::Path, figures: &mut Figu
         stage.avalanche.stand_in_leaves();
         if more == 0 {
             rebuild(stage, figures).await?;
+            push_all_anew(stage, corpus, figures).await?;
         }
     }
     let growth = costs[1].as_secs_f64() / costs[0].as_secs_f64();
@@ -263,6 +267,60 @@ async fn push_all(
     let first = seconds(shown) - seconds(planned);
     figures.at_most("s from all planned to the first check run", first, 1.0);
     Ok(())
+}
+
+/// Pushes another release of all recipes, with the pull requests and the past that there are by now.
+async fn push_all_anew(
+    stage: &mut Stage,
+    corpus: &std::path::Path,
+    figures: &mut Figures,
+) -> Result<()> {
+    let files = recipes::released_anew(&recipes::all(corpus, RECIPES)?)?;
+    let (checkout, head) = stage.commit(REPOSITORY, &files).await?;
+    checkout.push("main").await?;
+    let answered = Instant::now();
+    let list = "api/v1/builds?limit=1";
+    loop {
+        ensure!(answered.elapsed() < LIMIT, "not within {LIMIT:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        // First what is cheap to ask for.
+        let newest = listed(stage, list).await?;
+        let planned = listed(stage, &format!("{list}&state=planned")).await?;
+        let is_new = |build: &Build| build.commit.to_string() == head.to_string();
+        if !newest.iter().any(is_new) || !planned.is_empty() {
+            continue;
+        }
+        let path = format!("api/v1/builds?limit={RECIPES}");
+        let all = listed(stage, &path).await?;
+        if all.iter().filter(|build| is_new(build)).count() + recipes::UNREADABLE >= RECIPES {
+            break;
+        }
+    }
+    let queued = answered.elapsed();
+    figures.at_most(
+        "s from git's answer to all queued, with all that is there",
+        queued.as_secs_f64(),
+        3.0,
+    );
+    let is_shown = |stage: &Stage| !stage.forge.check_runs_on(REPOSITORY, &head).is_empty();
+    while !is_shown(stage) {
+        ensure!(answered.elapsed() < LIMIT, "not within {LIMIT:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let first = answered.elapsed().saturating_sub(queued);
+    figures.at_most(
+        "s from all queued to the first check run, with all that is there",
+        first.as_secs_f64(),
+        1.0,
+    );
+    Ok(())
+}
+
+/// A page of summit's builds.
+async fn listed(stage: &Stage, path: &str) -> Result<Vec<Build>> {
+    let (status, body) = stage.get(path).await?;
+    ensure!(status == 200, "{path}: {status}: {body}");
+    Ok(serde_json::from_str(&body)?)
 }
 
 /// Opens the pull requests, and waits until they are planned.

@@ -48,6 +48,23 @@ pub(crate) fn all(corpus: &Path, count: usize) -> Result<Vec<File>> {
     Ok(files)
 }
 
+/// The recipes with the next release, without their manifests.
+pub(crate) fn released_anew(files: &[File]) -> Result<Vec<File>> {
+    let mut anew = Vec::new();
+    for file in files.iter().filter(|file| file.path().ends_with(".yaml")) {
+        let text = std::str::from_utf8(file.content())?;
+        let lines = text.lines().map(|line| match line.split_once(':') {
+            Some((key, value)) if key.trim_end() == "release" => {
+                let release: u64 = value.trim().parse().unwrap_or(1);
+                format!("{key}: {}\n", release + 1)
+            }
+            _ => format!("{line}\n"),
+        });
+        anew.push(File::new(file.path(), lines.collect::<String>()));
+    }
+    Ok(anew)
+}
+
 /// How long it takes to read the recipes and their manifests, and nothing else.
 pub(crate) fn read(files: &[File]) -> Result<Duration> {
     let begun = Instant::now();

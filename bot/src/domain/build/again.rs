@@ -1,28 +1,28 @@
 //! Whether a person can have a build rebuilt.
 
-use super::{Build, By, FailureKind, Hold, NotAgain, State};
+use super::{Build, By, FailureKind, Hold, NoRebuild, State};
 
 impl Build {
     /// Why the build cannot be rebuilt, judged by the build alone; none when it can.
-    pub fn why_not_again(&self) -> Option<NotAgain> {
+    pub fn why_no_rebuild(&self) -> Option<NoRebuild> {
         // The asker may write, but asking for a rebuild does not approve an outsider's commit.
         if !self.permits_running() {
-            return Some(NotAgain::Unapproved);
+            return Some(NoRebuild::Unapproved);
         }
         match &self.state {
             State::Failed(failure) => {
-                (failure.kind == FailureKind::Recipe).then_some(NotAgain::SameRecipe)
+                (failure.kind == FailureKind::Recipe).then_some(NoRebuild::SameRecipe)
             }
             State::Cancelled { by, .. } => match by {
-                By::RepositoryGone => Some(NotAgain::RepositoryGone),
+                By::RepositoryGone => Some(NoRebuild::RepositoryGone),
                 By::Person { .. } | By::PullClosed | By::AlreadyPublished { .. } => None,
             },
             State::Published { .. } => None,
             State::Held { by, .. } => match by {
                 Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => None,
-                Hold::Approval { .. } => Some(NotAgain::Unapproved),
-                Hold::TooLarge { .. } => Some(NotAgain::SameRecipe),
-                Hold::Build { .. } => Some(NotAgain::Held),
+                Hold::Approval { .. } => Some(NoRebuild::Unapproved),
+                Hold::TooLarge { .. } => Some(NoRebuild::SameRecipe),
+                Hold::Build { .. } => Some(NoRebuild::Held),
             },
             State::Built(_) if !self.target.is_published() => None,
             State::Built(_)
@@ -30,8 +30,8 @@ impl Build {
             | State::Waiting { .. }
             | State::Queued { .. }
             | State::Building { .. }
-            | State::Publishing { .. } => Some(NotAgain::UnderWay),
-            State::Superseded { .. } => Some(NotAgain::Superseded),
+            | State::Publishing { .. } => Some(NoRebuild::UnderWay),
+            State::Superseded { .. } => Some(NoRebuild::Superseded),
         }
     }
 }

@@ -14,7 +14,7 @@ pub const WHOLE: &str = "recipes";
 
 /// Whether a recipe holds the claim on its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum NameClaim {
     /// It does.
     Holder,
     /// Another recipe holds the claim.
@@ -31,7 +31,7 @@ pub enum Standing {
 pub fn of_recipe(
     folder: &RecipeFolder,
     name: &RecipeName,
-    standing: Standing,
+    standing: NameClaim,
     profile: Option<&Architecture>,
 ) -> String {
     let name = of_folder(folder, name, standing);
@@ -41,13 +41,13 @@ pub fn of_recipe(
     }
 }
 
-fn of_folder(folder: &RecipeFolder, name: &RecipeName, standing: Standing) -> String {
+fn of_folder(folder: &RecipeFolder, name: &RecipeName, standing: NameClaim) -> String {
     let path = folder.as_str();
     let last = path.rsplit('/').next().unwrap_or(path);
     let is_called_alike = path == "." || last == name.as_str();
     match standing {
-        Standing::Holder if is_called_alike => format!("build {name}"),
-        Standing::Holder | Standing::Refused => match path {
+        NameClaim::Holder if is_called_alike => format!("build {name}"),
+        NameClaim::Holder | NameClaim::Refused => match path {
             "." => "build ./".to_owned(),
             path if path.chars().count() > MAX_FOLDER => {
                 let start: String = path.chars().take(MAX_FOLDER).collect();
@@ -69,14 +69,14 @@ mod tests {
     #[test]
     fn a_name_is_one_recipes_alone() {
         let cases = [
-            ("n/nano", "nano", Standing::Holder, "build nano"),
-            ("nano", "nano", Standing::Refused, "build ./nano"),
-            ("m/nano", "nano", Standing::Refused, "build m/nano"),
-            ("n/nano-git", "nano", Standing::Refused, "build n/nano-git"),
-            ("n/nano-git", "pico", Standing::Holder, "build n/nano-git"),
-            ("pico", "tiny", Standing::Holder, "build ./pico"),
-            (".", "top", Standing::Holder, "build top"),
-            (".", "nano", Standing::Refused, "build ./"),
+            ("n/nano", "nano", NameClaim::Holder, "build nano"),
+            ("nano", "nano", NameClaim::Refused, "build ./nano"),
+            ("m/nano", "nano", NameClaim::Refused, "build m/nano"),
+            ("n/nano-git", "nano", NameClaim::Refused, "build n/nano-git"),
+            ("n/nano-git", "pico", NameClaim::Holder, "build n/nano-git"),
+            ("pico", "tiny", NameClaim::Holder, "build ./pico"),
+            (".", "top", NameClaim::Holder, "build top"),
+            (".", "nano", NameClaim::Refused, "build ./"),
         ];
         for (folder, name, standing, expected) in cases {
             let named = of_recipe(
@@ -88,8 +88,14 @@ mod tests {
             assert_eq!(named, expected);
         }
         let deep = |end: &str| format!("{}/{end}", "d".repeat(400)).parse().unwrap();
-        let named = ["a", "b"]
-            .map(|end| of_recipe(&deep(end), &"nano".parse().unwrap(), Standing::Holder, None));
+        let named = ["a", "b"].map(|end| {
+            of_recipe(
+                &deep(end),
+                &"nano".parse().unwrap(),
+                NameClaim::Holder,
+                None,
+            )
+        });
         assert_eq!(BTreeSet::from(named.clone()).len(), 2);
         assert!(named[0].chars().count() < 200);
     }

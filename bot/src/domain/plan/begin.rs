@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::input::{Candidate, Described, Frame};
 use crate::domain::build::{Build, Failure, FailureKind, Plan, Scope, State};
-use crate::domain::check_run::name::{Standing, of_recipe};
+use crate::domain::check_run::name::{NameClaim, of_recipe};
 
 /// The name of a candidate's check run.
 pub(super) fn check_name(candidate: &Candidate, frame: &Frame, is_refused: bool) -> String {
@@ -13,8 +13,8 @@ pub(super) fn check_name(candidate: &Candidate, frame: &Frame, is_refused: bool)
         Err(unreadable) => &unreadable.name,
     };
     let standing = match is_refused {
-        true => Standing::Refused,
-        false => Standing::Holder,
+        true => NameClaim::Refused,
+        false => NameClaim::Holder,
     };
     let profile = frame.is_one_of_many.then_some(&frame.profile);
     of_recipe(&candidate.folder, name, standing, profile)

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn};
 
-use super::kind::{Ask, Change, Command, Effect};
+use super::kind::{Ask, Change, Chosen, Command, Effect};
 use crate::db::{ChangeError, Progress, Tables, Write};
 use crate::domain::build::{By, Event, Stage, named};
 use crate::domain::command::{Reaction, Receipt};
@@ -23,7 +23,7 @@ pub(super) const COMMAND: Command = Command {
     button: None,
 };
 
-fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Result<Progress, Receipt>, Error> {
+fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Chosen, Error> {
     let builds = ask.builds(tables, txn)?;
     Ok(ask.choose(&builds).map(|chosen| {
         let open = chosen.into_iter().filter(|build| !build.is_settled());

@@ -64,12 +64,15 @@ pub(crate) type Tell = fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Receipt, Error>;
 #[derive(Clone, Copy)]
 pub(crate) struct Change {
     /// Chooses the builds, or answers at once.
-    pub(crate) choose: fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Result<Progress, Receipt>, Error>,
+    pub(crate) choose: fn(&Tables, &RoTxn<'_>, &Ask) -> Result<Chosen, Error>,
     /// Changes the next builds. A build may have changed since it was chosen.
     pub(crate) part: Part,
     /// The answer, once [`Progress::is_done`].
     pub(crate) answer: fn(&Tables, &RoTxn<'_>, &Ask, Progress) -> Result<Receipt, Error>,
 }
+
+/// The builds to change, or the answer when there is nothing to do.
+pub(crate) type Chosen = Result<Progress, Receipt>;
 
 /// The login is that of the person who asked.
 pub(crate) type Part = fn(

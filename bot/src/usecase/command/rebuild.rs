@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use moss_db::{Error, RoTxn};
 
-use super::kind::{Ask, Button, Change, Command, Effect};
+use super::kind::{Ask, Button, Change, Chosen, Command, Effect};
 use crate::db::{Progress, Tables};
-use crate::domain::build::{Build, NotAgain, named};
+use crate::domain::build::{Build, NoRebuild, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::{code, escape};
 use crate::usecase::rebuild::{self, Rebuilt};
@@ -25,11 +25,11 @@ pub(super) const COMMAND: Command = Command {
     button: Some(Button {
         label: "Rebuild",
         description: "Rebuilds this recipe",
-        fits: |build| !build.is_success() && build.why_not_again().is_none(),
+        fits: |build| !build.is_success() && build.why_no_rebuild().is_none(),
     }),
 };
 
-fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Result<Progress, Receipt>, Error> {
+fn choose(tables: &Tables, txn: &RoTxn<'_>, ask: &Ask) -> Result<Chosen, Error> {
     let builds = ask.builds(tables, txn)?;
     let chosen: Vec<Build> = match ask.choose(&builds) {
         Ok(chosen) if ask.arguments.is_empty() => {
@@ -97,8 +97,8 @@ fn answer(rebuilt: &Rebuilt) -> Receipt {
 }
 
 /// One line for each reason, with the recipes that it applies to.
-fn reasons(others: &[(Build, NotAgain)]) -> String {
-    let mut recipes: BTreeMap<NotAgain, Vec<String>> = BTreeMap::new();
+fn reasons(others: &[(Build, NoRebuild)]) -> String {
+    let mut recipes: BTreeMap<NoRebuild, Vec<String>> = BTreeMap::new();
     for (build, reason) in others {
         let name = code(build.recipe.as_str());
         recipes.entry(*reason).or_default().push(name);
@@ -120,11 +120,11 @@ mod tests {
     fn every_outcome_is_answered() {
         let builds = [build(1, "nano"), build(2, "bash"), build(3, "zlib")];
         let others = [
-            (builds[0].clone(), NotAgain::UnderWay),
-            (builds[1].clone(), NotAgain::SameRecipe),
-            (builds[2].clone(), NotAgain::UnderWay),
+            (builds[0].clone(), NoRebuild::UnderWay),
+            (builds[1].clone(), NoRebuild::SameRecipe),
+            (builds[2].clone(), NoRebuild::UnderWay),
         ];
-        let begun = |others: &[(Build, NotAgain)]| Rebuilt::Builds {
+        let begun = |others: &[(Build, NoRebuild)]| Rebuilt::Builds {
             begun: vec![id(9)],
             others: others.to_vec(),
         };

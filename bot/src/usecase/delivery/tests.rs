@@ -159,7 +159,7 @@ fn a_command_is_taken_once() {
         })
         .unwrap();
     assert_eq!(open.len(), 1);
-    assert_eq!(open[0].place, Place::Pull { number: 7 });
+    assert_eq!(open[0].place, CommentPlace::Pull { number: 7 });
 }
 
 /// The person is stored with the press, because the role is read later.

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use crate::domain::build::{Stage, State};
 use crate::domain::choose::{Answer, Seen, why_waiting};
 use crate::usecase::Summit;
-use crate::usecase::builder::{Builder, Standing};
+use crate::usecase::builder::{Builder, BuilderState};
 
 /// The answers of all builders in one round.
 pub(in crate::usecase) struct Builders {
@@ -21,7 +21,7 @@ pub(in crate::usecase) struct Builders {
 /// The answers of one builder in one round.
 struct Known {
     builder: Arc<Builder>,
-    standing: Standing,
+    standing: BuilderState,
     /// How many more attempts it accepts.
     free: u32,
 }
@@ -55,7 +55,7 @@ impl Summit {
             .collect();
         let asked = wishes.into_iter().map(|(name, builder, wish)| async move {
             let answer = builder.status.hear(wish).await;
-            (name, builder, answer.unwrap_or(Standing::Silent))
+            (name, builder, answer.unwrap_or(BuilderState::Silent))
         });
         let mut all = BTreeMap::new();
         for (name, builder, standing) in join_all(asked).await {
@@ -90,9 +90,9 @@ impl Builders {
     /// Whether a builder is available.
     pub(super) fn presence(&self, name: &ServiceName) -> Presence {
         match self.all.get(name).map(|known| &known.standing) {
-            Some(Standing::Up(_)) => Presence::Up,
-            Some(Standing::Silent) => Presence::Silent,
-            Some(Standing::Starting) => Presence::Starting,
+            Some(BuilderState::Up(_)) => Presence::Up,
+            Some(BuilderState::Silent) => Presence::Silent,
+            Some(BuilderState::Starting) => Presence::Starting,
             None => Presence::Unknown,
         }
     }
@@ -124,7 +124,7 @@ impl Builders {
         let able = self.all.values_mut().filter(is_able);
         let asked = able.map(|known| async move {
             if !known.builder.look_up(needs).await {
-                known.standing = Standing::Silent;
+                known.standing = BuilderState::Silent;
                 known.free = 0;
             }
         });
@@ -148,12 +148,12 @@ impl Builders {
         all.map(|(name, known)| Seen {
             name: name.clone(),
             answer: match &known.standing {
-                Standing::Silent => Answer::Silence,
-                Standing::Starting => Answer::Starting,
-                Standing::Up(status) if !status.architectures.contains(profile) => {
+                BuilderState::Silent => Answer::Silence,
+                BuilderState::Starting => Answer::Starting,
+                BuilderState::Up(status) if !status.architectures.contains(profile) => {
                     Answer::OtherArchitectures
                 }
-                Standing::Up(_) => match known.builder.lacks(needs) {
+                BuilderState::Up(_) => match known.builder.lacks(needs) {
                     Some(lacks) => Answer::Slots {
                         free: known.free,
                         lacks,

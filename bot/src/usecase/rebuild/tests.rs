@@ -190,7 +190,7 @@ fn a_head_is_built_again_where_it_did_not_succeed() {
     assert_eq!(begun.len(), 1);
     assert_eq!(store.find(begun[0]).recipe.as_str(), "broken");
     assert_eq!(store.find(begun[0]).asked_by.as_deref(), Some("ada"));
-    let reasons = vec![(store.find(begun[0]), NotAgain::UnderWay)];
+    let reasons = vec![(store.find(begun[0]), NoRebuild::UnderWay)];
     assert_eq!(head_again(&store), Rebuilt::Nothing(reasons));
 }
 

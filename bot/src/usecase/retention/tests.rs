@@ -2,7 +2,7 @@ use api::id::{AttemptId, CommitSha};
 
 use super::files::{File, gone, list, reduce};
 use super::*;
-use crate::db::Place;
+use crate::db::CommentPlace;
 use crate::db::tests::{Store, store};
 use crate::domain::build::FailureKind;
 use crate::domain::build::example::{at, build, failure, id, pull};
@@ -175,7 +175,7 @@ fn commands_are_forgotten_once_answered_long_ago() {
         author: UserId::new(3),
         login: "ada".to_owned(),
         text: "/rebuild".to_owned(),
-        place: Place::Pull { number: 7 },
+        place: CommentPlace::Pull { number: 7 },
         receipt: None,
         progress: None,
         answered,

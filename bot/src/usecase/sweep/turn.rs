@@ -46,7 +46,9 @@ impl Turns {
             self.last = Some(*last);
         }
         // Until it was asked for, it stays to be asked for.
-        still.iter().for_each(|id| drop(self.asked.remove(id)));
+        for id in &still {
+            self.asked.remove(id);
+        }
         let moved = chosen.drain(..).map(|(id, _)| *id);
         moved.chain(still).collect()
     }

@@ -9,7 +9,7 @@ use crate::db::Repository;
 use crate::db::tests::{Store, store};
 use crate::domain::build::Build;
 use crate::domain::build::example::{at, id, main, profile, pull};
-use crate::domain::build::{Annotation, Failure, NotAgain};
+use crate::domain::build::{Annotation, Failure, NoRebuild};
 use crate::domain::name::InstallationId;
 use crate::domain::plan::{Candidate, Described, Unreadable};
 use crate::domain::trust::Trust;
@@ -262,7 +262,7 @@ fn a_pull_request_is_compared_and_claims_nothing() {
         let refused = rebuilt.unwrap().refused.pop();
         refused.and_then(|(_, reason)| reason)
     };
-    assert_eq!(again(2), Some(NotAgain::NameTaken));
+    assert_eq!(again(2), Some(NoRebuild::NameTaken));
     push(4, &["b/pico: pico"], &["n/nano"]).commit(&store);
     assert_eq!(said(&store.find(id(4))), "build pico: planned");
     // Now a person can ask for a rebuild.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Why a request to rebuild starts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum NotAgain {
+pub enum NoRebuild {
     /// The build is under way.
     UnderWay,
     /// The recipe is at fault, and the same commit has the same recipe.
@@ -17,7 +17,8 @@ pub enum NotAgain {
     /// A newer build took its place, or its recipe is gone.
     Superseded,
     /// There is a newer build of the recipe.
-    Older,
+    #[serde(rename = "older")]
+    HasNewer,
     /// Another recipe has its name.
     NameTaken,
     /// The pull request is closed.
@@ -26,7 +27,7 @@ pub enum NotAgain {
     RepositoryGone,
 }
 
-impl NotAgain {
+impl NoRebuild {
     /// The reason in a sentence, for people.
     pub fn explain(self) -> &'static str {
         match self {
@@ -40,7 +41,7 @@ impl NotAgain {
             Self::Superseded => {
                 "A newer build took its place, or the newest plan no longer includes it."
             }
-            Self::Older => "There is a newer build of the recipe.",
+            Self::HasNewer => "There is a newer build of the recipe.",
             Self::NameTaken => "Another recipe holds the name. Rename one of the two.",
             Self::PullClosed => "The pull request is closed.",
             Self::RepositoryGone => {

@@ -10,14 +10,14 @@ const MOST: usize = 4096;
 
 /// The last answer of each path.
 #[derive(Default)]
-pub(super) struct Watched(Mutex<HashMap<String, Kept>>);
+pub(super) struct EtagCache(Mutex<HashMap<String, Kept>>);
 
 struct Kept {
     tag: String,
     answer: Box<dyn Any + Send + Sync>,
 }
 
-impl Watched {
+impl EtagCache {
     /// The cached answer and its ETag.
     pub(super) fn find<A: Clone + 'static>(&self, path: &str) -> Option<(String, A)> {
         let kept = self.lock();
@@ -50,9 +50,11 @@ impl Watched {
     }
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for EtagCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Watched").field(&self.lock().len()).finish()
+        f.debug_tuple("EtagCache")
+            .field(&self.lock().len())
+            .finish()
     }
 }
 
@@ -62,7 +64,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_kept_with_its_tag_and_only_with_one() {
-        let watched = Watched::default();
+        let watched = EtagCache::default();
         assert_eq!(watched.find::<u8>("/a"), None);
         watched.keep("/a", Some("1".to_owned()), 7_u8);
         assert_eq!(watched.find("/a"), Some(("1".to_owned(), 7_u8)));
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let watched = Watched::default();
+        let watched = EtagCache::default();
         for number in 0..=MOST {
             watched.keep(&number.to_string(), Some("1".to_owned()), number);
         }
