@@ -192,6 +192,7 @@ impl Tables {
             ("shown", self.shown.tear_out(txn, &id)?),
         ];
         self.unshown.delete(txn, &id)?;
+        let attempts = self.forget_attempts(txn, id)?;
         let rows = rows.into_iter();
         let rows: Vec<_> = rows.filter_map(|(name, row)| Some((name, row?))).collect();
         match plan {
@@ -206,6 +207,7 @@ impl Tables {
                 };
                 let build = Build {
                     seq: shown.seq + 1,
+                    attempts,
                     shown,
                     state: State::Failed(failure),
                     ..Build::new(id, Arc::new(plan))
@@ -213,7 +215,12 @@ impl Tables {
                 self.put_build(txn, &build)?;
             }
             None => {
-                for follower in self.builds_that_name(txn, id, usize::MAX)? {
+                let mut followers = self.builds_that_name(txn, id, usize::MAX)?;
+                followers.retain(|build| {
+                    let needs = build.after.contains(&id) && build.state.stage().is_scheduled();
+                    needs || build.cycle.contains(&id)
+                });
+                for follower in followers {
                     let login = "an operator".to_owned();
                     let event = Event::Cancelled(By::Person { login });
                     match self.change_build(txn, follower, event, now) {
@@ -224,6 +231,20 @@ impl Tables {
             }
         }
         Ok(rows)
+    }
+
+    /// Removes the orders and manifests of a build's attempts, and returns the highest number.
+    fn forget_attempts(&self, txn: &mut Write<'_, '_>, id: BuildId) -> Result<u32, Error> {
+        let orders = self.orders.iter(txn)?.keys();
+        let attempts = orders.chain(self.manifests.iter(txn)?.keys());
+        let attempts = attempts.collect::<Result<Vec<AttemptId>, Error>>()?;
+        let mut highest = 0;
+        for attempt in attempts.iter().filter(|attempt| attempt.build() == id) {
+            self.orders.delete(txn, attempt)?;
+            self.manifests.delete(txn, attempt)?;
+            highest = highest.max(attempt.number());
+        }
+        Ok(highest)
     }
 
     /// A page of builds, oldest first: at most `most` rows after the id `after`. Also returns the

@@ -189,6 +189,7 @@ fn take_delivery(
         Err(error) if error.is_of_a_row() => None,
         body => body?,
     };
+    let is_there = body.is_some();
     let body = body.unwrap_or_default();
     let event = row.get("event").and_then(Value::as_str).unwrap_or_default();
     let asks = matches!(
@@ -201,7 +202,7 @@ fn take_delivery(
         None => false,
     };
     let taken_at = row.get("received_at").cloned().unwrap_or_default();
-    let outcome = if !asks {
+    let outcome = if is_there && !asks {
         bodies.delete(txn, guid)?;
         "an older version of summit stored it; a sweep finds what it is about"
     } else if let Some((key, command)) = command_of(event, &body, &taken_at).filter(|_| is_known) {

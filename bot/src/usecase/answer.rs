@@ -39,7 +39,14 @@ impl Summit {
         let mut carried_out = Vec::with_capacity(open.len());
         let mut settled = Vec::with_capacity(open.len());
         for row in open {
-            settled.push(self.settle_command(row).await?);
+            let id = row.comment;
+            match self.settle_command(row).await {
+                Ok(row) => settled.push(row),
+                Err(error) => {
+                    tracing::error!(comment.id = %id, error = %Chain(&error), "a command cannot go on");
+                    round = Round::Later;
+                }
+            }
         }
         for row in settled {
             let id = row.comment;

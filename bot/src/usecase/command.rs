@@ -109,8 +109,8 @@ pub(super) fn refuse(command: &Command, login: &str, role: &str) -> Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::build::example::{build, failure};
-    use crate::domain::build::{FailureKind, State};
+    use crate::domain::build::example::{at, build, failure};
+    use crate::domain::build::{By, FailureKind, Scope, State};
 
     fn refused(comment: &str) -> String {
         match read(comment) {
@@ -160,6 +160,18 @@ mod tests {
         let broken = State::Failed(failure(FailureKind::Recipe, None));
         assert_eq!(with(broken), [""; 0]);
         assert_eq!(with(State::Planned), [""; 0]);
+        let mut all = build(1, "recipes");
+        all.scope = Scope::All {
+            count: 501,
+            named: Vec::new(),
+        };
+        all.state = State::Cancelled {
+            by: By::Person {
+                login: "ada".to_owned(),
+            },
+            at: at(0),
+        };
+        assert_eq!(buttons(&all), [], "it is no recipe");
     }
 
     /// All answers to malformed commands, as people read them.

@@ -39,7 +39,13 @@ impl Summit {
         let mut round = Round::Done;
         let mut settled = Vec::with_capacity(open.len());
         for (guid, press) in open {
-            settled.push((guid.clone(), self.settle_press(&guid, press).await?));
+            match self.settle_press(&guid, press).await {
+                Ok(press) => settled.push((guid, press)),
+                Err(error) => {
+                    tracing::error!(delivery.id = guid, error = %Chain(&error), "a press cannot go on");
+                    round = Round::Later;
+                }
+            }
         }
         for (guid, press) in settled {
             if let Err(error) = self.run_press(&guid, press).await {

@@ -66,11 +66,14 @@ fn begin(
     };
     follow(&mut new, replaced);
     tables.put_build(txn, &new)?;
+    // A held build ends its wait. What comes after it stays held until it names the new one.
+    if let State::Held { .. } = &build.state {
+        supersede(tables, txn, build.clone(), id, now)?;
+    }
     Ok(())
 }
 
-/// Ends an old build, once no build names it: a held build ends its wait, and nobody needs the assets
-/// of a pull request's build any more.
+/// Ends an old build that still has assets, once no build names it: nobody needs them any more.
 fn retire(
     tables: &Tables,
     txn: &mut Write<'_, '_>,
@@ -78,19 +81,28 @@ fn retire(
     new: BuildId,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(build) = tables.find_build(txn, old)? else {
-        return Ok(());
-    };
-    if let State::Held { .. } | State::Built(_) = &build.state {
-        let event = Event::Superseded { by: Some(new) };
-        match tables.change_build(txn, build, event, now) {
-            Ok(_) => {}
-            Err(ChangeError::Storage(error)) => return Err(error),
-            // Its assets were already released.
-            Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => {}
-        }
+    match tables.find_build(txn, old) {
+        Ok(Some(build)) if !build.state.is_final() => supersede(tables, txn, build, new, now),
+        Ok(_) => Ok(()),
+        // Nothing can be done about it here.
+        Err(error) if error.is_of_a_row() => Ok(()),
+        Err(error) => Err(error),
     }
-    Ok(())
+}
+
+fn supersede(
+    tables: &Tables,
+    txn: &mut Write<'_, '_>,
+    build: Build,
+    new: BuildId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let event = Event::Superseded { by: Some(new) };
+    match tables.change_build(txn, build, event, now) {
+        Err(ChangeError::Storage(error)) => Err(error),
+        // Its assets were already released.
+        Ok(_) | Err(ChangeError::Unknown(_) | ChangeError::Illegal(_)) => Ok(()),
+    }
 }
 
 /// Why a build is not built again; `None` if it is.

@@ -66,6 +66,10 @@ impl Summit {
             self.bound_logs(now).await,
             self.remove_files().await,
         ];
+        let failed = steps.iter().filter_map(|step| step.as_ref().err());
+        for error in failed.skip(1) {
+            tracing::error!(error = %Chain(error), "another step of the retention pass failed");
+        }
         steps.into_iter().collect()
     }
 

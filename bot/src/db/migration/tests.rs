@@ -229,6 +229,10 @@ fn what_was_answered_and_not_stored_yet_is_stored() {
                 old.deliveries.put(txn, &(*guid).to_owned(), &row)?;
                 old.bodies.put(txn, &(*guid).to_owned(), body)?;
             }
+            let bodiless = json!({
+                "event": "issue_comment", "arrival": 9, "received_at": at(5), "outcome": null,
+            });
+            old.deliveries.put(txn, &"z".to_owned(), &bodiless)?;
             Ok::<_, Error>(())
         });
         wrote.unwrap();
@@ -254,7 +258,7 @@ fn what_was_answered_and_not_stored_yet_is_stored() {
         ))
     });
     let (taken, deliveries) = taken.unwrap();
-    assert_eq!(deliveries, open.len());
+    assert_eq!(deliveries, open.len() + 1);
     let build = id(2);
     assert_eq!(
         taken,

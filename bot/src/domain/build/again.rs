@@ -1,6 +1,6 @@
 //! Whether a person can have a build rebuilt.
 
-use super::{Build, By, FailureKind, Hold, NoRebuild, State};
+use super::{Build, By, FailureKind, Hold, NoRebuild, Scope, State};
 
 impl Build {
     /// Why the build cannot be rebuilt, judged by the build alone; none when it can.
@@ -8,6 +8,10 @@ impl Build {
         // The asker may write, but asking for a rebuild does not approve an outsider's commit.
         if !self.permits_running() {
             return Some(NoRebuild::Unapproved);
+        }
+        // It stands for all recipes of a head, which were not planned.
+        if self.scope != Scope::Recipe {
+            return Some(NoRebuild::SameRecipe);
         }
         match &self.state {
             State::Failed(failure) => {

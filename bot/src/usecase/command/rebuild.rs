@@ -7,7 +7,7 @@ use moss_db::{Error, RoTxn};
 
 use super::kind::{Ask, Button, Change, Chosen, Command, Effect};
 use crate::db::{Progress, Tables};
-use crate::domain::build::{Build, NoRebuild, named};
+use crate::domain::build::{Bearing, Build, NoRebuild, named};
 use crate::domain::command::{Reaction, Receipt};
 use crate::domain::tail::{code, escape};
 use crate::usecase::rebuild::{self, Rebuilt};
@@ -25,7 +25,7 @@ pub(super) const COMMAND: Command = Command {
     button: Some(Button {
         label: "Rebuild",
         description: "Rebuilds this recipe",
-        fits: |build| !build.is_success() && build.why_no_rebuild().is_none(),
+        fits: |build| build.bearing() != Bearing::Success && build.why_no_rebuild().is_none(),
     }),
 };
 

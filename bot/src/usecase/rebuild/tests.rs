@@ -368,24 +368,24 @@ fn what_waits_for_a_rebuilt_build_is_updated_in_parts() {
 
 /// What an earlier process began is finished without asking for rights.
 #[test]
-fn what_is_owed_is_settled_and_the_old_builds_end_then() {
+fn what_is_owed_is_settled_and_assets_are_let_go_then() {
     let store = store();
-    let by = Hold::Needs {
-        missing: vec!["binary(x)".to_owned()],
+    let in_pull = |mut build: Build| {
+        build.target = pull();
+        build
     };
-    let held = in_state(1, "lib", State::Held { by, since: at(0) });
-    store.put(&[&held]);
+    let built = in_pull(in_state(1, "lib", State::Built(success())));
+    store.put(&[&built]);
+    store.open(&built);
     for number in 2..=120 {
-        let mut app = build(number, &format!("app-{number}"));
+        let mut app = in_pull(build(number, &format!("app-{number}")));
         app.after = vec![id(1)];
         store.put(&[&app]);
     }
-    let mut progress = one_part(&store, crate::db::Progress::of(&[held]));
+    let mut progress = one_part(&store, crate::db::Progress::of(&[built]));
     assert!(progress.is_owed(), "{progress:?}");
-    assert!(
-        !store.find(id(1)).is_settled(),
-        "builds still wait for the old one"
-    );
+    let keeps_assets = || store.find(id(1)).keeps_assets();
+    assert!(keeps_assets(), "builds still name the old one");
     while progress.is_owed() {
         let before = progress.clone();
         progress = store
@@ -396,8 +396,7 @@ fn what_is_owed_is_settled_and_the_old_builds_end_then() {
     for number in 2..=120 {
         assert_eq!(store.find(id(number)).after, [new]);
     }
-    let ended = store.find(id(1)).state;
-    assert!(matches!(ended, State::Superseded { by, .. } if by == Some(new)));
+    assert!(!keeps_assets());
 }
 
 /// A build that names the old and the new one names the new one once.

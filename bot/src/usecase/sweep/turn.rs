@@ -45,12 +45,13 @@ impl Turns {
         if let Some(last) = still.last() {
             self.last = Some(*last);
         }
-        // Until it was asked for, it stays to be asked for.
-        for id in &still {
+        let moved = chosen.drain(..).map(|(id, _)| *id);
+        let chosen: Vec<RepositoryId> = moved.chain(still).collect();
+        // Until nothing was found in it, it stays to be asked for.
+        for id in &chosen {
             self.asked.remove(id);
         }
-        let moved = chosen.drain(..).map(|(id, _)| *id);
-        moved.chain(still).collect()
+        chosen
     }
 
     /// Notes that a repository was asked for after a listing of `now`.
@@ -118,6 +119,17 @@ mod tests {
             [8, 7, 9],
             "it was just pushed to, so it is asked for again"
         );
+    }
+
+    #[test]
+    fn a_mark_that_comes_back_does_not_hide_what_was_found() {
+        let (mut turns, mut listed) = (Turns::default(), listed(48));
+        sweep(&mut turns, &listed);
+        listed[40].1.open_issues = 1;
+        // Something was found, so nothing is noted.
+        assert!(turns.choose(&listed).contains(&RepositoryId::new(41)));
+        listed[40].1.open_issues = 0;
+        assert!(turns.choose(&listed).contains(&RepositoryId::new(41)));
     }
 
     #[test]
