@@ -142,9 +142,10 @@ impl Summit {
             if let Some(merge) = &merge {
                 put_merge(&tables, txn, &look, merge)?;
             }
-            // The caller has more to do for a branch, so the wish stays.
+            // The caller has more to do for a branch, so the wish stays. The process has survived what
+            // the head holds, so this look does not count as unreturned from here on.
             match look.target.is_published() {
-                true => Ok(()),
+                true => Ok(tables.end_look(txn, &key)?),
                 false => done(&tables, txn, &look),
             }
         })
