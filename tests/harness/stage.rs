@@ -64,6 +64,8 @@ pub struct Stage {
     authority: Option<Authority>,
     limit: Duration,
     end_limit: Duration,
+    /// The errors that the services have to log: text of their lines.
+    expected_errors: Vec<&'static str>,
     repositories: Vec<String>,
     read: HashSet<CommentId>,
     /// Asks what everyone may ask, and does not wait for ever.

@@ -9,6 +9,7 @@ mod corpus;
 mod crashes;
 mod cycles;
 mod failing;
+mod faults;
 mod forge;
 mod github;
 mod gone;

@@ -150,8 +150,15 @@ pub fn name(build: &Build) -> String {
 
 /// The URL of the build's page in summit.
 pub fn page(build: &Build, base: &Url) -> Url {
+    page_of(build.id, base)
+}
+
+/// The URL of a build's page below `base`, which may have a path.
+fn page_of(build: BuildId, base: &Url) -> Url {
     let mut url = base.clone();
-    url.set_path(&format!("/builds/{}", build.id));
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["builds", &build.to_string()]);
+    }
     url
 }
 
@@ -307,11 +314,7 @@ fn summary(build: &Build, base: &Url) -> String {
     let waits_for: Vec<String> = waits_for(build)
         .into_iter()
         .take(MAX_STONES)
-        .map(|before| {
-            let mut url = base.clone();
-            url.set_path(&format!("/builds/{before}"));
-            format!("[{before}]({url})")
-        })
+        .map(|before| format!("[{before}]({})", page_of(before, base)))
         .collect();
     if !waits_for.is_empty() {
         row("Held by", waits_for.join("<br>"));

@@ -97,7 +97,7 @@ impl App {
     /// When GitHub refuses the request, or its answer is lost.
     pub async fn create_check_run(
         &self,
-        _turn: Turn,
+        turn: Turn,
         repository: &Repository,
         commit: CommitSha,
         build: BuildId,
@@ -113,8 +113,8 @@ impl App {
         let installation = repository.installation;
         let sent = self
             .as_installation::<Sent>(installation, Method::POST, &path, Some(&body))
-            .await?;
-        Ok(sent.body)
+            .await;
+        Ok(turn.spend(sent)?.body)
     }
 
     /// Updates a check run to the desired content. A concluded one gets one request's worth of
@@ -125,7 +125,7 @@ impl App {
     /// When the request to GitHub fails.
     pub async fn update_check_run(
         &self,
-        _turn: Turn,
+        turn: Turn,
         repository: &Repository,
         run: CheckRunId,
         desired: &Desired,
@@ -143,8 +143,8 @@ impl App {
         let body = body(desired, next_annotations(desired, known));
         let sent = self
             .as_installation::<Sent>(installation, Method::PATCH, &path, Some(&body))
-            .await?;
-        Ok(sent.body)
+            .await;
+        Ok(turn.spend(sent)?.body)
     }
 }
 

@@ -18,7 +18,7 @@ impl App {
     /// When the request to GitHub fails.
     pub async fn react(
         &self,
-        _turn: Turn,
+        turn: Turn,
         repository: &Repository,
         place: &CommentPlace,
         comment: CommentId,
@@ -36,9 +36,10 @@ impl App {
             }
         };
         let body = json!({ "content": reaction });
-        self.as_installation::<Value>(repository.installation, Method::POST, &path, Some(&body))
-            .await?;
-        Ok(())
+        let sent = self
+            .as_installation::<Value>(repository.installation, Method::POST, &path, Some(&body))
+            .await;
+        turn.spend(sent).map(drop)
     }
 
     /// True when a comment at `place` contains `marker`. Then summit answered before a crash.
@@ -87,16 +88,17 @@ impl App {
     /// When the request to GitHub fails.
     pub async fn comment(
         &self,
-        _turn: Turn,
+        turn: Turn,
         repository: &Repository,
         place: &CommentPlace,
         markdown: &str,
     ) -> Result<(), Error> {
         let path = comments_path(repository, place);
         let body = json!({ "body": markdown });
-        self.as_installation::<Value>(repository.installation, Method::POST, &path, Some(&body))
-            .await?;
-        Ok(())
+        let sent = self
+            .as_installation::<Value>(repository.installation, Method::POST, &path, Some(&body))
+            .await;
+        turn.spend(sent).map(drop)
     }
 }
 

@@ -27,23 +27,21 @@ pub struct FailedDelivery {
 struct Row {
     id: u64,
     guid: String,
-    status_code: u16,
     event: String,
     #[serde(default)]
     action: Option<String>,
 }
 
 impl App {
-    /// The failed deliveries among the newest attempts: at most `pages` pages of 100. Only events
-    /// that no sweep can find are included.
+    /// The deliveries with failed attempts, oldest first; a later attempt may have succeeded. GitHub
+    /// keeps them for three days. Only events that no sweep can find are included.
     ///
     /// # Errors
     /// When the request to GitHub fails.
-    pub async fn failed_deliveries(&self, pages: usize) -> Result<Vec<FailedDelivery>, Error> {
+    pub async fn failed_deliveries(&self) -> Result<Vec<FailedDelivery>, Error> {
         let mut rows = Vec::new();
-        let mut query = Some("per_page=100".to_owned());
-        for _ in 0..pages {
-            let Some(page) = query else { break };
+        let mut query = Some("per_page=100&status=failure".to_owned());
+        while let Some(page) = query {
             let path = format!("/app/hook/deliveries?{page}");
             let answer = self
                 .as_app::<Vec<Row>>(Method::GET, &path, None::<&()>)
@@ -60,27 +58,25 @@ impl App {
     ///
     /// # Errors
     /// When the request to GitHub fails.
-    pub async fn redeliver(&self, _turn: Turn, delivery: &FailedDelivery) -> Result<(), Error> {
+    pub async fn redeliver(&self, turn: Turn, delivery: &FailedDelivery) -> Result<(), Error> {
         let path = format!("/app/hook/deliveries/{}/attempts", delivery.attempt);
-        self.as_app::<Value>(Method::POST, &path, None::<&()>)
-            .await?;
-        Ok(())
+        let sent = self.as_app::<Value>(Method::POST, &path, None::<&()>).await;
+        turn.spend(sent).map(drop)
     }
 }
 
-/// Groups attempts by delivery and returns the deliveries without a successful attempt, oldest
-/// first. A delivery that failed [`MAX_TRIES`] times is left out: another attempt would fail too.
+/// Groups failed attempts by delivery, oldest first. A delivery that failed [`MAX_TRIES`] times is
+/// left out: another attempt would fail too.
 fn failed(rows: Vec<Row>) -> Vec<FailedDelivery> {
-    let mut attempts: HashMap<String, Vec<Row>> = HashMap::new();
+    let mut attempts: HashMap<String, Vec<u64>> = HashMap::new();
     for row in rows {
-        attempts.entry(row.guid.clone()).or_default().push(row);
+        attempts.entry(row.guid).or_default().push(row.id);
     }
-    let good = |row: &Row| (200..300).contains(&row.status_code);
     let mut failed: Vec<FailedDelivery> = attempts
         .into_iter()
-        .filter(|(_, rows)| rows.len() < MAX_TRIES && !rows.iter().any(good))
-        .filter_map(|(guid, rows)| {
-            let attempt = rows.iter().map(|row| row.id).max()?;
+        .filter(|(_, ids)| ids.len() < MAX_TRIES)
+        .filter_map(|(guid, ids)| {
+            let attempt = ids.into_iter().max()?;
             Some(FailedDelivery { guid, attempt })
         })
         .collect();
@@ -92,11 +88,10 @@ fn failed(rows: Vec<Row>) -> Vec<FailedDelivery> {
 mod tests {
     use super::*;
 
-    fn row(id: u64, guid: &str, status_code: u16) -> Row {
+    fn row(id: u64, guid: &str) -> Row {
         Row {
             id,
             guid: guid.to_owned(),
-            status_code,
             event: "issue_comment".to_owned(),
             action: Some("created".to_owned()),
         }
@@ -104,14 +99,8 @@ mod tests {
 
     #[test]
     fn what_never_came_is_asked_for_but_not_for_ever() {
-        let mut rows = vec![
-            row(9, "later", 500),
-            row(1, "came", 500),
-            row(2, "came", 200),
-            row(3, "lost", 0),
-            row(4, "lost", 502),
-        ];
-        rows.extend((10..18).map(|id| row(id, "hopeless", 400)));
+        let mut rows = vec![row(9, "later"), row(3, "lost"), row(4, "lost")];
+        rows.extend((10..18).map(|id| row(id, "hopeless")));
         let failed: Vec<_> = failed(rows)
             .into_iter()
             .map(|delivery| (delivery.guid, delivery.attempt))

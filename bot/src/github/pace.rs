@@ -8,10 +8,12 @@
 //! about seven.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::call::Error;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -57,60 +59,136 @@ impl Class {
     }
 }
 
-/// The right to one write.
+/// The right to one write. It counts only if the write is sent: dropped without that, it is given back.
 #[derive(Debug)]
-#[must_use = "a turn that is not used is one write less"]
-pub struct Turn(());
+#[must_use = "a turn that is not used is given back"]
+pub struct Turn {
+    pace: Arc<Mutex<Written>>,
+    number: u64,
+    is_sent: bool,
+}
+
+impl Turn {
+    /// Uses the turn for a write that had this result, and returns the result.
+    ///
+    /// GitHub did not do what it answered with a 5xx or not at all. Such a write keeps its place in
+    /// the minute, so that they stay apart, but takes nothing of the hour: otherwise an outage would
+    /// use up all of it, and nothing could be written for long after it.
+    ///
+    /// # Errors
+    /// The error of the write.
+    pub(super) fn spend<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
+        let is_done = match &result {
+            Ok(_) | Err(Error::Unreadable { .. }) => true,
+            Err(Error::Refused { status, .. }) => !status.is_server_error(),
+            Err(Error::Transport { .. }) => false,
+            // It was not sent, or GitHub did not count it.
+            Err(Error::RateLimited { .. }) => return result,
+        };
+        self.is_sent = true;
+        if !is_done {
+            locked(&self.pace).forgive(self.number);
+        }
+        result
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_sent {
+            locked(&self.pace).give_back(self.number);
+        }
+    }
+}
 
 /// The rate limiter.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<Written>);
+pub(super) struct Pace(Arc<Mutex<Written>>);
 
 #[derive(Debug, Default)]
 struct Written {
-    /// The times of the writes in the last hour.
-    times: VecDeque<Instant>,
+    /// The turns of the last hour, in their order.
+    turns: VecDeque<Taken>,
+    /// The number of the next turn.
+    next: u64,
     /// When the next answer or remark is due.
     answers: Option<Instant>,
     /// When progress is due without a burst.
     progress: Option<Instant>,
 }
 
+/// A turn that was taken.
+#[derive(Debug)]
+struct Taken {
+    number: u64,
+    at: Instant,
+    /// False for a write that GitHub did not do.
+    counts_in_hour: bool,
+}
+
 impl Pace {
     /// Takes a turn. Without a free turn, the error is the time until the next one.
     pub(super) fn take(&self, now: Instant, class: Class) -> Result<Turn, Duration> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = locked(&self.0);
         let pause = written.pause(now, class);
         if !pause.is_zero() {
             return Err(pause);
         }
-        written.times.push_back(now);
+        let number = written.next;
+        written.next += 1;
+        written.turns.push_back(Taken {
+            number,
+            at: now,
+            counts_in_hour: true,
+        });
         if let Some(end) = written.end(class) {
             *end = Some(end.map_or(now, |end| end.max(now)) + SECOND);
         }
-        Ok(Turn(()))
+        Ok(Turn {
+            pace: Arc::clone(&self.0),
+            number,
+            is_sent: false,
+        })
     }
+}
+
+fn locked(written: &Mutex<Written>) -> MutexGuard<'_, Written> {
+    written.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Written {
     /// How long a write of this class has to wait.
     fn pause(&mut self, now: Instant, class: Class) -> Duration {
-        while self.times.front().is_some_and(|then| *then + HOUR <= now) {
-            self.times.pop_front();
+        while self.turns.front().is_some_and(|turn| turn.at + HOUR <= now) {
+            self.turns.pop_front();
         }
         let (minute, hour) = class.limits();
-        let window = |most: usize, length: Duration| {
-            let first = self.times.len().checked_sub(most)?;
-            let then = self.times.get(first)?;
-            Some((*then + length).saturating_duration_since(now))
+        // From the newest on: the one that has to be over before another fits.
+        let newest = self.turns.iter().rev();
+        let in_minute = newest.clone().nth(minute - 1);
+        let in_hour = newest.filter(|turn| turn.counts_in_hour).nth(hour - 1);
+        let over = |turn: Option<&Taken>, length: Duration| {
+            Some((turn?.at + length).saturating_duration_since(now))
         };
-        let windows = window(minute, MINUTE).max(window(hour, HOUR));
+        let windows = over(in_minute, MINUTE).max(over(in_hour, HOUR));
         let ahead = class.ahead();
         let distance = self
             .end(class)
             .and_then(|end| *end)
             .map(|end| end.saturating_duration_since(now).saturating_sub(ahead));
         windows.max(distance).unwrap_or_default()
+    }
+
+    fn give_back(&mut self, number: u64) {
+        self.turns.retain(|turn| turn.number != number);
+    }
+
+    /// Notes that GitHub did not do the write of a turn.
+    fn forgive(&mut self, number: u64) {
+        let turn = self.turns.iter_mut().find(|turn| turn.number == number);
+        if let Some(turn) = turn {
+            turn.counts_in_hour = false;
+        }
     }
 
     /// When the next write of a class is due, if the class keeps a distance.
@@ -127,11 +205,77 @@ impl Written {
 mod tests {
     use super::*;
 
-    /// Counts the turns that are free at this moment.
+    /// Counts the turns that are free at this moment, and uses them.
     fn burst(pace: &Pace, at: Instant, class: Class) -> usize {
-        std::iter::repeat_with(|| pace.take(at, class))
-            .take_while(Result::is_ok)
-            .count()
+        let mut count = 0;
+        while let Ok(turn) = pace.take(at, class) {
+            assert!(turn.spend(Ok(())).is_ok());
+            count += 1;
+        }
+        count
+    }
+
+    fn refused(status: u16) -> Result<(), Error> {
+        Err(Error::Refused {
+            status: http::StatusCode::from_u16(status).unwrap(),
+            method: http::Method::POST,
+            path: "/repos/a/b/check-runs".to_owned(),
+            message: String::new(),
+        })
+    }
+
+    /// How long it takes to write so many conclusions, one by one as turns come.
+    fn time_to_write(pace: &Pace, begin: Instant, count: usize) -> Duration {
+        let mut now = begin;
+        for _ in 0..count {
+            let turn = loop {
+                match pace.take(now, Class::Conclusion) {
+                    Ok(turn) => break turn,
+                    Err(pause) => now += pause,
+                }
+            };
+            assert!(turn.spend(Ok(())).is_ok());
+        }
+        now - begin
+    }
+
+    #[test]
+    fn an_outage_takes_nothing_of_the_hour() {
+        let begin = Instant::now();
+        let without = time_to_write(&Pace::default(), begin, 500);
+        let pace = Pace::default();
+        let mut tried = 0;
+        for second in 0..600 {
+            let at = begin + SECOND * second;
+            while let Ok(turn) = pace.take(at, Class::Conclusion) {
+                assert!(turn.spend(refused(502)).is_err());
+                tried += 1;
+            }
+        }
+        assert_eq!(tried, 800, "80 a minute, and no more");
+        let with = time_to_write(&pace, begin + SECOND * 600, 500);
+        assert!(with <= without + MINUTE, "{with:?} instead of {without:?}");
+    }
+
+    #[test]
+    fn a_turn_without_a_write_is_given_back() {
+        let begin = Instant::now();
+        let pace = Pace::default();
+        for _ in 0..1000 {
+            drop(pace.take(begin, Class::Conclusion).unwrap());
+            let until = jiff::Timestamp::UNIX_EPOCH;
+            let turn = pace.take(begin, Class::Conclusion).unwrap();
+            let paused = turn.spend(Err::<(), _>(Error::RateLimited { until }));
+            assert!(paused.is_err());
+        }
+        assert_eq!(burst(&pace, begin, Class::Conclusion), 80);
+        // What GitHub refuses, it has counted.
+        let at = begin + HOUR;
+        for _ in 0..80 {
+            let turn = pace.take(at, Class::Conclusion).unwrap();
+            assert!(turn.spend(refused(422)).is_err());
+        }
+        assert!(pace.take(at, Class::Conclusion).is_err());
     }
 
     #[test]

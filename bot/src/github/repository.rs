@@ -139,6 +139,28 @@ impl App {
         Ok(all)
     }
 
+    /// True when the App cannot see a repository any more: it was deleted, or the App was removed from
+    /// it, or another repository has its name.
+    ///
+    /// # Errors
+    /// When the request to GitHub fails.
+    pub async fn is_gone(&self, id: RepositoryId, repository: &Repository) -> Result<bool, Error> {
+        #[derive(Deserialize)]
+        struct Seen {
+            id: RepositoryId,
+        }
+        let path = format!("/repos/{}", repository.name);
+        let installation = repository.installation;
+        let answer = self
+            .as_installation::<Seen>(installation, Method::GET, &path, None::<&()>)
+            .await;
+        match answer {
+            Ok(seen) => Ok(seen.body.id != id),
+            Err(error) if error.is_missing() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The head of a branch; `None` when the branch does not exist.
     ///
     /// # Errors

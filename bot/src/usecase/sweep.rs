@@ -18,9 +18,6 @@ use crate::domain::name::RepositoryId;
 use crate::github::{self, Class, Pull};
 use turn::Turns;
 
-/// How many pages of deliveries a sweep reads, with 100 attempts each.
-const DELIVERY_PAGES: usize = 10;
-
 /// The longest pause before a requested sweep or a retry.
 const MOST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -77,18 +74,19 @@ impl Summit {
                     found.insert(info.id, info.into_row(installation));
                 }
             }
-            None => tracing::error!("the App is not installed in the organisation"),
+            None => {
+                // A wrong name in the configuration must not end everything that is under way.
+                tracing::error!(
+                    organisation = self.config.github.organisation,
+                    "the App is not installed in the organisation; nothing is let go of"
+                );
+                return Ok(());
+            }
         }
         self.keep_repositories(found.clone()).await?;
-        for gone in seen {
-            if !found.contains_key(&gone)
-                && let Err(error) = self.let_go(gone).await
-            {
-                tracing::warn!(
-                    repository.id = %gone,
-                    error = %Chain(&error),
-                    "a lost repository cannot be given up yet"
-                );
+        for (id, row) in seen {
+            if !found.contains_key(&id) {
+                self.let_go_if_gone(id, &row).await?;
             }
         }
         let chosen = turns.choose(&marks);
@@ -107,6 +105,32 @@ impl Summit {
                     tracing::warn!(repository.name = %row.name, error = %Chain(&error), "a repository was not swept");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Lets go of a repository that the list lacks, if GitHub says that it is gone. The list alone
+    /// proves nothing: it can shift while its pages are read.
+    async fn let_go_if_gone(
+        self: &Arc<Self>,
+        id: RepositoryId,
+        row: &Repository,
+    ) -> Result<(), look::Error> {
+        let gone = match self.app.is_gone(id, row).await {
+            Ok(true) => self.let_go(id).await,
+            Ok(false) => {
+                tracing::warn!(repository.name = %row.name, "the list of repositories lacks one that is there");
+                Ok(())
+            }
+            Err(error @ github::Error::RateLimited { .. }) => return Err(error.into()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = gone {
+            tracing::warn!(
+                repository.name = %row.name,
+                error = %Chain(&error),
+                "a lost repository cannot be given up yet"
+            );
         }
         Ok(())
     }
@@ -168,7 +192,7 @@ impl Summit {
 
     /// Asks GitHub to redeliver failed deliveries.
     async fn redeliver(&self) -> Result<(), look::Error> {
-        for failed in self.app.failed_deliveries(DELIVERY_PAGES).await? {
+        for failed in self.app.failed_deliveries().await? {
             let tables = self.tables.clone();
             let guid = failed.guid.clone();
             let known = self

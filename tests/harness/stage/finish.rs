@@ -53,12 +53,22 @@ impl Stage {
         for actor in self.actors() {
             errors.extend(actor.log().errors());
         }
+        for expected in &self.expected_errors {
+            let before = errors.len();
+            errors.retain(|line| !line.contains(expected));
+            ensure!(errors.len() < before, "no service logs {expected:?}");
+        }
         ensure!(
             errors.is_empty(),
             "the services report faults:\n{}",
             errors.join("\n")
         );
         Ok(())
+    }
+
+    /// Expects that a service logs an error with this text. Any other error fails the test.
+    pub fn expect_error(&mut self, text: &'static str) {
+        self.expected_errors.push(text);
     }
 
     /// Waits until everything has come to rest.

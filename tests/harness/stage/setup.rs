@@ -208,6 +208,7 @@ impl Stage {
             authority,
             limit: LIMIT,
             end_limit: setup.end_limit,
+            expected_errors: Vec::new(),
             repositories: vec![REPOSITORY.to_owned()],
             read: Default::default(),
             http: testbed::http::client(),

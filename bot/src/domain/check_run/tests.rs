@@ -34,6 +34,15 @@ fn show(build: &Build, tail: Option<&str>) -> String {
     out
 }
 
+#[test]
+fn the_page_lies_below_the_public_url() {
+    for base in ["https://example.org/summit", "https://example.org/summit/"] {
+        let page = page(&build(1, "nano"), &base.parse().unwrap());
+        let expected = format!("https://example.org/summit/builds/{}", id(1));
+        assert_eq!(page.as_str(), expected);
+    }
+}
+
 /// The text that people read on GitHub, for every state.
 #[test]
 fn every_state_has_its_words() {

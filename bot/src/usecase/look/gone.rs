@@ -10,19 +10,19 @@ use jiff::Timestamp;
 use super::commit::give_up;
 use super::released::Released;
 use super::{Error, Summit, names};
-use crate::db::{ChangeError, Tables, Write};
+use crate::db::{ChangeError, Repository, Tables, Write};
 use crate::domain::build::{By, Event};
 use crate::domain::claim::Names;
 use crate::domain::name::RepositoryId;
 
 impl Summit {
-    /// The repositories of the App's last list.
+    /// The repositories that the App could see when it listed them last.
     ///
     /// # Errors
     /// When the database fails.
     pub(in crate::usecase) async fn seen_repositories(
         &self,
-    ) -> Result<Vec<RepositoryId>, moss_db::Error> {
+    ) -> Result<Vec<(RepositoryId, Repository)>, moss_db::Error> {
         let tables = self.tables.clone();
         self.db
             .query(move |txn| {
@@ -30,7 +30,7 @@ impl Summit {
                 for row in tables.repositories.iter(txn)? {
                     let (id, repository) = row?;
                     if repository.gone_at.is_none() {
-                        seen.push(RepositoryId::new(id));
+                        seen.push((RepositoryId::new(id), repository));
                     }
                 }
                 Ok(seen)
