@@ -72,8 +72,8 @@ impl Turn {
     /// Uses the turn for a write that had this result, and returns the result.
     ///
     /// GitHub did not do what it answered with a 5xx or not at all. Such a write keeps its place in
-    /// the minute, so that they stay apart, but takes nothing of the hour: otherwise an outage would
-    /// use up all of it, and nothing could be written for long after it.
+    /// the minute, so that they stay apart, but takes nothing of the hour. Otherwise an outage would
+    /// use up the hour, and nothing could be written for long after it.
     ///
     /// # Errors
     /// The error of the write.
