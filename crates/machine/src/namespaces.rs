@@ -102,6 +102,16 @@ mod tests {
         )
         .unwrap();
         fs::set_permissions(&program, open).unwrap();
+        // A test beside this one may just start a process. Until that runs its own program, it holds
+        // the file open for writing too, and the file cannot be run.
+        let is_busy =
+            |error: &std::io::Error| error.kind() == std::io::ErrorKind::ExecutableFileBusy;
+        while std::process::Command::new(&program)
+            .output()
+            .is_err_and(|error| is_busy(&error))
+        {
+            std::thread::yield_now();
+        }
         let settings = folder.path().join("sys");
         for (file, value) in values {
             let path = settings.join(file);
