@@ -5,6 +5,7 @@
 //! way, a copy in memory that follows the database. A lost wake only costs time, since every worker
 //! also looks at regular intervals.
 
+mod advance;
 pub mod answer;
 pub mod attend;
 mod builder;

@@ -95,14 +95,14 @@ impl Progress {
     /// while the transaction runs.
     pub const PART: usize = 50;
 
-    /// True when builds may still name a replaced one.
-    pub fn is_owed(&self) -> bool {
-        !self.named.is_empty()
+    /// True when no build names a replaced one any more.
+    pub fn is_settled(&self) -> bool {
+        self.named.is_empty()
     }
 
     /// True when no transaction is left to do.
     pub fn is_done(&self) -> bool {
-        self.left.is_empty() && self.named.is_empty()
+        self.left.is_empty() && self.is_settled()
     }
 
     /// The start of a request for `builds`.

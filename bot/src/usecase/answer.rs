@@ -12,7 +12,7 @@ use service::error::Chain;
 use super::command::{self, Ask, COMMANDS, Change, Effect, Read};
 use super::worker::{self, Round};
 use super::{AskError, Summit, rebuild};
-use crate::db::{Command, CommentPlace, Progress, Repository};
+use crate::db::{Command, CommentPlace, Progress, Repository, Tables, Write};
 use crate::domain::build::Target;
 use crate::domain::command::Receipt;
 use crate::github::{self, Authorised, Class};
@@ -71,19 +71,18 @@ impl Summit {
     /// Finishes what an earlier process began, before GitHub is asked for anything; see
     /// [`rebuild::settle`].
     async fn settle_command(&self, mut row: Command) -> Result<Command, StorageError> {
-        let now = self.clock.now();
-        let key = (row.repository.number(), row.comment.number());
-        while row.progress.as_ref().is_some_and(Progress::is_owed) {
-            let tables = self.tables.clone();
-            row = self
-                .submit(move |txn| {
-                    if let Some(progress) = row.progress {
-                        row.progress = Some(rebuild::settle(&tables, txn, progress, now)?);
-                    }
-                    tables.commands.put(txn, &key, &row)?;
-                    Ok::<_, StorageError>(row)
-                })
-                .await?;
+        if let Some(progress) = row.progress.take() {
+            let now = self.clock.now();
+            let settle = move |tables: &Tables, txn: &mut Write<'_, '_>, progress| {
+                rebuild::settle(tables, txn, progress, now)
+            };
+            let settled = self.advance(
+                progress,
+                Progress::is_settled,
+                settle,
+                keep_with(row.clone()),
+            );
+            row.progress = Some(settled.await?);
         }
         Ok(row)
     }
@@ -170,9 +169,8 @@ impl Summit {
         ask: Ask,
     ) -> Result<Command, StorageError> {
         let now = self.clock.now();
-        let key = (row.repository.number(), row.comment.number());
         let ask = Arc::new(ask);
-        let mut progress = match row.progress.take() {
+        let progress = match row.progress.take() {
             Some(progress) => progress,
             None => {
                 let (tables, ask) = (self.tables.clone(), Arc::clone(&ask));
@@ -183,19 +181,14 @@ impl Summit {
                 }
             }
         };
-        while !progress.is_done() {
-            let (tables, mut row) = (self.tables.clone(), row.clone());
-            let part = writer.comes_to(progress);
-            let login = row.login.clone();
-            progress = self
-                .submit(move |txn| {
-                    let progress = (change.part)(&tables, txn, &part, &login, now)?;
-                    row.progress = Some(progress.clone());
-                    tables.commands.put(txn, &key, &row)?;
-                    Ok::<_, StorageError>(progress)
-                })
-                .await?;
-        }
+        let login = row.login.clone();
+        let part = move |tables: &Tables, txn: &mut Write<'_, '_>, progress| {
+            (change.part)(tables, txn, &writer.comes_to(progress), &login, now)
+        };
+        let keep = keep_with(row.clone());
+        let progress = self
+            .advance(progress, Progress::is_done, part, keep)
+            .await?;
         let tables = self.tables.clone();
         let answer = move |txn: &RoTxn<'_>| (change.answer)(&tables, txn, &ask, progress);
         let receipt = self.db.query(answer).await?;
@@ -277,6 +270,20 @@ impl Summit {
             }
         }
         Ok(())
+    }
+}
+
+/// Stores the progress of a command in its row.
+fn keep_with(
+    row: Command,
+) -> impl Fn(&Tables, &mut Write<'_, '_>, &Progress) -> Result<(), StorageError> {
+    move |tables, txn, progress| {
+        let key = (row.repository.number(), row.comment.number());
+        let row = Command {
+            progress: Some(progress.clone()),
+            ..row.clone()
+        };
+        tables.commands.put(txn, &key, &row)
     }
 }
 

@@ -75,30 +75,25 @@ impl Summit {
         let tables = self.tables.clone();
         let asked = press.asked().clone();
         let chosen = self.db.query(move |txn| choose(&tables, txn, &asked));
-        let Some(mut progress) = chosen.await? else {
+        let Some(progress) = chosen.await? else {
             let asked = press.asked().clone();
             let outcome = "the build is not known";
             return Ok(self.finish_press(guid, asked, Vec::new(), outcome).await?);
         };
         let now = self.clock.now();
-        while !progress.is_done() {
-            let (tables, key) = (self.tables.clone(), guid.to_owned());
-            let asked = press.comes_to(progress);
-            let mut row = press.asked().clone();
-            progress = self
-                .submit(move |txn| {
-                    let progress = part(&tables, txn, &asked, &row.login, now)?;
-                    row.progress = Some(progress.clone());
-                    tables.presses.put(txn, &key, &row)?;
-                    Ok::<_, StorageError>(progress)
-                })
-                .await?;
-        }
+        let (writer, press) = (press.comes_to(()), press.asked().clone());
+        let login = press.login.clone();
+        let part = move |tables: &Tables, txn: &mut Write<'_, '_>, progress| {
+            part(tables, txn, &writer.comes_to(progress), &login, now)
+        };
+        let keep = keep_with(guid, press.clone());
+        let progress = self
+            .advance(progress, Progress::is_done, part, keep)
+            .await?;
         let (refused, outcome) = match progress.done.len() {
             0 => (progress.refused, "nothing was done".to_owned()),
             count => (Vec::new(), format!("{count} builds")),
         };
-        let press = press.asked().clone();
         Ok(self.finish_press(guid, press, refused, &outcome).await?)
     }
 
@@ -139,18 +134,14 @@ impl Summit {
     /// Finishes what an earlier process began, before GitHub is asked for anything; see
     /// [`rebuild::settle`].
     async fn settle_press(&self, guid: &str, mut press: Press) -> Result<Press, StorageError> {
-        let now = self.clock.now();
-        while press.progress.as_ref().is_some_and(Progress::is_owed) {
-            let (tables, key) = (self.tables.clone(), guid.to_owned());
-            press = self
-                .submit(move |txn| {
-                    if let Some(progress) = press.progress {
-                        press.progress = Some(rebuild::settle(&tables, txn, progress, now)?);
-                    }
-                    tables.presses.put(txn, &key, &press)?;
-                    Ok::<_, StorageError>(press)
-                })
-                .await?;
+        if let Some(progress) = press.progress.take() {
+            let now = self.clock.now();
+            let settle = move |tables: &Tables, txn: &mut Write<'_, '_>, progress| {
+                rebuild::settle(tables, txn, progress, now)
+            };
+            let keep = keep_with(guid, press.clone());
+            let settled = self.advance(progress, Progress::is_settled, settle, keep);
+            press.progress = Some(settled.await?);
         }
         Ok(press)
     }
@@ -175,6 +166,21 @@ impl Summit {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// Stores the progress of a press in its row.
+fn keep_with(
+    guid: &str,
+    press: Press,
+) -> impl Fn(&Tables, &mut Write<'_, '_>, &Progress) -> Result<(), StorageError> + use<> {
+    let key = guid.to_owned();
+    move |tables, txn, progress| {
+        let row = Press {
+            progress: Some(progress.clone()),
+            ..press.clone()
+        };
+        tables.presses.put(txn, &key, &row)
     }
 }
 

@@ -5,7 +5,7 @@
 //! that goes to another base branch, a push to a fork, a person who has got write access. So each other
 //! repository has its turn too, once in [`ROUNDS`] sweeps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,8 +31,8 @@ pub(super) struct Turns {
 impl Turns {
     /// The repositories to ask for, of those that GitHub lists.
     pub(super) fn choose(&mut self, listed: &[(RepositoryId, Mark)]) -> Vec<RepositoryId> {
-        self.asked
-            .retain(|known, _| listed.iter().any(|(id, _)| id == known));
+        let ids: HashSet<RepositoryId> = listed.iter().map(|(id, _)| *id).collect();
+        self.asked.retain(|known, _| ids.contains(known));
         let (still, mut chosen): (Vec<_>, Vec<_>) = listed
             .iter()
             .partition(|(id, mark)| self.asked.get(id) == Some(mark));
