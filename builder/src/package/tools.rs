@@ -194,7 +194,6 @@ fn tail(file: &mut File) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
     use std::time::Instant;
 
     use super::*;
@@ -202,8 +201,7 @@ mod tests {
     fn fake(script: &str) -> (tempfile::TempDir, HostTools) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("strip");
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        testbed::program::write(&path, &format!("#!/bin/sh\n{script}\n"));
         let tools = HostTools::from_folder(folder.path().to_owned(), Duration::from_secs(20));
         (folder, tools)
     }

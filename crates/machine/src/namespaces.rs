@@ -94,24 +94,12 @@ mod tests {
     fn machine(values: &[(&str, &str)]) -> (tempfile::TempDir, String, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(folder.path(), open.clone()).unwrap();
+        fs::set_permissions(folder.path(), open).unwrap();
         let program = folder.path().join("unshare");
-        fs::write(
+        testbed::program::write(
             &program,
             "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n",
-        )
-        .unwrap();
-        fs::set_permissions(&program, open).unwrap();
-        // A test beside this one may just start a process. Until that runs its own program, it holds
-        // the file open for writing too, and the file cannot be run.
-        let is_busy =
-            |error: &std::io::Error| error.kind() == std::io::ErrorKind::ExecutableFileBusy;
-        while std::process::Command::new(&program)
-            .output()
-            .is_err_and(|error| is_busy(&error))
-        {
-            std::thread::yield_now();
-        }
+        );
         let settings = folder.path().join("sys");
         for (file, value) in values {
             let path = settings.join(file);

@@ -8,6 +8,7 @@ pub mod disk;
 #[cfg(feature = "published")]
 pub mod http;
 pub mod machine;
+pub mod program;
 #[cfg(feature = "published")]
 pub mod published;
 pub mod ratio;

@@ -51,8 +51,7 @@ impl Machine {
         let folder = home.path().join("bin");
         std::fs::create_dir(&folder)?;
         let cargo = folder.join("cargo");
-        std::fs::write(&cargo, CARGO)?;
-        std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755))?;
+        testbed::program::write(&cargo, CARGO);
         let programs = line.parent().context("a program lies in a folder")?;
         Ok(Self {
             programs: programs.to_owned(),

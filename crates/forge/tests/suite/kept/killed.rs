@@ -1,7 +1,6 @@
 //! A forge that is killed while many ask it for something.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -377,8 +376,8 @@ async fn a_push_that_was_cut_off_is_settled_at_the_next_start() {
     let sha = tree.commit("c", "c", "Write c").await;
     let hook = data.join(format!("git/{REPOSITORY}.git/hooks/post-receive"));
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
-    std::fs::write(&hook, format!("#!/bin/sh\nkill -KILL {}\n", process.id())).unwrap();
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let script = format!("#!/bin/sh\nkill -KILL {}\n", process.id());
+    testbed::program::write(&hook, &script);
     let pushed = git(&tree.path, &["push", "--quiet", "origin", "topic"]).await;
     assert!(!pushed.status.success(), "the forge was killed");
     process.wait();
