@@ -40,6 +40,9 @@ pub struct Config {
     /// Limits of a pull request.
     #[serde(default)]
     pub pulls: Pulls,
+    /// Which builds have check runs of their own.
+    #[serde(default)]
+    pub check_runs: CheckRuns,
     /// How long summit keeps builds and logs.
     #[serde(default)]
     pub retention: Retention,
@@ -62,9 +65,41 @@ pub struct GitHub {
     pub webhook_secret: PathBuf,
     /// The organisation whose recipes are built.
     pub organisation: String,
+    /// Apps whose branches summit builds. GitHub says of an App that it has no role.
+    #[serde(default)]
+    pub bots: Vec<Bot>,
     /// The interval of sweeps, in seconds. A sweep asks GitHub for missed webhooks.
     #[serde(default = "default_sweep")]
     pub sweep_seconds: u64,
+}
+
+/// An App whose pull requests summit builds, if their branches lie in the repository itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bot {
+    /// Its login, such as `renovate[bot]`, for people.
+    pub login: String,
+    /// The id of its account, which never changes; `GET /users/LOGIN` of GitHub's API shows it.
+    pub id: u64,
+    /// What it may do.
+    pub role: BotRole,
+}
+
+/// What an App may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BotRole {
+    /// It may read. summit builds nothing of it.
+    Read,
+    /// It may write. summit builds its branches.
+    Write,
+}
+
+impl Bot {
+    /// True when this is the App with the account `id`, and it may write.
+    pub fn may_write(&self, id: u64) -> bool {
+        self.id == id && self.role == BotRole::Write
+    }
 }
 
 /// A builder.
@@ -207,6 +242,20 @@ impl Default for Pulls {
     }
 }
 
+/// Which builds have check runs of their own, beside the check run `snekbook` of their head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckRuns {
+    /// If a head changes more recipes than this, only those that fail have a check run.
+    pub recipes: usize,
+}
+
+impl Default for CheckRuns {
+    fn default() -> Self {
+        Self { recipes: 20 }
+    }
+}
+
 /// How long summit keeps builds and logs. It keeps a recipe's present builds, on a branch or an
 /// open pull request, for ever. Builds under way always stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -256,6 +305,7 @@ mod tests {
         let config: Config = toml::from_str(include_str!("../summit.example.toml")).unwrap();
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.retention, Retention::default());
+        assert_eq!(config.check_runs, CheckRuns::default());
         assert_eq!(config.telemetry, telemetry::Config::default());
         assert_eq!(config.pulls, Pulls::default());
         assert_eq!(config.github.sweep_seconds, default_sweep());
@@ -295,6 +345,7 @@ mod tests {
             "[limits]",
             "[retention]",
             "[pulls]",
+            "[check_runs]",
             "[listen]",
             "[telemetry]",
         ] {

@@ -2,6 +2,8 @@
 
 mod build;
 mod command;
+mod default_branch;
+mod head;
 mod key;
 mod list;
 mod look;
@@ -15,7 +17,7 @@ pub use build::{ChangeError, Unreadable};
 pub use command::{Button, Command, CommentPlace, Press, Progress};
 pub use key::{RecipePlace, claim_key, look_key};
 pub use list::{Filter, Page};
-pub use look::{Look, LookFailure, Merge};
+pub use look::{Look, LookFailure, Merge, Reported};
 pub use tables::{Delivery, Repository, Tables};
 pub use write::{Write, Written};
 

@@ -6,6 +6,7 @@ pub mod check_run;
 pub mod choose;
 pub mod claim;
 pub mod command;
+pub mod head;
 pub mod hope;
 pub mod name;
 pub mod plan;

@@ -14,8 +14,8 @@ mod repository;
 
 pub use app::{App, OpenError};
 pub use call::Error;
-pub use check_run::Sent;
+pub use check_run::{HEAD_ID, Place, Sent};
 pub use delivery::FailedDelivery;
 pub use pace::{Class, Turn};
 pub use permission::{Authorised, Person, Role};
-pub use repository::{Mark, Pull, RepositoryInfo};
+pub use repository::{Account, Mark, Pull, RepositoryInfo};

@@ -120,6 +120,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     };
     let clock = Clock::system();
     let (under_way, unreadable) = db.read(|txn| tables.builds_under_way(txn))?;
+    let open_heads = db.read(|txn| tables.open_heads(txn))?;
     for (build, error) in &unreadable {
         tracing::error!(build.id = %build, error, "a build cannot be read; it stays as it is");
     }
@@ -133,6 +134,8 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         let channel = Channel::new(&config.vessel, profile, clock.clone(), index)?;
         channels.insert(profile.clone(), Arc::new(channel));
     }
+    let mut under_way = UnderWay::new(under_way);
+    under_way.note_heads(open_heads);
     let summit = Arc::new(Summit {
         db,
         tables,
@@ -146,7 +149,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         clock,
         public_url,
         logs,
-        under_way: Arc::new(Mutex::new(UnderWay::new(under_way))),
+        under_way: Arc::new(Mutex::new(under_way)),
         unreadable,
         standstill: Mutex::default(),
         reported: Reported::default(),

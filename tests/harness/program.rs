@@ -3,7 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// Names another binary of summit: with that of an older commit, the tests of faults show what that
+/// one did wrong.
+const OTHER_SUMMIT: &str = "SNEKBOOK_SUMMIT";
 
 /// The binary of that name.
 ///
@@ -11,6 +15,16 @@ use anyhow::{Context as _, Result, bail};
 /// When it was not built, or one of its sources has changed since: then the suite would say
 /// something of code that is not there any more.
 pub fn find(name: &str) -> Result<PathBuf> {
+    if name == "summit"
+        && let Some(other) = std::env::var_os(OTHER_SUMMIT).map(PathBuf::from)
+    {
+        ensure!(
+            other.is_file(),
+            "{OTHER_SUMMIT} names {}, which is no file",
+            other.display()
+        );
+        return Ok(other);
+    }
     let own = std::env::current_exe().context("the test executable has no path")?;
     // target/debug/deps/suite-… lies beside target/debug/summit.
     let folder = own

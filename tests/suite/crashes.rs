@@ -40,7 +40,7 @@ fn survive(point: impl FnOnce(&Stage) -> Pause) {
 
 /// One build, one check run, one publication.
 async fn once(stage: &Stage, head: &Sha) -> Result<()> {
-    let runs = stage.forge.check_runs_on(REPOSITORY, head);
+    let runs = stage.recipe_runs_on(head);
     ensure!(runs.len() == 1, "one check run: {runs:#?}");
     let build = stage.build_of(&runs[0]).await?;
     ensure!(build.attempts == 1, "one attempt: {build:?}");
@@ -100,7 +100,7 @@ fn summit_killed_when_a_command_is_taken_but_not_run() {
                 Ok((published.names() == ["reed-1.0-1-2"]).then_some(()))
             })
             .await?;
-        let runs = stage.forge.check_runs_on(REPOSITORY, &head);
+        let runs = stage.recipe_runs_on(&head);
         ensure!(runs.len() == 2, "one for each build: {runs:#?}");
         Ok(())
     });
@@ -284,7 +284,7 @@ fn summit_away_for_longer_than_the_lease() {
         let runs = stage.succeeded(&head, &["reed"]).await?;
         let build = stage.build_of(&runs["reed"]).await?;
         ensure!(build.attempts == 2, "the first expired: {build:?}");
-        ensure!(stage.forge.check_runs_on(REPOSITORY, &head).len() == 1);
+        ensure!(stage.recipe_runs_on(&head).len() == 1);
         Ok(())
     });
 }
@@ -327,7 +327,7 @@ fn avalanche_killed_while_it_builds() {
         let runs = stage.succeeded(&head, &["reed"]).await?;
         let build = stage.build_of(&runs["reed"]).await?;
         ensure!(build.attempts == 2, "the first was lost: {build:?}");
-        ensure!(stage.forge.check_runs_on(REPOSITORY, &head).len() == 1);
+        ensure!(stage.recipe_runs_on(&head).len() == 1);
         ensure!(stage.histories().await?.len() == 1);
         Ok(())
     });

@@ -27,7 +27,7 @@ fn a_wrong_organisation_lets_go_of_nothing() {
         set_organisation(stage, "snackbook", "snekbook").await?;
         gate.open()?;
         stage.succeeded(&head, &["reed"]).await?;
-        let runs = stage.forge.check_runs_on(REPOSITORY, &head);
+        let runs = stage.recipe_runs_on(&head);
         ensure!(runs.len() == 1, "{runs:#?}");
         Ok(())
     });

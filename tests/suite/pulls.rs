@@ -1,7 +1,7 @@
 //! Pull requests: built, shown, and never published.
 
 use anyhow::{Context as _, Result, ensure};
-use forge::Conclusion::{ActionRequired, Cancelled, Failure, Neutral, Success};
+use forge::Conclusion::{ActionRequired, Cancelled, Failure, Success};
 use forge::{Content, Mode, OpenPull, Point, Role, Sha, Subject};
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, STRANGER, Setup, Stage, WRITER};
@@ -83,7 +83,7 @@ fn a_closed_pull_request_is_given_up() {
         stage.forge.reopen_pull(REPOSITORY, number, WRITER).await?;
         stage
             .until("a second check run", async |stage| {
-                let runs = stage.forge.check_runs_on(REPOSITORY, &head);
+                let runs = stage.recipe_runs_on(&head);
                 Ok((runs.len() == 2).then_some(()))
             })
             .await?;
@@ -152,7 +152,7 @@ fn a_pull_request_that_goes_to_another_branch_is_planned_anew() {
             .await?;
         stage.succeeded(&head, &["horn", "reed"]).await?;
         // The reed was built for either.
-        ensure!(stage.forge.check_runs_on(REPOSITORY, &head).len() == 3);
+        ensure!(stage.recipe_runs_on(&head).len() == 3);
         Ok(())
     });
 }
@@ -212,7 +212,7 @@ fn a_conflict_is_shown_as_long_as_there_is_one() {
         stage.concluded(&same, &[("reed", Failure)]).await?;
         until_conflict(stage, &head, None).await?;
         // What is built was never another: it was built once.
-        let runs = stage.forge.check_runs_on(REPOSITORY, &head);
+        let runs = stage.recipe_runs_on(&head);
         ensure!(runs.len() == 1, "{runs:#?}");
         Ok(())
     });
@@ -226,10 +226,8 @@ fn nothing_of_a_stranger_runs() {
         let fork = stage.forge.fork(REPOSITORY, STRANGER).await?.to_string();
         let reed = Recipe::new("reed").file();
         let (_, head) = stage.propose_as(STRANGER, &fork, "reed", &[reed]).await?;
-        let runs = stage
-            .concluded(&head, &[("recipes", ActionRequired)])
-            .await?;
-        let said = runs["recipes"].output.summary.clone().unwrap_or_default();
+        let run = stage.verdict(&head, ActionRequired).await?;
+        let said = run.output.summary.unwrap_or_default();
         ensure!(said.contains("stranger has no write access"), "{said}");
         ensure!(said.contains("1 recipe waits for approval: reed"), "{said}");
         ensure!(stage.orders().len() == 1, "only the base was built");
@@ -247,8 +245,8 @@ fn a_pull_request_that_changes_too_much_is_told_so() {
             .map(|number| Recipe::new(&format!("reed{number}")).file())
             .collect();
         let (_, head) = stage.propose("many", &many).await?;
-        let runs = stage.concluded(&head, &[("recipes", Failure)]).await?;
-        let said = runs["recipes"].output.summary.clone().unwrap_or_default();
+        let run = stage.verdict(&head, Failure).await?;
+        let said = run.output.summary.unwrap_or_default();
         ensure!(
             said.contains("changes 501 recipes, and the limit is 500"),
             "{said}"
@@ -268,13 +266,10 @@ fn a_writer_who_rebuilds_approves_nothing() {
         let fork = stage.forge.fork(REPOSITORY, STRANGER).await?.to_string();
         let reed = Recipe::new("reed").file();
         let (number, head) = stage.propose_as(STRANGER, &fork, "reed", &[reed]).await?;
-        let runs = stage
-            .concluded(&head, &[("recipes", ActionRequired)])
-            .await?;
+        let run = stage.verdict(&head, ActionRequired).await?;
         for open in [true, false] {
             if !open {
                 stage.forge.close_pull(REPOSITORY, number, STRANGER).await?;
-                stage.concluded(&head, &[("recipes", Cancelled)]).await?;
             }
             let asked = stage
                 .forge
@@ -283,11 +278,8 @@ fn a_writer_who_rebuilds_approves_nothing() {
             let answer = stage.read_comment(&Subject::Pull(number)).await?;
             ensure!(answer.contains("stranger has no write access"), "{answer}");
         }
-        stage.forge.rerun(runs["recipes"].id, WRITER)?;
-        stage
-            .forge
-            .rerun_suite(runs["recipes"].suite, WRITER)
-            .await?;
+        stage.forge.rerun(run.id, WRITER)?;
+        stage.forge.rerun_suite(run.suite, WRITER).await?;
         stage.delivered("check_suite").await?;
         // Its end shows that nothing came of all that.
         let next = stage.push(&[Recipe::new("horn").file()]).await?;
@@ -315,17 +307,13 @@ fn a_pull_request_runs_once_its_author_may_write() {
             body: None,
         };
         let number = stage.forge.open_pull(open).await?;
-        stage
-            .concluded(&head, &[("recipes", ActionRequired)])
-            .await?;
+        stage.verdict(&head, ActionRequired).await?;
         stage.forge.set_role(REPOSITORY, STRANGER, Role::Write)?;
         stage
             .forge
             .rename_pull(REPOSITORY, number, STRANGER, "A better reed")
             .await?;
-        stage
-            .concluded(&head, &[("recipes", Neutral), ("reed", Success)])
-            .await?;
+        stage.succeeded(&head, &["reed"]).await?;
         Ok(())
     });
 }

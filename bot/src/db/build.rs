@@ -20,6 +20,7 @@ use super::write::Write;
 use crate::domain::build::{
     Build, By, Event, Failure, FailureKind, IllegalTransition, Plan, Stage, State, Target,
 };
+use crate::domain::head::HeadId;
 use crate::domain::name::RepositoryId;
 
 /// Why a build was not changed.
@@ -133,11 +134,28 @@ impl Tables {
         if self.shown.find(txn, &build.id)?.unwrap_or_default() != build.shown {
             self.shown.put(txn, &build.id, &build.shown)?;
         }
+        self.file_unshown(txn, build)?;
+        self.touch_head(txn, head_of(build))?;
+        txn.note_build(build.id, Some(build.clone()));
+        Ok(())
+    }
+
+    /// Stores what GitHub shows of a build, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn put_shown(&self, txn: &mut Write<'_, '_>, build: &Build) -> Result<(), Error> {
+        self.shown.put(txn, &build.id, &build.shown)?;
+        self.file_unshown(txn, build)?;
+        txn.note_build(build.id, Some(build.clone()));
+        Ok(())
+    }
+
+    fn file_unshown(&self, txn: &mut Write<'_, '_>, build: &Build) -> Result<(), Error> {
         match build.is_shown() {
             true => drop(self.unshown.delete(txn, &build.id)?),
             false => self.unshown.put(txn, &build.id, &())?,
         }
-        txn.note_build(build.id, Some(build.clone()));
         Ok(())
     }
 
@@ -526,6 +544,13 @@ impl Tables {
             }
             found => found.transpose(),
         })
+    }
+}
+
+fn head_of(build: &Build) -> HeadId {
+    HeadId {
+        repository: build.repository,
+        commit: build.commit,
     }
 }
 

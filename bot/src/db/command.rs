@@ -36,6 +36,9 @@ pub struct Command {
     /// When summit stored the command; none in rows of older versions.
     #[serde(default)]
     pub taken_at: Option<Timestamp>,
+    /// When it was written, by GitHub's clock; none in rows of older versions.
+    #[serde(default)]
+    pub written_at: Option<Timestamp>,
     /// A random mark in our reply. After a crash it shows whether the reply was sent; nobody else
     /// can know it before. None in rows of older versions.
     #[serde(default)]

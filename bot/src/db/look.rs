@@ -25,6 +25,18 @@ pub struct Look {
     /// The failure of the last look, if it failed.
     #[serde(default)]
     pub failure: Option<LookFailure>,
+    /// The heads that webhooks reported since the last look, the latest ones.
+    #[serde(default)]
+    pub heads: Vec<Reported>,
+}
+
+/// A head that a webhook reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The commit.
+    pub commit: CommitSha,
+    /// When it became the head, by GitHub's clock.
+    pub at: Timestamp,
 }
 
 /// The failure of a look, and its retry.
@@ -50,6 +62,26 @@ impl Look {
 
     /// The longest pause.
     const LAST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
+
+    /// How many reported heads a wish keeps.
+    const MAX_HEADS: usize = 16;
+
+    /// When a commit became the head, as far as webhooks told.
+    pub fn since(&self, commit: CommitSha) -> Option<Timestamp> {
+        let reports = self.heads.iter().filter(|report| report.commit == commit);
+        reports.map(|report| report.at).max()
+    }
+
+    /// Adds a reported head.
+    pub(super) fn report(&mut self, head: Reported) {
+        self.heads
+            .retain(|known| known.commit != head.commit || known.at > head.at);
+        if !self.heads.iter().any(|known| known.commit == head.commit) {
+            self.heads.push(head);
+        }
+        let older = self.heads.len().saturating_sub(Self::MAX_HEADS);
+        self.heads.drain(..older);
+    }
 
     /// When the look may start. A target with too many unreturned looks is set aside: the target
     /// itself may crash the process, and a look at each start would block all other work.

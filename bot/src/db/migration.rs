@@ -46,6 +46,28 @@ pub(super) fn index_builds_anew(_: &mut RwTxn<'_>, _: &Upgrade) -> Result<(), Er
     Ok(())
 }
 
+/// Version 7 had no heads. A look at each target makes its row, without planning anything anew.
+pub(super) fn look_at_heads(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
+    let planned = upgrade.table::<(u64, String), CommitSha>("planned")?;
+    let looks = upgrade.table::<(u64, String), Value>("looks")?;
+    let keys = planned.iter(txn)?.keys();
+    let keys = keys.collect::<Result<Vec<_>, Error>>()?;
+    for key in keys {
+        let pull = key.1.strip_prefix("refs/pull/");
+        let pull = pull.and_then(|rest| rest.strip_suffix("/head")?.parse::<u64>().ok());
+        let target = match (key.1.strip_prefix("refs/heads/"), pull) {
+            (Some(name), _) => json!({ "target": "branch", "name": name }),
+            (None, Some(number)) => json!({ "target": "pull", "number": number }),
+            (None, None) => continue,
+        };
+        if looks.find(txn, &key)?.is_none() {
+            let look = json!({ "repository": key.0, "target": target, "count": 1 });
+            looks.put(txn, &key, &look)?;
+        }
+    }
+    Ok(())
+}
+
 /// The fact that names the profile of a database from before profiles.
 pub(super) const PROFILE: &str = "profile";
 

@@ -19,7 +19,8 @@ use super::migration;
 use super::row::Standing;
 use crate::domain::build::{Effect, Plan, Shown};
 use crate::domain::claim::Claim;
-use crate::domain::name::{InstallationId, RepositoryName};
+use crate::domain::head::{Head, HeadTarget};
+use crate::domain::name::{InstallationId, RepositoryId, RepositoryName};
 
 /// All tables.
 #[derive(Debug, Clone)]
@@ -38,6 +39,9 @@ pub struct Tables {
     pub unplanned: Table<(u64, String), Vec<Architecture>>,
     /// The commit that was planned last, by repository and target.
     pub planned: Table<(u64, String), CommitSha>,
+    /// Old default branches whose settled builds still have to follow, by repository and name, with
+    /// the present default branch.
+    pub(super) moves: Table<(u64, String), String>,
     /// The base of each open pull request at its last look, by repository and number.
     pub merges: Indexed<(u64, u64), Merge>,
     /// Open pull requests by repository and base branch.
@@ -45,6 +49,12 @@ pub struct Tables {
     /// Wishes for looks, by repository and target. A wish that comes during a look raises the
     /// count.
     pub looks: Table<(u64, String), Look>,
+    /// The heads of targets, by repository and commit.
+    pub(super) heads: Indexed<(u64, Text<CommitSha>), Head>,
+    /// Heads by repository and target. A target has one, or two while a new one is being planned.
+    pub(super) heads_by_target: Index<(u64, [u8; 32]), (u64, Text<CommitSha>)>,
+    /// How often something changed of heads that GitHub may not show as they are.
+    pub(super) heads_open: Table<(u64, Text<CommitSha>), u64>,
     /// The plans of builds.
     pub(super) plans: Indexed<Text<BuildId>, Plan>,
     /// Builds by repository, target, profile and folder.
@@ -136,6 +146,7 @@ impl Schema for Tables {
         migration::index_builds_anew,
         migration::part_deliveries,
         migration::take_deliveries,
+        migration::look_at_heads,
     ];
 
     fn declare(opener: &mut Opener) -> Self {
@@ -144,6 +155,14 @@ impl Schema for Tables {
             vec![row.received_at.as_second()]
         });
         let deliveries = deliveries.finish();
+        let mut heads = opener.indexed("heads");
+        let heads_by_target =
+            heads.index("heads_by_target", |key: &(u64, CommitSha), head: &Head| {
+                let targets = head.targets.iter();
+                let key = |of: &HeadTarget| target_key(RepositoryId::new(key.0), &of.target);
+                targets.map(key).collect()
+            });
+        let heads = heads.finish();
         let mut plans = opener.indexed("plans");
         let builds_by_recipe = plans.index("builds_by_recipe", |_, plan: &Plan| {
             vec![recipe_key(plan.into())]
@@ -215,9 +234,13 @@ impl Schema for Tables {
             profiles: opener.table("profiles"),
             unplanned: opener.table("unplanned"),
             planned: opener.table("planned"),
+            moves: opener.table("moves"),
             merges,
             merges_by_base,
             looks: opener.table("looks"),
+            heads,
+            heads_by_target,
+            heads_open: opener.table("heads_open"),
             plans,
             builds_by_recipe,
             builds_by_head,

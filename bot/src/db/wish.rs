@@ -6,12 +6,10 @@ use api::id::Architecture;
 use jiff::Timestamp;
 use moss_db::{Error, RwTxn};
 
-use super::key::{claim_key, look_key};
-use super::look::Look;
+use super::key::look_key;
+use super::look::{Look, Reported};
 use super::tables::Tables;
-use super::write::Write;
 use crate::domain::build::Target;
-use crate::domain::claim::Claim;
 use crate::domain::name::RepositoryId;
 
 impl Tables {
@@ -34,6 +32,7 @@ impl Tables {
             unreturned: 0,
             begun_at: None,
             failure: None,
+            heads: Vec::new(),
         });
         look.count += 1;
         // A wish usually follows a message from GitHub, so GitHub may be reachable again: do not
@@ -42,41 +41,23 @@ impl Tables {
         self.looks.put(txn, &key, &look)
     }
 
-    /// Moves all records from the old default branch to the new one: the planned commit, the
-    /// claims, and the builds that are not settled. The branch was renamed, or another branch
-    /// became the default.
+    /// Adds a head that a webhook reported to the wish of its target.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn move_branch(
+    pub fn report_head(
         &self,
-        txn: &mut Write<'_, '_>,
+        txn: &mut RwTxn<'_>,
         repository: RepositoryId,
-        from: String,
-        to: String,
+        target: &Target,
+        head: Reported,
     ) -> Result<(), Error> {
-        let (from, to) = (Target::Branch { name: from }, Target::Branch { name: to });
-        let (old, new) = (look_key(repository, &from), look_key(repository, &to));
-        // The channel has what was planned of the old branch, so that commit is the base of the
-        // next look.
-        let planned = self.planned.find(txn, &old)?;
-        self.planned.delete(txn, &old)?;
-        self.planned.delete(txn, &new)?;
-        if let Some(commit) = planned {
-            self.planned.put(txn, &new, &commit)?;
+        let key = look_key(repository, target);
+        if let Some(mut look) = self.looks.find(txn, &key)? {
+            look.report(head);
+            self.looks.put(txn, &key, &look)?;
         }
-        for build in self.builds_of(txn, repository, &from)? {
-            self.move_build(txn, build, to.clone())?;
-        }
-        let rows = self.claims.iter_prefix(txn, &repository.number())?;
-        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-        for (key, claim) in rows {
-            self.claims.delete(txn, &key)?;
-            let branch = to.to_string();
-            let key = claim_key(repository, &to, &claim.folder);
-            self.claims.put(txn, &key, &Claim { branch, ..claim })?;
-        }
-        self.wish(txn, repository, &to)
+        Ok(())
     }
 
     /// Sets the profiles for which branches are planned. A new profile is noted as unplanned for
@@ -107,14 +88,13 @@ impl Tables {
         let rows = self.planned.iter(txn)?.keys();
         let rows = rows.collect::<Result<Vec<_>, Error>>()?;
         for key in rows {
-            if let Some(name) = key.1.strip_prefix("refs/heads/") {
+            if let Some(target @ Target::Branch { .. }) = Target::of_ref(&key.1) {
                 let mut profiles = self.unplanned.find(txn, &key)?.unwrap_or_default();
                 profiles.extend(new.iter().cloned());
                 profiles.sort();
                 profiles.dedup();
                 self.unplanned.put(txn, &key, &profiles)?;
-                let name = name.to_owned();
-                self.wish(txn, RepositoryId::new(key.0), &Target::Branch { name })?;
+                self.wish(txn, RepositoryId::new(key.0), &target)?;
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! A write transaction that records the builds it writes, so that the cache in memory can follow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use api::id::BuildId;
 use moss_db::RwTxn;
 
 use crate::domain::build::Build;
+use crate::domain::head::HeadId;
 
 /// A write transaction with a record of its changes. It derefs to moss-db's transaction.
 pub struct Write<'txn, 'env> {
@@ -20,6 +21,8 @@ pub struct Write<'txn, 'env> {
 pub struct Written {
     /// The written builds; none for a build that was removed.
     pub builds: BTreeMap<BuildId, Option<Arc<Build>>>,
+    /// The heads of which something other than a build changed.
+    pub heads: BTreeSet<HeadId>,
     /// True when the transaction added effects.
     pub has_effects: bool,
 }
@@ -40,6 +43,10 @@ impl<'txn, 'env> Write<'txn, 'env> {
 
     pub(super) fn note_build(&mut self, id: BuildId, now: Option<Build>) {
         self.written.builds.insert(id, now.map(Arc::new));
+    }
+
+    pub(super) fn note_head(&mut self, id: HeadId) {
+        self.written.heads.insert(id);
     }
 
     pub(super) fn note_effect(&mut self) {

@@ -38,7 +38,7 @@ use super::name::CheckRunId;
 
 pub(crate) use explain::{counted, named};
 pub use no_rebuild::NoRebuild;
-pub use plan::Plan;
+pub use plan::{OwnRun, Plan};
 pub use refused::Refused;
 pub use stage::{Bearing, Stage};
 pub use state::{
@@ -254,9 +254,28 @@ impl Build {
         self.state.is_active_for(&self.target)
     }
 
-    /// True when GitHub shows the current state of the build.
+    /// True when GitHub shows the current state of the build, or need not show it.
     pub fn is_shown(&self) -> bool {
-        self.shown.seq == self.seq
+        self.shown.seq == self.seq || !self.has_check_run()
+    }
+
+    /// True when the build has a check run of its own. Otherwise only that of its head tells of it.
+    pub fn has_check_run(&self) -> bool {
+        let is_recipe = self.scope == Scope::Recipe;
+        is_recipe
+            && match self.own_run {
+                OwnRun::Always => true,
+                OwnRun::OnFailure => self.shown.run.is_some() || self.state.is_failure(),
+            }
+    }
+
+    /// When a build of the same recipe at the same head has a check run: one that replaces a check
+    /// run must have one too, or GitHub would go on showing the old one.
+    pub fn own_run_of_next(&self) -> OwnRun {
+        match self.has_check_run() {
+            true => OwnRun::Always,
+            false => self.own_run,
+        }
     }
 
     /// True when only a person can move the build; see [`State::waits_for_person`].

@@ -43,7 +43,9 @@ fn is_seen(build: &Build, other: &Build) -> bool {
     }
     match &build.target {
         Target::Branch { .. } => other.target.is_published(),
-        Target::Pull { .. } => other.target == build.target && other.repository == build.repository,
+        Target::Pull { .. } | Target::Group { .. } => {
+            other.target == build.target && other.repository == build.repository
+        }
     }
 }
 

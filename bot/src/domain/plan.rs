@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use api::id::BuildId;
 
-use super::build::{Build, Scope, State};
+use super::build::{Build, Hold, Scope, State};
 
 use begin::{begin, check_name};
 use first::{first_state, twice};
@@ -81,6 +81,16 @@ pub fn plan(
         });
         if is_same {
             builds.remove(&before.id);
+        }
+    }
+    if frame.is_draft {
+        let planned = builds.values_mut();
+        for build in planned.filter(|build| matches!(build.state, State::Planned)) {
+            let since = frame.now;
+            build.state = State::Held {
+                by: Hold::Draft,
+                since,
+            };
         }
     }
     builds.into_values().collect()

@@ -148,7 +148,8 @@ impl<F: Fn(BuildId) -> bool> Iterator for Shares<'_, F> {
 fn rank(build: &Build) -> Option<Rank> {
     match build.target {
         _ if build.asked_by.is_some() => Some(Rank::Wish),
-        Target::Branch { .. } => Some(Rank::Branch),
+        // A merge waits for it.
+        Target::Branch { .. } | Target::Group { .. } => Some(Rank::Branch),
         Target::Pull { .. } => None,
     }
 }
@@ -167,7 +168,7 @@ fn place(build: &Build) -> Place {
 fn pull_of(build: &Build) -> Option<Pull> {
     match build.target {
         Target::Pull { number } => Some((build.repository, number)),
-        Target::Branch { .. } => None,
+        Target::Branch { .. } | Target::Group { .. } => None,
     }
 }
 

@@ -30,8 +30,9 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
             by:
                 Hold::Needs { .. }
                 | Hold::Scattered { .. }
-                | Hold::Approval { .. }
-                | Hold::TooLarge { .. },
+                | Hold::Approval(_)
+                | Hold::TooLarge { .. }
+                | Hold::Draft,
             ..
         } => return None,
         // A queued build may have to wait again.
@@ -45,9 +46,8 @@ pub fn decide<'a>(build: &Build, find: impl Fn(BuildId) -> Option<&'a Build>) ->
         | State::Superseded { .. } => return None,
     }
     // The last line of defence: no build runs without the word of somebody with write access.
-    if let Some(author) = build.trust.find_stranger() {
-        let author = author.to_owned();
-        return Some(Event::Held(Hold::Approval { author }));
+    if let Some(stranger) = build.trust.find_stranger() {
+        return Some(Event::Held(Hold::Approval(stranger.clone())));
     }
     let is_queued = matches!(build.state, State::Queued { .. });
     // A published build stays published, so a queued build of a branch need not check again. Stones

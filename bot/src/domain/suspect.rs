@@ -63,11 +63,11 @@ fn prospect(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Prospect {
         State::Held { by, .. } => match by {
             Hold::Build { .. } | Hold::Suspected { .. } => Prospect::Dead,
             Hold::Needs { .. } | Hold::Scattered { .. } => Prospect::Lacking,
-            Hold::Approval { .. } | Hold::TooLarge { .. } => Prospect::Hopeful,
+            Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft => Prospect::Hopeful,
         },
         State::Failed(_)
         | State::Cancelled {
-            by: By::PullClosed | By::RepositoryGone | By::Person { .. },
+            by: By::PullClosed | By::GroupGone | By::RepositoryGone | By::Person { .. },
             ..
         } => Prospect::Dead,
         State::Planned

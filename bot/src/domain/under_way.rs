@@ -9,6 +9,7 @@
 //! and while GitHub does not show its current state. Builds that only a person can move are
 //! excluded: a single pull request can have thousands of them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -16,6 +17,9 @@ use api::id::{BuildId, ImportId};
 use jiff::Timestamp;
 
 use super::build::{Build, Hold, Stage, State, Suspect};
+use super::check_run::Status;
+use super::check_run::of_build::status;
+use super::head::HeadId;
 use super::queue::Queue;
 
 /// All builds under way, with their indexes.
@@ -28,6 +32,10 @@ pub struct UnderWay {
     stages: BTreeMap<Stage, BTreeSet<BuildId>>,
     imports: BTreeMap<ImportId, BTreeSet<BuildId>>,
     unshown: BTreeSet<BuildId>,
+    /// How many builds of a head are not concluded.
+    unconcluded: BTreeMap<HeadId, usize>,
+    /// The heads whose check run may say something else than it should.
+    moved_heads: BTreeSet<HeadId>,
     queue: Queue,
     /// The builds that the scheduler has to look at.
     moved: BTreeSet<BuildId>,
@@ -70,12 +78,48 @@ impl UnderWay {
             Some(_) | None => self.unshown.remove(&id),
         };
         self.note_moved(id, before.as_deref(), now.as_deref(), kept.is_some());
+        self.count_of_heads(before.as_deref(), now.as_deref());
         let concerns = concerns(before.as_deref(), now.as_deref());
         Concerns {
             schedule: concerns.schedule || !self.moved.is_empty(),
-            check_runs: concerns.check_runs && self.unshown.contains(&id),
             ..concerns
         }
+    }
+
+    /// Updates what is known of the heads of a build that changed.
+    fn count_of_heads(&mut self, before: Option<&Build>, now: Option<&Build>) {
+        let is_open = |build: &&Build| !matches!(status(build), Status::Completed(_));
+        let (old, new) = (before.filter(is_open), now.filter(is_open));
+        if let Some(old) = old.map(head_of)
+            && let Entry::Occupied(mut open) = self.unconcluded.entry(old)
+        {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
+            }
+        }
+        if let Some(new) = new.map(head_of) {
+            *self.unconcluded.entry(new).or_default() += 1;
+        }
+        if before.map(|build| build.seq) != now.map(|build| build.seq) {
+            self.moved_heads.extend(before.map(head_of));
+            self.moved_heads.extend(now.map(head_of));
+        }
+    }
+
+    /// Notes heads of which something other than a build changed.
+    pub fn note_heads(&mut self, heads: impl IntoIterator<Item = HeadId>) {
+        self.moved_heads.extend(heads);
+    }
+
+    /// Takes the heads whose check run may say something else than it should.
+    pub fn take_moved_heads(&mut self) -> BTreeSet<HeadId> {
+        std::mem::take(&mut self.moved_heads)
+    }
+
+    /// True when builds of a head are not concluded.
+    pub fn is_unconcluded(&self, head: HeadId) -> bool {
+        self.unconcluded.contains_key(&head)
     }
 
     /// Updates [`Self::followers`].
@@ -214,6 +258,13 @@ fn concerns(before: Option<&Build>, now: Option<&Build>) -> Concerns {
         attempts: before.and_then(attempt_of) != now.and_then(attempt_of),
         imports: new_import.is_some() && before.and_then(import) != new_import,
         check_runs: before.map(|build| build.seq) != now.map(|build| build.seq),
+    }
+}
+
+fn head_of(build: &Build) -> HeadId {
+    HeadId {
+        repository: build.repository,
+        commit: build.commit,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Creates, finds and updates GitHub check runs. A [`Turn`] is the proof that the rate limiter
 //! allows one write.
 
-use api::id::{BuildId, CommitSha};
+use api::id::CommitSha;
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,6 +17,20 @@ use crate::domain::name::CheckRunId;
 /// GitHub's limit of annotations in one request. Further requests append more.
 const ANNOTATIONS: usize = 50;
 
+/// The `external_id` of a head's check run. That of a build's is the id of the build.
+pub const HEAD_ID: &str = "head";
+
+/// Where a check run lies, and the id that tells it from others there.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The repository.
+    pub repository: Repository,
+    /// The commit.
+    pub commit: CommitSha,
+    /// Our id of it.
+    pub external_id: String,
+}
+
 /// A check run as GitHub returned it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Sent {
@@ -24,7 +38,7 @@ pub struct Sent {
     pub id: CheckRunId,
     /// `completed` once it has a conclusion.
     pub status: String,
-    /// Our build's id.
+    /// Our id of it; see [`Place`].
     pub external_id: Option<String>,
     /// Its output.
     pub output: Output,
@@ -50,7 +64,7 @@ impl Sent {
 }
 
 impl App {
-    /// Finds a run for `build` that we do not know yet. There is one if summit crashed after
+    /// Finds a run of a place that we do not know yet. There is one if summit crashed after
     /// creating it and before storing its id. Runs in `past` are old, concluded ones and are
     /// skipped.
     ///
@@ -58,17 +72,19 @@ impl App {
     /// When the request to GitHub fails.
     pub async fn find_check_run(
         &self,
-        repository: &Repository,
-        commit: CommitSha,
+        place: &Place,
         name: &str,
-        build: BuildId,
         past: &[CheckRunId],
     ) -> Result<Option<Sent>, Error> {
         #[derive(Deserialize)]
         struct Page {
             check_runs: Vec<Sent>,
         }
-        let external_id = build.to_string();
+        let Place {
+            repository,
+            commit,
+            external_id,
+        } = place;
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         let mut query = Some(format!("check_name={name}&filter=all&per_page=100"));
         while let Some(page) = query {
@@ -80,7 +96,7 @@ impl App {
                 .as_installation::<Page>(repository.installation, Method::GET, &path, None::<&()>)
                 .await?;
             let found = answer.body.check_runs.into_iter().find(|run| {
-                run.external_id.as_deref() == Some(external_id.as_str()) && !past.contains(&run.id)
+                run.external_id.as_ref() == Some(external_id) && !past.contains(&run.id)
             });
             if found.is_some() {
                 return Ok(found);
@@ -98,17 +114,16 @@ impl App {
     pub async fn create_check_run(
         &self,
         turn: Turn,
-        repository: &Repository,
-        commit: CommitSha,
-        build: BuildId,
+        place: &Place,
         desired: &Desired,
     ) -> Result<Sent, Error> {
+        let repository = &place.repository;
         let path = format!("/repos/{}/check-runs", repository.name);
         let mut body = body(desired, next_annotations(desired, 0));
         if let Value::Object(fields) = &mut body {
             fields.insert("name".to_owned(), json!(desired.name));
-            fields.insert("head_sha".to_owned(), json!(commit));
-            fields.insert("external_id".to_owned(), json!(build));
+            fields.insert("head_sha".to_owned(), json!(place.commit));
+            fields.insert("external_id".to_owned(), json!(place.external_id));
         }
         let installation = repository.installation;
         let sent = self

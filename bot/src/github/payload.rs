@@ -1,10 +1,13 @@
 //! Webhook payloads: the fields that summit reads. A payload only tells summit where to look.
 
 use api::id::{BuildId, CommitSha};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::check_run::HEAD_ID;
 use super::repository::RepositoryInfo;
+use crate::db::Reported;
 use crate::domain::name::{CommentId, InstallationId, UserId};
 
 /// A parsed webhook.
@@ -16,6 +19,8 @@ pub enum Payload {
         source: Source,
         /// The branch.
         branch: String,
+        /// Its head; none when it was deleted.
+        head: Option<Reported>,
     },
     /// A pull request changed.
     Pull {
@@ -23,6 +28,8 @@ pub enum Payload {
         source: Source,
         /// Its number.
         number: u64,
+        /// Its head, if the change made that its head.
+        head: Option<Reported>,
     },
     /// Somebody commented on a pull request.
     PullComment {
@@ -113,6 +120,9 @@ pub struct Comment {
     pub id: CommentId,
     /// The text.
     pub body: String,
+    /// When it was written.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
     /// The author.
     pub user: Option<Author>,
 }
@@ -142,6 +152,7 @@ pub fn is_known(event: &str) -> bool {
         event,
         "push"
             | "pull_request"
+            | "merge_group"
             | "issue_comment"
             | "commit_comment"
             | "check_run"
@@ -193,6 +204,7 @@ impl Payload {
         Ok(match event {
             "push" => push(serde_json::from_slice(body)?),
             "pull_request" => pull(serde_json::from_slice(body)?),
+            "merge_group" => merge_group(serde_json::from_slice(body)?),
             "issue_comment" => issue_comment(serde_json::from_slice(body)?),
             "commit_comment" => commit_comment(serde_json::from_slice(body)?),
             "check_run" => check_run(serde_json::from_slice(body)?),
@@ -212,22 +224,52 @@ impl Payload {
 
 #[derive(Deserialize)]
 struct PushBody {
-    repository: RepositoryInfo,
+    repository: PushedRepository,
     installation: Option<Installation>,
     #[serde(rename = "ref")]
     git_ref: String,
     #[serde(default)]
     deleted: bool,
+    #[serde(default)]
+    after: Option<CommitSha>,
+}
+
+#[derive(Deserialize)]
+struct PushedRepository {
+    #[serde(flatten)]
+    info: RepositoryInfo,
+    /// The time of the push. Only here GitHub gives it in Unix seconds.
+    #[serde(default)]
+    pushed_at: Option<Seconds>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Unix(i64),
+    Text(Timestamp),
+}
+
+impl Seconds {
+    fn time(&self) -> Option<Timestamp> {
+        match self {
+            Self::Unix(seconds) => Timestamp::from_second(*seconds).ok(),
+            Self::Text(time) => Some(*time),
+        }
+    }
 }
 
 fn push(body: PushBody) -> Payload {
+    let PushedRepository { info, pushed_at } = body.repository;
+    let head = match (body.after, pushed_at.and_then(|at| at.time())) {
+        (Some(commit), Some(at)) if !body.deleted => Some(Reported { commit, at }),
+        _ => None,
+    };
     match body.git_ref.strip_prefix("refs/heads/") {
-        _ if body.deleted => Payload::Nothing {
-            reason: "the ref was deleted",
-        },
         Some(branch) => Payload::Push {
             branch: branch.to_owned(),
-            source: Source::new(body.repository, body.installation),
+            head,
+            source: Source::new(info, body.installation),
         },
         None => Payload::Nothing {
             reason: "the ref is no branch",
@@ -241,18 +283,69 @@ struct PullBody {
     installation: Option<Installation>,
     number: u64,
     action: String,
+    #[serde(default)]
+    pull_request: Option<ChangedPull>,
+}
+
+#[derive(Deserialize)]
+struct ChangedPull {
+    head: Option<ChangedHead>,
+    updated_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct ChangedHead {
+    sha: CommitSha,
+}
+
+impl ChangedPull {
+    fn head(self) -> Option<Reported> {
+        Some(Reported {
+            commit: self.head?.sha,
+            at: self.updated_at?,
+        })
+    }
 }
 
 fn pull(body: PullBody) -> Payload {
+    let brings_head = matches!(body.action.as_str(), "opened" | "synchronize" | "reopened");
     match body.action.as_str() {
-        "opened" | "synchronize" | "reopened" | "closed" | "edited" | "ready_for_review" => {
-            Payload::Pull {
-                source: Source::new(body.repository, body.installation),
-                number: body.number,
-            }
-        }
+        "opened" | "synchronize" | "reopened" | "closed" | "edited" | "ready_for_review"
+        | "converted_to_draft" => Payload::Pull {
+            source: Source::new(body.repository, body.installation),
+            number: body.number,
+            head: match brings_head {
+                true => body.pull_request.and_then(ChangedPull::head),
+                false => None,
+            },
+        },
         _ => Payload::Nothing {
             reason: "the change of the pull request does not concern builds",
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct MergeGroupBody {
+    repository: RepositoryInfo,
+    installation: Option<Installation>,
+    merge_group: MergeGroup,
+}
+
+#[derive(Deserialize)]
+struct MergeGroup {
+    head_ref: String,
+}
+
+fn merge_group(body: MergeGroupBody) -> Payload {
+    match body.merge_group.head_ref.strip_prefix("refs/heads/") {
+        Some(branch) => Payload::Push {
+            branch: branch.to_owned(),
+            head: None,
+            source: Source::new(body.repository, body.installation),
+        },
+        None => Payload::Nothing {
+            reason: "the ref is no branch",
         },
     }
 }
@@ -341,14 +434,26 @@ struct RequestedAction {
 
 #[derive(Deserialize)]
 struct CheckRun {
+    head_sha: CommitSha,
     #[serde(default)]
     external_id: Option<String>,
 }
 
 fn check_run(body: CheckRunBody) -> Payload {
-    let build = body.check_run.external_id.and_then(|id| id.parse().ok());
+    let id = body.check_run.external_id;
     let source = Source::new(body.repository, body.installation);
     let sender = body.sender;
+    let commit = body.check_run.head_sha;
+    let is_button = matches!(body.action.as_str(), "rerequested" | "requested_action");
+    if is_button && id.as_deref() == Some(HEAD_ID) {
+        // Its only button rebuilds, too.
+        return Payload::RerunAll {
+            source,
+            sender,
+            commit,
+        };
+    }
+    let build = id.and_then(|id| id.parse().ok());
     match (body.action.as_str(), body.requested_action, build) {
         ("rerequested", _, Some(build)) => Payload::Rerun {
             source,

@@ -1,5 +1,7 @@
 //! Repositories, branches and pull requests.
 
+use std::collections::BTreeMap;
+
 use api::id::CommitSha;
 use http::Method;
 use jiff::Timestamp;
@@ -10,6 +12,7 @@ use super::App;
 use super::call::Error;
 use crate::db::Repository;
 use crate::domain::name::{InstallationId, RepositoryId, RepositoryName, UserId};
+use crate::domain::trust::Origin;
 
 /// A repository as GitHub describes it.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,21 +62,34 @@ pub struct Pull {
     pub number: u64,
     /// `open` or `closed`.
     pub state: String,
+    /// True for a draft.
+    #[serde(default)]
+    pub draft: bool,
     /// Who opened it.
-    pub user: Option<PullAuthor>,
+    pub user: Option<Account>,
     /// The branch to merge.
     pub head: PullSide,
     /// The branch to merge into.
     pub base: PullSide,
 }
 
-/// The author of a pull request.
+/// An account.
 #[derive(Debug, Clone, Deserialize)]
-pub struct PullAuthor {
+pub struct Account {
     /// The id.
     pub id: UserId,
     /// The present login.
     pub login: String,
+    /// GitHub's type of it: a user, a bot, an organisation.
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+}
+
+impl Account {
+    /// True for an App.
+    pub fn is_bot(&self) -> bool {
+        self.kind.as_deref() == Some("Bot")
+    }
 }
 
 /// One side of a pull request.
@@ -93,6 +109,8 @@ pub struct PullSide {
 pub struct PullRepository {
     /// Its id.
     pub id: RepositoryId,
+    /// The account that it belongs to.
+    pub owner: Option<Account>,
 }
 
 impl Pull {
@@ -101,9 +119,24 @@ impl Pull {
         self.state == "open"
     }
 
-    /// True when its head and base lie in different repositories.
-    pub fn is_from_fork(&self) -> bool {
-        self.head.repo.as_ref().map(|repo| repo.id) != self.base.repo.as_ref().map(|repo| repo.id)
+    /// Where its head lies.
+    pub fn origin(&self) -> Origin<'_> {
+        let Some(head) = &self.head.repo else {
+            return Origin::Gone;
+        };
+        if self
+            .base
+            .repo
+            .as_ref()
+            .is_some_and(|base| base.id == head.id)
+        {
+            return Origin::Own;
+        }
+        match (&head.owner, &self.user) {
+            (Some(owner), Some(author)) if owner.id == author.id => Origin::AuthorsFork,
+            (Some(owner), _) => Origin::ForkOf(&owner.login),
+            (None, _) => Origin::Gone,
+        }
     }
 }
 
@@ -187,6 +220,42 @@ impl App {
             Err(error) if error.is_missing() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The temporary branches of a repository's merge queues, with their heads.
+    ///
+    /// # Errors
+    /// When the request to GitHub fails.
+    pub async fn merge_groups(
+        &self,
+        repository: &Repository,
+    ) -> Result<BTreeMap<String, CommitSha>, Error> {
+        #[derive(Clone, Deserialize)]
+        struct Ref {
+            #[serde(rename = "ref")]
+            name: String,
+            object: Object,
+        }
+        #[derive(Clone, Deserialize)]
+        struct Object {
+            sha: CommitSha,
+        }
+        let path = format!(
+            "/repos/{}/git/matching-refs/heads/gh-readonly-queue/",
+            repository.name
+        );
+        let answer = self.watch::<Vec<Ref>>(repository.installation, &path).await;
+        let refs = match answer {
+            Ok(answer) => answer.body,
+            // The repository is empty.
+            Err(error) if error.is_missing() => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let groups = refs.into_iter().filter_map(|found| {
+            let name = found.name.strip_prefix("refs/heads/")?;
+            Some((name.to_owned(), found.object.sha))
+        });
+        Ok(groups.collect())
     }
 
     /// The open pull requests of a repository.

@@ -63,7 +63,7 @@ impl Asked {
                 let said = "a build is for a branch or for a pull request, so give one of the two";
                 return Err(ApiError::new(Code::Malformed, said.to_owned()));
             }
-            (Some(name), None) => Some(Target::Branch { name: name.clone() }),
+            (Some(name), None) => Some(Target::of_branch(name)),
             (None, Some(number)) => Some(Target::Pull { number }),
             (None, None) => None,
         };

@@ -36,6 +36,6 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         commands: open.commands,
         presses: open.presses,
         effects: open.effects,
-        check_runs: unshown.len() as u64,
+        check_runs: unshown.len() as u64 + open.heads,
     }))
 }

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use api::id::CommitSha;
+use jiff::Timestamp;
 use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 
@@ -156,7 +158,34 @@ impl Summit {
             return Ok(self.conclude(row, receipt).await?);
         };
         let ask = self.ask(&row, repository, arguments).await?;
+        if row.progress.is_none()
+            && let Some(newer) = self.newer_head(&row, &ask).await?
+        {
+            let receipt = command::refuse_for_head(command, newer);
+            return Ok(self.conclude(row, receipt).await?);
+        }
         Ok(self.carry_through(row, change, writer, ask).await?)
+    }
+
+    /// The present head of a pull request, if it came after the comment: its author did not see it.
+    async fn newer_head(
+        &self,
+        row: &Command,
+        ask: &Ask,
+    ) -> Result<Option<CommitSha>, StorageError> {
+        let (Some(written_at), Some(commit), Some(target)) =
+            (row.written_at, ask.commit, ask.target.clone())
+        else {
+            return Ok(None);
+        };
+        let (tables, repository) = (self.tables.clone(), ask.repository);
+        let since = self
+            .db
+            .query(move |txn| tables.head_since(txn, repository, &target, commit))
+            .await?;
+        // GitHub's times are in whole seconds.
+        let is_newer = |since: Timestamp| since.as_second() > written_at.as_second();
+        Ok(since.is_some_and(is_newer).then_some(commit))
     }
 
     /// Runs a command in parts, so that other transactions can run between two parts. It goes on

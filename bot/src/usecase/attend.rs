@@ -181,7 +181,7 @@ impl Summit {
             Ok(None) => return Sent::Nothing,
             Err(error) => return Sent::Later(error.to_string()),
         };
-        let repository = match self.repository(build).await {
+        let repository = match self.repository(build.repository).await {
             Ok(repository) => repository,
             Err(error) => return Sent::Later(error.to_string()),
         };

@@ -7,6 +7,8 @@ mod kind;
 mod rebuild;
 mod status;
 
+use api::id::CommitSha;
+
 use crate::domain::build::Build;
 use crate::domain::check_run::Action;
 use crate::domain::command::{self, Found, Reaction, Receipt};
@@ -33,6 +35,15 @@ pub(super) fn buttons(build: &Build) -> Vec<Action> {
         })
     });
     buttons.collect()
+}
+
+/// The button of a head's check run: it rebuilds what did not succeed.
+pub(super) fn button_of_head() -> Action {
+    Action {
+        identifier: rebuild::COMMAND.name,
+        label: "Rebuild",
+        description: "Rebuilds what did not succeed",
+    }
 }
 
 /// The command of a pressed button. `None` when no command has such a button.
@@ -104,6 +115,17 @@ pub(super) fn refuse(command: &Command, login: &str, role: &str) -> Receipt {
         code(role)
     );
     Receipt::say(Reaction::ThumbsDown, text).for_anybody()
+}
+
+/// The answer to a command for a head that its author did not see.
+pub(super) fn refuse_for_head(command: &Command, newer: CommitSha) -> Receipt {
+    let text = format!(
+        "Nothing was done: {} became the head of this pull request after your comment. Comment \
+         `/{}` again to have it done for that commit.",
+        code(&newer.to_string()),
+        command.name
+    );
+    Receipt::say(Reaction::Confused, text)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use moss_db::{Error, RoTxn, RwTxn};
 use uuid::Uuid;
 
 use super::command;
-use crate::db::{Button, Command, CommentPlace, Press, Repository, Tables};
+use crate::db::{Button, Command, CommentPlace, Press, Reported, Repository, Tables};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::payload::{Author, Comment, Payload, Source};
@@ -100,8 +100,16 @@ impl Taking<'_> {
                 self.asks_for_sweep = true;
                 Ok("looking which repositories there are".to_owned())
             }
-            Payload::Push { source, branch } => self.push(txn, &source, branch),
-            Payload::Pull { source, number } => self.pull(txn, &source, number),
+            Payload::Push {
+                source,
+                branch,
+                head,
+            } => self.push(txn, &source, &branch, head),
+            Payload::Pull {
+                source,
+                number,
+                head,
+            } => self.pull(txn, &source, number, head),
             Payload::PullComment {
                 source,
                 number,
@@ -135,25 +143,36 @@ impl Taking<'_> {
         &mut self,
         txn: &mut RwTxn<'_>,
         source: &Source,
-        branch: String,
+        branch: &str,
+        head: Option<Reported>,
     ) -> Result<String, Error> {
         let Some((id, row)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
+        let target = Target::of_branch(branch);
+        let is_group = matches!(target, Target::Group { .. });
         // A push to a base branch can make a pull request conflict.
-        if branch != row.default_branch && !is_base(self.tables, txn, id, &branch)? {
+        let is_looked_at =
+            is_group || branch == row.default_branch || is_base(self.tables, txn, id, branch)?;
+        if !is_looked_at {
             return Ok(format!(
                 "the branch {branch:?} is not published, and no pull request goes to it"
             ));
         }
-        self.wish(txn, id, source, &Target::Branch { name: branch })
+        self.wish(txn, id, source, &target, head)
     }
 
-    fn pull(&mut self, txn: &mut RwTxn<'_>, source: &Source, number: u64) -> Result<String, Error> {
+    fn pull(
+        &mut self,
+        txn: &mut RwTxn<'_>,
+        source: &Source,
+        number: u64,
+        head: Option<Reported>,
+    ) -> Result<String, Error> {
         let Some((id, _)) = self.repository(txn, source)? else {
             return Ok(uninstalled());
         };
-        self.wish(txn, id, source, &Target::Pull { number })
+        self.wish(txn, id, source, &Target::Pull { number }, head)
     }
 
     /// The row of the delivery's repository. Webhooks come late and more than once, so the
@@ -189,8 +208,12 @@ impl Taking<'_> {
         id: RepositoryId,
         source: &Source,
         target: &Target,
+        head: Option<Reported>,
     ) -> Result<String, Error> {
         self.tables.wish(txn, id, target)?;
+        if let Some(head) = head {
+            self.tables.report_head(txn, id, target, head)?;
+        }
         self.work = Some(Work::Look);
         Ok(format!(
             "looking at {target} of {}",
@@ -232,6 +255,7 @@ impl Taking<'_> {
             progress: None,
             answered: false,
             taken_at: Some(self.received_at),
+            written_at: comment.created_at,
             mark: Some(Uuid::new_v4()),
         };
         self.tables.commands.put(txn, &key, &row)?;

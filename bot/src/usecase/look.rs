@@ -5,6 +5,7 @@
 
 mod commit;
 mod gone;
+mod group;
 pub(super) mod names;
 mod plan;
 mod pull;
@@ -18,20 +19,21 @@ use std::time::Duration;
 
 use api::id::{Architecture, CommitSha, RecipeFolder};
 use jiff::Timestamp;
+use moss_db::RoTxn;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::channel;
 use super::keyed::{self, Wanted};
 use super::{Summit, read};
-use crate::db::{ChangeError, Look, Repository, look_key};
+use crate::db::{ChangeError, Look, Repository, Write, look_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::domain::plan::Candidate;
-use crate::domain::trust::Trust;
+use crate::domain::trust::{Stranger, Trust};
 use crate::git::{self, Bounds, FETCH_TIMEOUT, StopOnDrop};
 use crate::github;
-use commit::done;
+use commit::{Planned, done, put_head};
 
 /// How many looks run in parallel. Slow looks do not count.
 const PARALLEL: usize = 4;
@@ -42,6 +44,9 @@ const SLOW: Duration = Duration::from_secs(10);
 
 /// The interval at which a repacking task checks for wishes.
 const ASK: Duration = Duration::from_millis(250);
+
+/// How many builds one transaction moves to another default branch. Other transactions wait for it.
+const MOVED_AT_ONCE: usize = 100;
 
 /// The pause after the database failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,6 +95,10 @@ struct Found {
     source_date_epoch: i64,
     /// Who vouches for the code.
     trust: Trust,
+    /// The branch into which a pull request or a merge group is to be merged.
+    branch: Option<String>,
+    /// True for a draft: its builds wait.
+    is_draft: bool,
     /// True for a target without an earlier plan. Then only releases missing in the channel are
     /// built.
     first: bool,
@@ -103,9 +112,9 @@ enum What {
         /// The folders of deleted recipes.
         removed: Vec<RecipeFolder>,
     },
-    /// The author may not write, so no recipe is read.
+    /// Nobody vouches for the code, so no recipe is read.
     Strange {
-        author: String,
+        stranger: Stranger,
         folders: Vec<RecipeFolder>,
     },
     /// The difference exceeds a limit.
@@ -315,6 +324,7 @@ impl Summit {
         match look.target.clone() {
             Target::Branch { name } => self.look_at_branch(look, &repository, &name).await,
             Target::Pull { number } => self.look_at_pull(look, &repository, number).await,
+            Target::Group { name } => self.look_at_group(look, &repository, &name).await,
         }
     }
 
@@ -330,6 +340,9 @@ impl Summit {
         if !is_published && self.merges_into(look.repository, branch).await?.is_empty() {
             return self.looked(look.clone()).await;
         }
+        if is_published {
+            self.move_settled(look.repository).await?;
+        }
         let git_ref = look.target.git_ref();
         self.fetch(look, repository, vec![git_ref.clone()]).await?;
         if is_published && !self.plan_branch(look, repository, git_ref).await? {
@@ -337,6 +350,23 @@ impl Summit {
         }
         self.follow_branch(look.repository, branch).await?;
         self.looked(look.clone()).await
+    }
+
+    /// Lets the settled builds of earlier default branches follow, in transactions of bounded size.
+    async fn move_settled(&self, repository: RepositoryId) -> Result<(), moss_db::Error> {
+        let tables = self.tables.clone();
+        let has_moves = move |txn: &RoTxn<'_>| tables.has_moves(txn, repository);
+        if !self.db.query(has_moves).await? {
+            return Ok(());
+        }
+        loop {
+            let tables = self.tables.clone();
+            let follow =
+                move |txn: &mut Write<'_, '_>| tables.move_settled(txn, repository, MOVED_AT_ONCE);
+            if !self.submit(follow).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Plans the new commits of a default branch and keeps the wish. False when another look
@@ -367,6 +397,8 @@ impl Summit {
             if self.find_planned(look).await? != head {
                 return Ok(false);
             }
+        } else if let Some(head) = head {
+            self.keep_head(look, head).await?;
         }
         match head {
             Some(head) => {
@@ -409,6 +441,14 @@ impl Summit {
             .submit(move |txn| tables.unplanned.delete(txn, &key));
         planned.await?;
         Ok(true)
+    }
+
+    /// Makes sure that the planned head of a target has its row.
+    async fn keep_head(&self, look: &Look, head: CommitSha) -> Result<(), moss_db::Error> {
+        let (tables, look, now) = (self.tables.clone(), look.clone(), self.clock.now());
+        let seen = (Planned::Wholly, None);
+        self.submit(move |txn| put_head(&tables, txn, &look, head, seen, now))
+            .await
     }
 
     async fn find_planned(&self, look: &Look) -> Result<Option<CommitSha>, moss_db::Error> {
@@ -481,6 +521,8 @@ fn find(
         head,
         source_date_epoch: mirror.author_time(head)?,
         trust: reach.trust.clone(),
+        branch: None,
+        is_draft: false,
         first: base.is_none(),
     })
 }
@@ -499,12 +541,12 @@ fn what(
             return Ok(What::TooLarge { reason });
         }
     };
-    if let Some(author) = reach.trust.find_stranger()
+    if let Some(stranger) = reach.trust.find_stranger()
         && !changed.is_empty()
     {
         let folders = changed.into_iter().map(|recipe| recipe.folder).collect();
-        let author = author.to_owned();
-        return Ok(What::Strange { author, folders });
+        let stranger = stranger.clone();
+        return Ok(What::Strange { stranger, folders });
     }
     if changed.len() > reach.recipes {
         let reason = format!(

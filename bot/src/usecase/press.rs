@@ -17,6 +17,7 @@ use super::worker::{self, Round};
 use super::{AskError, Summit};
 use crate::db::{Button, Press, Progress, Tables, Write};
 use crate::domain::build::{Answer, NoRebuild};
+use crate::domain::head::HeadId;
 use crate::github::Authorised;
 
 pub(super) async fn work(summit: Arc<Summit>) {
@@ -203,7 +204,7 @@ fn choose(
             }
         }
         Button::RerunAll { commit } => {
-            let head = rebuild::Head {
+            let head = HeadId {
                 repository: press.repository,
                 commit: *commit,
             };

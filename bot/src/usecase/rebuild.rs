@@ -4,14 +4,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use api::id::{BuildId, CommitSha};
+use api::id::BuildId;
 use jiff::Timestamp;
 use moss_db::{Error, RoTxn};
 
 use super::look::names;
 use crate::db::{ChangeError, Progress, Tables, Write, look_key};
-use crate::domain::build::{Build, Event, FailureKind, Hold, NoRebuild, Plan, State};
-use crate::domain::name::RepositoryId;
+use crate::domain::build::{Build, Event, FailureKind, Hold, NoRebuild, Plan, State, Target};
+use crate::domain::head::HeadId;
+use crate::domain::trust::Stranger;
 use crate::github::Authorised;
 
 /// The result of a request to build again.
@@ -26,20 +27,8 @@ pub enum Rebuilt {
     },
     /// No build was made. These are the requested builds, with the reasons.
     Nothing(Vec<(Build, NoRebuild)>),
-    /// The author of the pull request may not write, so none of its code is run.
-    Unapproved {
-        /// The author's login.
-        author: String,
-    },
-}
-
-/// A head to build again.
-#[derive(Debug, Clone, Copy)]
-pub struct Head {
-    /// The repository.
-    pub repository: RepositoryId,
-    /// The commit.
-    pub commit: CommitSha,
+    /// Nobody vouches for the pull request, so none of its code is run.
+    Unapproved(Stranger),
 }
 
 /// Makes a new build in place of an old one. It names the `replaced` builds by their successors.
@@ -53,6 +42,7 @@ fn begin(
     let id = replaced[&build.id];
     let plan = Plan {
         created_at: now,
+        own_run: build.own_run_of_next(),
         asked_by: Some(login.to_owned()),
         ..Plan::clone(&build.plan)
     };
@@ -116,6 +106,8 @@ fn why_not(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<Option<NoR
         Some(NoRebuild::NameTaken)
     } else if is_closed(tables, txn, build)? {
         Some(NoRebuild::PullClosed)
+    } else if is_of_old_branch(tables, txn, build)? {
+        Some(NoRebuild::OldBranch)
     } else {
         None
     })
@@ -142,7 +134,7 @@ fn remaining_cycle(
 ///
 /// # Errors
 /// When the database fails.
-pub fn choose(tables: &Tables, txn: &RoTxn<'_>, head: Head) -> Result<Vec<Build>, Error> {
+pub fn choose(tables: &Tables, txn: &RoTxn<'_>, head: HeadId) -> Result<Vec<Build>, Error> {
     let mut builds = Vec::new();
     for build in tables.newest_of_head(txn, head.repository, head.commit, None)? {
         if tables.is_newest(txn, &build)? {
@@ -232,13 +224,11 @@ pub fn outcome(tables: &Tables, txn: &RoTxn<'_>, progress: Progress) -> Result<R
         let begun = progress.done.into_iter().map(|(_, new)| new).collect();
         return Ok(Rebuilt::Builds { begun, others });
     }
-    let author = others
+    let stranger = others
         .iter()
         .find_map(|(build, _)| build.trust.find_stranger());
-    Ok(match author {
-        Some(author) => Rebuilt::Unapproved {
-            author: author.to_owned(),
-        },
+    Ok(match stranger {
+        Some(stranger) => Rebuilt::Unapproved(stranger.clone()),
         None => Rebuilt::Nothing(others),
     })
 }
@@ -297,6 +287,15 @@ fn follow(build: &mut Build, replaced: &HashMap<BuildId, BuildId>) {
             .for_each(|suspect| suspect.build = newest(suspect.build));
         of.retain(|suspect| seen.insert(suspect.build));
     }
+}
+
+/// True for a build of a branch that is not the default branch any more. Nothing of it is published.
+fn is_of_old_branch(tables: &Tables, txn: &RoTxn<'_>, build: &Build) -> Result<bool, Error> {
+    let Target::Branch { name } = &build.target else {
+        return Ok(false);
+    };
+    let row = tables.repositories.find(txn, &build.repository.number())?;
+    Ok(row.is_some_and(|row| row.default_branch != *name))
 }
 
 /// True for a build of a closed pull request. Nobody would release its assets.

@@ -1,29 +1,36 @@
-//! Reconciles GitHub's check runs with the builds.
+//! Reconciles GitHub's check runs with the builds and their heads.
 //!
-//! A build whose `seq` is above the shown one needs a write. The check run is computed from the
+//! A build whose `seq` is above the shown one needs a write, and so does a head of which something
+//! changed. The check run is computed from the
 //! present state, so many moves need one request only. summit looks for a run by our id before it
 //! creates one, because it may have created it before a crash. Conclusions go first, since people
 //! wait for them. A refused write is stored with its reason and retried, soon at first and then
 //! every hour.
 
+mod heads;
+mod next;
+mod send;
+
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::id::{AttemptId, BuildId, Sha256};
+use api::id::{AttemptId, BuildId};
 use jiff::Timestamp;
 use moss_db::Error as StorageError;
 use service::error::Chain;
 
-use super::wake::IDLE;
 use super::worker::{self, Round};
-use super::{Summit, command, dispatch};
-use crate::db::Repository;
+use super::{Summit, command, dispatch, locked};
 use crate::domain::build::{Build, Refused, Shown, State};
-use crate::domain::check_run::{Desired, Status, desired, status};
+use crate::domain::check_run::Desired;
+use crate::domain::check_run::of_build::{desired, status};
 use crate::domain::name::RepositoryId;
 use crate::domain::tail::tail;
-use crate::github::{self, Class, Sent, Turn};
+use crate::github::{self, Class, Turn};
+use heads::{Paces, ToShow};
+use next::Next;
+use send::{Place, class, digest};
 
 /// How many lines and bytes of a log a check run shows.
 const TAIL_LINES: usize = 120;
@@ -31,8 +38,9 @@ const TAIL_BYTES: usize = 48 * 1024;
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let started_at = summit.clock.now();
-    worker::run(&summit.wakes.reconcile, "builds", || {
-        summit.show_all(started_at)
+    let paces = Mutex::new(Paces::default());
+    worker::run(&summit.wakes.reconcile, "check runs", || {
+        summit.show_all(started_at, &paces)
     })
     .await;
 }
@@ -48,7 +56,53 @@ enum Error {
     Repository(#[from] dispatch::Error),
 }
 
-/// How far a check run agrees with its build.
+/// Whose check run is reconciled.
+enum Subject {
+    Build(Class, Arc<Build>),
+    Head(Box<ToShow>),
+}
+
+impl Subject {
+    fn class(&self) -> Class {
+        match self {
+            Self::Build(class, _) => *class,
+            Self::Head(head) => class(head.desired.status, &head.shown),
+        }
+    }
+
+    /// Of one class, heads go first: each of them speaks for many builds.
+    fn order(&self) -> (Class, Option<BuildId>) {
+        let build = match self {
+            Self::Build(_, build) => Some(build.id),
+            Self::Head(_) => None,
+        };
+        (self.class(), build)
+    }
+
+    fn shown(&self) -> &Shown {
+        match self {
+            Self::Build(_, build) => &build.shown,
+            Self::Head(head) => &head.shown,
+        }
+    }
+
+    fn seq(&self) -> u64 {
+        match self {
+            Self::Build(_, build) => build.seq,
+            Self::Head(head) => head.changes,
+        }
+    }
+
+    /// A name for the log.
+    fn name(&self) -> String {
+        match self {
+            Self::Build(_, build) => format!("build {}", build.id),
+            Self::Head(head) => format!("head {}", head.id.commit),
+        }
+    }
+}
+
+/// How far a check run agrees with its build or head.
 enum Agrees {
     /// It has the desired content.
     Wholly,
@@ -59,11 +113,79 @@ enum Agrees {
 }
 
 impl Summit {
-    /// Reconciles all check runs that differ from their builds, once. The desired content is
-    /// computed only when a write may go out now.
-    async fn show_all(&self, started_at: Timestamp) -> Result<Round, StorageError> {
-        let unshown = self.unshown_builds().await?;
+    /// Reconciles all check runs that differ from their builds and heads, once. The desired content
+    /// of a build is computed only when a write may go out now.
+    async fn show_all(
+        &self,
+        started_at: Timestamp,
+        paces: &Mutex<Paces>,
+    ) -> Result<Round, StorageError> {
         let mut next = Next::default();
+        let mut wanted = self.builds_to_show(started_at, &mut next).await?;
+        let heads = self.heads_to_show(started_at, paces, &mut next).await?;
+        wanted.extend(heads.into_iter().map(Subject::Head));
+        wanted.sort_by_key(Subject::order);
+        let mut spent: Option<(Class, Duration)> = None;
+        let mut wanted = wanted.into_iter();
+        while let Some(subject) = wanted.next() {
+            let class = subject.class();
+            // Without a turn for one check run, its class has no turn for the others either.
+            if let Some((_, pause)) = spent.filter(|(spent, _)| *spent == class) {
+                next.after(pause);
+                self.put_off(subject);
+                continue;
+            }
+            let desired = match &subject {
+                Subject::Build(_, build) => self.desired_of_build(build).await,
+                Subject::Head(head) => head.desired.clone(),
+            };
+            let is_said = subject.shown().digest.as_deref() == Some(&digest(&desired));
+            let turn = if is_said {
+                None
+            } else {
+                match self.app.take_turn(class) {
+                    Ok(turn) => Some(turn),
+                    Err(pause) => {
+                        next.after(pause);
+                        spent = Some((class, pause));
+                        self.put_off(subject);
+                        continue;
+                    }
+                }
+            };
+            match self.show(&subject, &desired, turn).await {
+                Ok(Agrees::Wholly) => {}
+                Ok(Agrees::Partly) => {
+                    next.after(Duration::ZERO);
+                    self.put_off(subject);
+                }
+                Ok(Agrees::Refused(pause)) => {
+                    next.after(pause);
+                    self.put_off(subject);
+                }
+                Err(Error::GitHub(github::Error::RateLimited { until })) => {
+                    self.put_off(subject);
+                    wanted.for_each(|subject| self.put_off(subject));
+                    let pause = until.duration_since(self.clock.now());
+                    return Ok(Round::After(pause.try_into().unwrap_or_default()));
+                }
+                Err(error) => {
+                    tracing::warn!(check_run = subject.name(), error = %Chain(&error), "not shown yet");
+                    next.failed = true;
+                    self.put_off(subject);
+                }
+            }
+        }
+        Ok(next.round())
+    }
+
+    /// The builds that may be written now.
+    async fn builds_to_show(
+        &self,
+        started_at: Timestamp,
+        next: &mut Next,
+    ) -> Result<Vec<Subject>, StorageError> {
+        let unshown = self.unshown_builds().await?;
         let now = self.clock.now();
         let mut wanted = Vec::with_capacity(unshown.len());
         for build in unshown {
@@ -73,47 +195,22 @@ impl Summit {
                 next.after(pause.unsigned_abs());
                 continue;
             }
-            wanted.push((class(&build), build));
+            wanted.push(Subject::Build(class(status(&build), &build.shown), build));
         }
-        wanted.sort_by_key(|(class, build)| (*class, build.id));
-        let mut spent: Option<(Class, Duration)> = None;
-        for (class, build) in wanted {
-            // Without a turn for one build, its class has no turn for the others either.
-            if let Some((_, pause)) = spent.filter(|(spent, _)| *spent == class) {
-                next.after(pause);
-                continue;
-            }
-            let tail = self.log_tail(&build).await;
-            let buttons = command::buttons(&build);
-            let desired = desired(&build, tail.as_deref(), &self.public_url, buttons);
-            let is_said = build.shown.digest.as_deref() == Some(&digest(&desired));
-            let turn = if is_said {
-                None
-            } else {
-                match self.app.take_turn(class) {
-                    Ok(turn) => Some(turn),
-                    Err(pause) => {
-                        next.after(pause);
-                        spent = Some((class, pause));
-                        continue;
-                    }
-                }
-            };
-            match self.show(&build, &desired, turn).await {
-                Ok(Agrees::Wholly) => {}
-                Ok(Agrees::Partly) => next.after(Duration::ZERO),
-                Ok(Agrees::Refused(pause)) => next.after(pause),
-                Err(Error::GitHub(github::Error::RateLimited { until })) => {
-                    let pause = until.duration_since(self.clock.now());
-                    return Ok(Round::After(pause.try_into().unwrap_or_default()));
-                }
-                Err(error) => {
-                    tracing::warn!(build.id = %build.id, error = %Chain(&error), "not shown yet");
-                    next.failed = true;
-                }
-            }
+        Ok(wanted)
+    }
+
+    /// Remembers a head for the next round. Builds are remembered by their `seq`.
+    fn put_off(&self, subject: Subject) {
+        if let Subject::Head(head) = subject {
+            self.under_way().note_heads([head.id]);
         }
-        Ok(next.round())
+    }
+
+    async fn desired_of_build(&self, build: &Build) -> Desired {
+        let tail = self.log_tail(build).await;
+        let buttons = command::buttons(build);
+        desired(build, tail.as_deref(), &self.public_url, buttons)
     }
 
     /// The builds whose check run differs from them, oldest first. Repositories that the App cannot
@@ -149,18 +246,29 @@ impl Summit {
     /// Reconciles one check run and stores that it agrees. Without a `turn` nothing has to be sent.
     async fn show(
         &self,
-        build: &Build,
+        subject: &Subject,
         desired: &Desired,
         turn: Option<Turn>,
     ) -> Result<Agrees, Error> {
-        let mut shown = build.shown.clone();
+        let mut shown = subject.shown().clone();
         let mut agrees = Agrees::Wholly;
         if let Some(turn) = turn {
-            let repository = self.repository(build).await?;
-            match self
-                .send(turn, build, desired, &repository, &mut shown)
-                .await
+            let place = self.place(subject).await?;
+            if let Subject::Head(head) = subject
+                && head.is_unneeded
             {
+                // An earlier process may have made one and not heard of it.
+                let found = self.app.find_check_run(&place, &desired.name, &shown.past);
+                match found.await? {
+                    Some(run) if !run.is_completed() => shown.run = Some(run.id),
+                    Some(_) | None => {
+                        shown.seq = subject.seq();
+                        self.keep_shown_head(head, shown, true).await?;
+                        return Ok(Agrees::Wholly);
+                    }
+                }
+            }
+            match self.send(turn, &place, desired, &mut shown).await {
                 Ok(sent) => {
                     shown.refused = None;
                     shown.digest = Some(digest(desired));
@@ -170,7 +278,7 @@ impl Summit {
                     }
                 }
                 Err(error) if error.is_permanent() || error.is_forbidden() => {
-                    let refused = self.refused(build, &error);
+                    let refused = self.refused(subject, &error);
                     let pause = refused.next_at.duration_since(refused.tried_at);
                     agrees = Agrees::Refused(pause.unsigned_abs());
                     shown.refused = Some(refused);
@@ -178,20 +286,41 @@ impl Summit {
                 Err(error) => return Err(error.into()),
             }
         }
-        if matches!(agrees, Agrees::Wholly) {
-            shown.seq = build.seq;
+        let is_agreed = matches!(agrees, Agrees::Wholly);
+        if is_agreed {
+            shown.seq = subject.seq();
         }
-        self.keep_shown(build.id, shown).await?;
+        match subject {
+            Subject::Build(_, build) => self.keep_shown(build.id, shown).await?,
+            Subject::Head(head) => self.keep_shown_head(head, shown, is_agreed).await?,
+        }
         Ok(agrees)
     }
 
+    /// Where the check run of a subject lies.
+    async fn place(&self, subject: &Subject) -> Result<Place, Error> {
+        let (repository, commit) = match subject {
+            Subject::Build(_, build) => (build.repository, build.commit),
+            Subject::Head(head) => (head.id.repository, head.id.commit),
+        };
+        Ok(Place {
+            repository: self.repository(repository).await?,
+            commit,
+            external_id: match subject {
+                Subject::Build(_, build) => build.id.to_string(),
+                Subject::Head(_) => github::HEAD_ID.to_owned(),
+            },
+        })
+    }
+
     /// The stored refusal. A new reason is logged.
-    fn refused(&self, build: &Build, error: &github::Error) -> Refused {
-        let before = build.shown.refused.as_ref();
-        let refused = Refused::again(before, error.to_string(), build.seq, self.clock.now());
+    fn refused(&self, subject: &Subject, error: &github::Error) -> Refused {
+        let before = subject.shown().refused.as_ref();
+        let now = self.clock.now();
+        let refused = Refused::again(before, error.to_string(), subject.seq(), now);
         if before.is_none_or(|before| before.reason != refused.reason) {
             tracing::warn!(
-                build.id = %build.id,
+                check_run = subject.name(),
                 error = refused.reason,
                 "GitHub refuses a check run; it is retried, at last every hour"
             );
@@ -206,63 +335,11 @@ impl Summit {
         self.submit(move |txn| {
             if let Some(mut build) = tables.find_build(txn, id)? {
                 build.shown = shown;
-                tables.put_build(txn, &build)?;
+                tables.put_shown(txn, &build)?;
             }
             Ok::<_, StorageError>(())
         })
         .await
-    }
-
-    /// Sends one write with the state and as many annotations as one request takes.
-    async fn send(
-        &self,
-        turn: Turn,
-        build: &Build,
-        desired: &Desired,
-        repository: &Repository,
-        shown: &mut Shown,
-    ) -> Result<Sent, github::Error> {
-        let concluded = matches!(desired.status, Status::Completed(_));
-        if shown.concluded && !concluded {
-            // A concluded run cannot be reopened, so a new run replaces it.
-            shown.past.extend(shown.run.take());
-            shown.concluded = false;
-        }
-        let run = loop {
-            if let Some(run) = shown.run {
-                break run;
-            }
-            let found = self
-                .app
-                .find_check_run(
-                    repository,
-                    build.commit,
-                    &desired.name,
-                    build.id,
-                    &shown.past,
-                )
-                .await?;
-            match found {
-                // summit concluded this run before a crash. It cannot be reopened either.
-                Some(found) if found.is_completed() && !concluded => shown.past.push(found.id),
-                Some(found) => shown.run = Some(found.id),
-                None => {
-                    let sent = self
-                        .app
-                        .create_check_run(turn, repository, build.commit, build.id, desired)
-                        .await?;
-                    shown.run = Some(sent.id);
-                    shown.concluded = concluded;
-                    return Ok(sent);
-                }
-            }
-        };
-        let sent = self
-            .app
-            .update_check_run(turn, repository, run, desired)
-            .await?;
-        shown.concluded = concluded;
-        Ok(sent)
     }
 
     /// The end of the log, for a build whose attempt failed.
@@ -284,40 +361,6 @@ impl Summit {
     }
 }
 
-/// When the next round begins.
-#[derive(Debug, Default)]
-struct Next {
-    soonest: Option<Duration>,
-    failed: bool,
-}
-
-impl Next {
-    fn after(&mut self, pause: Duration) {
-        self.soonest = Some(self.soonest.map_or(pause, |soonest| soonest.min(pause)));
-    }
-
-    fn round(self) -> Round {
-        match self.soonest {
-            _ if self.failed => Round::Later,
-            Some(pause) => Round::After(pause.min(IDLE)),
-            None => Round::Done,
-        }
-    }
-}
-
-/// The class of the next write.
-fn class(build: &Build) -> Class {
-    let shown = &build.shown;
-    match status(build) {
-        _ if shown.refused.is_some() => Class::Progress,
-        // After a conclusion: more annotations, or a changed conflict.
-        Status::Completed(_) if shown.concluded && shown.run.is_some() => Class::Progress,
-        Status::Completed(_) => Class::Conclusion,
-        Status::Queued | Status::InProgress if shown.run.is_none() => Class::Beginning,
-        Status::Queued | Status::InProgress => Class::Progress,
-    }
-}
-
 /// The last bytes of a file.
 fn read_end(path: &std::path::Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     use std::io::{Read as _, Seek as _, SeekFrom};
@@ -330,11 +373,6 @@ fn read_end(path: &std::path::Path, bytes: u64) -> std::io::Result<Vec<u8>> {
     Ok(end)
 }
 
-fn digest(desired: &Desired) -> String {
-    let json = serde_json::to_vec(desired).expect("a check run has no maps with odd keys");
-    Sha256::of(&json).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +381,7 @@ mod tests {
     use crate::domain::name::CheckRunId;
 
     fn class_of(build: &Build) -> Class {
-        class(build)
+        class(status(build), &build.shown)
     }
 
     #[test]
@@ -360,22 +398,5 @@ mod tests {
         let refused = Refused::again(None, "gone".to_owned(), 1, at(0));
         build.shown.refused = Some(refused);
         assert_eq!(class_of(&build), Class::Progress);
-    }
-
-    #[test]
-    fn the_next_round_comes_when_the_first_thing_can_be_done() {
-        assert_eq!(Next::default().round(), Round::Done);
-        let mut next = Next::default();
-        next.after(Duration::from_secs(3000));
-        assert_eq!(next.round(), Round::After(IDLE));
-        let mut next = Next::default();
-        for seconds in [3, 2, 9] {
-            next.after(Duration::from_secs(seconds));
-        }
-        assert_eq!(next.round(), Round::After(Duration::from_secs(2)));
-        next = Next::default();
-        next.after(Duration::ZERO);
-        next.failed = true;
-        assert_eq!(next.round(), Round::Later);
     }
 }

@@ -115,7 +115,7 @@ impl Summit {
 fn find_needs(build: &Build) -> Option<&Hold> {
     build.state.find_hold().filter(|hold| match hold {
         Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => true,
-        Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. } => false,
+        Hold::Build { .. } | Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft => false,
     })
 }
 
@@ -124,9 +124,8 @@ fn all_needs(build: &Build) -> Vec<String> {
     match find_needs(build) {
         Some(Hold::Needs { missing } | Hold::Suspected { missing, .. }) => missing.clone(),
         Some(Hold::Scattered { lacking }) => lacking.values().flatten().cloned().collect(),
-        Some(Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. }) | None => {
-            Vec::new()
-        }
+        Some(Hold::Build { .. } | Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft)
+        | None => Vec::new(),
     }
 }
 
@@ -156,6 +155,7 @@ fn is_better(build: &Build, name: &ServiceName, builders: &Builders) -> bool {
             Some(before) => before.iter().any(|need| !lacks.contains(need)),
             None => lacks.is_empty(),
         },
-        Some(Hold::Build { .. } | Hold::Approval { .. } | Hold::TooLarge { .. }) | None => false,
+        Some(Hold::Build { .. } | Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft)
+        | None => false,
     }
 }

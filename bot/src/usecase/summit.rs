@@ -117,6 +117,10 @@ fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
     for (id, now) in written.builds {
         wakes.wake(under_way.apply(id, now));
     }
+    if !written.heads.is_empty() {
+        under_way.note_heads(written.heads);
+        wakes.reconcile.wake();
+    }
     if written.has_effects {
         wakes.outbox.wake();
     }

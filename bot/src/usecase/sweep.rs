@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::id::CommitSha;
+use jiff::Timestamp;
 use moss_db::{Error as StorageError, RoTxn};
 use service::error::Chain;
 use tokio::time::Instant;
 
 use super::{Backoff, Summit, look};
+use crate::config::Bot;
 use crate::db::{Repository, Tables, Write, look_key};
-use crate::domain::build::Target;
+use crate::domain::build::{Build, Hold, Target};
 use crate::domain::name::RepositoryId;
+use crate::domain::trust::Origin;
 use crate::github::{self, Class, Pull};
 use turn::Turns;
 
@@ -141,10 +144,10 @@ impl Summit {
         &self,
         found: BTreeMap<RepositoryId, Repository>,
     ) -> Result<(), StorageError> {
-        let tables = self.tables.clone();
+        let (tables, now) = (self.tables.clone(), self.clock.now());
         self.submit(move |txn| {
             for (id, row) in found {
-                keep_repository(&tables, txn, id, row)?;
+                keep_repository(&tables, txn, id, row, now)?;
             }
             Ok::<_, StorageError>(())
         })
@@ -169,14 +172,17 @@ impl Summit {
                 heads.insert(branch.clone(), head);
             }
         }
+        let groups = self.app.merge_groups(row).await?;
         let tables = self.tables.clone();
         let default = row.default_branch.clone();
+        let bots = self.config.github.bots.clone();
         let found = self
             .db
             .submit(move |txn| {
                 let mut moved = moved_branches(&tables, txn, id, &default, &heads)?;
                 moved.extend(moved_pulls(&tables, txn, id, &pulls)?);
-                let held = held_pulls(&tables, txn, id, &pulls)?;
+                moved.extend(moved_groups(&tables, txn, id, &groups)?);
+                let held = held_pulls(&tables, txn, id, &bots, &pulls)?;
                 for target in moved.iter().chain(&held) {
                     tables.wish(txn, id, target)?;
                 }
@@ -231,16 +237,19 @@ fn keep_repository(
     txn: &mut Write<'_, '_>,
     id: RepositoryId,
     row: Repository,
+    now: Timestamp,
 ) -> Result<(), StorageError> {
     let before = tables.repositories.find(txn, &id.number())?;
     if before.as_ref() == Some(&row) {
         return Ok(());
     }
     tables.repositories.put(txn, &id.number(), &row)?;
+    // A repository that is back has heads that could not be shown in the meantime.
+    tables.note_open_heads(txn, id)?;
     if let Some(before) = before
         && before.default_branch != row.default_branch
     {
-        tables.move_branch(txn, id, before.default_branch, row.default_branch)?;
+        tables.move_branch(txn, id, before.default_branch, row.default_branch, now)?;
     }
     Ok(())
 }
@@ -279,22 +288,64 @@ fn moved_branches(
     Ok(targets.collect())
 }
 
-/// The pull requests that are held because of their author, who may have got write access since. No
-/// webhook reports that.
+/// The pull requests that are held because of their author, who may have got write access since, or a
+/// role in the configuration. No webhook reports that.
 fn held_pulls(
     tables: &Tables,
     txn: &RoTxn<'_>,
     repository: RepositoryId,
+    bots: &[Bot],
     open: &[Pull],
 ) -> Result<Vec<Target>, StorageError> {
     let mut held = tables.builds_set_aside(txn, repository)?;
     held.retain(|build| !build.permits_running());
     let targets: HashSet<&Target> = held.iter().map(|build| &build.target).collect();
-    let own = open.iter().filter(|pull| !pull.is_from_fork());
+    let own = open
+        .iter()
+        .filter(|pull| match (pull.origin(), &pull.user) {
+            (Origin::Own, Some(author)) if author.is_bot() => {
+                bots.iter().any(|bot| bot.may_write(author.id.number()))
+            }
+            (Origin::Own | Origin::AuthorsFork, Some(author)) => !author.is_bot(),
+            (Origin::ForkOf(_) | Origin::Gone, _) | (_, None) => false,
+        });
     let pulls = own.map(|pull| Target::Pull {
         number: pull.number,
     });
     Ok(pulls.filter(|target| targets.contains(target)).collect())
+}
+
+/// The merge groups that have come, changed or gone since the last look.
+fn moved_groups(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    repository: RepositoryId,
+    groups: &BTreeMap<String, CommitSha>,
+) -> Result<Vec<Target>, StorageError> {
+    let mut planned = BTreeMap::new();
+    for entry in tables.planned.iter_prefix(txn, &repository.number())? {
+        let ((_, git_ref), commit) = entry?;
+        if let Some(Target::Group { name }) = Target::of_ref(&git_ref) {
+            planned.insert(name, commit);
+        }
+    }
+    let names: BTreeSet<&String> = groups.keys().chain(planned.keys()).collect();
+    let moved = names
+        .into_iter()
+        .filter(|name| groups.get(*name) != planned.get(*name));
+    Ok(moved.map(|name| Target::of_branch(name)).collect())
+}
+
+/// True when builds of a pull request wait because it was a draft.
+fn is_held_as_draft(
+    tables: &Tables,
+    txn: &RoTxn<'_>,
+    repository: RepositoryId,
+    target: &Target,
+) -> Result<bool, StorageError> {
+    let builds = tables.builds_of(txn, repository, target)?;
+    let is_draft = |build: &Build| matches!(build.state.find_hold(), Some(Hold::Draft));
+    Ok(builds.iter().any(is_draft))
 }
 
 /// The pull requests that have changed since the last look: pushed to, another base branch, closed.
@@ -312,7 +363,9 @@ fn moved_pulls(
         numbers.insert(number);
         let planned = tables.planned.find(txn, &look_key(repository, &target))?;
         let merge = tables.merges.find(txn, &(repository.number(), number))?;
+        let is_ready = !pull.draft && is_held_as_draft(tables, txn, repository, &target)?;
         if planned != Some(pull.head.sha)
+            || is_ready
             || merge.is_none_or(|merge| merge.branch != pull.base.branch)
         {
             moved.push(target);
@@ -320,15 +373,11 @@ fn moved_pulls(
     }
     for entry in tables.planned.iter_prefix(txn, &repository.number())? {
         let ((_, git_ref), _) = entry?;
-        let number = git_ref
-            .strip_prefix("refs/pull/")
-            .and_then(|rest| rest.strip_suffix("/head"))
-            .and_then(|number| number.parse().ok());
-        moved.extend(
-            number
-                .filter(|number| !numbers.contains(number))
-                .map(|number| Target::Pull { number }),
-        );
+        if let Some(target @ Target::Pull { number }) = Target::of_ref(&git_ref)
+            && !numbers.contains(&number)
+        {
+            moved.push(target);
+        }
     }
     Ok(moved)
 }

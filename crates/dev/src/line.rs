@@ -300,6 +300,7 @@ impl Parts {
                 private_key: keys.join("app.pem"),
                 webhook_secret: keys.join("webhook-secret"),
                 organisation: ORGANISATION.to_owned(),
+                bots: Vec::new(),
                 sweep_seconds: options.sweep_seconds,
             },
             builders: vec![summit::config::Builder {
@@ -324,6 +325,7 @@ impl Parts {
             },
             retention: summit::config::Retention::default(),
             pulls: summit::config::Pulls::default(),
+            check_runs: summit::config::CheckRuns::default(),
             telemetry: service::telemetry::Config::default(),
         })
     }

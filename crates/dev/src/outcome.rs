@@ -126,7 +126,7 @@ pub struct Urls {
 impl BuildEnd {
     /// The end of a build that summit shows below `summit`.
     pub fn new(build: &Build, summit: &Url) -> Self {
-        let url = summit::domain::check_run::page(build, summit);
+        let url = summit::domain::check_run::of_build::page(build, summit);
         let mut log = url.clone();
         log.set_path(&format!("{}/log", url.path()));
         Self {

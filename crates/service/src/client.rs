@@ -16,6 +16,10 @@ use crate::auth::ServiceKey;
 /// The longest wait for an answer: a long poll takes 25 seconds.
 const TIMEOUT: Duration = Duration::from_secs(40);
 
+/// The largest answer that is read into memory, in bytes. Services trust each other to speak, not to
+/// stop.
+const MAX_ANSWER: usize = 16 << 20;
+
 /// A request that did not bring what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -47,6 +51,12 @@ pub enum CallError {
         /// The HTTP status.
         status: StatusCode,
     },
+    /// The answer is larger than any of the protocol's.
+    #[error("{service} answered with more than {} MiB", MAX_ANSWER >> 20)]
+    TooLarge {
+        /// Which service.
+        service: ServiceName,
+    },
     /// The request could not be made.
     #[error("cannot make the request to {service}: {message}")]
     Unmakeable {
@@ -62,7 +72,7 @@ impl CallError {
     pub fn find_status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } | Self::Unexpected { status, .. } => Some(status.as_u16()),
-            Self::Transport { .. } | Self::Unmakeable { .. } => None,
+            Self::Transport { .. } | Self::TooLarge { .. } | Self::Unmakeable { .. } => None,
         }
     }
 }
@@ -189,10 +199,7 @@ impl Client {
             return Ok(answer);
         }
         let status = answer.status();
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|source| self.transport(&url, source))?;
+        let body = self.read(answer).await?;
         Err(match serde_json::from_slice::<Problem>(&body) {
             Ok(problem) => CallError::Refused {
                 service: self.service.clone(),
@@ -215,15 +222,29 @@ impl Client {
     ) -> Result<T, CallError> {
         let answer = self.send(method, scope, path, body).await?;
         let status = answer.status();
-        let url = answer.url().clone();
-        let body = answer
-            .bytes()
-            .await
-            .map_err(|source| self.transport(&url, source))?;
+        let body = self.read(answer).await?;
         serde_json::from_slice(&body).map_err(|_| CallError::Unexpected {
             service: self.service.clone(),
             status,
         })
+    }
+
+    /// The whole body of an answer.
+    async fn read(&self, mut answer: Response) -> Result<Vec<u8>, CallError> {
+        let url = answer.url().clone();
+        let mut body = Vec::new();
+        loop {
+            let part = answer.chunk().await;
+            let Some(part) = part.map_err(|source| self.transport(&url, source))? else {
+                return Ok(body);
+            };
+            if body.len() + part.len() > MAX_ANSWER {
+                return Err(CallError::TooLarge {
+                    service: self.service.clone(),
+                });
+            }
+            body.extend_from_slice(&part);
+        }
     }
 
     fn encode(&self, body: &impl Serialize) -> Result<Bytes, CallError> {

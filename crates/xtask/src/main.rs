@@ -2,9 +2,11 @@
 
 mod browser;
 mod check;
+mod faults;
 mod fuzz;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, ensure};
@@ -45,6 +47,14 @@ enum Task {
         /// Only those of these packages.
         packages: Vec<String>,
     },
+    /// The suite's module `faults` with this summit and with an older one, as a table: each test has
+    /// to succeed with this one, and to fail with the other for its own reason.
+    Faults {
+        /// The binary of the other summit.
+        binary: PathBuf,
+        /// Only tests whose name has this in it.
+        filter: Option<String>,
+    },
     /// Kills a process that writes to a database of moss-db, again and again, and looks for what
     /// it had been told was written.
     KillLoop {
@@ -73,6 +83,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Replay => replay(),
         Task::Fuzz(options) => Ok(exit(fuzz::run(&options)?)),
         Task::Bench { packages } => bench(&packages),
+        Task::Faults { binary, filter } => Ok(exit(faults::run(&binary, filter.as_deref())?)),
         Task::KillLoop { count, seed } => kill_loop(count, seed),
     }
 }

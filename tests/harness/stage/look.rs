@@ -20,6 +20,18 @@ use crate::actor::Actor;
 /// nothing to do: a build that was held can still go on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The check run that each head has.
+const HEAD: &str = "snekbook";
+
+/// What the conclusion of a recipe makes of that of its head, and how much it counts.
+fn counts_as(of: Conclusion) -> (u8, Conclusion) {
+    match of {
+        Conclusion::Failure | Conclusion::Skipped => (2, Conclusion::Failure),
+        Conclusion::ActionRequired | Conclusion::Cancelled => (1, Conclusion::ActionRequired),
+        _ => (0, Conclusion::Success),
+    }
+}
+
 /// The newest check run of each recipe on a commit, by the recipe's name.
 pub type Runs = BTreeMap<String, CheckRun>;
 
@@ -44,14 +56,39 @@ impl Stage {
     /// The newest check run of each recipe on a commit.
     pub fn runs_on(&self, commit: &Sha) -> Runs {
         let mut runs = Runs::new();
-        for repository in self.repositories() {
-            // Oldest first, so that the newest stays.
-            for run in self.forge.check_runs_on(repository, commit) {
-                let name = run.name.strip_prefix("build ").unwrap_or(&run.name);
-                runs.insert(name.to_owned(), run);
-            }
+        // Oldest first, so that the newest stays.
+        for run in self.recipe_runs_on(commit) {
+            let name = run.name.strip_prefix("build ").unwrap_or(&run.name);
+            runs.insert(name.to_owned(), run);
         }
         runs
+    }
+
+    /// All check runs of recipes on a commit, oldest first.
+    pub fn recipe_runs_on(&self, commit: &Sha) -> Vec<CheckRun> {
+        let repositories = self.repositories().iter();
+        let runs = repositories.flat_map(|name| self.forge.check_runs_on(name, commit));
+        runs.filter(|run| run.name != HEAD).collect()
+    }
+
+    /// The newest check run of a head.
+    pub fn head_run(&self, commit: &Sha) -> Option<CheckRun> {
+        let repositories = self.repositories().iter();
+        let runs = repositories.flat_map(|name| self.forge.check_runs_on(name, commit));
+        runs.filter(|run| run.name == HEAD).last()
+    }
+
+    /// Waits until the check run of a head concludes so.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn verdict(&mut self, commit: &Sha, expected: Conclusion) -> Result<CheckRun> {
+        let what = format!("the verdict {expected:?} on {commit}");
+        self.until(&what, async |stage| {
+            let run = stage.head_run(commit);
+            Ok(run.filter(|run| run.status.conclusion() == Some(expected)))
+        })
+        .await
     }
 
     /// Waits until the check runs of a commit are these and concluded so.
@@ -70,6 +107,9 @@ impl Stage {
             let conclusion = |name: &&str| runs.get(*name).and_then(|run| run.status.conclusion());
             let met = |(name, wanted): &(&str, Conclusion)| conclusion(name) == Some(*wanted);
             if runs.len() == expected.len() && expected.iter().all(met) {
+                if !stage.has_verdict_on(commit, expected)? {
+                    return Ok(None);
+                }
                 return Ok(Some(runs));
             }
             let completed = runs.values().all(|run| run.status.conclusion().is_some());
@@ -82,6 +122,23 @@ impl Stage {
             Ok(None)
         })
         .await
+    }
+
+    /// Whether the check run of a head agrees with the conclusions of its recipes. A commit that is no
+    /// head any more may have none, or one that says so.
+    fn has_verdict_on(&self, commit: &Sha, expected: &[(&str, Conclusion)]) -> Result<bool> {
+        let Some(run) = self.head_run(commit) else {
+            let is_left = expected.iter().all(|(_, of)| *of == Conclusion::Cancelled);
+            return Ok(is_left);
+        };
+        let Some(verdict) = run.status.conclusion() else {
+            return Ok(false);
+        };
+        let worst = expected.iter().map(|(_, of)| counts_as(*of));
+        let worst = worst.max_by_key(|(rank, _)| *rank);
+        let is_left = run.output.title.as_deref() == Some("Superseded");
+        let (_, worst) = worst.unwrap_or((0, Conclusion::Success));
+        Ok(verdict == worst || (is_left && verdict == Conclusion::ActionRequired))
     }
 
     /// Waits until the one recipe of a commit succeeds.
@@ -130,13 +187,17 @@ impl Stage {
         statuses
     }
 
-    /// The requests by which check runs were made.
+    /// The requests by which check runs of recipes were made.
     pub fn created_runs(&self) -> usize {
         let traffic = self.forge.traffic();
         let made = traffic.iter().filter(|exchange| {
             exchange.method == "POST"
                 && exchange.path.ends_with("/check-runs")
                 && exchange.status == 201
+                && exchange
+                    .request
+                    .json()
+                    .is_none_or(|run| run["name"] != HEAD)
         });
         made.count()
     }
@@ -150,6 +211,7 @@ impl Stage {
             .repositories()
             .iter()
             .flat_map(|name| self.forge.check_runs(name))
+            .filter(|run| run.name != HEAD)
             .filter_map(|run| run.external_id)
             .collect();
         ids.sort();

@@ -329,7 +329,7 @@ fn a_database_at_work_goes_on() {
         let (recipe, target, state) = (&build.recipe, &build.target, build.state.name());
         assert_eq!(build.profile.as_str(), "aarch64");
         match build.trust.find_stranger() {
-            Some(stranger) => format!("{recipe} for {target} by {stranger}: {state}"),
+            Some(stranger) => format!("{recipe} for {target} by {}: {state}", stranger.author),
             None => format!("{recipe} for {target}: {state}"),
         }
     });

@@ -19,12 +19,16 @@ impl Build {
             }
             State::Cancelled { by, .. } => match by {
                 By::RepositoryGone => Some(NoRebuild::RepositoryGone),
-                By::Person { .. } | By::PullClosed | By::AlreadyPublished { .. } => None,
+                By::Person { .. }
+                | By::PullClosed
+                | By::GroupGone
+                | By::AlreadyPublished { .. } => None,
             },
             State::Published { .. } => None,
             State::Held { by, .. } => match by {
                 Hold::Needs { .. } | Hold::Suspected { .. } | Hold::Scattered { .. } => None,
-                Hold::Approval { .. } => Some(NoRebuild::Unapproved),
+                Hold::Draft => None,
+                Hold::Approval(_) => Some(NoRebuild::Unapproved),
                 Hold::TooLarge { .. } => Some(NoRebuild::SameRecipe),
                 Hold::Build { .. } => Some(NoRebuild::Held),
             },

@@ -7,11 +7,11 @@ use api::id::{Architecture, BuildId, CommitSha, ImportId, Sha256, TreeSha};
 use jiff::Timestamp;
 
 use super::{
-    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, Plan, Progress, Scope, State,
-    Success, Suspect, Target,
+    Annotation, Build, By, Failure, FailureKind, Hold, Overtaken, OwnRun, Plan, Progress, Scope,
+    State, Success, Suspect, Target,
 };
 use crate::domain::name::RepositoryId;
-use crate::domain::trust::Trust;
+use crate::domain::trust::{Doubt, Stranger, Trust};
 
 /// The id with a number. It is older than any real id.
 pub(crate) fn id(number: u8) -> BuildId {
@@ -35,6 +35,14 @@ pub(crate) fn pull() -> Target {
     Target::Pull { number: 7 }
 }
 
+/// The author of a pull request who may not write.
+pub(crate) fn stranger() -> Stranger {
+    Stranger {
+        author: "stranger".to_owned(),
+        doubt: Doubt::MayNotWrite,
+    }
+}
+
 /// The one profile.
 pub(crate) fn profile() -> Architecture {
     "x86_64".parse().unwrap()
@@ -51,6 +59,7 @@ pub(crate) fn build(number: u8, recipe: &str) -> Build {
         tree: TreeSha::from_bytes([number; 20]),
         recipe: recipe.parse().unwrap(),
         check: None,
+        own_run: OwnRun::Always,
         scope: Scope::Recipe,
         version: "1.2".to_owned(),
         release: 3,
@@ -228,12 +237,8 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
                         .to_owned(),
             }),
         ),
-        (
-            "held by approval",
-            held(Hold::Approval {
-                author: "stranger".to_owned(),
-            }),
-        ),
+        ("held by approval", held(Hold::Approval(stranger()))),
+        ("held as a draft", held(Hold::Draft)),
         (
             "failed, name taken",
             State::Failed(failure(FailureKind::NameTaken, None)),

@@ -176,11 +176,14 @@ impl Hold {
                 self.describe()
             ),
             Self::TooLarge { reason } => reason.clone(),
-            Self::Approval { author } => format!(
-                "{author} has no write access to the repository, or the pull request comes from a \
-                 fork, so summit runs nothing of it. Somebody with write access can push the \
-                 branch to the repository and open a pull request from there."
+            Self::Approval(stranger) => format!(
+                "{} Somebody with write access can push the branch to the repository and open a \
+                 pull request from there.",
+                stranger.explain()
             ),
+            Self::Draft => "The pull request is a draft. summit builds it once it is marked as \
+                            ready for review. Until then a comment with /rebuild builds it."
+                .to_owned(),
         }
     }
 }
@@ -199,7 +202,8 @@ impl Hold {
                 each.collect::<Vec<_>>().join("; ")
             }
             Self::TooLarge { reason } => reason.trim_end_matches('.').to_owned(),
-            Self::Approval { author } => format!("{author} has no write access"),
+            Self::Approval(stranger) => stranger.describe(),
+            Self::Draft => "the pull request is a draft".to_owned(),
         }
     }
 }
@@ -243,6 +247,7 @@ impl By {
                 "Release {release} is published already. Raise `release` to publish the change."
             ),
             Self::PullClosed => "The pull request was closed.".to_owned(),
+            Self::GroupGone => "The merge queue merged the group or took it apart.".to_owned(),
             Self::RepositoryGone => {
                 "The repository is gone, or the App is not installed in it any more.".to_owned()
             }

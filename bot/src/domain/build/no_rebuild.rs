@@ -21,6 +21,8 @@ pub enum NoRebuild {
     HasNewer,
     /// Another recipe has its name.
     NameTaken,
+    /// The branch is not the default branch any more.
+    OldBranch,
     /// The pull request is closed.
     PullClosed,
     /// The App cannot see the repository any more.
@@ -35,14 +37,17 @@ impl NoRebuild {
             Self::SameRecipe => "The same commit would give the same result. Push a fix.",
             Self::Held => "The build starts by itself once the build that it needs succeeds.",
             Self::Unapproved => {
-                "The author of the pull request has no write access, or the pull request comes \
-                 from a fork, so summit runs nothing of it."
+                "Nobody with write access vouches for the pull request, so summit runs nothing of \
+                 it."
             }
             Self::Superseded => {
                 "A newer build took its place, or the newest plan no longer includes it."
             }
             Self::HasNewer => "There is a newer build of the recipe.",
             Self::NameTaken => "Another recipe holds the name. Rename one of the two.",
+            Self::OldBranch => {
+                "Its branch is not the default branch any more, so nothing of it is published."
+            }
             Self::PullClosed => "The pull request is closed.",
             Self::RepositoryGone => {
                 "The repository is gone, or the App is not installed in it any more."

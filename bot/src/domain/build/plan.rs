@@ -28,6 +28,9 @@ pub struct Plan {
     /// The name of its check run; none when the folder and the recipe's name determine it.
     #[serde(default)]
     pub check: Option<String>,
+    /// When it has a check run of its own.
+    #[serde(default)]
+    pub own_run: OwnRun,
     /// Whether it builds this recipe or stands for a whole head.
     #[serde(default)]
     pub scope: Scope,
@@ -56,6 +59,17 @@ pub struct Plan {
     /// it.
     #[serde(default)]
     pub asked_by: Option<String>,
+}
+
+/// When a build has a check run of its own, beside that of its head.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OwnRun {
+    /// From the beginning.
+    #[default]
+    Always,
+    /// Once it fails: its plan has so many recipes that nobody would read a check run of each.
+    OnFailure,
 }
 
 impl Plan {

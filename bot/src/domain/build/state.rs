@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
+use crate::domain::trust::Stranger;
 
 /// The state of a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,12 +147,21 @@ impl State {
     /// kept apart from the builds under way.
     pub fn waits_for_person(&self) -> bool {
         self.find_hold().is_some_and(|hold| match hold {
-            Hold::Approval { .. } | Hold::TooLarge { .. } => true,
+            Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft => true,
             Hold::Build { .. }
             | Hold::Needs { .. }
             | Hold::Suspected { .. }
             | Hold::Scattered { .. } => false,
         })
+    }
+
+    /// True when the recipe, or what it needs, is at fault.
+    pub fn is_failure(&self) -> bool {
+        let is_hold = |hold: &Hold| match hold {
+            Hold::Needs { .. } | Hold::Scattered { .. } | Hold::TooLarge { .. } => true,
+            Hold::Build { .. } | Hold::Suspected { .. } | Hold::Approval(_) | Hold::Draft => false,
+        };
+        matches!(self, Self::Failed(_)) || self.find_hold().is_some_and(is_hold)
     }
 
     /// The assets of the build, while only its builder has them.
@@ -277,11 +287,10 @@ pub enum Hold {
         /// The reason, in a sentence.
         reason: String,
     },
-    /// The author of a pull request may not write, so none of its code runs.
-    Approval {
-        /// The author's login, for people.
-        author: String,
-    },
+    /// Nobody vouches for the code of a pull request, so none of it runs.
+    Approval(Stranger),
+    /// The pull request is a draft.
+    Draft,
 }
 
 /// A failed build that may be the reason why another build lacks something.
@@ -304,6 +313,8 @@ pub enum By {
     },
     /// The pull request was closed.
     PullClosed,
+    /// The group of a merge queue was merged or taken apart.
+    GroupGone,
     /// The repository was deleted, or the App was uninstalled from it.
     RepositoryGone,
     /// A person.

@@ -38,13 +38,48 @@ pub enum Target {
         /// Its number.
         number: u64,
     },
+    /// A group of a merge queue: built, not published. The branch that it merges into gets the same
+    /// commit once its check runs allow it.
+    Group {
+        /// The name of its temporary branch, without `refs/heads/`.
+        name: String,
+    },
 }
 
+/// Where GitHub's merge queues keep their temporary branches.
+const QUEUE: &str = "gh-readonly-queue/";
+
 impl Target {
+    /// The target that a branch is. The temporary branch of a merge queue is a group.
+    pub fn of_branch(name: &str) -> Self {
+        let name = name.to_owned();
+        match name.starts_with(QUEUE) {
+            true => Self::Group { name },
+            false => Self::Branch { name },
+        }
+    }
+
+    /// The target whose [`Self::git_ref`] this is.
+    pub fn of_ref(git_ref: &str) -> Option<Self> {
+        if let Some(name) = git_ref.strip_prefix("refs/heads/") {
+            return Some(Self::of_branch(name));
+        }
+        let number = git_ref.strip_prefix("refs/pull/")?.strip_suffix("/head")?;
+        let number = number.parse().ok()?;
+        Some(Self::Pull { number })
+    }
+
+    /// The branch that the group with this temporary branch merges into. GitHub calls that
+    /// `gh-readonly-queue/BASE/pr-NUMBER-COMMIT`.
+    pub fn base_of_group(name: &str) -> Option<&str> {
+        let (base, _) = name.strip_prefix(QUEUE)?.rsplit_once('/')?;
+        Some(base)
+    }
+
     /// The ref under which the head is found.
     pub fn git_ref(&self) -> String {
         match self {
-            Self::Branch { name } => format!("refs/heads/{name}"),
+            Self::Branch { name } | Self::Group { name } => format!("refs/heads/{name}"),
             Self::Pull { number } => format!("refs/pull/{number}/head"),
         }
     }
@@ -56,7 +91,7 @@ impl Target {
     pub fn is_published(&self) -> bool {
         match self {
             Self::Branch { .. } => true,
-            Self::Pull { .. } => false,
+            Self::Pull { .. } | Self::Group { .. } => false,
         }
     }
 }
@@ -64,8 +99,32 @@ impl Target {
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Branch { name } => f.write_str(name),
+            Self::Branch { name } | Self::Group { name } => f.write_str(name),
             Self::Pull { number } => write!(f, "#{number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ref_names_its_target() {
+        let group = "gh-readonly-queue/release/2/pr-5-c0ffee";
+        assert_eq!(Target::base_of_group(group), Some("release/2"));
+        assert_eq!(Target::base_of_group("main"), None);
+        let targets = [
+            Target::of_branch("main"),
+            Target::of_branch(group),
+            Target::Pull { number: 7 },
+        ];
+        for target in targets {
+            assert_eq!(Target::of_ref(&target.git_ref()), Some(target));
+        }
+        assert!(matches!(Target::of_branch(group), Target::Group { .. }));
+        for odd in ["refs/tags/v1", "refs/pull/x/head", "refs/pull/7/merge"] {
+            assert_eq!(Target::of_ref(odd), None, "{odd}");
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Event {
     },
     /// It cannot go on without a change elsewhere.
     Held(Hold),
+    /// Its pull request is no draft any more.
+    Undrafted,
     /// All builds before it are done.
     Ready,
     /// It is ready, but no builder takes it.
@@ -163,6 +165,10 @@ impl Build {
                 (queued || self.unscheduled()).then_some(State::Waiting { on })?
             }
             Event::Held(by) => self.hold(by, now)?,
+            Event::Undrafted => {
+                let is_draft = matches!(self.state.find_hold(), Some(Hold::Draft));
+                is_draft.then_some(State::Planned)?
+            }
             Event::Ready if matches!(self.state, State::Queued { .. }) => self.state.clone(),
             Event::Ready => self.unscheduled().then_some(State::Queued {
                 since: now,
@@ -261,6 +267,7 @@ impl Event {
         match self {
             Self::Blocked { .. } => "blocked",
             Self::Held(_) => "held",
+            Self::Undrafted => "undrafted",
             Self::Ready => "ready",
             Self::Delayed { .. } => "delayed",
             Self::Dispatched { .. } => "dispatched",

@@ -9,8 +9,8 @@ use api::id::{Architecture, RecipeFolder, RecipeName, Sha256};
 /// How many characters of a folder's path a check name has at most.
 const MAX_FOLDER: usize = 160;
 
-/// The check name of a placeholder build for a whole head.
-pub const WHOLE: &str = "recipes";
+/// The check name of a head, whatever it changes; the one that branch rules require.
+pub const HEAD: &str = "snekbook";
 
 /// Whether a recipe holds the claim on its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

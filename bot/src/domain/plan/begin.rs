@@ -42,6 +42,7 @@ pub(super) fn begin(
             Err(unreadable) => unreadable.name.clone(),
         },
         check,
+        own_run: frame.own_run,
         scope,
         version: described.map_or_else(String::new, |recipe| recipe.version.clone()),
         release: described.map_or(0, |recipe| recipe.release),

@@ -59,6 +59,7 @@ pub fn again(refused: &Build, id: BuildId, now: Timestamp, channel: Option<u64>)
     };
     let plan = Plan {
         created_at: now,
+        own_run: refused.own_run_of_next(),
         asked_by: None,
         ..Plan::clone(&refused.plan)
     };

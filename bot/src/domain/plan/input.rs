@@ -6,7 +6,7 @@ use api::id::{Architecture, BuildId, CommitSha, RecipeFolder, RecipeName, TreeSh
 use jiff::Timestamp;
 use moss_format::{Dependency, Provider};
 
-use crate::domain::build::{Annotation, Build, Conflict, Target};
+use crate::domain::build::{Annotation, Build, Conflict, OwnRun, Target};
 use crate::domain::name::RepositoryId;
 use crate::domain::trust::Trust;
 
@@ -135,6 +135,10 @@ pub struct Frame {
     pub profile: Architecture,
     /// True when there is more than one profile, so that check names need it.
     pub is_one_of_many: bool,
+    /// When the builds have check runs of their own.
+    pub own_run: OwnRun,
+    /// True for a draft: its builds wait until it is ready, or somebody commands them.
+    pub is_draft: bool,
 }
 
 /// Existing builds and times that a plan takes into account.

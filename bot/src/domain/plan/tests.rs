@@ -5,7 +5,7 @@ use moss_format::Provider;
 
 use super::*;
 use crate::domain::build::By;
-use crate::domain::build::example::{at, build, id, main, profile, pull};
+use crate::domain::build::example::{at, build, id, main, profile, pull, stranger};
 use crate::domain::build::{Annotation, Conflict, Failure, FailureKind};
 use crate::domain::name::RepositoryId;
 use crate::domain::trust::Trust;
@@ -21,6 +21,8 @@ fn frame() -> Frame {
         trust: Trust::Writer,
         profile: profile(),
         is_one_of_many: false,
+        own_run: crate::domain::build::OwnRun::Always,
+        is_draft: false,
     }
 }
 
@@ -291,9 +293,7 @@ fn the_channels_release_decides_on_a_branch() {
 
 #[test]
 fn one_build_stands_for_all_of_an_unapproved_author() {
-    let trust = Trust::None {
-        author: "stranger".to_owned(),
-    };
+    let trust = Trust::None(stranger());
     let frame = Frame {
         target: pull(),
         trust,
@@ -302,8 +302,8 @@ fn one_build_stands_for_all_of_an_unapproved_author() {
     let folders: Vec<RecipeFolder> = (0..600)
         .map(|n| format!("r/{n}").parse().unwrap())
         .collect();
-    let build = unapproved(id(1), &frame, "stranger".to_owned(), &folders);
-    assert_eq!(build.trust.find_stranger(), Some("stranger"));
+    let build = unapproved(id(1), &frame, stranger(), &folders);
+    assert_eq!(build.trust.find_stranger(), Some(&stranger()));
     assert!(build.waits_for_person());
     let said = build.explain();
     assert!(said.contains("stranger has no write access"), "{said}");

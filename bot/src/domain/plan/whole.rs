@@ -6,17 +6,23 @@ use api::id::{BuildId, RecipeFolder, TreeSha};
 use super::begin::begin;
 use super::input::{Candidate, Frame, Unreadable};
 use crate::domain::build::{Build, Hold, Scope, State};
+use crate::domain::trust::Stranger;
 
 /// How many folders a placeholder lists.
 const NAMED: usize = 50;
 
 /// The placeholder for a pull request whose author may not write.
-pub fn unapproved(id: BuildId, frame: &Frame, author: String, folders: &[RecipeFolder]) -> Build {
+pub fn unapproved(
+    id: BuildId,
+    frame: &Frame,
+    stranger: Stranger,
+    folders: &[RecipeFolder],
+) -> Build {
     let scope = Scope::All {
         count: folders.len(),
         named: folders.iter().take(NAMED).cloned().collect(),
     };
-    whole(id, frame, scope, Hold::Approval { author })
+    whole(id, frame, scope, Hold::Approval(stranger))
 }
 
 /// The placeholder for a head that changes too much to be planned. `reason` is a sentence.

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::domain::build::Suspect;
-use crate::domain::build::example::{at, build, every_state, id, main, pull, success};
+use crate::domain::build::example::{at, build, every_state, id, main, pull, stranger, success};
 use crate::domain::trust::Trust;
 
 fn decide_among(build: &Build, others: &[Build]) -> Option<Event> {
@@ -29,14 +29,10 @@ fn show(event: Option<Event>) -> String {
 
 #[test]
 fn what_nobody_approved_is_held_wherever_it_stands() {
-    let hold = Hold::Approval {
-        author: "stranger".to_owned(),
-    };
+    let hold = Hold::Approval(stranger());
     let mut held = Vec::new();
     for (name, mut build) in every_state() {
-        build.trust = Trust::None {
-            author: "stranger".to_owned(),
-        };
+        build.trust = Trust::None(stranger());
         assert!(!build.is_due(at(1000)), "{name}");
         match decide_among(&build, &[]) {
             Some(Event::Held(by)) if by == hold => held.push(name),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::domain::build::{Build, Target};
-use crate::domain::check_run::{self, Conclusion, Status};
+use crate::domain::check_run::{Conclusion, Status, of_build};
 use crate::domain::name::RepositoryName;
 use crate::usecase::Standstill;
 use crate::usecase::schedule::RETRY;
@@ -39,7 +39,7 @@ pub(super) fn target(target: &Target, repository: Option<&RepositoryName>) -> St
 }
 
 pub(super) fn badge(build: &Build) -> Markup {
-    let class = match check_run::status(build) {
+    let class = match of_build::status(build) {
         Status::Queued => "badge wait",
         Status::InProgress => "badge busy",
         Status::Completed(Conclusion::Success) => "badge good",

@@ -14,11 +14,14 @@ use super::{Backoff, Summit};
 
 impl Summit {
     /// Copies the log from the end of our copy until the builder reports the log's end.
+    ///
+    /// The order limits the log, but a builder may not keep to that.
     pub(super) async fn copy_log(&self, client: &Client, attempt: AttemptId) {
         let path = self.log_path(attempt);
+        let most = self.config.limits.log_bytes + SLACK;
         let mut backoff = Backoff::new();
         loop {
-            match copy_part(client, attempt, &path).await {
+            match copy_part(client, attempt, &path, most).await {
                 Ok(true) => return,
                 Ok(false) => backoff.reset(),
                 Err(CopyError::Call(error)) if error.find_status() == Some(404) => {
@@ -45,14 +48,29 @@ enum CopyError {
     Write(#[from] std::io::Error),
 }
 
-/// Appends the builder's log from the end of our copy. True when the log is complete.
-async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<bool, CopyError> {
+/// What the builder itself may add to a log at its limit, in bytes.
+const SLACK: u64 = 64 << 10;
+
+/// The last line of a copy that was cut off.
+const CUT: &str = "\n[summit: the log is longer than its limit; the rest is not copied]\n";
+
+/// Appends the builder's log from the end of our copy, up to about `most` bytes in all. True when
+/// nothing follows.
+async fn copy_part(
+    client: &Client,
+    attempt: AttemptId,
+    path: &Path,
+    most: u64,
+) -> Result<bool, CopyError> {
     let mut file = tokio::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
         .await?;
-    let offset = file.seek(std::io::SeekFrom::End(0)).await?;
+    let mut offset = file.seek(std::io::SeekFrom::End(0)).await?;
+    if offset > most {
+        return Ok(true);
+    }
     let route = format!("/api/v1/attempts/{attempt}/log?offset={offset}");
     let mut answer = client
         .send(Method::GET, Scope::Attempts, &route, Bytes::new())
@@ -63,7 +81,15 @@ async fn copy_part(client: &Client, attempt: AttemptId, path: &Path) -> Result<b
         .is_some_and(|value| value == "true");
     loop {
         match answer.chunk().await {
-            Ok(Some(part)) => file.write_all(&part).await?,
+            Ok(Some(part)) => {
+                file.write_all(&part).await?;
+                offset += part.len() as u64;
+                if offset > most {
+                    file.write_all(CUT.as_bytes()).await?;
+                    file.flush().await?;
+                    return Ok(true);
+                }
+            }
             // The next part begins at the end of the file, so all bytes must be written before
             // anyone reads its length.
             ended => {

@@ -85,12 +85,8 @@ fn answer(rebuilt: &Rebuilt) -> Receipt {
             Reaction::Confused,
             format!("Nothing is rebuilt:\n{}", reasons(others)),
         ),
-        Rebuilt::Unapproved { author } => {
-            let text = format!(
-                "Nothing is rebuilt: {} has no write access to this repository, or the pull \
-                 request comes from a fork, so summit runs nothing of it.",
-                escape(author)
-            );
+        Rebuilt::Unapproved(stranger) => {
+            let text = format!("Nothing is rebuilt: {}", escape(&stranger.explain()));
             Receipt::say(Reaction::Confused, text)
         }
     }
@@ -114,6 +110,7 @@ fn reasons(others: &[(Build, NoRebuild)]) -> String {
 mod tests {
     use super::*;
     use crate::domain::build::example::{build, id};
+    use crate::domain::trust::{Doubt, Stranger};
 
     /// All answers, as people read them.
     #[test]
@@ -128,14 +125,17 @@ mod tests {
             begun: vec![id(9)],
             others: others.to_vec(),
         };
-        let author = "*eve*".to_owned();
+        let stranger = Stranger {
+            author: "*eve*".to_owned(),
+            doubt: Doubt::MayNotWrite,
+        };
         let receipts = [
             answer(&begun(&[])),
             answer(&begun(&others[..1])),
             nothing_to_choose(&[]),
             nothing_to_choose(&builds),
             answer(&Rebuilt::Nothing(others.to_vec())),
-            answer(&Rebuilt::Unapproved { author }),
+            answer(&Rebuilt::Unapproved(stranger)),
         ];
         let mut all = String::new();
         for receipt in receipts {

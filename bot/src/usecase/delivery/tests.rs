@@ -1,9 +1,10 @@
+use api::id::CommitSha;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::db::look_key;
 use crate::db::tests::{Store, store};
-use crate::domain::build::example::{at, id, main, pull};
+use crate::domain::build::example::{self, at, id, main, pull};
 use crate::domain::name::UserId;
 
 fn source(full_name: &str) -> Value {
@@ -104,6 +105,90 @@ fn a_push_to_the_default_branch_is_looked_at() {
     assert!(is_wished(&store, &main()));
 }
 
+/// The branch of a merge queue is a group: its push, its `merge_group` and its end are looked at.
+#[test]
+fn a_merge_group_is_looked_at() {
+    let name = "gh-readonly-queue/main/pr-7-c0ffee";
+    let group = json!({
+        "action": "checks_requested",
+        "merge_group": { "head_ref": format!("refs/heads/{name}") },
+    });
+    let end =
+        json!({ "ref": format!("refs/heads/{name}"), "deleted": true, "after": "0".repeat(40) });
+    for (event, more) in [("push", push(name)), ("merge_group", group), ("push", end)] {
+        let store = store();
+        let body = with(source("snekbook/recipes"), more);
+        let said = deliver(&store, event, &body);
+        assert_eq!(said, format!("looking at {name} of snekbook/recipes"));
+        let target = Target::Group {
+            name: name.to_owned(),
+        };
+        assert!(is_wished(&store, &target));
+    }
+}
+
+/// The times of heads come from webhooks, in whichever order these arrive.
+#[test]
+fn the_time_of_a_head_is_that_of_github() {
+    let store = store();
+    let [older, newer] = [1, 2].map(|byte| CommitSha::from_bytes([byte; 20]));
+    let synchronize = |commit: CommitSha, at: i64| {
+        json!({
+            "action": "synchronize",
+            "number": 7,
+            "pull_request": { "head": { "sha": commit }, "updated_at": example::at(at) },
+        })
+    };
+    for (commit, time) in [(newer, 5), (older, 3)] {
+        let body = with(source("snekbook/recipes"), synchronize(commit, time));
+        deliver(&store, "pull_request", &body);
+    }
+    // Other changes of a pull request say nothing of its head.
+    let edited = json!({ "action": "edited", "number": 7 });
+    deliver(
+        &store,
+        "pull_request",
+        &with(source("snekbook/recipes"), edited),
+    );
+    let mut pushed = with(source("snekbook/recipes"), push("main"));
+    pushed["repository"]["pushed_at"] = json!(at(8).as_second());
+    pushed["after"] = json!(newer);
+    deliver(&store, "push", &pushed);
+    let since = |target: &Target, commit| {
+        let repository = RepositoryId::new(1);
+        let read = |txn: &RoTxn<'_>| store.tables.head_since(txn, repository, target, commit);
+        store.env.read(read).unwrap()
+    };
+    assert_eq!(since(&pull(), newer), Some(at(5)));
+    assert_eq!(since(&pull(), older), Some(at(3)));
+    assert_eq!(since(&main(), newer), Some(at(8)));
+    assert_eq!(since(&main(), older), None);
+}
+
+/// The check run of a head stands for all its builds.
+#[test]
+fn the_button_of_a_head_rebuilds_all_of_it() {
+    let commit = CommitSha::from_bytes([1; 20]);
+    for action in ["rerequested", "requested_action"] {
+        let store = store();
+        let run = json!({
+            "action": action,
+            "check_run": { "external_id": "head", "head_sha": commit },
+            "requested_action": { "identifier": "rebuild" },
+            "sender": { "id": 3, "login": "ada" },
+        });
+        deliver(&store, "check_run", &with(source("snekbook/recipes"), run));
+        let read = |txn: &RoTxn<'_>| {
+            let presses = store.tables.presses.iter(txn)?;
+            presses
+                .map(|row| Ok(row?.1.button))
+                .collect::<Result<Vec<_>, Error>>()
+        };
+        let buttons = store.env.read(read).unwrap();
+        assert_eq!(buttons, [Button::RerunAll { commit }]);
+    }
+}
+
 /// Anyone can install a public App. GitHub signs webhooks of foreign repositories too.
 #[test]
 fn other_organisations_are_not_served() {
@@ -166,7 +251,10 @@ fn a_command_is_taken_once() {
 #[test]
 fn a_button_is_taken_with_who_pressed_it() {
     let store = store();
-    let run = json!({ "action": "rerequested", "check_run": { "external_id": id(2) } });
+    let run = json!({
+        "action": "rerequested",
+        "check_run": { "external_id": id(2), "head_sha": "c0".repeat(20) },
+    });
     let body = with(source("snekbook/recipes"), run);
     assert_eq!(
         deliver(&store, "check_run", &body),

@@ -6,6 +6,7 @@ use api::id::{AttemptId, ServiceName};
 use super::error::Error;
 use crate::db::{ChangeError, Repository};
 use crate::domain::build::{Build, Event};
+use crate::domain::name::RepositoryId;
 use crate::usecase::Summit;
 use crate::usecase::channel::Snapshot;
 
@@ -41,7 +42,7 @@ impl Summit {
         closure: Vec<ClosureStone>,
         host_needs: Vec<String>,
     ) -> Result<Order, Error> {
-        let repository = self.repository(build).await?;
+        let repository = self.repository(build.repository).await?;
         let report = self.public_url.join("api/v1/reports").ok();
         Ok(Order {
             recipe: build.recipe.clone(),
@@ -65,9 +66,11 @@ impl Summit {
         })
     }
 
-    pub(in crate::usecase) async fn repository(&self, build: &Build) -> Result<Repository, Error> {
+    pub(in crate::usecase) async fn repository(
+        &self,
+        id: RepositoryId,
+    ) -> Result<Repository, Error> {
         let tables = self.tables.clone();
-        let id = build.repository;
         let found = self
             .db
             .query(move |txn| tables.repositories.find(txn, &id.number()))

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use api::id::{BuildId, RecipeFolder};
-use jiff::SignedDuration;
+use api::id::{BuildId, CommitSha, RecipeFolder};
+use jiff::{SignedDuration, Timestamp};
 use moss_db::{RoTxn, RwTxn};
 
 use super::names::{self, Standings};
@@ -12,6 +12,7 @@ use super::released::Released;
 use crate::db::{ChangeError, Look, RecipePlace, Tables, Write, look_key};
 use crate::domain::build::{Build, By, Event, Scope, State};
 use crate::domain::claim::{Holder, Names};
+use crate::domain::head::{HeadId, HeadTarget};
 use crate::domain::plan::{self, Candidate, Frame, Others};
 
 /// The largest tolerated difference between vessel's clock and ours.
@@ -25,6 +26,37 @@ pub(super) fn done(tables: &Tables, txn: &mut RwTxn<'_>, look: &Look) -> Result<
         Some(_) | None => tables.end_look(txn, &key)?,
     }
     Ok(())
+}
+
+/// How far a head is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Planned {
+    /// Further builds follow.
+    Partly,
+    /// All builds are there.
+    Wholly,
+}
+
+/// Makes `commit` the head of the target of a look. `at` is when it became the head, unless a webhook
+/// told.
+pub(super) fn put_head(
+    tables: &Tables,
+    txn: &mut Write<'_, '_>,
+    look: &Look,
+    commit: CommitSha,
+    (planned, at): (Planned, Option<Timestamp>),
+    now: Timestamp,
+) -> Result<(), moss_db::Error> {
+    let id = HeadId {
+        repository: look.repository,
+        commit,
+    };
+    let of = HeadTarget {
+        target: look.target.clone(),
+        since: look.since(commit).or(at),
+        is_planned: planned == Planned::Wholly,
+    };
+    tables.put_head(txn, id, of, now)
 }
 
 /// Ends a build that is under way. A build that is being published goes on.
@@ -372,7 +404,7 @@ fn stands_in_the_way(build: &Build) -> bool {
     match &build.state {
         State::Failed(_)
         | State::Cancelled {
-            by: By::PullClosed | By::RepositoryGone | By::Person { .. },
+            by: By::PullClosed | By::GroupGone | By::RepositoryGone | By::Person { .. },
             ..
         } => true,
         State::Cancelled {

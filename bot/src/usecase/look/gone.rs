@@ -91,6 +91,7 @@ fn let_go(
     for key in merges {
         tables.merges.delete(txn, &key)?;
     }
+    tables.let_go_of_heads(txn, repository)?;
     tables.forget_durations(txn, repository)?;
     let freed = names::let_go(tables, txn, repository)?;
     names::revive(

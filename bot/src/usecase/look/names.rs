@@ -25,7 +25,7 @@ pub(super) struct Standings {
 }
 
 /// Updates the claims of a branch to its head. Compares the recipes of a target with all claims.
-/// `branch` is the branch into which a pull request is to be merged.
+/// `branch` is the branch into which a pull request or a merge group is to be merged.
 pub(super) fn settle(
     tables: &Tables,
     txn: &mut RwTxn<'_>,
@@ -38,7 +38,7 @@ pub(super) fn settle(
         Target::Branch { name } => {
             settle_branch(tables, txn, frame.repository, name, names, removed)
         }
-        Target::Pull { .. } => {
+        Target::Pull { .. } | Target::Group { .. } => {
             let wanted: BTreeSet<&RecipeName> = names.values().flatten().collect();
             let mut claims = Vec::new();
             for name in wanted {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use api::id::{BuildId, CommitSha, RecipeFolder};
 
-use super::commit::{Changes, commit_plan, commit_whole, done};
+use super::commit::{Changes, Planned, commit_plan, commit_whole, done, put_head};
 use super::pull::put_merge;
 use super::released::{OfProfile, Released};
 use super::{Error, Found, Summit, What};
 use crate::db::{Look, Merge, look_key};
-use crate::domain::build::Build;
+use crate::domain::build::{Build, OwnRun};
 use crate::domain::claim::Names;
 use crate::domain::plan::{self, Candidate, Frame, batches};
 use crate::usecase::channel::Snapshot;
@@ -46,6 +46,8 @@ impl Summit {
             trust: found.trust,
             profile: self.profiles[0].clone(),
             is_one_of_many: self.profiles.len() > 1,
+            own_run: OwnRun::Always,
+            is_draft: found.is_draft,
         };
         let whole = |whole| vec![(frame.clone(), Part::Whole(Box::new(whole)))];
         let mut channels = Released::default();
@@ -54,6 +56,11 @@ impl Summit {
                 candidates,
                 removed,
             } => {
+                let count: usize = candidates.values().map(Vec::len).sum();
+                let own_run = match count > self.config.check_runs.recipes {
+                    true => OwnRun::OnFailure,
+                    false => OwnRun::Always,
+                };
                 let mut parts = Vec::new();
                 // A name belongs to one recipe, whichever profiles that is for.
                 let names = candidates
@@ -75,6 +82,7 @@ impl Summit {
                     };
                     let frame = Frame {
                         profile,
+                        own_run,
                         ..frame.clone()
                     };
                     for candidates in batches(candidates, size) {
@@ -82,15 +90,15 @@ impl Summit {
                             candidates,
                             removed: removed.clone(),
                             names: Arc::clone(&names),
-                            branch: merge.as_ref().map(|merge| merge.branch.clone()),
+                            branch: found.branch.clone(),
                         };
                         parts.push((frame.clone(), Part::Recipes(changes)));
                     }
                 }
                 parts
             }
-            What::Strange { author, folders } => {
-                whole(plan::unapproved(BuildId::new(), &frame, author, &folders))
+            What::Strange { stranger, folders } => {
+                whole(plan::unapproved(BuildId::new(), &frame, stranger, &folders))
             }
             What::TooLarge { reason } => whole(plan::too_large(BuildId::new(), &frame, reason)),
         };
@@ -119,6 +127,7 @@ impl Summit {
     ) -> Result<(), Error> {
         let (tables, look) = (self.tables.clone(), look.clone());
         let (channels, end) = (Arc::clone(channels), end.cloned());
+        let now = self.clock.now();
         self.submit(move |txn| {
             // Another look may have committed first. Then this plan is outdated.
             let key = look_key(look.repository, &look.target);
@@ -127,7 +136,14 @@ impl Summit {
             }
             let mut head = None;
             for (frame, part) in parts {
-                head = Some(frame.commit);
+                if head.replace(frame.commit).is_none() {
+                    let planned = match end {
+                        Some(_) => Planned::Wholly,
+                        None => Planned::Partly,
+                    };
+                    let seen = (planned, Some(now));
+                    put_head(&tables, txn, &look, frame.commit, seen, now)?;
+                }
                 match part {
                     Part::Recipes(changes) => {
                         commit_plan(&tables, txn, &frame, changes, &channels)?;

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use api::id::CommitSha;
 use moss_db::RwTxn;
 
-use super::commit::{done, give_up};
+use super::commit::{Planned, done, give_up, put_head};
 use super::{Error, Reach, Summit, find};
-use crate::db::{Look, Merge, Repository, Tables, Write, look_key};
-use crate::domain::build::{By, Conflict, Event, State, Target};
+use crate::db::{ChangeError, Look, Merge, Repository, Tables, Write, look_key};
+use crate::domain::build::{By, Conflict, Event, Hold, State, Target};
 use crate::domain::name::RepositoryId;
-use crate::domain::trust::Trust;
+use crate::domain::trust::{AsksForRole, Author, Doubt, Stranger, Trust};
 use crate::git::{self, Bounds};
-use crate::github::Pull;
+use crate::github::{Account, Pull};
 
 /// The result of a look at a pull request.
 enum Seen {
@@ -47,6 +47,7 @@ impl Summit {
         let trust = self.trust(repository, &pull).await?;
         // The author may have got write access; then the same head is planned anew.
         let released = trust.find_stranger().is_none() && self.is_held_for_approval(look).await?;
+        let is_draft = pull.draft;
         let git_ref = look.target.git_ref();
         let base_ref = format!("refs/heads/{}", pull.base.branch);
         let refs = vec![git_ref.clone(), base_ref.clone()];
@@ -66,21 +67,51 @@ impl Summit {
                 }
                 let mut found = find(mirror, &row, &git_ref, merge.base, head, &reach)?;
                 found.first = false;
+                found.is_draft = is_draft;
+                found.branch = Some(merge.branch.clone());
                 Ok(Seen::New(found, merge))
             })
             .await?;
         match seen {
             Seen::Nothing => self.looked(look.clone()).await,
-            Seen::Same(merge) => self.note_merge(look, merge).await,
+            Seen::Same(merge) => {
+                if !is_draft {
+                    self.undraft(look).await?;
+                }
+                self.note_merge(look, merge).await
+            }
             Seen::New(found, merge) => self.plan(look, found, planned, Some(merge)).await,
         }
+    }
+
+    /// Lets the builds go on that waited because the pull request was a draft.
+    async fn undraft(&self, look: &Look) -> Result<(), Error> {
+        let (tables, look, now) = (self.tables.clone(), look.clone(), self.clock.now());
+        self.submit(move |txn| {
+            for build in tables.builds_of(txn, look.repository, &look.target)? {
+                if matches!(build.state.find_hold(), Some(Hold::Draft)) {
+                    tables.change_build(txn, build, Event::Undrafted, now)?;
+                }
+            }
+            Ok::<_, ChangeError>(())
+        })
+        .await
+        .map_err(Error::Change)
     }
 
     /// Stores how a pull request merges, and notes it on its builds.
     async fn note_merge(&self, look: &Look, merge: Merge) -> Result<(), Error> {
         let tables = self.tables.clone();
-        let look = look.clone();
+        let (look, now) = (look.clone(), self.clock.now());
         self.submit(move |txn| {
+            put_head(
+                &tables,
+                txn,
+                &look,
+                merge.head,
+                (Planned::Wholly, None),
+                now,
+            )?;
             put_merge(&tables, txn, &look, &merge)?;
             note_conflict(&tables, txn, &look, &merge)?;
             done(&tables, txn, &look)
@@ -170,16 +201,43 @@ impl Summit {
 
     /// Who vouches for the code of a pull request.
     async fn trust(&self, repository: &Repository, pull: &Pull) -> Result<Trust, Error> {
-        let head = pull.head.sha;
-        let Some(author) = &pull.user else {
-            return Ok(Trust::of_pull("a deleted account", false, head, None));
+        let stranger = |author: &str, doubt| Stranger {
+            author: author.to_owned(),
+            doubt,
         };
-        let role = match pull.is_from_fork() {
-            true => None,
-            false => self.app.find_role(repository, author.id).await?,
+        let author = match &pull.user {
+            None => Err(stranger("a deleted account", Doubt::AuthorGone)),
+            Some(author) => match self.doubt(repository, pull, author).await? {
+                Some(doubt) => Err(stranger(&author.login, doubt)),
+                None => Ok(()),
+            },
         };
-        let may_write = role.is_some_and(|(_, role)| role.may_write());
-        Ok(Trust::of_pull(&author.login, may_write, head, None))
+        Ok(Trust::of_pull(author, pull.head.sha, None))
+    }
+
+    /// Why the author of a pull request does not count as a writer of its head; none if so.
+    async fn doubt(
+        &self,
+        repository: &Repository,
+        pull: &Pull,
+        author: &Account,
+    ) -> Result<Option<Doubt>, Error> {
+        let bots = &self.config.github.bots;
+        let kind = match author.is_bot() {
+            true => Author::Bot {
+                may_write: bots.iter().any(|bot| bot.may_write(author.id.number())),
+            },
+            false => Author::Person,
+        };
+        match Doubt::before_role(kind, pull.origin()) {
+            Ok(AsksForRole::No) => Ok(None),
+            Ok(AsksForRole::Yes) => {
+                let role = self.app.find_role(repository, author.id).await?;
+                let may_write = role.is_some_and(|(_, role)| role.may_write());
+                Ok((!may_write).then_some(Doubt::MayNotWrite))
+            }
+            Err(doubt) => Ok(Some(doubt)),
+        }
     }
 
     /// The limits of a look at a pull request.
@@ -217,6 +275,7 @@ impl Summit {
             for build in tables.builds_of(txn, look.repository, &look.target)? {
                 give_up(&tables, txn, &build, Event::Cancelled(By::PullClosed), now)?;
             }
+            tables.drop_head(txn, look.repository, &look.target)?;
             tables
                 .planned
                 .delete(txn, &look_key(look.repository, &look.target))?;
@@ -268,7 +327,7 @@ pub(super) fn put_merge(
     merge: &Merge,
 ) -> Result<(), moss_db::Error> {
     match look.target {
-        Target::Branch { .. } => Ok(()),
+        Target::Branch { .. } | Target::Group { .. } => Ok(()),
         Target::Pull { number } => {
             let key = (look.repository.number(), number);
             tables.merges.put(txn, &key, merge)

@@ -111,6 +111,8 @@ fn plan(env: &moss_db::Environment, tables: &Tables, found: Found) -> Vec<Build>
         trust: found.trust,
         profile: profile(),
         is_one_of_many: false,
+        own_run: crate::domain::build::OwnRun::Always,
+        is_draft: false,
     };
     let What::Recipes {
         mut candidates,

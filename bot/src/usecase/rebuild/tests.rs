@@ -1,6 +1,6 @@
 use super::*;
 use crate::db::tests::{Store, store};
-use crate::domain::build::example::{at, build, failure, id, main, pull, success};
+use crate::domain::build::example::{at, build, failure, id, main, pull, stranger, success};
 use crate::domain::build::{By, Hold, Progress};
 use crate::github::Role;
 
@@ -12,8 +12,8 @@ fn again(store: &Store, build: &Build) -> Option<BuildId> {
 
 /// The builds of the head to build again.
 fn chosen(store: &Store) -> crate::db::Progress {
-    let head = Head {
-        repository: RepositoryId::new(1),
+    let head = HeadId {
+        repository: crate::domain::name::RepositoryId::new(1),
         commit: build(1, "x").commit,
     };
     let chosen = store.env.read(|txn| choose(&store.tables, txn, head));
@@ -110,9 +110,7 @@ fn only_what_ended_is_built_again() {
         (State::Failed(failure(FailureKind::Refused, None)), true),
         (
             State::Held {
-                by: Hold::Approval {
-                    author: "x".to_owned(),
-                },
+                by: Hold::Approval(stranger()),
                 since,
             },
             false,
@@ -212,8 +210,7 @@ fn a_head_that_succeeded_in_the_end_is_built_again_as_a_whole() {
 /// Closing a pull request ends the hold, but nobody has approved the commit.
 #[test]
 fn what_nobody_approved_is_not_built_again() {
-    let author = || "stranger".to_owned();
-    let hold = Hold::Approval { author: author() };
+    let hold = Hold::Approval(stranger());
     for state in [
         State::Held {
             by: hold,
@@ -228,10 +225,10 @@ fn what_nobody_approved_is_not_built_again() {
         let store = store();
         let mut closed = in_state(1, "nano", state);
         closed.target = pull();
-        closed.trust = crate::domain::trust::Trust::None { author: author() };
+        closed.trust = crate::domain::trust::Trust::None(stranger());
         store.put(&[&closed]);
         assert_eq!(again(&store, &closed), None);
-        assert_eq!(head_again(&store), Rebuilt::Unapproved { author: author() });
+        assert_eq!(head_again(&store), Rebuilt::Unapproved(stranger()));
         assert_eq!(store.find(id(1)), closed);
     }
 }

@@ -180,6 +180,7 @@ fn commands_are_forgotten_once_answered_long_ago() {
         progress: None,
         answered,
         taken_at,
+        written_at: None,
         mark: None,
     };
     let rows = [

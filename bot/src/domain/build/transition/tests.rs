@@ -73,6 +73,7 @@ fn every_event() -> Vec<(&'static str, Event)> {
     vec![
         ("blocked", Event::Blocked { on: vec![id(80)] }),
         ("held by needs", Event::Held(needs)),
+        ("undrafted", Event::Undrafted),
         ("ready", Event::Ready),
         (
             "delayed",

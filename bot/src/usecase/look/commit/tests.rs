@@ -42,6 +42,8 @@ fn frame(target: Target, head: u8) -> Frame {
         trust: Trust::Writer,
         profile: profile(),
         is_one_of_many: false,
+        own_run: crate::domain::build::OwnRun::Always,
+        is_draft: false,
     }
 }
 
@@ -115,6 +117,8 @@ fn profiles_are_planned_each_by_itself() {
     let other = |head| Frame {
         profile: "x86_64_v3".parse().unwrap(),
         is_one_of_many: true,
+        own_run: crate::domain::build::OwnRun::Always,
+        is_draft: false,
         ..frame(main(), head)
     };
     let recipes = |first| {

@@ -106,6 +106,8 @@ impl Push<'_> {
             trust: Trust::Writer,
             profile: profile(),
             is_one_of_many: false,
+            own_run: crate::domain::build::OwnRun::Always,
+            is_draft: false,
         };
         let candidates: Vec<Candidate> = (self.first..)
             .zip(self.brings)

@@ -12,6 +12,7 @@ fn look() -> Look {
         unreturned: 0,
         begun_at: None,
         failure: None,
+        heads: Vec::new(),
     }
 }
 
