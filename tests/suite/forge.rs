@@ -208,6 +208,7 @@ async fn code(caller: &Caller, token: &str) -> Result<u64> {
         base: "main",
         title: "A change",
         body: None,
+        draft: false,
     };
     let number = forge.open_pull(open("rowan", "rowan:feature/xz")).await?;
     let edits = [(

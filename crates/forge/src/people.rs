@@ -16,6 +16,7 @@ use crate::name::Invalid;
 use crate::records::Unrecorded;
 use crate::state::State;
 use crate::state::repository::{Repository, Right};
+use crate::state::rule::Obstacle;
 
 pub use pulls::{EditPull, MergePull, OpenPull};
 pub(crate) use repositories::remove_leftovers;
@@ -54,6 +55,9 @@ pub enum Refused {
     /// A pull request's head is another than the one that was looked at.
     #[error("the head of pull request {0} was moved")]
     Moved(u64),
+    /// A pull request cannot be merged yet.
+    #[error(transparent)]
+    Blocked(#[from] Obstacle),
     /// It is not in the state for that.
     #[error("{0}")]
     State(String),

@@ -7,6 +7,7 @@ pub(crate) mod check_run;
 pub(crate) mod comment;
 pub(crate) mod pull;
 pub(crate) mod repository;
+pub(crate) mod rule;
 pub(crate) mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

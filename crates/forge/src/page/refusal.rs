@@ -93,6 +93,7 @@ impl From<Refused> for Refusal {
             Refused::Taken { .. }
             | Refused::Conflict(_)
             | Refused::Moved(_)
+            | Refused::Blocked(_)
             | Refused::State(_) => StatusCode::CONFLICT,
         };
         let advice = match &refused {
@@ -105,6 +106,7 @@ impl From<Refused> for Refusal {
             | Refused::Missing { .. }
             | Refused::Forbidden { .. }
             | Refused::Taken { .. }
+            | Refused::Blocked(_)
             | Refused::State(_)
             | Refused::Git(_) => "Go back and load the page again: it shows how things stand now.",
         };

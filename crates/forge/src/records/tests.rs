@@ -238,6 +238,7 @@ fn pull(state: &mut State, of: usize) -> Option<()> {
         title: "<a> & \"b\"".to_owned(),
         body: None,
         author: state.bot,
+        draft: false,
         head: Head {
             repository,
             branch: branch.clone(),

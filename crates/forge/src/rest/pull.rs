@@ -1,5 +1,6 @@
 //! Pull requests.
 
+mod merge;
 mod parts;
 mod write;
 
@@ -22,8 +23,9 @@ use crate::state::access::{Level, Permission};
 use crate::state::pull::PullRequest;
 use crate::webhook::event;
 
+pub(crate) use merge::merge;
 pub(crate) use parts::{commits, files};
-pub(crate) use write::{MAX_TITLE, create, merge, update};
+pub(crate) use write::{MAX_TITLE, create, update};
 
 const READ: &[(Permission, Level)] = &[(Permission::PullRequests, Level::Read)];
 

@@ -9,6 +9,7 @@ use crate::shape::{Object, Urls, account, comment, node_id, object, repository};
 use crate::state::State;
 use crate::state::comment::Subject;
 use crate::state::pull::{Mergeability, PullRequest, State as PullState};
+use crate::state::rule::{self, Obstacle};
 
 /// GitHub's `pull-request-simple`.
 pub(crate) fn simple(state: &State, urls: &Urls, pull: &PullRequest) -> Object {
@@ -45,7 +46,7 @@ pub(crate) fn simple(state: &State, urls: &Urls, pull: &PullRequest) -> Object {
         ),
         "author_association": account::association(state, repository, author),
         "auto_merge": null,
-        "draft": false,
+        "draft": pull.draft,
     })));
     shape
 }
@@ -67,7 +68,7 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         PullState::Open | PullState::Closed { .. } => (false, Value::Null),
     };
     let mergeable = match pull.mergeable {
-        Mergeability::Clean(_) => (true, "clean"),
+        Mergeability::Clean(_) => (true, clean_state(pull)),
         Mergeability::Conflicting => (false, "dirty"),
     };
     shape.extend(object(json!({
@@ -149,7 +150,7 @@ pub(crate) fn issue(state: &State, urls: &Urls, pull: &PullRequest) -> Value {
         "closed_at": closed_at(pull),
         "author_association": account::association(state, repository, author),
         "active_lock_reason": null,
-        "draft": false,
+        "draft": pull.draft,
         "pull_request": {
             "url": format!("{api}/pulls/{number}"),
             "html_url": html,
@@ -162,6 +163,14 @@ pub(crate) fn issue(state: &State, urls: &Urls, pull: &PullRequest) -> Value {
         "performed_via_github_app": null,
         "state_reason": null,
     })
+}
+
+/// GitHub's `mergeable_state` of a pull request without a conflict.
+fn clean_state(pull: &PullRequest) -> &'static str {
+    match rule::find_obstacle(pull) {
+        None => "clean",
+        Some(Obstacle::Draft) => "draft",
+    }
 }
 
 fn links(urls: &Urls, full_name: &str, pull: &PullRequest) -> Object {

@@ -21,6 +21,9 @@ pub struct PullRequest {
     pub body: Option<String>,
     /// Who opened it.
     pub author: AccountId,
+    /// Whether it is a draft, which cannot be merged.
+    #[serde(default)]
+    pub draft: bool,
     /// What it brings.
     pub head: Head,
     /// Where it wants to go.

@@ -31,6 +31,8 @@ pub(crate) enum PullAction {
     Synchronize { before: Sha, after: Sha },
     Closed,
     Reopened,
+    ReadyForReview,
+    ConvertedToDraft,
     Edited { changes: Value },
 }
 
@@ -106,6 +108,8 @@ pub(crate) fn pull_request(
         PullAction::Opened => "opened",
         PullAction::Closed => "closed",
         PullAction::Reopened => "reopened",
+        PullAction::ReadyForReview => "ready_for_review",
+        PullAction::ConvertedToDraft => "converted_to_draft",
         PullAction::Synchronize { before, after } => {
             payload.insert("before".to_owned(), json!(before));
             payload.insert("after".to_owned(), json!(after));

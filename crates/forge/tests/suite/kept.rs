@@ -72,6 +72,7 @@ async fn with_pull(forge: &Kept) -> u64 {
         base: "main",
         title: "A change",
         body: None,
+        draft: false,
     };
     forge.forge.open_pull(open).await.unwrap()
 }

@@ -15,6 +15,7 @@ mod deliveries;
 mod faults;
 mod forms;
 mod kept;
+mod merging;
 mod pages;
 mod pulls;
 mod repositories;

@@ -4,7 +4,8 @@ use forge::{Edit, Mergeability, OpenPull, PullState, Sha};
 
 use crate::bench::{Bench, REPOSITORY, git};
 
-async fn write(
+/// Commits a file as a person.
+pub(crate) async fn write(
     bench: &Bench,
     repository: &str,
     login: &str,
@@ -20,7 +21,8 @@ async fn write(
         .unwrap()
 }
 
-async fn branch_off(bench: &Bench, repository: &str, branch: &str) {
+/// Makes a branch of `main`.
+pub(crate) async fn branch_off(bench: &Bench, repository: &str, branch: &str) {
     let path = bench.forge.repository_path(repository).unwrap();
     assert!(
         git(&path, &["branch", branch, "main"])
@@ -30,7 +32,8 @@ async fn branch_off(bench: &Bench, repository: &str, branch: &str) {
     );
 }
 
-fn open<'text>(author: &'text str, head: &'text str) -> OpenPull<'text> {
+/// A pull request to `main`.
+pub(crate) fn open<'text>(author: &'text str, head: &'text str) -> OpenPull<'text> {
     OpenPull {
         repository: REPOSITORY,
         author,
@@ -38,6 +41,7 @@ fn open<'text>(author: &'text str, head: &'text str) -> OpenPull<'text> {
         base: "main",
         title: "A change",
         body: Some("Why"),
+        draft: false,
     }
 }
 

@@ -127,10 +127,6 @@ async fn what_cannot_be_opened_is_refused() {
             "title can't be blank",
         ),
         (
-            json!({ "title": "x", "head": "topic", "base": "main", "draft": true }),
-            "Draft pull requests are not supported in this repository.",
-        ),
-        (
             json!({ "title": "x", "head": "-x", "base": "main" }),
             "\"-x\" is not a branch: a name that git allows under refs/heads/",
         ),

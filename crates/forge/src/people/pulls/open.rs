@@ -28,6 +28,8 @@ pub struct OpenPull<'text> {
     pub title: &'text str,
     /// Its description.
     pub body: Option<&'text str>,
+    /// Whether it is a draft.
+    pub draft: bool,
 }
 
 impl Forge {
@@ -54,6 +56,7 @@ impl Forge {
                 title: open.title.to_owned(),
                 body: open.body.map(str::to_owned),
                 author,
+                draft: open.draft,
                 head: Head {
                     repository: source.id,
                     branch,
