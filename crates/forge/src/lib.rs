@@ -13,6 +13,7 @@ mod forge;
 mod git;
 mod id;
 mod name;
+mod obstacle;
 mod page;
 mod people;
 mod pull;
@@ -38,6 +39,7 @@ pub use id::{
     RepositoryId,
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
+pub use obstacle::{Obstacle, Standing};
 pub use people::{EditPull, MergePull, OpenPull, Refused};
 pub use records::{RecordsError, Unrecorded};
 pub use start::{Running, StartError, start};
@@ -49,7 +51,6 @@ pub use state::check_run::{
 pub use state::comment::{Comment, Content, Reaction, Subject};
 pub use state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
 pub use state::repository::Role;
-pub use state::rule::Obstacle;
 pub use traffic::{Body, Exchange, Headers};
 pub use webhook::log::{Delivery, Outcome};
 pub use webhook::{Event, Mode, Order, Redelivery};

@@ -3,6 +3,7 @@
 mod ensure;
 pub(crate) mod pulls;
 mod repositories;
+mod rules;
 mod setup;
 mod talk;
 mod testing;
@@ -13,10 +14,10 @@ use crate::forge::Forge;
 use crate::git::GitError;
 use crate::id::{AccountId, RepositoryId};
 use crate::name::Invalid;
+use crate::obstacle::Obstacle;
 use crate::records::Unrecorded;
 use crate::state::State;
 use crate::state::repository::{Repository, Right};
-use crate::state::rule::Obstacle;
 
 pub use pulls::{EditPull, MergePull, OpenPull};
 pub(crate) use repositories::remove_leftovers;

@@ -116,6 +116,7 @@ pub(crate) fn forget(state: &mut State, repository: RepositoryId) {
     }
     state.follows.retain(|(of, _), _| *of != repository);
     state.pushers.remove(&repository);
+    state.rules.retain(|(of, _), _| *of != repository);
 }
 
 fn read(path: &std::path::Path, before: &Refs) -> Result<Vec<(Change, Pushed)>, GitError> {

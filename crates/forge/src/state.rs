@@ -22,6 +22,7 @@ use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
 use self::pull::PullRequest;
 use self::repository::{Repository, Role, Standing};
+use self::rule::Rule;
 use self::table::Table;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
@@ -48,6 +49,8 @@ pub(crate) struct State {
     /// Branches whose change was announced and is yet to be followed by the pull requests it is
     /// about, and who changed them.
     pub(crate) follows: Table<(RepositoryId, String), AccountId>,
+    /// The rules of branches, by the branch's name.
+    pub(crate) rules: Table<(RepositoryId, String), Rule>,
     pub(crate) pulls: Table<(RepositoryId, u64), PullRequest>,
     pub(crate) comments: Table<CommentId, Comment>,
     pub(crate) check_runs: Table<CheckRunId, CheckRun>,
@@ -100,6 +103,7 @@ impl State {
             refs: Table::default(),
             pushers: Table::default(),
             follows: Table::default(),
+            rules: Table::default(),
             pulls: Table::default(),
             comments: Table::default(),
             check_runs: Table::default(),
@@ -318,6 +322,11 @@ impl State {
     pub(crate) fn insert_pull(&mut self, mut pull: PullRequest) {
         pull.id = PullId::new(self.next_id());
         self.pulls.insert((pull.repository, pull.number), pull);
+    }
+
+    /// The rule of a branch, if it has one.
+    pub(crate) fn find_rule(&self, repository: RepositoryId, branch: &Branch) -> Option<&Rule> {
+        self.rules.get(&(repository, branch.to_string()))
     }
 
     /// What a branch pointed to when the repository was last settled.

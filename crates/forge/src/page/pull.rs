@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use crate::forge::{Shared, blocking};
 use crate::git::{diff, history};
 use crate::name::Sha;
+use crate::obstacle::{self, Obstacle};
 use crate::page::door::Visitor;
 use crate::page::form::form;
 use crate::page::frame::{Page, Tab};
@@ -21,7 +22,6 @@ use crate::page::{check, difference, history as commits, markdown, talk};
 use crate::rights::{self, Deed};
 use crate::state::comment::Subject;
 use crate::state::pull::{Mergeability, PullRequest, State as PullState};
-use crate::state::rule::{self, Obstacle};
 
 pub(crate) use act::{close, comment, merge, reopen};
 
@@ -58,7 +58,7 @@ fn enter(
     Ok(Entered {
         may_close: may(Deed::ClosePull(pull.pull.author)),
         may_merge: may(Deed::Merge),
-        obstacle: rule::find_obstacle(&pull.pull),
+        obstacle: obstacle::find(&state, &pull.pull),
         place,
         pull,
     })
@@ -240,7 +240,7 @@ fn merge_box(visitor: &Visitor, entered: &Entered, now: jiff::Timestamp) -> Mark
                             p {
                                 "It merges without conflict."
                                 @if let Some(obstacle) = &entered.obstacle {
-                                    " It cannot be merged yet: " (obstacle.to_string()) "."
+                                    " It cannot be merged yet: " (obstacle.to_string().trim_end_matches('.')) "."
                                 }
                             }
                         }

@@ -120,5 +120,6 @@ fn sentence(message: &str) -> String {
     let first = characters
         .next()
         .map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+    let rest = characters.as_str().trim_end_matches('.');
+    format!("{}{rest}.", first.unwrap_or_default())
 }

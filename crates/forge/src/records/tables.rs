@@ -15,6 +15,7 @@ use crate::state::check_run::{CheckRun, Suite};
 use crate::state::comment::Comment;
 use crate::state::pull::PullRequest;
 use crate::state::repository::Repository;
+use crate::state::rule::Rule;
 use crate::state::table::Table;
 use crate::state::{Head, State};
 use crate::webhook::log::{Delivery, Outgoing};
@@ -129,6 +130,7 @@ tables! {
     refs: (RepositoryId, String) => Sha, at refs;
     pushers: RepositoryId => AccountId, at pushers;
     follows: (RepositoryId, String) => AccountId, at follows;
+    rules: (RepositoryId, String) => Rule, at rules;
     pulls: (RepositoryId, u64) => PullRequest, at pulls;
     comments: CommentId => Comment, at comments;
     check_runs: CheckRunId => CheckRun, at check_runs;

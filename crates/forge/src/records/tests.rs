@@ -20,6 +20,7 @@ use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
 use crate::state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
 use crate::state::repository::{Repository, Role, Standing};
+use crate::state::rule::{RequiredCheck, Rule, Source};
 use crate::webhook::log::{Delivery, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
@@ -34,6 +35,7 @@ enum Change {
     Stand(usize, Standing),
     Ref(usize, u8, Option<u8>),
     Follow(usize),
+    Rule(usize),
     Pull(usize),
     Merge(usize),
     Comment(usize, String),
@@ -61,6 +63,7 @@ fn change() -> impl Strategy<Value = Change> {
         (row.clone(), 0..4_u8, any::<Option<u8>>())
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
         row.clone().prop_map(Change::Follow),
+        row.clone().prop_map(Change::Rule),
         row.clone().prop_map(Change::Pull),
         row.clone().prop_map(Change::Merge),
         (row.clone(), any::<String>()).prop_map(|(of, text)| Change::Comment(of, text)),
@@ -136,6 +139,12 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (of, who) = (pick(&state.repositories, of)?, pick(&state.accounts, 0)?);
             state.pushers.insert(of, who);
             state.follows.insert((of, "main".to_owned()), who);
+        }
+        Change::Rule(of) => {
+            let key = (pick(&state.repositories, of)?, "main".to_owned());
+            let (name, source) = ("snekbook".to_owned(), Source::App);
+            let checks = vec![RequiredCheck { name, source }];
+            state.rules.insert(key, Rule { checks });
         }
         Change::Pull(of) => pull(state, of)?,
         Change::Merge(which) => {
@@ -392,6 +401,7 @@ fn the_form_of_the_rows_is_kept() {
         Change::Role(0, 0),
         Change::Ref(0, 1, Some(4)),
         Change::Follow(0),
+        Change::Rule(0),
         Change::Pull(0),
         Change::Merge(0),
         Change::Pull(0),

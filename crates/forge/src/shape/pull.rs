@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::clock::text;
 use crate::git::merge::Distance;
 use crate::id::RepositoryId;
+use crate::obstacle::{self, Obstacle};
 use crate::shape::{Object, Urls, account, comment, node_id, object, repository};
 use crate::state::State;
 use crate::state::comment::Subject;
 use crate::state::pull::{Mergeability, PullRequest, State as PullState};
-use crate::state::rule::{self, Obstacle};
 
 /// GitHub's `pull-request-simple`.
 pub(crate) fn simple(state: &State, urls: &Urls, pull: &PullRequest) -> Object {
@@ -68,7 +68,7 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         PullState::Open | PullState::Closed { .. } => (false, Value::Null),
     };
     let mergeable = match pull.mergeable {
-        Mergeability::Clean(_) => (true, clean_state(pull)),
+        Mergeability::Clean(_) => (true, clean_state(state, pull)),
         Mergeability::Conflicting => (false, "dirty"),
     };
     shape.extend(object(json!({
@@ -166,10 +166,11 @@ pub(crate) fn issue(state: &State, urls: &Urls, pull: &PullRequest) -> Value {
 }
 
 /// GitHub's `mergeable_state` of a pull request without a conflict.
-fn clean_state(pull: &PullRequest) -> &'static str {
-    match rule::find_obstacle(pull) {
+fn clean_state(state: &State, pull: &PullRequest) -> &'static str {
+    match obstacle::find(state, pull) {
         None => "clean",
         Some(Obstacle::Draft) => "draft",
+        Some(Obstacle::Check { .. }) => "blocked",
     }
 }
 

@@ -1,18 +1,34 @@
-//! What keeps a pull request from being merged, besides a conflict.
+//! Rules of branches.
 
-use thiserror::Error;
+use serde::{Deserialize, Serialize};
 
-use crate::state::pull::PullRequest;
-
-/// Why a pull request without a conflict cannot be merged. The words are GitHub's.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Obstacle {
-    /// It is a draft.
-    #[error("Pull Request is still a draft")]
-    Draft,
+/// What a branch asks of those who merge into it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) checks: Vec<RequiredCheck>,
 }
 
-/// What keeps a pull request from being merged.
-pub(crate) fn find_obstacle(pull: &PullRequest) -> Option<Obstacle> {
-    pull.draft.then_some(Obstacle::Draft)
+/// A check that the head of a pull request has to have passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RequiredCheck {
+    pub(crate) name: String,
+    pub(crate) source: Source,
+}
+
+/// Whose check run counts. The forge has one App, and nobody else makes check runs: both admit the
+/// same ones, and are shown differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// Anybody's.
+    Any,
+    /// The App's.
+    App,
+}
+
+impl Rule {
+    /// Whether it asks for nothing.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.checks.is_empty()
+    }
 }

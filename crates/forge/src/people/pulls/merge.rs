@@ -4,11 +4,11 @@ use super::not_open;
 use crate::forge::{Forge, blocking};
 use crate::git::merge;
 use crate::name::Sha;
+use crate::obstacle;
 use crate::people::Refused;
 use crate::push;
 use crate::state::State as Tables;
 use crate::state::pull::PullRequest;
-use crate::state::rule;
 
 /// How [`Forge::merge_pull_with`] merges.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +25,7 @@ impl Forge {
     /// Merges a pull request with a merge commit on its base branch, and gives that commit.
     ///
     /// # Errors
-    /// When it is missing, not open, a draft or conflicting, or git fails.
+    /// When it is missing, not open, blocked or conflicting, or git fails.
     pub async fn merge_pull(&self, name: &str, number: u64, by: &str) -> Result<Sha, Refused> {
         self.merge_pull_with(name, number, by, MergePull::default())
             .await
@@ -35,7 +35,7 @@ impl Forge {
     /// that was looked at.
     ///
     /// # Errors
-    /// When it is missing, not open, a draft or conflicting, when its head is another, or git
+    /// When it is missing, not open, blocked or conflicting, when its head is another, or git
     /// fails.
     pub async fn merge_pull_with(
         &self,
@@ -50,7 +50,7 @@ impl Forge {
             let state = self.shared.lock();
             let pull = state.pulls.get(&key).filter(|pull| pull.is_open());
             let pull = pull.ok_or_else(|| Refused::State(not_open(number)))?;
-            if let Some(obstacle) = rule::find_obstacle(pull) {
+            if let Some(obstacle) = obstacle::find(&state, pull) {
                 return Err(obstacle.into());
             }
             if wish.head.is_some_and(|head| *head != pull.head.sha) {
