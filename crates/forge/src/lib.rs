@@ -34,6 +34,7 @@ pub use forge::{Forge, TimedOut};
 pub use git::GitError;
 pub use git::backend::BackendError;
 pub use git::commit::Edit;
+pub use git::merge::method::MergeMethod;
 pub use id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, PullId, ReactionId,
     RepositoryId,

@@ -51,6 +51,8 @@ pub(crate) struct State {
     pub(crate) follows: Table<(RepositoryId, String), AccountId>,
     /// The rules of branches, by the branch's name.
     pub(crate) rules: Table<(RepositoryId, String), Rule>,
+    /// Commits that a base branch is being moved to so that a pull request is merged.
+    pub(crate) merging: Table<(RepositoryId, u64), Sha>,
     pub(crate) pulls: Table<(RepositoryId, u64), PullRequest>,
     pub(crate) comments: Table<CommentId, Comment>,
     pub(crate) check_runs: Table<CheckRunId, CheckRun>,
@@ -104,6 +106,7 @@ impl State {
             pushers: Table::default(),
             follows: Table::default(),
             rules: Table::default(),
+            merging: Table::default(),
             pulls: Table::default(),
             comments: Table::default(),
             check_runs: Table::default(),

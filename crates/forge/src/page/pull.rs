@@ -256,6 +256,12 @@ fn merge_box(visitor: &Visitor, entered: &Entered, now: jiff::Timestamp) -> Mark
                         @if entered.may_merge && is_mergeable(entered) {
                             (form(visitor, &format!("{at}/merge"), "inline", &html! {
                                 input type="hidden" name="head" value=(pull.head.sha);
+                                select name="method" aria-label="How" {
+                                    @for (word, label, _) in act::METHODS {
+                                        option value=(word) { (label) }
+                                    }
+                                }
+                                " "
                                 button.primary type="submit" { "Merge" }
                             }))
                         }

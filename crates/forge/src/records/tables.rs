@@ -131,6 +131,7 @@ tables! {
     pushers: RepositoryId => AccountId, at pushers;
     follows: (RepositoryId, String) => AccountId, at follows;
     rules: (RepositoryId, String) => Rule, at rules;
+    merging: (RepositoryId, u64) => Sha, at merging;
     pulls: (RepositoryId, u64) => PullRequest, at pulls;
     comments: CommentId => Comment, at comments;
     check_runs: CheckRunId => CheckRun, at check_runs;

@@ -139,6 +139,7 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (of, who) = (pick(&state.repositories, of)?, pick(&state.accounts, 0)?);
             state.pushers.insert(of, who);
             state.follows.insert((of, "main".to_owned()), who);
+            state.merging.insert((of, 1), sha(7));
         }
         Change::Rule(of) => {
             let key = (pick(&state.repositories, of)?, "main".to_owned());

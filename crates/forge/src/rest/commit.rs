@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::forge::{Shared, blocking};
-use crate::git::{self, Context, commit, history, refs};
+use crate::git::{commit, history, refs};
 use crate::id::RepositoryId;
 use crate::name::{Branch, Sha};
 use crate::rest::caller::Caller;
@@ -49,13 +49,9 @@ pub(crate) async fn branch(
     let branch: Branch = branch.parse().map_err(|_| Failure::NotFound)?;
     let reference = branch.reference();
     let path = entered.path.clone();
-    let commit = blocking(move || {
-        let repository = git::open(&path)?;
-        match repository.refname_to_id(&reference) {
-            Ok(tip) => commit::read(&path, &Sha::from_oid(tip)),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).context("read a branch", &path),
-        }
+    let commit = blocking(move || match refs::find(&path, &reference)? {
+        Some(tip) => commit::read(&path, &tip),
+        None => Ok(None),
     })
     .await?
     .ok_or(Failure::NotFound)?;

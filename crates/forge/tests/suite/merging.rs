@@ -1,10 +1,10 @@
 //! What keeps a pull request from being merged, and the ways to merge it.
 
-use forge::{Obstacle, OpenPull, Refused};
+use forge::{MergeMethod, MergePull, Mergeability, Obstacle, OpenPull, PullState, Refused, Sha};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::bench::{Answer, Bench, REPOSITORY};
+use crate::bench::{Answer, Bench, REPOSITORY, git};
 use crate::browser::Browser;
 use crate::pulls::{branch_off, open, write};
 
@@ -13,7 +13,7 @@ fn path(end: &str) -> String {
 }
 
 /// A pull request of one commit: its number and its head.
-async fn with_pull(bench: &Bench, branch: &str) -> (u64, forge::Sha) {
+async fn with_pull(bench: &Bench, branch: &str) -> (u64, Sha) {
     if bench
         .forge
         .find_branch(REPOSITORY, "main")
@@ -94,7 +94,7 @@ async fn rest_opens_drafts() {
     assert_eq!((made.status, &made.body["draft"]), (201, &json!(true)));
 }
 
-async fn checked(bench: &Bench, sha: &forge::Sha, conclusion: Option<&str>) {
+async fn checked(bench: &Bench, sha: &Sha, conclusion: Option<&str>) {
     let mut run = json!({ "name": "snekbook", "head_sha": sha });
     if let Some(conclusion) = conclusion {
         run["conclusion"] = json!(conclusion);
@@ -198,4 +198,136 @@ async fn the_form_refuses_what_is_blocked() {
     let shown = maya.open(&page).await;
     assert!(shown.html.contains("cannot be merged yet"));
     assert!(!shown.has_button("Merge"));
+}
+
+/// What git says in the bare repository.
+async fn ask_git(bench: &Bench, arguments: &[&str]) -> String {
+    let path = bench.forge.repository_path(REPOSITORY).unwrap();
+    let said = git(&path, arguments).await;
+    assert!(said.status.success(), "{said:?}");
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
+}
+
+/// A pull request of two commits whose base went on meanwhile: its number and its head.
+async fn with_two_commits(bench: &Bench) -> (u64, Sha) {
+    let (number, _) = with_pull(bench, "topic").await;
+    let head = write(bench, REPOSITORY, "maya", "topic", "c", "1").await;
+    write(bench, REPOSITORY, "maya", "main", "a", "2").await;
+    (number, head)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_squash_is_one_commit_with_one_parent() {
+    let bench = Bench::start().await;
+    let (number, _) = with_two_commits(&bench).await;
+    let base = ask_git(&bench, &["rev-parse", "main"]).await;
+    let one = path(&format!("/pulls/{number}"));
+    let token = bench.token().await;
+    let before = bench.get(&one, &token).await.body["merge_commit_sha"].clone();
+    let test = ask_git(&bench, &["rev-parse", &format!("refs/pull/{number}/merge")]).await;
+    assert_eq!(before, json!(test), "the merge that would be made");
+
+    let answer = merge_by_rest(&bench, number, json!({ "merge_method": "squash" })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let tip = ask_git(&bench, &["rev-parse", "main"]).await;
+    assert_eq!(answer.body["sha"], tip.as_str());
+    let parents = ask_git(&bench, &["log", "-1", "--format=%P", "main"]).await;
+    assert_eq!(parents, base);
+    let said = ask_git(&bench, &["log", "-1", "--format=%B", "main"]).await;
+    assert_eq!(said, format!("A change (#{number})\n\nWhy"));
+    let files = ask_git(&bench, &["ls-tree", "--name-only", "main"]).await;
+    assert_eq!(files, "a\nc\ntopic");
+    let after = bench.get(&one, &token).await.body;
+    assert_eq!(
+        (&after["merged"], &after["merge_commit_sha"]),
+        (&json!(true), &json!(tip))
+    );
+    let closed = |body: &Value| {
+        let merged = body["pull_request"]["merge_commit_sha"]
+            .as_str()
+            .map(str::to_owned);
+        merged.filter(|_| body["action"] == "closed")
+    };
+    bench
+        .receiver
+        .wait_for_all("pull_request", &[tip], closed)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebase_is_a_new_commit_for_each() {
+    let bench = Bench::start().await;
+    let (number, head) = with_two_commits(&bench).await;
+    let base = ask_git(&bench, &["rev-parse", "main"]).await;
+    let mut maya = Browser::signed_in(&bench, "maya").await;
+    maya.open(&format!("/{REPOSITORY}/pull/{number}")).await;
+    let page = maya.press("Merge", &[("method", "rebase")]).await;
+    assert!(page.html.contains("merged it"), "{}", page.html);
+    let range = format!("{base}..main");
+    let words = ask_git(&bench, &["log", "--format=%s", &range]).await;
+    assert_eq!(words, "Write c\nWrite topic");
+    let parents = ask_git(&bench, &["log", "--format=%P", &range]).await;
+    assert!(
+        parents.ends_with(&base) && !parents.contains(' '),
+        "{parents}"
+    );
+    let tip = ask_git(&bench, &["rev-parse", "main"]).await;
+    assert_ne!(tip, head.as_str());
+    let pull = bench.forge.find_pull(REPOSITORY, number).unwrap();
+    let merged = matches!(&pull.state, PullState::Merged { commit, .. } if commit.as_str() == tip);
+    assert!(merged, "{:?}", pull.state);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebase_of_what_is_up_to_date_is_new_commits_too() {
+    let bench = Bench::start().await;
+    let (number, head) = with_pull(&bench, "topic").await;
+    let wish = MergePull {
+        method: MergeMethod::Rebase,
+        ..MergePull::default()
+    };
+    let merge = bench
+        .forge
+        .merge_pull_with(REPOSITORY, number, "maya", wish);
+    assert_ne!(merge.await.unwrap(), head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fast_forward_makes_no_commit() {
+    let bench = Bench::start().await;
+    let forge = &bench.forge;
+    let (number, head) = with_pull(&bench, "topic").await;
+    let (late, _) = with_pull(&bench, "late").await;
+    let wish = MergePull {
+        method: MergeMethod::FastForward,
+        ..MergePull::default()
+    };
+    let merged = forge
+        .merge_pull_with(REPOSITORY, number, "maya", wish)
+        .await;
+    assert_eq!(merged.unwrap(), head);
+    let pull = forge.find_pull(REPOSITORY, number).unwrap();
+    assert!(matches!(&pull.state, PullState::Merged { commit, .. } if *commit == head));
+    let main = forge.find_branch(REPOSITORY, "main").await.unwrap();
+    assert_eq!(main, Some(head));
+    let refused = forge.merge_pull_with(REPOSITORY, late, "maya", wish).await;
+    let words = "the base of pull request 2 has commits that its head lacks";
+    assert_eq!(refused.unwrap_err().to_string(), words);
+    assert!(forge.find_pull(REPOSITORY, late).unwrap().is_open());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_method_merges_a_conflict() {
+    let bench = Bench::start().await;
+    let (number, _) = with_pull(&bench, "topic").await;
+    write(&bench, REPOSITORY, "maya", "main", "topic", "2").await;
+    let pull = bench.forge.find_pull(REPOSITORY, number).unwrap();
+    assert_eq!(pull.mergeable, Mergeability::Conflicting);
+    for method in ["merge", "squash", "rebase"] {
+        let refused = merge_by_rest(&bench, number, json!({ "merge_method": method })).await;
+        assert_eq!(
+            (refused.status, &refused.body["message"]),
+            (405, &json!("Pull Request is not mergeable"))
+        );
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::write::login;
 use crate::forge::{Forge, Shared};
+use crate::git::merge::method::MergeMethod;
 use crate::id::RepositoryId;
 use crate::name::Sha;
 use crate::people::{MergePull, Refused};
@@ -59,22 +60,16 @@ pub(crate) async fn merge(
         let name = state.full_name(record).to_string();
         (name, login(&state, &caller))
     };
-    match wish.merge_method {
-        Method::Merge => {}
-        Method::Squash => {
-            let problem = "Squash merges are not allowed on this repository.";
-            return Err(Failure::NotAllowed(problem.into()));
-        }
-        Method::Rebase => {
-            let problem = "Rebase merges are not allowed on this repository.";
-            return Err(Failure::NotAllowed(problem.into()));
-        }
-    }
     let forge = Forge { shared };
     let with = MergePull {
         head: wish.sha.as_ref(),
         title: wish.commit_title.as_deref(),
         message: wish.commit_message.as_deref(),
+        method: match wish.merge_method {
+            Method::Merge => MergeMethod::Merge,
+            Method::Squash => MergeMethod::Squash,
+            Method::Rebase => MergeMethod::Rebase,
+        },
     };
     match forge.merge_pull_with(&name, number, &login, with).await {
         Ok(sha) => ok(json!({
