@@ -144,7 +144,7 @@ pub(crate) async fn files(
 fn ends(entered: &Entered) -> (std::path::PathBuf, Sha, Sha) {
     let pull = &entered.pull.pull;
     let path = entered.place.path.clone();
-    (path, pull.base.sha.clone(), pull.head.sha.clone())
+    (path, pull.base.tip().clone(), pull.head.sha.clone())
 }
 
 fn show(visitor: &Visitor, entered: &Entered, body: Markup) -> Response {

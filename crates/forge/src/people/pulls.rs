@@ -68,7 +68,8 @@ impl Forge {
             let (true, Ok((head, base))) = (is_closed, tips(state, pull)) else {
                 return Step::Stay;
             };
-            (pull.head.sha, pull.base.sha) = (head, base);
+            pull.head.sha = head;
+            pull.base = Base::new(pull.base.branch.clone(), base);
             pull.state = State::Open;
             pull.updated_at = now;
             Step::Tell(PullAction::Reopened)
@@ -146,7 +147,7 @@ impl Forge {
         };
         self.change_open(name, number, by, |pull| {
             let (branch, sha) = (branch.clone(), sha.clone());
-            let old = std::mem::replace(&mut pull.base, Base { branch, sha });
+            let old = std::mem::replace(&mut pull.base, Base::new(branch, sha));
             PullAction::Edited {
                 changes: json!({
                     "base": { "ref": { "from": old.branch }, "sha": { "from": old.sha } },

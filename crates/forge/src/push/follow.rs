@@ -57,6 +57,7 @@ async fn follow_head(
                 return Step::Tell(PullAction::Closed);
             };
             let before = std::mem::replace(&mut pull.head.sha, after.clone());
+            pull.base.synchronize();
             Step::Tell(PullAction::Synchronize { before, after })
         };
         pull::change(shared, key, pusher, step).await?;
@@ -99,12 +100,11 @@ async fn follow_base(
                     pull.updated_at = now;
                     return Step::Tell(PullAction::Closed);
                 }
-                let before = std::mem::replace(&mut pull.base.sha, after.clone());
-                if before == *after {
-                    Step::Stay
-                } else {
-                    Step::Quiet
+                if pull.base.tip() == after {
+                    return Step::Stay;
                 }
+                pull.base.follow(after);
+                Step::Quiet
             };
             let changed = pull::change(shared, key, pusher, step).await?;
             if changed == Changed::Yes || !has_moved {

@@ -18,7 +18,7 @@ use crate::state::access::{Grant, Selection, TokenDigest};
 use crate::state::account::{Account, Kind};
 use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
-use crate::state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
+use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State as PullState};
 use crate::state::repository::{Repository, Role, Standing};
 use crate::state::rule::{RequiredCheck, Rule, Source};
 use crate::webhook::log::{Delivery, Outgoing};
@@ -254,12 +254,10 @@ fn pull(state: &mut State, of: usize) -> Option<()> {
             branch: branch.clone(),
             sha: sha(1),
         },
-        base: Base {
-            branch,
-            sha: sha(2),
-        },
+        base: Base::new(branch, sha(2)),
         state: PullState::Open,
         mergeable: Mergeability::Clean(sha(3)),
+        computed: Computed::NotYet,
         created_at: at(),
         updated_at: at(),
     });

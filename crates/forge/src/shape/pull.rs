@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::clock::text;
 use crate::git::merge::Distance;
 use crate::id::RepositoryId;
+use crate::name::Sha;
 use crate::obstacle::{self, Obstacle};
 use crate::shape::{Object, Urls, account, comment, node_id, object, repository};
 use crate::state::State;
 use crate::state::comment::Subject;
-use crate::state::pull::{Mergeability, PullRequest, State as PullState};
+use crate::state::pull::{Computed, Mergeability, PullRequest, State as PullState};
 
 /// GitHub's `pull-request-simple`.
 pub(crate) fn simple(state: &State, urls: &Urls, pull: &PullRequest) -> Object {
@@ -60,6 +61,7 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         .values()
         .filter(|comment| comment.repository == pull.repository && comment.subject == subject)
         .count();
+    let (mergeable, mergeable_state) = merge_state(state, pull);
     let (merged, merged_by) = match &pull.state {
         PullState::Merged { by, .. } => (
             true,
@@ -67,15 +69,11 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         ),
         PullState::Open | PullState::Closed { .. } => (false, Value::Null),
     };
-    let mergeable = match pull.mergeable {
-        Mergeability::Clean(_) => (true, clean_state(state, pull)),
-        Mergeability::Conflicting => (false, "dirty"),
-    };
     shape.extend(object(json!({
         "merged": merged,
-        "mergeable": if merged { Value::Null } else { json!(mergeable.0) },
+        "mergeable": mergeable,
         "rebaseable": null,
-        "mergeable_state": if merged { "unknown" } else { mergeable.1 },
+        "mergeable_state": mergeable_state,
         "merged_by": merged_by,
         "comments": comments,
         "review_comments": 0,
@@ -165,12 +163,19 @@ pub(crate) fn issue(state: &State, urls: &Urls, pull: &PullRequest) -> Value {
     })
 }
 
-/// GitHub's `mergeable_state` of a pull request without a conflict.
-fn clean_state(state: &State, pull: &PullRequest) -> &'static str {
-    match obstacle::find(state, pull) {
-        None => "clean",
-        Some(Obstacle::Draft) => "draft",
-        Some(Obstacle::Check { .. }) => "blocked",
+/// GitHub's `mergeable` and `mergeable_state`.
+fn merge_state(state: &State, pull: &PullRequest) -> (Option<bool>, &'static str) {
+    match (&pull.state, pull.computed, &pull.mergeable) {
+        (PullState::Merged { .. }, _, _) | (_, Computed::NotYet, _) => (None, "unknown"),
+        (_, Computed::Done, Mergeability::Conflicting) => (Some(false), "dirty"),
+        (_, Computed::Done, Mergeability::Clean(_)) => {
+            let word = match obstacle::find(state, pull) {
+                None => "clean",
+                Some(Obstacle::Draft) => "draft",
+                Some(Obstacle::Check { .. }) => "blocked",
+            };
+            (Some(true), word)
+        }
     }
 }
 
@@ -232,12 +237,12 @@ fn merged_at(pull: &PullRequest) -> Option<String> {
     }
 }
 
-fn merge_commit(pull: &PullRequest) -> Option<String> {
-    match (&pull.state, &pull.mergeable) {
-        (PullState::Merged { commit, .. }, _) => Some(commit.to_string()),
-        (PullState::Open | PullState::Closed { .. }, Mergeability::Clean(commit)) => {
-            Some(commit.to_string())
-        }
-        (PullState::Open | PullState::Closed { .. }, Mergeability::Conflicting) => None,
+/// GitHub's `merge_commit_sha`: the merge that would be made while it is known, and what the base
+/// pointed to once it was.
+fn merge_commit(pull: &PullRequest) -> Option<&Sha> {
+    match (&pull.state, pull.computed, &pull.mergeable) {
+        (PullState::Merged { commit, .. }, _, _)
+        | (_, Computed::Done, Mergeability::Clean(commit)) => Some(commit),
+        (_, Computed::NotYet, _) | (_, _, Mergeability::Conflicting) => None,
     }
 }

@@ -135,7 +135,7 @@ pub(crate) async fn distance(
         let state = shared.lock();
         state.pulls.get(&(repository, number)).map(|pull| {
             let path = state.repository(repository).path.clone();
-            (path, pull.base.sha.clone(), pull.head.sha.clone())
+            (path, pull.base.tip().clone(), pull.head.sha.clone())
         })
     }) else {
         return Ok(Distance::default());

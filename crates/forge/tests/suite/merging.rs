@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Answer, Bench, REPOSITORY, git};
 use crate::browser::Browser;
-use crate::pulls::{branch_off, open, write};
+use crate::pulls::{branch_off, looked_at_twice, open, write};
 
 fn path(end: &str) -> String {
     format!("/repos/{REPOSITORY}{end}")
@@ -63,8 +63,7 @@ async fn a_draft_is_not_merged_until_it_is_ready() {
         .await
         .unwrap();
     let maya = bench.user_token("maya");
-    let one = path(&format!("/pulls/{number}"));
-    let shown = bench.get(&one, &maya).await.body;
+    let shown = looked_at_twice(&bench, number, &maya).await;
     assert_eq!(
         (&shown["draft"], &shown["mergeable_state"]),
         (&json!(true), &json!("draft"))
@@ -113,6 +112,7 @@ async fn what_a_branch_requires_has_to_pass_on_the_head() {
         .require_checks(REPOSITORY, "main", &["snekbook"])
         .unwrap();
     let (token, one) = (bench.token().await, path(&format!("/pulls/{number}")));
+    looked_at_twice(&bench, number, &token).await;
     // The newest run counts.
     for (runs, standing) in [
         (&[][..], "expected"),
@@ -223,7 +223,7 @@ async fn a_squash_is_one_commit_with_one_parent() {
     let base = ask_git(&bench, &["rev-parse", "main"]).await;
     let one = path(&format!("/pulls/{number}"));
     let token = bench.token().await;
-    let before = bench.get(&one, &token).await.body["merge_commit_sha"].clone();
+    let before = looked_at_twice(&bench, number, &token).await["merge_commit_sha"].clone();
     let test = ask_git(&bench, &["rev-parse", &format!("refs/pull/{number}/merge")]).await;
     assert_eq!(before, json!(test), "the merge that would be made");
 

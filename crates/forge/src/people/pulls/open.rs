@@ -10,7 +10,7 @@ use crate::name::{Branch, Sha};
 use crate::people::{Refused, account, repository};
 use crate::pull::{self, NotOpened};
 use crate::state::State as Tables;
-use crate::state::pull::{Base, Head, Mergeability, PullRequest, State};
+use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State};
 use crate::state::repository::Repository;
 
 /// What [`Forge::open_pull`] needs.
@@ -62,12 +62,10 @@ impl Forge {
                     branch,
                     sha: Sha::zero(),
                 },
-                base: Base {
-                    branch: open.base.parse()?,
-                    sha: Sha::zero(),
-                },
+                base: Base::new(open.base.parse()?, Sha::zero()),
                 state: State::Open,
                 mergeable: Mergeability::Conflicting,
+                computed: Computed::NotYet,
                 created_at: now,
                 updated_at: now,
             };
