@@ -18,6 +18,7 @@ mod page;
 mod people;
 mod pull;
 mod push;
+mod queue;
 mod records;
 mod rest;
 mod rights;
@@ -41,7 +42,7 @@ pub use id::{
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
 pub use obstacle::{Obstacle, Standing};
-pub use people::{EditPull, MergePull, OpenPull, Refused};
+pub use people::{EditPull, MergePull, OpenPull, Queued, Refused};
 pub use records::{RecordsError, Unrecorded};
 pub use start::{Running, StartError, start};
 pub use state::access::{Level, Permission, Permissions};
@@ -52,6 +53,7 @@ pub use state::check_run::{
 pub use state::comment::{Comment, Content, Reaction, Subject};
 pub use state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
 pub use state::repository::Role;
+pub use state::rule::MergeQueue;
 pub use traffic::{Body, Exchange, Headers};
 pub use webhook::log::{Delivery, Outcome};
 pub use webhook::{Event, Mode, Order, Redelivery};

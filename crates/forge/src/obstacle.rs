@@ -5,11 +5,10 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::id::RepositoryId;
-use crate::name::Sha;
+use crate::name::{Branch, Sha};
 use crate::state::State;
 use crate::state::check_run::{Conclusion, Status};
 use crate::state::pull::PullRequest;
-use crate::state::rule::RequiredCheck;
 
 /// Why a pull request without a conflict cannot be merged. The words are GitHub's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,6 +24,9 @@ pub enum Obstacle {
         /// How it stands.
         standing: Standing,
     },
+    /// Its base branch has a merge queue.
+    #[error("Changes must be made through the merge queue")]
+    Queue,
 }
 
 /// How a required check stands on a commit.
@@ -54,29 +56,45 @@ impl fmt::Display for Standing {
     }
 }
 
-/// What keeps a pull request from being merged: the first obstacle, if there is any.
+/// What keeps a pull request from being merged in any way: the first obstacle, if there is one.
 pub(crate) fn find(state: &State, pull: &PullRequest) -> Option<Obstacle> {
     if pull.draft {
         return Some(Obstacle::Draft);
     }
-    required(state, pull).iter().find_map(|check| {
-        let standing = standing(state, pull.repository, &pull.head.sha, check);
-        let name = check.name.clone();
-        (standing != Standing::Passed).then_some(Obstacle::Check { name, standing })
+    standings(state, pull.repository, &pull.base.branch, &pull.head.sha)
+        .find(|(_, standing)| *standing != Standing::Passed)
+        .map(|(name, standing)| Obstacle::Check {
+            name: name.to_owned(),
+            standing,
+        })
+}
+
+/// As [`find`], and what keeps it from being merged without a merge queue.
+pub(crate) fn find_direct(state: &State, pull: &PullRequest) -> Option<Obstacle> {
+    if state.has_queue(pull.repository, &pull.base.branch) {
+        return Some(Obstacle::Queue);
+    }
+    find(state, pull)
+}
+
+/// The checks that a branch requires, and how each stands on a commit.
+pub(crate) fn standings<'state>(
+    state: &'state State,
+    repository: RepositoryId,
+    branch: &Branch,
+    sha: &'state Sha,
+) -> impl Iterator<Item = (&'state str, Standing)> + use<'state> {
+    let rule = state.find_rule(repository, branch);
+    let checks = rule.map(|rule| rule.checks.as_slice()).unwrap_or_default();
+    checks.iter().map(move |check| {
+        let standing = standing(state, repository, sha, &check.name);
+        (check.name.as_str(), standing)
     })
 }
 
-/// The checks that the base branch of a pull request requires.
-fn required<'state>(state: &'state State, pull: &PullRequest) -> &'state [RequiredCheck] {
-    let rule = state.find_rule(pull.repository, &pull.base.branch);
-    rule.map(|rule| rule.checks.as_slice()).unwrap_or_default()
-}
-
 /// How a required check stands on a commit: its newest run counts.
-fn standing(state: &State, repository: RepositoryId, sha: &Sha, check: &RequiredCheck) -> Standing {
-    let newest = state
-        .runs_on(repository, sha)
-        .find(|run| run.name == check.name);
+fn standing(state: &State, repository: RepositoryId, sha: &Sha, name: &str) -> Standing {
+    let newest = state.runs_on(repository, sha).find(|run| run.name == name);
     match newest.map(|run| run.status) {
         None => Standing::Expected,
         Some(Status::Queued) => Standing::Queued,

@@ -2,6 +2,7 @@
 
 mod ensure;
 pub(crate) mod pulls;
+mod queue;
 mod repositories;
 mod rules;
 mod setup;
@@ -15,11 +16,13 @@ use crate::git::GitError;
 use crate::id::{AccountId, RepositoryId};
 use crate::name::Invalid;
 use crate::obstacle::Obstacle;
+use crate::queue::Stuck;
 use crate::records::Unrecorded;
 use crate::state::State;
 use crate::state::repository::{Repository, Right};
 
 pub use pulls::{EditPull, MergePull, OpenPull};
+pub use queue::Queued;
 pub(crate) use repositories::remove_leftovers;
 
 /// Why something was not done.
@@ -82,6 +85,15 @@ impl Refused {
         Self::Taken {
             what,
             name: name.to_string(),
+        }
+    }
+}
+
+impl From<Stuck> for Refused {
+    fn from(stuck: Stuck) -> Self {
+        match stuck {
+            Stuck::Git(error) => Self::Git(error),
+            Stuck::Unrecorded(error) => Self::Unrecorded(error),
         }
     }
 }

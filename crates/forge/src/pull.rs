@@ -158,6 +158,13 @@ fn follow_tips(state: &State, pull: &mut PullRequest) -> Result<(), NotOpened> {
     Ok(())
 }
 
+/// The first line of a merge commit.
+pub(crate) fn merge_title(state: &State, pull: &PullRequest) -> String {
+    let source = state.full_name(state.repository(pull.head.repository));
+    let (number, owner, branch) = (pull.number, source.owner(), &pull.head.branch);
+    format!("Merge pull request #{number} from {owner}/{branch}")
+}
+
 /// Whether git is asked if a pull request merges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Merge {

@@ -123,6 +123,7 @@ pub(crate) fn forget(state: &mut State, repository: RepositoryId) {
     state.follows.retain(|(of, _), _| *of != repository);
     state.pushers.remove(&repository);
     state.merging.retain(|(of, _), _| *of != repository);
+    state.queue.retain(|(of, _), _| *of != repository);
     state.rules.retain(|(of, _), _| *of != repository);
 }
 

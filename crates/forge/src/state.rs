@@ -6,6 +6,7 @@ pub(crate) mod account;
 pub(crate) mod check_run;
 pub(crate) mod comment;
 pub(crate) mod pull;
+pub(crate) mod queue;
 pub(crate) mod repository;
 pub(crate) mod rule;
 pub(crate) mod table;
@@ -21,8 +22,9 @@ use self::account::{Account, Kind};
 use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
 use self::pull::PullRequest;
+use self::queue::Entry;
 use self::repository::{Repository, Role, Standing};
-use self::rule::Rule;
+use self::rule::{MergeQueue, Rule};
 use self::table::Table;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
@@ -53,6 +55,8 @@ pub(crate) struct State {
     pub(crate) rules: Table<(RepositoryId, String), Rule>,
     /// Commits that a base branch is being moved to so that a pull request is merged.
     pub(crate) merging: Table<(RepositoryId, u64), Sha>,
+    /// Pull requests in merge queues.
+    pub(crate) queue: Table<(RepositoryId, u64), Entry>,
     pub(crate) pulls: Table<(RepositoryId, u64), PullRequest>,
     pub(crate) comments: Table<CommentId, Comment>,
     pub(crate) check_runs: Table<CheckRunId, CheckRun>,
@@ -107,6 +111,7 @@ impl State {
             follows: Table::default(),
             rules: Table::default(),
             merging: Table::default(),
+            queue: Table::default(),
             pulls: Table::default(),
             comments: Table::default(),
             check_runs: Table::default(),
@@ -330,6 +335,12 @@ impl State {
     /// The rule of a branch, if it has one.
     pub(crate) fn find_rule(&self, repository: RepositoryId, branch: &Branch) -> Option<&Rule> {
         self.rules.get(&(repository, branch.to_string()))
+    }
+
+    /// Whether a branch has a merge queue.
+    pub(crate) fn has_queue(&self, repository: RepositoryId, branch: &Branch) -> bool {
+        let rule = self.find_rule(repository, branch);
+        rule.is_some_and(|rule| rule.queue == MergeQueue::On)
     }
 
     /// What a branch pointed to when the repository was last settled.

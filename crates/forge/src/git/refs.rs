@@ -86,6 +86,15 @@ pub(crate) fn point(path: &Path, name: &str, to: &Sha, why: &str) -> Result<(), 
     Ok(())
 }
 
+/// Removes a ref, if it is there.
+pub(crate) fn remove(path: &Path, name: &str) -> Result<(), GitError> {
+    match super::open(path)?.find_reference(name) {
+        Ok(mut reference) => reference.delete().context("remove a ref", path),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+        Err(error) => Err(error).context("read a ref", path),
+    }
+}
+
 /// What turns one set of refs into another, by name.
 pub(crate) fn changes(before: &Refs, after: &Refs) -> Vec<Change> {
     let mut changes = Vec::new();

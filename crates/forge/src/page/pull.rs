@@ -58,7 +58,7 @@ fn enter(
     Ok(Entered {
         may_close: may(Deed::ClosePull(pull.pull.author)),
         may_merge: may(Deed::Merge),
-        obstacle: obstacle::find(&state, &pull.pull),
+        obstacle: obstacle::find_direct(&state, &pull.pull),
         place,
         pull,
     })

@@ -188,7 +188,7 @@ impl Forge {
         }
     }
 
-    fn pull_key(
+    pub(super) fn pull_key(
         &self,
         name: &str,
         number: u64,
@@ -215,6 +215,6 @@ fn tips(state: &Tables, pull: &PullRequest) -> Result<(Sha, Sha), Refused> {
     Ok((head, tip(pull.repository, &pull.base.branch)?))
 }
 
-fn not_open(number: u64) -> String {
+pub(super) fn not_open(number: u64) -> String {
     format!("pull request {number} is not open")
 }

@@ -43,7 +43,7 @@ impl Forge {
         self.change_rule(name, branch, |rule| rule.checks = checks)
     }
 
-    fn change_rule(
+    pub(super) fn change_rule(
         &self,
         name: &str,
         branch: &str,

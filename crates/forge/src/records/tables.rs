@@ -14,6 +14,7 @@ use crate::state::account::Account;
 use crate::state::check_run::{CheckRun, Suite};
 use crate::state::comment::Comment;
 use crate::state::pull::PullRequest;
+use crate::state::queue::Entry;
 use crate::state::repository::Repository;
 use crate::state::rule::Rule;
 use crate::state::table::Table;
@@ -132,6 +133,7 @@ tables! {
     follows: (RepositoryId, String) => AccountId, at follows;
     rules: (RepositoryId, String) => Rule, at rules;
     merging: (RepositoryId, u64) => Sha, at merging;
+    queue: (RepositoryId, u64) => Entry, at queue;
     pulls: (RepositoryId, u64) => PullRequest, at pulls;
     comments: CommentId => Comment, at comments;
     check_runs: CheckRunId => CheckRun, at check_runs;

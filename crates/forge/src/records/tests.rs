@@ -19,8 +19,9 @@ use crate::state::account::{Account, Kind};
 use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
 use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State as PullState};
+use crate::state::queue::{Entry, Group, Stage};
 use crate::state::repository::{Repository, Role, Standing};
-use crate::state::rule::{RequiredCheck, Rule, Source};
+use crate::state::rule::{MergeQueue, RequiredCheck, Rule, Source};
 use crate::webhook::log::{Delivery, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
@@ -36,6 +37,7 @@ enum Change {
     Ref(usize, u8, Option<u8>),
     Follow(usize),
     Rule(usize),
+    Queue(usize),
     Pull(usize),
     Merge(usize),
     Comment(usize, String),
@@ -64,6 +66,7 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
         row.clone().prop_map(Change::Follow),
         row.clone().prop_map(Change::Rule),
+        row.clone().prop_map(Change::Queue),
         row.clone().prop_map(Change::Pull),
         row.clone().prop_map(Change::Merge),
         (row.clone(), any::<String>()).prop_map(|(of, text)| Change::Comment(of, text)),
@@ -145,7 +148,24 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let key = (pick(&state.repositories, of)?, "main".to_owned());
             let (name, source) = ("snekbook".to_owned(), Source::App);
             let checks = vec![RequiredCheck { name, source }];
-            state.rules.insert(key, Rule { checks });
+            let queue = MergeQueue::On;
+            state.rules.insert(key, Rule { checks, queue });
+        }
+        Change::Queue(which) => {
+            let (place, by) = (state.next_id(), state.bot);
+            let entry = Entry {
+                place,
+                branch: "main".parse().unwrap(),
+                by,
+                head: sha(1),
+                group: Some(Group {
+                    base: sha(2),
+                    head: sha(5),
+                    stage: Stage::Asked,
+                }),
+                leaves: None,
+            };
+            state.queue.insert(pick(&state.pulls, which)?, entry);
         }
         Change::Pull(of) => pull(state, of)?,
         Change::Merge(which) => {
@@ -404,6 +424,7 @@ fn the_form_of_the_rows_is_kept() {
         Change::Pull(0),
         Change::Merge(0),
         Change::Pull(0),
+        Change::Queue(1),
         Change::Comment(0, "Hello".to_owned()),
         Change::React(0),
         Change::Run(0),

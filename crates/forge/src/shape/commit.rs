@@ -162,6 +162,19 @@ pub(crate) fn pushed(urls: &Urls, repository: &str, commit: &Commit) -> Value {
     })
 }
 
+/// GitHub's `simple-commit`.
+pub(crate) fn simple(commit: &Commit) -> Value {
+    let name = |person: &Person| json!({ "name": person.name, "email": person.email });
+    json!({
+        "id": commit.sha,
+        "tree_id": commit.tree,
+        "message": commit.message.trim_end(),
+        "timestamp": text(commit.committer.at),
+        "author": name(&commit.author),
+        "committer": name(&commit.committer),
+    })
+}
+
 fn person(person: &Person) -> Value {
     json!({ "name": person.name, "email": person.email, "date": text(person.at) })
 }

@@ -172,7 +172,7 @@ fn merge_state(state: &State, pull: &PullRequest) -> (Option<bool>, &'static str
             let word = match obstacle::find(state, pull) {
                 None => "clean",
                 Some(Obstacle::Draft) => "draft",
-                Some(Obstacle::Check { .. }) => "blocked",
+                Some(Obstacle::Check { .. } | Obstacle::Queue) => "blocked",
             };
             (Some(true), word)
         }

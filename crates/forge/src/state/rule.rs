@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rule {
     pub(crate) checks: Vec<RequiredCheck>,
+    #[serde(default)]
+    pub(crate) queue: MergeQueue,
+}
+
+/// Whether pull requests are merged into a branch through a merge queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeQueue {
+    /// They are, and in no other way.
+    On,
+    /// They are not.
+    #[default]
+    Off,
 }
 
 /// A check that the head of a pull request has to have passed.
@@ -28,7 +41,7 @@ pub(crate) enum Source {
 
 impl Rule {
     /// Whether it asks for nothing.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.checks.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.checks.is_empty() && self.queue == MergeQueue::Off
     }
 }

@@ -1,5 +1,6 @@
 //! The payloads of the events.
 
+mod queue;
 mod repository;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::state::comment::Subject;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
 
+pub(crate) use queue::{GroupAction, merge_group};
 pub(crate) use repository::{
     Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
 };
@@ -33,6 +35,8 @@ pub(crate) enum PullAction {
     Reopened,
     ReadyForReview,
     ConvertedToDraft,
+    Enqueued,
+    Dequeued { reason: &'static str },
     Edited { changes: Value },
 }
 
@@ -110,6 +114,11 @@ pub(crate) fn pull_request(
         PullAction::Reopened => "reopened",
         PullAction::ReadyForReview => "ready_for_review",
         PullAction::ConvertedToDraft => "converted_to_draft",
+        PullAction::Enqueued => "enqueued",
+        PullAction::Dequeued { reason } => {
+            payload.insert("reason".to_owned(), json!(reason));
+            "dequeued"
+        }
         PullAction::Synchronize { before, after } => {
             payload.insert("before".to_owned(), json!(before));
             payload.insert("after".to_owned(), json!(after));

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use forge::config::{App, Config};
 use forge::{
-    Edit, Forge, MergeMethod, MergePull, OpenPull, PullState, RecordsError, Refused, Role, Sha,
-    StartError,
+    Edit, Forge, MergeMethod, MergePull, MergeQueue, OpenPull, PullState, RecordsError, Refused,
+    Role, Sha, StartError,
 };
 use futures_util::FutureExt;
 use moss_db::OpenError;
@@ -212,6 +212,47 @@ async fn a_squash_that_was_cut_off_is_settled_at_the_next_start() {
     let pull = second.forge.find_pull(REPOSITORY, number).unwrap();
     let merged = matches!(&pull.state, PullState::Merged { commit, .. } if commit.as_str() == made);
     assert!(merged, "{:?}", pull.state);
+}
+
+/// The base cannot be moved: the process ends before that, or right after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_queue_that_was_cut_off_goes_on_at_the_next_start() {
+    testbed::machine::require();
+    for has_moved in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Kept::start(folder.path(), None).await;
+        let number = with_pull(&first).await;
+        let forge = &first.forge;
+        let queued = forge.set_merge_queue(REPOSITORY, "main", MergeQueue::On);
+        queued.await.unwrap();
+        let path = forge.repository_path(REPOSITORY).unwrap();
+        let lock = path.join("refs/heads/main.lock");
+        std::fs::write(&lock, "").unwrap();
+        let cut_off = forge.enqueue(REPOSITORY, number, "maya").await;
+        assert!(matches!(cut_off, Err(Refused::Git(_))), "{cut_off:?}");
+        let waiting = forge.merge_queue(REPOSITORY, "main");
+        let (branch, group) = waiting[0].group.clone().unwrap();
+        first.stop().await;
+
+        std::fs::remove_file(&lock).unwrap();
+        if has_moved {
+            let moved = ["update-ref", "refs/heads/main", group.as_str()];
+            assert!(git(&path, &moved).await.status.success());
+        }
+        let second = Kept::start(folder.path(), None).await;
+        let forge = &second.forge;
+        assert_eq!(forge.merge_queue(REPOSITORY, "main"), []);
+        let pull = forge.find_pull(REPOSITORY, number).unwrap();
+        let merged = matches!(&pull.state, PullState::Merged { commit, .. } if *commit == group);
+        assert!(merged, "{:?}", pull.state);
+        let main = forge.find_branch(REPOSITORY, "main").await.unwrap();
+        assert_eq!(main, Some(group));
+        let gone = forge
+            .find_branch(REPOSITORY, branch.as_str())
+            .await
+            .unwrap();
+        assert_eq!(gone, None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

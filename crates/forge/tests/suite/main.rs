@@ -18,6 +18,7 @@ mod kept;
 mod merging;
 mod pages;
 mod pulls;
+mod queue;
 mod repositories;
 mod rest_people;
 mod tokens;

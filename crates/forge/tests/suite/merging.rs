@@ -13,7 +13,7 @@ fn path(end: &str) -> String {
 }
 
 /// A pull request of one commit: its number and its head.
-async fn with_pull(bench: &Bench, branch: &str) -> (u64, Sha) {
+pub(crate) async fn with_pull(bench: &Bench, branch: &str) -> (u64, Sha) {
     if bench
         .forge
         .find_branch(REPOSITORY, "main")
@@ -29,7 +29,7 @@ async fn with_pull(bench: &Bench, branch: &str) -> (u64, Sha) {
     (number, head)
 }
 
-async fn merge_by_rest(bench: &Bench, number: u64, body: Value) -> Answer {
+pub(crate) async fn merge_by_rest(bench: &Bench, number: u64, body: Value) -> Answer {
     let maya = bench.user_token("maya");
     let merge = path(&format!("/pulls/{number}/merge"));
     bench.call(Method::PUT, &merge, &maya, Some(body)).await
@@ -93,7 +93,8 @@ async fn rest_opens_drafts() {
     assert_eq!((made.status, &made.body["draft"]), (201, &json!(true)));
 }
 
-async fn checked(bench: &Bench, sha: &Sha, conclusion: Option<&str>) {
+/// A check run `snekbook` on a commit, ended or not.
+pub(crate) async fn checked(bench: &Bench, sha: &Sha, conclusion: Option<&str>) {
     let mut run = json!({ "name": "snekbook", "head_sha": sha });
     if let Some(conclusion) = conclusion {
         run["conclusion"] = json!(conclusion);

@@ -10,7 +10,7 @@ use crate::id::AccountId;
 use crate::name::Sha;
 use crate::obstacle;
 use crate::people::Refused;
-use crate::pull::Key;
+use crate::pull::{Key, merge_title};
 use crate::push;
 use crate::state::State as Tables;
 use crate::state::pull::PullRequest;
@@ -88,7 +88,7 @@ impl Merge {
     ) -> Result<Self, Refused> {
         let pull = state.pulls.get(&key).filter(|pull| pull.is_open());
         let pull = pull.ok_or_else(|| Refused::State(not_open(key.1)))?;
-        if let Some(obstacle) = obstacle::find(state, pull) {
+        if let Some(obstacle) = obstacle::find_direct(state, pull) {
             return Err(obstacle.into());
         }
         if wish.head.is_some_and(|head| *head != pull.head.sha) {
@@ -132,18 +132,14 @@ fn conflict(number: u64, method: MergeMethod) -> Refused {
 
 /// What a merge commit or a squashed one says.
 fn message(state: &Tables, pull: &PullRequest, wish: &MergePull<'_>) -> String {
-    let number = pull.number;
     let (title, text) = match wish.method {
         MergeMethod::Squash => (
-            format!("{} (#{number})", pull.title),
+            format!("{} (#{})", pull.title, pull.number),
             pull.body.as_deref().unwrap_or_default(),
         ),
         // The other two keep the messages that there are.
         MergeMethod::Merge | MergeMethod::Rebase | MergeMethod::FastForward => {
-            let source = state.full_name(state.repository(pull.head.repository));
-            let (owner, branch) = (source.owner(), &pull.head.branch);
-            let title = format!("Merge pull request #{number} from {owner}/{branch}");
-            (title, pull.title.as_str())
+            (merge_title(state, pull), pull.title.as_str())
         }
     };
     let title = wish.title.unwrap_or(&title);
