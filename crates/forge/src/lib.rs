@@ -38,7 +38,7 @@ pub use git::commit::Edit;
 pub use git::merge::method::MergeMethod;
 pub use id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, PullId, ReactionId,
-    RepositoryId,
+    RepositoryId, ReviewCommentId, ReviewId,
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
 pub use obstacle::{Obstacle, Standing};
@@ -53,6 +53,7 @@ pub use state::check_run::{
 pub use state::comment::{Comment, Content, Reaction, Subject};
 pub use state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
 pub use state::repository::Role;
+pub use state::review::{LinePlace, Review, ReviewComment, Verdict};
 pub use state::rule::MergeQueue;
 pub use traffic::{Body, Exchange, Headers};
 pub use webhook::log::{Delivery, Outcome};

@@ -4,6 +4,7 @@ mod ensure;
 pub(crate) mod pulls;
 mod queue;
 mod repositories;
+mod reviews;
 mod rules;
 mod setup;
 mod talk;

@@ -48,6 +48,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/pulls/{number}/merge", put(pull::merge))
         .route("/pulls/{number}/files", get(pull::files))
         .route("/pulls/{number}/commits", get(pull::commits))
+        .route("/pulls/{number}/reviews", get(pull::reviews))
+        .route("/pulls/{number}/comments", get(pull::line_comments))
         .route("/check-runs", post(check_run::create))
         .route(
             "/check-runs/{id}",

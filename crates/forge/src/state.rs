@@ -8,6 +8,7 @@ pub(crate) mod comment;
 pub(crate) mod pull;
 pub(crate) mod queue;
 pub(crate) mod repository;
+pub(crate) mod review;
 pub(crate) mod rule;
 pub(crate) mod table;
 
@@ -24,10 +25,12 @@ use self::comment::Comment;
 use self::pull::PullRequest;
 use self::queue::Entry;
 use self::repository::{Repository, Role, Standing};
+use self::review::{Review, ReviewComment};
 use self::rule::{MergeQueue, Rule};
 use self::table::Table;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
+    ReviewCommentId, ReviewId,
 };
 use crate::name::{Branch, FullName, Login, RepositoryName, Sha};
 use crate::webhook::log::Log;
@@ -59,6 +62,8 @@ pub(crate) struct State {
     pub(crate) queue: Table<(RepositoryId, u64), Entry>,
     pub(crate) pulls: Table<(RepositoryId, u64), PullRequest>,
     pub(crate) comments: Table<CommentId, Comment>,
+    pub(crate) reviews: Table<ReviewId, Review>,
+    pub(crate) review_comments: Table<ReviewCommentId, ReviewComment>,
     pub(crate) check_runs: Table<CheckRunId, CheckRun>,
     pub(crate) suites: Table<CheckSuiteId, Suite>,
     pub(crate) tokens: Tokens,
@@ -114,6 +119,8 @@ impl State {
             queue: Table::default(),
             pulls: Table::default(),
             comments: Table::default(),
+            reviews: Table::default(),
+            review_comments: Table::default(),
             check_runs: Table::default(),
             suites: Table::default(),
             tokens: Tokens::default(),
@@ -341,6 +348,12 @@ impl State {
     pub(crate) fn has_queue(&self, repository: RepositoryId, branch: &Branch) -> bool {
         let rule = self.find_rule(repository, branch);
         rule.is_some_and(|rule| rule.queue == MergeQueue::On)
+    }
+
+    /// The number of the next review comment. None is ever removed.
+    pub(crate) fn next_review_comment(&self) -> ReviewCommentId {
+        let last = self.review_comments.last_key_value();
+        ReviewCommentId::new(last.map_or(0, |(id, _)| id.number()) + 1)
     }
 
     /// What a branch pointed to when the repository was last settled.

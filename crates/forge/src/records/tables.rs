@@ -7,6 +7,7 @@ use moss_db::{Error, Migration, Opener, RoTxn, RwTxn, Schema};
 
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, RepositoryId,
+    ReviewCommentId, ReviewId,
 };
 use crate::name::Sha;
 use crate::state::access::{Grant, TokenDigest, UserToken};
@@ -16,6 +17,7 @@ use crate::state::comment::Comment;
 use crate::state::pull::PullRequest;
 use crate::state::queue::Entry;
 use crate::state::repository::Repository;
+use crate::state::review::{Review, ReviewComment};
 use crate::state::rule::Rule;
 use crate::state::table::Table;
 use crate::state::{Head, State};
@@ -136,6 +138,8 @@ tables! {
     queue: (RepositoryId, u64) => Entry, at queue;
     pulls: (RepositoryId, u64) => PullRequest, at pulls;
     comments: CommentId => Comment, at comments;
+    reviews: ReviewId => Review, at reviews;
+    review_comments: ReviewCommentId => ReviewComment, at review_comments;
     check_runs: CheckRunId => CheckRun, at check_runs;
     suites: CheckSuiteId => Suite, at suites;
     grants: TokenDigest => Grant, at tokens.grants;

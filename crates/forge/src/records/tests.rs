@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::id::{AccountId, CheckRunId, CommentId, DeliveryId, InstallationId, RepositoryId};
+use crate::id::{
+    AccountId, CheckRunId, CommentId, DeliveryId, InstallationId, RepositoryId, ReviewId,
+};
 use crate::name::{Branch, Sha};
 use crate::push;
 use crate::state::access::{Grant, Selection, TokenDigest};
@@ -21,6 +23,7 @@ use crate::state::comment::{Comment, Content, Reaction, Subject};
 use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State as PullState};
 use crate::state::queue::{Entry, Group, Stage};
 use crate::state::repository::{Repository, Role, Standing};
+use crate::state::review::{LinePlace, Review, ReviewComment, Verdict};
 use crate::state::rule::{MergeQueue, RequiredCheck, Rule, Source};
 use crate::webhook::log::{Delivery, Outgoing};
 use crate::webhook::{Event, Redelivery};
@@ -37,6 +40,7 @@ enum Change {
     Ref(usize, u8, Option<u8>),
     Follow(usize),
     Rule(usize),
+    Review(usize),
     Queue(usize),
     Pull(usize),
     Merge(usize),
@@ -66,6 +70,7 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
         row.clone().prop_map(Change::Follow),
         row.clone().prop_map(Change::Rule),
+        row.clone().prop_map(Change::Review),
         row.clone().prop_map(Change::Queue),
         row.clone().prop_map(Change::Pull),
         row.clone().prop_map(Change::Merge),
@@ -167,6 +172,7 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             };
             state.queue.insert(pick(&state.pulls, which)?, entry);
         }
+        Change::Review(of) => review(state, of)?,
         Change::Pull(of) => pull(state, of)?,
         Change::Merge(which) => {
             let by = state.bot;
@@ -281,6 +287,42 @@ fn pull(state: &mut State, of: usize) -> Option<()> {
         created_at: at(),
         updated_at: at(),
     });
+    Some(())
+}
+
+fn review(state: &mut State, of: usize) -> Option<()> {
+    let repository = pick(&state.repositories, of)?;
+    let review = ReviewId::new(state.next_id());
+    let (author, number, commit) = (state.bot, 1, sha(1));
+    let row = Review {
+        id: review,
+        repository,
+        number,
+        author,
+        verdict: Verdict::RequestChanges,
+        body: "No".to_owned(),
+        commit: commit.clone(),
+        submitted_at: at(),
+    };
+    state.reviews.insert(review, row);
+    let id = state.next_review_comment();
+    let row = ReviewComment {
+        id,
+        review,
+        repository,
+        number,
+        author,
+        place: LinePlace {
+            path: "a".to_owned(),
+            line: 1,
+            position: 2,
+            hunk: "@@ -1 +1 @@".to_owned(),
+        },
+        commit,
+        body: "Why?".to_owned(),
+        created_at: at(),
+    };
+    state.review_comments.insert(id, row);
     Some(())
 }
 
@@ -425,6 +467,7 @@ fn the_form_of_the_rows_is_kept() {
         Change::Merge(0),
         Change::Pull(0),
         Change::Queue(1),
+        Change::Review(0),
         Change::Comment(0, "Hello".to_owned()),
         Change::React(0),
         Change::Run(0),

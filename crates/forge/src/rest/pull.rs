@@ -2,6 +2,7 @@
 
 mod merge;
 mod parts;
+mod review;
 mod write;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::webhook::event;
 
 pub(crate) use merge::merge;
 pub(crate) use parts::{commits, files};
+pub(crate) use review::{line_comments, reviews};
 pub(crate) use write::{MAX_TITLE, create, update};
 
 const READ: &[(Permission, Level)] = &[(Permission::PullRequests, Level::Read)];

@@ -61,6 +61,11 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         .values()
         .filter(|comment| comment.repository == pull.repository && comment.subject == subject)
         .count();
+    let review_comments = state
+        .review_comments
+        .values()
+        .filter(|one| one.repository == pull.repository && one.number == pull.number)
+        .count();
     let (mergeable, mergeable_state) = merge_state(state, pull);
     let (merged, merged_by) = match &pull.state {
         PullState::Merged { by, .. } => (
@@ -76,7 +81,7 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         "mergeable_state": mergeable_state,
         "merged_by": merged_by,
         "comments": comments,
-        "review_comments": 0,
+        "review_comments": review_comments,
         "maintainer_can_modify": false,
         "commits": distance.commits,
         "additions": distance.additions,

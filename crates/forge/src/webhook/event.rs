@@ -2,6 +2,7 @@
 
 mod queue;
 mod repository;
+mod review;
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) use queue::{GroupAction, merge_group};
 pub(crate) use repository::{
     Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
 };
+
+pub(crate) use review::{review_comment_created, review_submitted};
 
 /// What happened to a pull request.
 #[derive(Debug, Clone)]

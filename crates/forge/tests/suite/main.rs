@@ -21,4 +21,5 @@ mod pulls;
 mod queue;
 mod repositories;
 mod rest_people;
+mod reviews;
 mod tokens;
