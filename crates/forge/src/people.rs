@@ -8,6 +8,7 @@ mod reviews;
 mod rules;
 mod setup;
 mod talk;
+mod teams;
 mod testing;
 
 use thiserror::Error;

@@ -11,6 +11,7 @@ pub(crate) mod repository;
 pub(crate) mod review;
 pub(crate) mod rule;
 pub(crate) mod table;
+pub(crate) mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -28,6 +29,7 @@ use self::repository::{Repository, Role, Standing};
 use self::review::{Review, ReviewComment};
 use self::rule::{MergeQueue, Rule};
 use self::table::Table;
+use self::team::Team;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
     ReviewCommentId, ReviewId,
@@ -43,6 +45,8 @@ pub(crate) struct State {
     told_id: u64,
     pub(crate) accounts: Table<AccountId, Account>,
     by_login: BTreeMap<String, AccountId>,
+    /// Teams by their organisation and their name in URLs.
+    pub(crate) teams: Table<(AccountId, String), Team>,
     pub(crate) installations: Table<InstallationId, AccountId>,
     pub(crate) repositories: Table<RepositoryId, Repository>,
     /// Deleted repositories whose folders are still to be removed.
@@ -108,6 +112,7 @@ impl State {
             told_id: head.last_id,
             accounts: Table::default(),
             by_login: BTreeMap::new(),
+            teams: Table::default(),
             installations: Table::default(),
             repositories: Table::default(),
             leftovers: Table::default(),

@@ -20,6 +20,7 @@ use crate::state::repository::Repository;
 use crate::state::review::{Review, ReviewComment};
 use crate::state::rule::Rule;
 use crate::state::table::Table;
+use crate::state::team::Team;
 use crate::state::{Head, State};
 use crate::webhook::log::{Delivery, Outgoing};
 
@@ -127,6 +128,7 @@ macro_rules! tables {
 
 tables! {
     accounts: AccountId => Account, at accounts;
+    teams: (AccountId, String) => Team, at teams;
     installations: InstallationId => AccountId, at installations;
     repositories: RepositoryId => Repository, at repositories;
     leftovers: RepositoryId => (), at leftovers;

@@ -25,6 +25,7 @@ use crate::state::queue::{Entry, Group, Stage};
 use crate::state::repository::{Repository, Role, Standing};
 use crate::state::review::{LinePlace, Review, ReviewComment, Verdict};
 use crate::state::rule::{MergeQueue, RequiredCheck, Rule, Source};
+use crate::state::team::Team;
 use crate::webhook::log::{Delivery, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
@@ -40,6 +41,7 @@ enum Change {
     Ref(usize, u8, Option<u8>),
     Follow(usize),
     Rule(usize),
+    Team(usize),
     Review(usize),
     Queue(usize),
     Pull(usize),
@@ -70,6 +72,7 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
         row.clone().prop_map(Change::Follow),
         row.clone().prop_map(Change::Rule),
+        row.clone().prop_map(Change::Team),
         row.clone().prop_map(Change::Review),
         row.clone().prop_map(Change::Queue),
         row.clone().prop_map(Change::Pull),
@@ -173,6 +176,11 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             state.queue.insert(pick(&state.pulls, which)?, entry);
         }
         Change::Review(of) => review(state, of)?,
+        Change::Team(of) => {
+            let key = (pick(&state.accounts, of)?, "recipes".to_owned());
+            let members = [state.bot].into();
+            state.teams.insert(key, Team { members });
+        }
         Change::Pull(of) => pull(state, of)?,
         Change::Merge(which) => {
             let by = state.bot;
@@ -463,6 +471,7 @@ fn the_form_of_the_rows_is_kept() {
         Change::Ref(0, 1, Some(4)),
         Change::Follow(0),
         Change::Rule(0),
+        Change::Team(1),
         Change::Pull(0),
         Change::Merge(0),
         Change::Pull(0),

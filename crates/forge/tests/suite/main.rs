@@ -22,4 +22,5 @@ mod queue;
 mod repositories;
 mod rest_people;
 mod reviews;
+mod teams;
 mod tokens;
