@@ -494,6 +494,21 @@ fn the_form_of_the_rows_is_kept() {
     insta::assert_json_snapshot!(tables::contents(&state));
 }
 
+/// What was added to a row since has a value where the row was written before.
+#[test]
+fn a_pull_request_of_an_earlier_version_is_read() {
+    let row = r#"{"id":10007,"number":2,"repository":10005,"title":"A change","body":null,
+        "author":10001,"head":{"repository":10005,"branch":"topic",
+        "sha":"0101010101010101010101010101010101010101"},"base":{"branch":"main",
+        "sha":"0202020202020202020202020202020202020202"},"state":"open",
+        "mergeable":{"clean":"0303030303030303030303030303030303030303"},
+        "created_at":"2027-01-15T08:00:00Z","updated_at":"2027-01-15T08:00:00Z"}"#;
+    let pull: PullRequest = serde_json::from_str(row).unwrap();
+    assert!(!pull.draft);
+    assert_eq!(pull.computed, Computed::Done);
+    assert_eq!(pull.base.tip(), &sha(2));
+}
+
 #[test]
 fn the_bot_is_called_as_the_configuration_says() {
     let folder = tempfile::tempdir().unwrap();
