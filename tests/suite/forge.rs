@@ -1,6 +1,8 @@
 //! The forge against GitHub's own OpenAPI description: every call that it answers, every error
 //! that it gives and every webhook that it sends.
 
+mod merging;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -16,6 +18,14 @@ const REPOSITORY: &str = "snekbook/recipes";
 /// What the App asks for itself.
 const ORGANISATION: &str = "/orgs/snekbook/installation";
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// The events that the App is told of by no default.
+const UNASKED: [&str; 4] = [
+    "fork",
+    "merge_group",
+    "pull_request_review",
+    "pull_request_review_comment",
+];
 
 /// The webhooks that the calls below make the forge send.
 const WEBHOOKS: [(&str, Option<&str>); 18] = [
@@ -53,7 +63,7 @@ impl Caller {
         let mut app = App::new(public_key.to_owned(), "secret".into());
         // Nobody listens there: what is sent is on record all the same.
         app.webhook_url = Some("http://127.0.0.1:1/webhook".parse()?);
-        app.events.push("fork".to_owned());
+        app.events.extend(UNASKED.map(str::to_owned));
         let config = Config::loopback(folder.path().to_owned(), app);
         let forge = forge::start(config, &Supervisor::new()).await?.forge;
         forge.create_organisation("snekbook")?;
@@ -208,6 +218,7 @@ async fn code(caller: &Caller, token: &str) -> Result<u64> {
         base: "main",
         title: "A change",
         body: None,
+        draft: false,
     };
     let number = forge.open_pull(open("rowan", "rowan:feature/xz")).await?;
     let edits = [(
@@ -399,7 +410,7 @@ async fn by_rest(caller: &Caller) -> Result<()> {
     let put = |token, body, status| caller.ask(Method::PUT, &merge, token, Some(body), status);
     put(&rowan, json!({}), 403).await?;
     put(&maya, json!({ "sha": "0".repeat(40) }), 409).await?;
-    put(&maya, json!({ "merge_method": "rebase" }), 405).await?;
+    put(&maya, json!({ "merge_method": "octopus" }), 422).await?;
     put(
         &maya,
         json!({ "sha": head, "commit_title": "Take zstd" }),

@@ -305,6 +305,7 @@ fn a_pull_request_runs_once_its_author_may_write() {
             base: "main",
             title: "reed",
             body: None,
+            draft: false,
         };
         let number = stage.forge.open_pull(open).await?;
         stage.verdict(&head, ActionRequired).await?;

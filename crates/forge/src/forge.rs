@@ -149,6 +149,11 @@ impl Shared {
         self.revision.send_modify(|revision| *revision += 1);
     }
 
+    /// Tells of every change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
     /// How many comments a commit has.
     pub(crate) fn comments_on(&self, commit: &Sha) -> usize {
         let about = |subject: &Subject| match subject {

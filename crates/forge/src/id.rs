@@ -1,5 +1,5 @@
-//! The forge's ids: every kind its own type, all drawn from one counter, so that an id of one
-//! kind taken for another is never accidentally valid.
+//! The forge's ids: every kind its own type. All but those of review comments are drawn from one
+//! counter, so that an id of one kind taken for another is never accidentally valid.
 
 use std::fmt;
 use std::num::ParseIntError;
@@ -67,6 +67,10 @@ ids! {
     CommentId;
     /// A reaction to a comment.
     ReactionId;
+    /// A review of a pull request.
+    ReviewId;
+    /// A comment at a line of a pull request. These ids count apart from all others.
+    ReviewCommentId;
     /// A check run.
     CheckRunId;
     /// A check suite: all check runs of the App on one commit.

@@ -13,10 +13,12 @@ mod forge;
 mod git;
 mod id;
 mod name;
+mod obstacle;
 mod page;
 mod people;
 mod pull;
 mod push;
+mod queue;
 mod records;
 mod rest;
 mod rights;
@@ -33,12 +35,14 @@ pub use forge::{Forge, TimedOut};
 pub use git::GitError;
 pub use git::backend::BackendError;
 pub use git::commit::Edit;
+pub use git::merge::method::MergeMethod;
 pub use id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, PullId, ReactionId,
-    RepositoryId,
+    RepositoryId, ReviewCommentId, ReviewId,
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
-pub use people::{EditPull, MergePull, OpenPull, Refused};
+pub use obstacle::{Obstacle, Standing};
+pub use people::{EditPull, MergePull, OpenPull, Queued, Refused};
 pub use records::{RecordsError, Unrecorded};
 pub use start::{Running, StartError, start};
 pub use state::access::{Level, Permission, Permissions};
@@ -49,6 +53,8 @@ pub use state::check_run::{
 pub use state::comment::{Comment, Content, Reaction, Subject};
 pub use state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
 pub use state::repository::Role;
+pub use state::review::{LinePlace, Review, ReviewComment, Verdict};
+pub use state::rule::MergeQueue;
 pub use traffic::{Body, Exchange, Headers};
 pub use webhook::log::{Delivery, Outcome};
 pub use webhook::{Event, Mode, Order, Redelivery};

@@ -2,9 +2,13 @@
 
 mod ensure;
 pub(crate) mod pulls;
+mod queue;
 mod repositories;
+mod reviews;
+mod rules;
 mod setup;
 mod talk;
+mod teams;
 mod testing;
 
 use thiserror::Error;
@@ -13,11 +17,14 @@ use crate::forge::Forge;
 use crate::git::GitError;
 use crate::id::{AccountId, RepositoryId};
 use crate::name::Invalid;
+use crate::obstacle::Obstacle;
+use crate::queue::Stuck;
 use crate::records::Unrecorded;
 use crate::state::State;
 use crate::state::repository::{Repository, Right};
 
 pub use pulls::{EditPull, MergePull, OpenPull};
+pub use queue::Queued;
 pub(crate) use repositories::remove_leftovers;
 
 /// Why something was not done.
@@ -54,6 +61,9 @@ pub enum Refused {
     /// A pull request's head is another than the one that was looked at.
     #[error("the head of pull request {0} was moved")]
     Moved(u64),
+    /// A pull request cannot be merged yet.
+    #[error(transparent)]
+    Blocked(#[from] Obstacle),
     /// It is not in the state for that.
     #[error("{0}")]
     State(String),
@@ -77,6 +87,15 @@ impl Refused {
         Self::Taken {
             what,
             name: name.to_string(),
+        }
+    }
+}
+
+impl From<Stuck> for Refused {
+    fn from(stuck: Stuck) -> Self {
+        match stuck {
+            Stuck::Git(error) => Self::Git(error),
+            Stuck::Unrecorded(error) => Self::Unrecorded(error),
         }
     }
 }

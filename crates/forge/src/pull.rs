@@ -15,7 +15,7 @@ use crate::git::merge::{self, Distance};
 use crate::id::{AccountId, PullId, RepositoryId};
 use crate::name::{Branch, Sha};
 use crate::state::State;
-use crate::state::pull::{Mergeability, PullRequest};
+use crate::state::pull::{Base, Computed, Mergeability, PullRequest};
 use crate::webhook::event::{self, PullAction};
 
 /// Names a pull request: its repository and its number in it.
@@ -68,7 +68,9 @@ pub(crate) async fn change(
         if state.pulls.get(&key) != Some(&was) {
             continue;
         }
-        next.mergeable = done.mergeable.unwrap_or(next.mergeable);
+        if let Some(mergeable) = done.mergeable {
+            (next.mergeable, next.computed) = (mergeable, Computed::NotYet);
+        }
         state.pulls.insert(key, next);
         if let Some(action) = step {
             event::pull_request(shared, &mut state, key, by, action, done.distance);
@@ -152,8 +154,15 @@ fn follow_tips(state: &State, pull: &mut PullRequest) -> Result<(), NotOpened> {
         found.ok_or_else(|| NotOpened::Missing(branch.clone()))
     };
     head.sha = tip(head.repository, &head.branch)?;
-    base.sha = tip(pull.repository, &base.branch)?;
+    *base = Base::new(base.branch.clone(), tip(pull.repository, &base.branch)?);
     Ok(())
+}
+
+/// The first line of a merge commit.
+pub(crate) fn merge_title(state: &State, pull: &PullRequest) -> String {
+    let source = state.full_name(state.repository(pull.head.repository));
+    let (number, owner, branch) = (pull.number, source.owner(), &pull.head.branch);
+    format!("Merge pull request #{number} from {owner}/{branch}")
 }
 
 /// Whether git is asked if a pull request merges.
@@ -195,7 +204,7 @@ impl Work {
             into: state.repository(pull.repository).path.clone(),
             number: pull.number,
             head: pull.head.sha.clone(),
-            base: pull.base.sha.clone(),
+            base: pull.base.tip().clone(),
             merge,
         }
     }

@@ -9,6 +9,9 @@
 //!    as one, with a mark on each branch that pull requests have to follow.
 //! 4. Each pull request follows, and its webhook with it; then the mark goes.
 //!
+//! A merge has its commit made and recorded as the pull request's ([`State::merging`]) before 2: a
+//! squash or a rebase does not bring the head to the base, by which the pull request would be known.
+//!
 //! A start does what is left of 4, and then 3 and 4 for all refs that are not as they were settled
 //! ([`catch_up`]).
 
@@ -63,7 +66,10 @@ pub(crate) async fn begin(
 
 /// Settles what changed in a turn.
 pub(crate) async fn settle(shared: &Arc<Shared>, turn: Turn) -> Result<(), GitError> {
-    settle_refs(shared, turn.repository, turn.pusher).await
+    settle_refs(shared, turn.repository, turn.pusher).await?;
+    let merging = &mut shared.lock().merging;
+    merging.retain(|(of, _), _| *of != turn.repository);
+    Ok(())
 }
 
 /// Settles all refs that are not as they were settled last.
@@ -116,6 +122,9 @@ pub(crate) fn forget(state: &mut State, repository: RepositoryId) {
     }
     state.follows.retain(|(of, _), _| *of != repository);
     state.pushers.remove(&repository);
+    state.merging.retain(|(of, _), _| *of != repository);
+    state.queue.retain(|(of, _), _| *of != repository);
+    state.rules.retain(|(of, _), _| *of != repository);
 }
 
 fn read(path: &std::path::Path, before: &Refs) -> Result<Vec<(Change, Pushed)>, GitError> {

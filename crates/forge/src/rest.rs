@@ -16,6 +16,7 @@ mod page;
 pub(crate) mod pull;
 mod reaction;
 mod repository;
+mod team;
 mod user;
 
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/pulls/{number}/merge", put(pull::merge))
         .route("/pulls/{number}/files", get(pull::files))
         .route("/pulls/{number}/commits", get(pull::commits))
+        .route("/pulls/{number}/reviews", get(pull::reviews))
+        .route("/pulls/{number}/comments", get(pull::line_comments))
         .route("/check-runs", post(check_run::create))
         .route(
             "/check-runs/{id}",
@@ -72,6 +75,11 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route(
             "/orgs/{owner}/installation",
             get(app::organisation_installation),
+        )
+        .route("/orgs/{owner}/teams/{slug}/members", get(team::members))
+        .route(
+            "/orgs/{owner}/teams/{slug}/memberships/{login}",
+            get(team::membership),
         )
         .route("/installation/repositories", get(repository::list))
         .route("/user", get(user::own))

@@ -9,6 +9,7 @@ pub(crate) mod commit;
 pub(crate) mod delivery;
 pub(crate) mod pull;
 pub(crate) mod repository;
+pub(crate) mod review;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -28,7 +28,7 @@ use crate::records::{Records, RecordsError, Unrecorded};
 use crate::shape::Urls;
 use crate::state::access::TokenDigest;
 use crate::webhook::send;
-use crate::{page, people, push, rest, smart};
+use crate::{page, people, push, queue, rest, smart};
 
 /// A forge that answers.
 #[derive(Debug, Clone)]
@@ -131,6 +131,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         .map_err(StartError::Leftover)?;
     fill(&forge, &config).await?;
     push::catch_up(&shared).await;
+    queue::advance_all(&shared).await;
     shared.recorded().await?;
     send::resume(&shared);
     let watched = Arc::clone(&shared);
@@ -138,6 +139,8 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         watched.broken_off().await;
         panic!("a panic broke off a change of the records");
     });
+    let queues = queue::attend(Arc::clone(&shared));
+    supervisor.spawn_until_shutdown("forge merge queues", queues);
     listener.serve(supervisor, "forge", router(shared));
     Ok(Running { address, forge })
 }

@@ -6,8 +6,12 @@ pub(crate) mod account;
 pub(crate) mod check_run;
 pub(crate) mod comment;
 pub(crate) mod pull;
+pub(crate) mod queue;
 pub(crate) mod repository;
+pub(crate) mod review;
+pub(crate) mod rule;
 pub(crate) mod table;
+pub(crate) mod team;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,10 +24,15 @@ use self::account::{Account, Kind};
 use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
 use self::pull::PullRequest;
+use self::queue::Entry;
 use self::repository::{Repository, Role, Standing};
+use self::review::{Review, ReviewComment};
+use self::rule::{MergeQueue, Rule};
 use self::table::Table;
+use self::team::Team;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
+    ReviewCommentId, ReviewId,
 };
 use crate::name::{Branch, FullName, Login, RepositoryName, Sha};
 use crate::webhook::log::Log;
@@ -36,6 +45,8 @@ pub(crate) struct State {
     told_id: u64,
     pub(crate) accounts: Table<AccountId, Account>,
     by_login: BTreeMap<String, AccountId>,
+    /// Teams by their organisation and their name in URLs.
+    pub(crate) teams: Table<(AccountId, String), Team>,
     pub(crate) installations: Table<InstallationId, AccountId>,
     pub(crate) repositories: Table<RepositoryId, Repository>,
     /// Deleted repositories whose folders are still to be removed.
@@ -47,8 +58,16 @@ pub(crate) struct State {
     /// Branches whose change was announced and is yet to be followed by the pull requests it is
     /// about, and who changed them.
     pub(crate) follows: Table<(RepositoryId, String), AccountId>,
+    /// The rules of branches, by the branch's name.
+    pub(crate) rules: Table<(RepositoryId, String), Rule>,
+    /// Commits that a base branch is being moved to so that a pull request is merged.
+    pub(crate) merging: Table<(RepositoryId, u64), Sha>,
+    /// Pull requests in merge queues.
+    pub(crate) queue: Table<(RepositoryId, u64), Entry>,
     pub(crate) pulls: Table<(RepositoryId, u64), PullRequest>,
     pub(crate) comments: Table<CommentId, Comment>,
+    pub(crate) reviews: Table<ReviewId, Review>,
+    pub(crate) review_comments: Table<ReviewCommentId, ReviewComment>,
     pub(crate) check_runs: Table<CheckRunId, CheckRun>,
     pub(crate) suites: Table<CheckSuiteId, Suite>,
     pub(crate) tokens: Tokens,
@@ -93,14 +112,20 @@ impl State {
             told_id: head.last_id,
             accounts: Table::default(),
             by_login: BTreeMap::new(),
+            teams: Table::default(),
             installations: Table::default(),
             repositories: Table::default(),
             leftovers: Table::default(),
             refs: Table::default(),
             pushers: Table::default(),
             follows: Table::default(),
+            rules: Table::default(),
+            merging: Table::default(),
+            queue: Table::default(),
             pulls: Table::default(),
             comments: Table::default(),
+            reviews: Table::default(),
+            review_comments: Table::default(),
             check_runs: Table::default(),
             suites: Table::default(),
             tokens: Tokens::default(),
@@ -317,6 +342,23 @@ impl State {
     pub(crate) fn insert_pull(&mut self, mut pull: PullRequest) {
         pull.id = PullId::new(self.next_id());
         self.pulls.insert((pull.repository, pull.number), pull);
+    }
+
+    /// The rule of a branch, if it has one.
+    pub(crate) fn find_rule(&self, repository: RepositoryId, branch: &Branch) -> Option<&Rule> {
+        self.rules.get(&(repository, branch.to_string()))
+    }
+
+    /// Whether a branch has a merge queue.
+    pub(crate) fn has_queue(&self, repository: RepositoryId, branch: &Branch) -> bool {
+        let rule = self.find_rule(repository, branch);
+        rule.is_some_and(|rule| rule.queue == MergeQueue::On)
+    }
+
+    /// The number of the next review comment. None is ever removed.
+    pub(crate) fn next_review_comment(&self) -> ReviewCommentId {
+        let last = self.review_comments.last_key_value();
+        ReviewCommentId::new(last.map_or(0, |(id, _)| id.number()) + 1)
     }
 
     /// What a branch pointed to when the repository was last settled.

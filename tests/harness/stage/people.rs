@@ -96,6 +96,7 @@ impl Stage {
                 base: "main",
                 title: branch,
                 body: None,
+                draft: false,
             })
             .await?;
         Ok((number, commit))
@@ -113,6 +114,7 @@ impl Stage {
             base: "main",
             title,
             body: None,
+            draft: false,
         };
         Ok(self.forge.open_pull(open).await?)
     }

@@ -87,6 +87,7 @@ async fn build_pull(line: &Line) -> Vec<Build> {
         base: "main",
         title: "Add the samples",
         body: None,
+        draft: false,
     };
     forge.open_pull(open).await.unwrap();
     let ended = |forge: &forge::Forge| {

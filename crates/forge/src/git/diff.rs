@@ -86,13 +86,18 @@ impl LineKind {
 }
 
 impl FileDiff {
+    /// Its lines, where they are shown.
+    pub(crate) fn hunks(&self) -> &[Hunk] {
+        match &self.body {
+            Body::Hunks(hunks) => hunks,
+            Body::Binary | Body::TooLong => &[],
+        }
+    }
+
     /// The patch as GitHub's API gives it; none where the lines are not shown.
     pub(crate) fn patch(&self) -> Option<String> {
-        let Body::Hunks(hunks) = &self.body else {
-            return None;
-        };
         let mut lines = Vec::new();
-        for hunk in hunks {
+        for hunk in self.hunks() {
             lines.push(hunk.header.clone());
             let of_hunk = hunk.lines.iter();
             lines.extend(of_hunk.map(|line| format!("{}{}", line.kind.mark(), line.text)));

@@ -1,11 +1,13 @@
 //! Merging a pull request's head into its base, for the answer whether it would and for doing so.
 
+pub(crate) mod method;
+
 use std::path::Path;
 
 use git2::{Repository, Signature};
 
 use crate::git::{Context, GitError};
-use crate::name::{Branch, Sha};
+use crate::name::Sha;
 use crate::state::pull::Mergeability;
 
 /// Brings a commit from one repository into another and points a ref at it.
@@ -66,30 +68,6 @@ pub(crate) fn attempt(
             Ok(Mergeability::Conflicting)
         }
     }
-}
-
-/// Merges head into the base branch as a person, given by name and e-mail address. None where they
-/// conflict.
-pub(crate) fn perform(
-    path: &Path,
-    base: &Branch,
-    head: &Sha,
-    message: &str,
-    by: (&str, &str),
-) -> Result<Option<Sha>, GitError> {
-    let repository = super::open(path)?;
-    let reference = base.reference();
-    let tip = repository
-        .refname_to_id(&reference)
-        .context("read the base branch", path)?;
-    let merged = merge(&repository, &Sha::from_oid(tip), head, message, by)
-        .context("merge a pull request", path)?;
-    if let Some(commit) = &merged {
-        repository
-            .reference(&reference, commit.oid(), true, message)
-            .context("move the base branch", path)?;
-    }
-    Ok(merged)
 }
 
 /// Who commits what is merged here.

@@ -6,6 +6,7 @@ use std::path::Path;
 use git2::Oid;
 
 use crate::git::{Context, GitError};
+use crate::name::Sha;
 
 /// The branches and tags of a repository.
 pub(crate) type Refs = BTreeMap<String, Oid>;
@@ -65,6 +66,33 @@ pub(crate) fn read(path: &Path) -> Result<Refs, GitError> {
         }
     }
     Ok(refs)
+}
+
+/// What a ref points to, if it is there.
+pub(crate) fn find(path: &Path, name: &str) -> Result<Option<Sha>, GitError> {
+    match super::open(path)?.refname_to_id(name) {
+        Ok(tip) => Ok(Some(Sha::from_oid(tip))),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error).context("read a ref", path),
+    }
+}
+
+/// Points a ref to a commit, whether it is there or not.
+pub(crate) fn point(path: &Path, name: &str, to: &Sha, why: &str) -> Result<(), GitError> {
+    let repository = super::open(path)?;
+    repository
+        .reference(name, to.oid(), true, why)
+        .context("move a ref", path)?;
+    Ok(())
+}
+
+/// Removes a ref, if it is there.
+pub(crate) fn remove(path: &Path, name: &str) -> Result<(), GitError> {
+    match super::open(path)?.find_reference(name) {
+        Ok(mut reference) => reference.delete().context("remove a ref", path),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(()),
+        Err(error) => Err(error).context("read a ref", path),
+    }
 }
 
 /// What turns one set of refs into another, by name.

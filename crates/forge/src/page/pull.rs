@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use crate::forge::{Shared, blocking};
 use crate::git::{diff, history};
 use crate::name::Sha;
+use crate::obstacle::{self, Obstacle};
 use crate::page::door::Visitor;
 use crate::page::form::form;
 use crate::page::frame::{Page, Tab};
@@ -38,6 +39,7 @@ struct Entered {
     pull: Pull,
     may_close: bool,
     may_merge: bool,
+    obstacle: Option<Obstacle>,
 }
 
 fn enter(
@@ -56,6 +58,7 @@ fn enter(
     Ok(Entered {
         may_close: may(Deed::ClosePull(pull.pull.author)),
         may_merge: may(Deed::Merge),
+        obstacle: obstacle::find_direct(&state, &pull.pull),
         place,
         pull,
     })
@@ -141,7 +144,7 @@ pub(crate) async fn files(
 fn ends(entered: &Entered) -> (std::path::PathBuf, Sha, Sha) {
     let pull = &entered.pull.pull;
     let path = entered.place.path.clone();
-    (path, pull.base.sha.clone(), pull.head.sha.clone())
+    (path, pull.base.tip().clone(), pull.head.sha.clone())
 }
 
 fn show(visitor: &Visitor, entered: &Entered, body: Markup) -> Response {
@@ -197,11 +200,17 @@ fn head(entered: &Entered, now: jiff::Timestamp, open: Part) -> Markup {
 /// Whether a pull request is open, in colour.
 pub(crate) fn state_badge(pull: &PullRequest) -> Markup {
     let (class, word) = match pull.state {
+        PullState::Open if pull.draft => ("wait", "draft"),
         PullState::Open => ("good", "open"),
         PullState::Closed { .. } => ("bad", "closed"),
         PullState::Merged { .. } => ("merged", "merged"),
     };
     html! { span.badge.(class) { (word) } " " }
+}
+
+fn is_mergeable(entered: &Entered) -> bool {
+    let is_clean = matches!(entered.pull.pull.mergeable, Mergeability::Clean(_));
+    is_clean && entered.obstacle.is_none()
 }
 
 fn merge_box(visitor: &Visitor, entered: &Entered, now: jiff::Timestamp) -> Markup {
@@ -227,7 +236,14 @@ fn merge_box(visitor: &Visitor, entered: &Entered, now: jiff::Timestamp) -> Mark
                 }
                 PullState::Open => {
                     @match pull.mergeable {
-                        Mergeability::Clean(_) => { p { "It merges without conflict." } }
+                        Mergeability::Clean(_) => {
+                            p {
+                                "It merges without conflict."
+                                @if let Some(obstacle) = &entered.obstacle {
+                                    " It cannot be merged yet: " (obstacle.to_string().trim_end_matches('.')) "."
+                                }
+                            }
+                        }
                         Mergeability::Conflicting => {
                             p {
                                 strong { "It conflicts with its base. " } "Merge "
@@ -237,9 +253,15 @@ fn merge_box(visitor: &Visitor, entered: &Entered, now: jiff::Timestamp) -> Mark
                         }
                     }
                     div.buttons {
-                        @if entered.may_merge && matches!(pull.mergeable, Mergeability::Clean(_)) {
+                        @if entered.may_merge && is_mergeable(entered) {
                             (form(visitor, &format!("{at}/merge"), "inline", &html! {
                                 input type="hidden" name="head" value=(pull.head.sha);
+                                select name="method" aria-label="How" {
+                                    @for (word, label, _) in act::METHODS {
+                                        option value=(word) { (label) }
+                                    }
+                                }
+                                " "
                                 button.primary type="submit" { "Merge" }
                             }))
                         }

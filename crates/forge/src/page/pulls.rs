@@ -250,6 +250,7 @@ pub(crate) async fn open(
         base: &base,
         title: title.trim(),
         body: body.as_deref(),
+        draft: false,
     };
     let number = Forge { shared }.open_pull(open).await?;
     Ok(Redirect::to(&format!("/{}/pull/{number}", place.name)))

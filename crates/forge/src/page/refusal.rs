@@ -93,6 +93,7 @@ impl From<Refused> for Refusal {
             Refused::Taken { .. }
             | Refused::Conflict(_)
             | Refused::Moved(_)
+            | Refused::Blocked(_)
             | Refused::State(_) => StatusCode::CONFLICT,
         };
         let advice = match &refused {
@@ -105,6 +106,7 @@ impl From<Refused> for Refusal {
             | Refused::Missing { .. }
             | Refused::Forbidden { .. }
             | Refused::Taken { .. }
+            | Refused::Blocked(_)
             | Refused::State(_)
             | Refused::Git(_) => "Go back and load the page again: it shows how things stand now.",
         };
@@ -118,5 +120,6 @@ fn sentence(message: &str) -> String {
     let first = characters
         .next()
         .map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+    let rest = characters.as_str().trim_end_matches('.');
+    format!("{}{rest}.", first.unwrap_or_default())
 }

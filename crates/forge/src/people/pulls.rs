@@ -1,21 +1,22 @@
 //! Pull requests, once they are there.
 
+mod draft;
+mod merge;
 mod open;
 
 use serde_json::json;
 
-use crate::forge::{Forge, blocking};
-use crate::git::merge;
+use crate::forge::Forge;
 use crate::id::AccountId;
 use crate::name::{Branch, Sha};
 use crate::people::{Refused, account, repository};
 use crate::pull::{self, Changed, Step};
-use crate::push;
 use crate::shape::Object;
 use crate::state::State as Tables;
 use crate::state::pull::{Base, PullRequest, State};
 use crate::webhook::event::PullAction;
 
+pub use merge::MergePull;
 pub use open::OpenPull;
 pub(crate) use open::find_source;
 
@@ -26,17 +27,6 @@ pub struct EditPull<'text> {
     pub title: Option<&'text str>,
     /// Another description.
     pub body: Option<&'text str>,
-}
-
-/// How [`Forge::merge_pull_with`] merges.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct MergePull<'text> {
-    /// The head that has to be there.
-    pub head: Option<&'text Sha>,
-    /// The first line of the merge commit's message.
-    pub title: Option<&'text str>,
-    /// What follows it; else the pull request's title.
-    pub message: Option<&'text str>,
 }
 
 impl Forge {
@@ -78,7 +68,8 @@ impl Forge {
             let (true, Ok((head, base))) = (is_closed, tips(state, pull)) else {
                 return Step::Stay;
             };
-            (pull.head.sha, pull.base.sha) = (head, base);
+            pull.head.sha = head;
+            pull.base = Base::new(pull.base.branch.clone(), base);
             pull.state = State::Open;
             pull.updated_at = now;
             Step::Tell(PullAction::Reopened)
@@ -156,7 +147,7 @@ impl Forge {
         };
         self.change_open(name, number, by, |pull| {
             let (branch, sha) = (branch.clone(), sha.clone());
-            let old = std::mem::replace(&mut pull.base, Base { branch, sha });
+            let old = std::mem::replace(&mut pull.base, Base::new(branch, sha));
             PullAction::Edited {
                 changes: json!({
                     "base": { "ref": { "from": old.branch }, "sha": { "from": old.sha } },
@@ -164,55 +155,6 @@ impl Forge {
             }
         })
         .await
-    }
-
-    /// Merges a pull request with a merge commit on its base branch, and gives that commit.
-    ///
-    /// # Errors
-    /// When it is missing, not open or conflicting, or git fails.
-    pub async fn merge_pull(&self, name: &str, number: u64, by: &str) -> Result<Sha, Refused> {
-        self.merge_pull_with(name, number, by, MergePull::default())
-            .await
-    }
-
-    /// As [`Self::merge_pull`], with a message of one's own, or only if the head is still the one
-    /// that was looked at.
-    ///
-    /// # Errors
-    /// When it is missing, not open or conflicting, when its head is another, or git fails.
-    pub async fn merge_pull_with(
-        &self,
-        name: &str,
-        number: u64,
-        by: &str,
-        wish: MergePull<'_>,
-    ) -> Result<Sha, Refused> {
-        let (key, person) = self.pull_key(name, number, by)?;
-        let turn = push::begin(&self.shared, key.0, person).await?;
-        let (path, base, head, message, login) = {
-            let state = self.shared.lock();
-            let pull = state.pulls.get(&key).filter(|pull| pull.is_open());
-            let pull = pull.ok_or_else(|| Refused::State(not_open(number)))?;
-            if wish.head.is_some_and(|head| *head != pull.head.sha) {
-                return Err(Refused::Moved(number));
-            }
-            (
-                state.repository(key.0).path.clone(),
-                pull.base.branch.clone(),
-                pull.head.sha.clone(),
-                message(&state, pull, &wish),
-                state.account(person).login.to_string(),
-            )
-        };
-        let merged = blocking(move || {
-            let email = format!("{login}@users.noreply.forge.invalid");
-            let by = (login.as_str(), email.as_str());
-            merge::perform(&path, &base, &head, &message, by)
-        })
-        .await?;
-        // The pull request's own event follows from the base branch holding its head.
-        push::settle(&self.shared, turn).await?;
-        merged.ok_or(Refused::Conflict(number))
     }
 
     /// Changes a pull request that has to be open.
@@ -246,7 +188,7 @@ impl Forge {
         }
     }
 
-    fn pull_key(
+    pub(super) fn pull_key(
         &self,
         name: &str,
         number: u64,
@@ -273,19 +215,6 @@ fn tips(state: &Tables, pull: &PullRequest) -> Result<(Sha, Sha), Refused> {
     Ok((head, tip(pull.repository, &pull.base.branch)?))
 }
 
-fn not_open(number: u64) -> String {
+pub(super) fn not_open(number: u64) -> String {
     format!("pull request {number} is not open")
-}
-
-/// What a merge commit says.
-fn message(state: &Tables, pull: &PullRequest, wish: &MergePull<'_>) -> String {
-    let source = state.full_name(state.repository(pull.head.repository));
-    let title = wish.title.map_or_else(
-        || {
-            let (number, owner, branch) = (pull.number, source.owner(), &pull.head.branch);
-            format!("Merge pull request #{number} from {owner}/{branch}")
-        },
-        str::to_owned,
-    );
-    format!("{title}\n\n{}", wish.message.unwrap_or(&pull.title))
 }

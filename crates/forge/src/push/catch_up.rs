@@ -22,6 +22,7 @@ pub(crate) async fn catch_up(shared: &Arc<Shared>) {
         report(restore_head(shared, repository).await);
         report(settle_refs(shared, repository, pusher).await);
     }
+    shared.lock().merging.retain(|_, _| false);
 }
 
 /// All repositories, and to whom a change of each is attributed: to the one whose turn it was, else

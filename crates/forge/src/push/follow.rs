@@ -1,6 +1,7 @@
 //! Pull requests follow a branch that changed: as their head or as their base. What followed
 //! already stays as it is, so that this can be done again after a crash.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::forge::{Shared, blocking};
@@ -56,6 +57,7 @@ async fn follow_head(
                 return Step::Tell(PullAction::Closed);
             };
             let before = std::mem::replace(&mut pull.head.sha, after.clone());
+            pull.base.synchronize();
             Step::Tell(PullAction::Synchronize { before, after })
         };
         pull::change(shared, key, pusher, step).await?;
@@ -82,8 +84,9 @@ async fn follow_base(
             let Some((path, head)) = found else {
                 break;
             };
+            let made = shared.lock().merging.get(&key).cloned();
             let (tip, asked) = (after.clone(), head.clone());
-            let is_merged = blocking(move || merge::contains(&path, &tip, &asked)).await?;
+            let merged = blocking(move || find_merge(&path, &tip, &asked, made)).await?;
             let mut has_moved = false;
             let now = shared.clock.now();
             let step = |_: &State, pull: &mut PullRequest| {
@@ -91,22 +94,17 @@ async fn follow_base(
                 if !is_base(pull) || has_moved {
                     return Step::Stay;
                 }
-                if is_merged {
-                    let (by, commit) = (pusher, after.clone());
-                    pull.state = PullState::Merged {
-                        at: now,
-                        by,
-                        commit,
-                    };
+                if let Some(commit) = merged.clone() {
+                    let (at, by) = (now, pusher);
+                    pull.state = PullState::Merged { at, by, commit };
                     pull.updated_at = now;
                     return Step::Tell(PullAction::Closed);
                 }
-                let before = std::mem::replace(&mut pull.base.sha, after.clone());
-                if before == *after {
-                    Step::Stay
-                } else {
-                    Step::Quiet
+                if pull.base.tip() == after {
+                    return Step::Stay;
                 }
+                pull.base.follow(after);
+                Step::Quiet
             };
             let changed = pull::change(shared, key, pusher, step).await?;
             if changed == Changed::Yes || !has_moved {
@@ -115,6 +113,22 @@ async fn follow_base(
         }
     }
     Ok(())
+}
+
+/// The commit by which the base holds a pull request, if it does: the one `made` for it, else the
+/// base's newest.
+fn find_merge(
+    path: &Path,
+    tip: &Sha,
+    head: &Sha,
+    made: Option<Sha>,
+) -> Result<Option<Sha>, GitError> {
+    if let Some(made) = made
+        && merge::contains(path, tip, &made)?
+    {
+        return Ok(Some(made));
+    }
+    Ok(merge::contains(path, tip, head)?.then(|| tip.clone()))
 }
 
 fn keys(state: &State, matches: impl Fn(&PullRequest) -> bool) -> Vec<Key> {
@@ -131,7 +145,7 @@ fn find_head(
     state: &State,
     key: Key,
     matches: impl Fn(&PullRequest) -> bool,
-) -> Option<(std::path::PathBuf, Sha)> {
+) -> Option<(PathBuf, Sha)> {
     let pull = state.pulls.get(&key).filter(|pull| matches(pull))?;
     let path = state.repository(pull.repository).path.clone();
     Some((path, pull.head.sha.clone()))

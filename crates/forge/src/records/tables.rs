@@ -7,6 +7,7 @@ use moss_db::{Error, Migration, Opener, RoTxn, RwTxn, Schema};
 
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, RepositoryId,
+    ReviewCommentId, ReviewId,
 };
 use crate::name::Sha;
 use crate::state::access::{Grant, TokenDigest, UserToken};
@@ -14,8 +15,12 @@ use crate::state::account::Account;
 use crate::state::check_run::{CheckRun, Suite};
 use crate::state::comment::Comment;
 use crate::state::pull::PullRequest;
+use crate::state::queue::Entry;
 use crate::state::repository::Repository;
+use crate::state::review::{Review, ReviewComment};
+use crate::state::rule::Rule;
 use crate::state::table::Table;
+use crate::state::team::Team;
 use crate::state::{Head, State};
 use crate::webhook::log::{Delivery, Outgoing};
 
@@ -123,14 +128,20 @@ macro_rules! tables {
 
 tables! {
     accounts: AccountId => Account, at accounts;
+    teams: (AccountId, String) => Team, at teams;
     installations: InstallationId => AccountId, at installations;
     repositories: RepositoryId => Repository, at repositories;
     leftovers: RepositoryId => (), at leftovers;
     refs: (RepositoryId, String) => Sha, at refs;
     pushers: RepositoryId => AccountId, at pushers;
     follows: (RepositoryId, String) => AccountId, at follows;
+    rules: (RepositoryId, String) => Rule, at rules;
+    merging: (RepositoryId, u64) => Sha, at merging;
+    queue: (RepositoryId, u64) => Entry, at queue;
     pulls: (RepositoryId, u64) => PullRequest, at pulls;
     comments: CommentId => Comment, at comments;
+    reviews: ReviewId => Review, at reviews;
+    review_comments: ReviewCommentId => ReviewComment, at review_comments;
     check_runs: CheckRunId => CheckRun, at check_runs;
     suites: CheckSuiteId => Suite, at suites;
     grants: TokenDigest => Grant, at tokens.grants;

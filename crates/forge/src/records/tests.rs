@@ -11,15 +11,21 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::id::{AccountId, CheckRunId, CommentId, DeliveryId, InstallationId, RepositoryId};
+use crate::id::{
+    AccountId, CheckRunId, CommentId, DeliveryId, InstallationId, RepositoryId, ReviewId,
+};
 use crate::name::{Branch, Sha};
 use crate::push;
 use crate::state::access::{Grant, Selection, TokenDigest};
 use crate::state::account::{Account, Kind};
 use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
-use crate::state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
+use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State as PullState};
+use crate::state::queue::{Entry, Group, Stage};
 use crate::state::repository::{Repository, Role, Standing};
+use crate::state::review::{LinePlace, Review, ReviewComment, Verdict};
+use crate::state::rule::{MergeQueue, RequiredCheck, Rule, Source};
+use crate::state::team::Team;
 use crate::webhook::log::{Delivery, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
@@ -34,6 +40,10 @@ enum Change {
     Stand(usize, Standing),
     Ref(usize, u8, Option<u8>),
     Follow(usize),
+    Rule(usize),
+    Team(usize),
+    Review(usize),
+    Queue(usize),
     Pull(usize),
     Merge(usize),
     Comment(usize, String),
@@ -61,6 +71,10 @@ fn change() -> impl Strategy<Value = Change> {
         (row.clone(), 0..4_u8, any::<Option<u8>>())
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
         row.clone().prop_map(Change::Follow),
+        row.clone().prop_map(Change::Rule),
+        row.clone().prop_map(Change::Team),
+        row.clone().prop_map(Change::Review),
+        row.clone().prop_map(Change::Queue),
         row.clone().prop_map(Change::Pull),
         row.clone().prop_map(Change::Merge),
         (row.clone(), any::<String>()).prop_map(|(of, text)| Change::Comment(of, text)),
@@ -136,6 +150,36 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (of, who) = (pick(&state.repositories, of)?, pick(&state.accounts, 0)?);
             state.pushers.insert(of, who);
             state.follows.insert((of, "main".to_owned()), who);
+            state.merging.insert((of, 1), sha(7));
+        }
+        Change::Rule(of) => {
+            let key = (pick(&state.repositories, of)?, "main".to_owned());
+            let (name, source) = ("snekbook".to_owned(), Source::App);
+            let checks = vec![RequiredCheck { name, source }];
+            let queue = MergeQueue::On;
+            state.rules.insert(key, Rule { checks, queue });
+        }
+        Change::Queue(which) => {
+            let (place, by) = (state.next_id(), state.bot);
+            let entry = Entry {
+                place,
+                branch: "main".parse().unwrap(),
+                by,
+                head: sha(1),
+                group: Some(Group {
+                    base: sha(2),
+                    head: sha(5),
+                    stage: Stage::Asked,
+                }),
+                leaves: None,
+            };
+            state.queue.insert(pick(&state.pulls, which)?, entry);
+        }
+        Change::Review(of) => review(state, of)?,
+        Change::Team(of) => {
+            let key = (pick(&state.accounts, of)?, "recipes".to_owned());
+            let members = [state.bot].into();
+            state.teams.insert(key, Team { members });
         }
         Change::Pull(of) => pull(state, of)?,
         Change::Merge(which) => {
@@ -238,20 +282,55 @@ fn pull(state: &mut State, of: usize) -> Option<()> {
         title: "<a> & \"b\"".to_owned(),
         body: None,
         author: state.bot,
+        draft: false,
         head: Head {
             repository,
             branch: branch.clone(),
             sha: sha(1),
         },
-        base: Base {
-            branch,
-            sha: sha(2),
-        },
+        base: Base::new(branch, sha(2)),
         state: PullState::Open,
         mergeable: Mergeability::Clean(sha(3)),
+        computed: Computed::NotYet,
         created_at: at(),
         updated_at: at(),
     });
+    Some(())
+}
+
+fn review(state: &mut State, of: usize) -> Option<()> {
+    let repository = pick(&state.repositories, of)?;
+    let review = ReviewId::new(state.next_id());
+    let (author, number, commit) = (state.bot, 1, sha(1));
+    let row = Review {
+        id: review,
+        repository,
+        number,
+        author,
+        verdict: Verdict::RequestChanges,
+        body: "No".to_owned(),
+        commit: commit.clone(),
+        submitted_at: at(),
+    };
+    state.reviews.insert(review, row);
+    let id = state.next_review_comment();
+    let row = ReviewComment {
+        id,
+        review,
+        repository,
+        number,
+        author,
+        place: LinePlace {
+            path: "a".to_owned(),
+            line: 1,
+            position: 2,
+            hunk: "@@ -1 +1 @@".to_owned(),
+        },
+        commit,
+        body: "Why?".to_owned(),
+        created_at: at(),
+    };
+    state.review_comments.insert(id, row);
     Some(())
 }
 
@@ -391,9 +470,13 @@ fn the_form_of_the_rows_is_kept() {
         Change::Role(0, 0),
         Change::Ref(0, 1, Some(4)),
         Change::Follow(0),
+        Change::Rule(0),
+        Change::Team(1),
         Change::Pull(0),
         Change::Merge(0),
         Change::Pull(0),
+        Change::Queue(1),
+        Change::Review(0),
         Change::Comment(0, "Hello".to_owned()),
         Change::React(0),
         Change::Run(0),
@@ -409,6 +492,21 @@ fn the_form_of_the_rows_is_kept() {
     }
     state.leftovers.insert(RepositoryId::new(1), ());
     insta::assert_json_snapshot!(tables::contents(&state));
+}
+
+/// What was added to a row since has a value where the row was written before.
+#[test]
+fn a_pull_request_of_an_earlier_version_is_read() {
+    let row = r#"{"id":10007,"number":2,"repository":10005,"title":"A change","body":null,
+        "author":10001,"head":{"repository":10005,"branch":"topic",
+        "sha":"0101010101010101010101010101010101010101"},"base":{"branch":"main",
+        "sha":"0202020202020202020202020202020202020202"},"state":"open",
+        "mergeable":{"clean":"0303030303030303030303030303030303030303"},
+        "created_at":"2027-01-15T08:00:00Z","updated_at":"2027-01-15T08:00:00Z"}"#;
+    let pull: PullRequest = serde_json::from_str(row).unwrap();
+    assert!(!pull.draft);
+    assert_eq!(pull.computed, Computed::Done);
+    assert_eq!(pull.base.tip(), &sha(2));
 }
 
 #[test]

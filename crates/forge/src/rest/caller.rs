@@ -133,6 +133,36 @@ impl Caller {
         }
     }
 
+    /// Lets on an installation on an organisation that has a permission, and the people of its teams.
+    /// Gives the organisation.
+    pub(crate) fn enter_organisation(
+        &self,
+        state: &State,
+        login: &str,
+        (permission, level): (Permission, Level),
+    ) -> Result<AccountId, Failure> {
+        let account = state.find_account(login).ok_or(Failure::NotFound)?.id;
+        match self {
+            Self::App => Err(Failure::Forbidden(NOT_ACCESSIBLE)),
+            Self::Installation(grant) => {
+                if state.installations.get(&grant.installation) != Some(&account) {
+                    return Err(Failure::NotFound);
+                }
+                if grant.allows(permission, level) {
+                    Ok(account)
+                } else {
+                    Err(Failure::Forbidden(NOT_ACCESSIBLE))
+                }
+            }
+            Self::User(person) => state
+                .teams
+                .iter()
+                .any(|((of, _), team)| *of == account && team.members.contains(person))
+                .then_some(account)
+                .ok_or(Failure::NotFound),
+        }
+    }
+
     /// Refuses a person whose role does not suffice. What an App may do, its permissions say.
     pub(crate) fn check(
         &self,

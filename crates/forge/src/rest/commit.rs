@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::forge::{Shared, blocking};
-use crate::git::{self, Context, commit, history, refs};
+use crate::git::{commit, history, refs};
+use crate::id::RepositoryId;
 use crate::name::{Branch, Sha};
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
@@ -23,6 +24,7 @@ const READ: &[(Permission, Level)] = &[(Permission::Contents, Level::Read)];
 
 /// A repository that the caller may read: its name as it is written, and its folder.
 struct Entered {
+    id: RepositoryId,
     name: String,
     path: std::path::PathBuf,
 }
@@ -31,6 +33,7 @@ fn enter(shared: &Shared, caller: &Caller, owner: &str, name: &str) -> Result<En
     let state = shared.lock();
     let repository = caller.enter(&state, owner, name, READ)?;
     Ok(Entered {
+        id: repository.id,
         name: state.full_name(repository).to_string(),
         path: repository.path.clone(),
     })
@@ -46,22 +49,20 @@ pub(crate) async fn branch(
     let branch: Branch = branch.parse().map_err(|_| Failure::NotFound)?;
     let reference = branch.reference();
     let path = entered.path.clone();
-    let commit = blocking(move || {
-        let repository = git::open(&path)?;
-        match repository.refname_to_id(&reference) {
-            Ok(tip) => commit::read(&path, &Sha::from_oid(tip)),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error).context("read a branch", &path),
-        }
+    let commit = blocking(move || match refs::find(&path, &reference)? {
+        Some(tip) => commit::read(&path, &tip),
+        None => Ok(None),
     })
     .await?
     .ok_or(Failure::NotFound)?;
     let comments = shared.comments_on(&commit.sha);
     let commit = shape::commit::full(&shared.urls, &entered.name, &commit, comments);
+    let state = shared.lock();
     ok(shape::commit::branch(
         &shared.urls,
-        &entered.name,
-        branch.as_str(),
+        &shared.app,
+        (&entered.name, branch.as_str()),
+        state.find_rule(entered.id, &branch),
         commit,
     ))
 }
@@ -77,13 +78,17 @@ pub(crate) async fn branches(
     let entered = enter(&shared, &caller, &owner, &name)?;
     let path = entered.path;
     let refs = blocking(move || refs::read(&path)).await?;
-    let rows: Vec<Value> = refs
-        .iter()
-        .filter_map(|(name, tip)| Some((name.strip_prefix("refs/heads/")?, tip)))
-        .map(|(branch, tip)| {
-            shape::commit::short_branch(&shared.urls, &entered.name, branch, &Sha::from_oid(*tip))
-        })
-        .collect();
+    let rows: Vec<Value> = {
+        let state = shared.lock();
+        refs.iter()
+            .filter_map(|(name, tip)| Some((name.strip_prefix("refs/heads/")?, tip)))
+            .map(|(branch, tip)| {
+                let rule = state.rules.get(&(entered.id, branch.to_owned()));
+                let (of, tip) = ((entered.name.as_str(), branch), Sha::from_oid(*tip));
+                shape::commit::short_branch(&shared.urls, of, rule, &tip)
+            })
+            .collect()
+    };
     let url = format!("{}/repos/{}/branches", shared.urls.api(), entered.name);
     let (rows, link) = page.cut(rows, &url, query.as_deref());
     paged(rows, link.as_deref())

@@ -1,5 +1,7 @@
 //! Errors in GitHub's shape.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -25,7 +27,7 @@ pub(crate) enum Failure {
     /// 403: the person's role does not suffice.
     Denied(Denied),
     /// 405: not as things are.
-    NotAllowed(&'static str),
+    NotAllowed(Cow<'static, str>),
     /// 409: things are not as the caller believes.
     Conflict(&'static str),
     /// 404: it is not there, or not for this caller.
@@ -63,6 +65,11 @@ impl Failure {
         }
     }
 
+    /// A pull request that conflicts with its base, or is not open.
+    pub(crate) const fn not_mergeable() -> Self {
+        Self::NotAllowed(Cow::Borrowed("Pull Request is not mergeable"))
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::Credentials(_) => StatusCode::UNAUTHORIZED,
@@ -85,10 +92,10 @@ impl Failure {
     fn message(&self) -> &str {
         match self {
             Self::NoCredentials => "Requires authentication",
-            Self::Credentials(message)
-            | Self::Forbidden(message)
-            | Self::NotAllowed(message)
-            | Self::Conflict(message) => message,
+            Self::Credentials(message) | Self::Forbidden(message) | Self::Conflict(message) => {
+                message
+            }
+            Self::NotAllowed(message) => message,
             Self::Denied(denied) => denied.github(),
             Self::NoUserAgent => {
                 "Request forbidden by administrative rules. Please make sure your request has a \
@@ -143,7 +150,8 @@ impl From<Refused> for Failure {
                 Self::invalid(refused.to_string())
             }
             Refused::Forbidden { .. } => Self::Forbidden("Must have push access to repository"),
-            Refused::Conflict(_) => Self::NotAllowed("Pull Request is not mergeable"),
+            Refused::Conflict(_) => Self::not_mergeable(),
+            Refused::Blocked(obstacle) => Self::NotAllowed(obstacle.to_string().into()),
             Refused::Moved(_) => {
                 Self::Conflict("Head branch was modified. Review and try the merge again.")
             }

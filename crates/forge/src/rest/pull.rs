@@ -1,6 +1,8 @@
 //! Pull requests.
 
+mod merge;
 mod parts;
+mod review;
 mod write;
 
 use std::sync::Arc;
@@ -19,11 +21,13 @@ use crate::rest::page::Page;
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
-use crate::state::pull::PullRequest;
+use crate::state::pull::{Computed, PullRequest};
 use crate::webhook::event;
 
+pub(crate) use merge::merge;
 pub(crate) use parts::{commits, files};
-pub(crate) use write::{MAX_TITLE, create, merge, update};
+pub(crate) use review::{line_comments, reviews};
+pub(crate) use write::{MAX_TITLE, create, update};
 
 const READ: &[(Permission, Level)] = &[(Permission::PullRequests, Level::Read)];
 
@@ -112,7 +116,20 @@ pub(crate) async fn show(
         let state = shared.lock();
         caller.enter(&state, &owner, &name, READ)?.id
     };
-    ok(answer(&shared, id, number).await?)
+    let shown = answer(&shared, id, number).await?;
+    compute(&mut shared.lock(), id, number);
+    ok(shown)
+}
+
+/// GitHub begins to find out whether a pull request merges once somebody looks at it.
+fn compute(state: &mut Tables, id: RepositoryId, number: u64) {
+    let pull = state.pulls.get(&(id, number));
+    if pull.is_none_or(|pull| pull.computed == Computed::Done) {
+        return;
+    }
+    if let Some(pull) = state.pulls.get_mut(&(id, number)) {
+        pull.computed = Computed::Done;
+    }
 }
 
 /// GitHub's `pull-request` of one that the caller may see.

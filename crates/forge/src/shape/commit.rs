@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::clock::text;
+use crate::config;
 use crate::git::commit::{Commit, File, FileStatus, Person};
 use crate::git::diff::FileDiff;
 use crate::name::Sha;
 use crate::shape::{Urls, node_id};
+use crate::state::rule::{Rule, Source};
 
 /// GitHub's `commit`. The forge knows no e-mail addresses, so a commit's author and committer
 /// are never accounts.
@@ -75,8 +77,14 @@ pub(crate) fn listed(urls: &Urls, repository: &str, commit: &Commit, comments: u
     })
 }
 
-/// GitHub's `branch-with-protection`, of a branch without one.
-pub(crate) fn branch(urls: &Urls, repository: &str, name: &str, commit: Value) -> Value {
+/// GitHub's `branch-with-protection`.
+pub(crate) fn branch(
+    urls: &Urls,
+    app: &config::App,
+    (repository, name): (&str, &str),
+    rule: Option<&Rule>,
+    commit: Value,
+) -> Value {
     let api = format!("{}/repos/{repository}/branches/{name}", urls.api());
     json!({
         "name": name,
@@ -85,26 +93,47 @@ pub(crate) fn branch(urls: &Urls, repository: &str, name: &str, commit: Value) -
             "self": api,
             "html": format!("{}/{repository}/tree/{name}", urls.web()),
         },
-        "protected": false,
-        "protection": {
-            "enabled": false,
-            "required_status_checks": {
-                "enforcement_level": "off",
-                "contexts": [],
-                "checks": [],
-            },
-        },
+        "protected": rule.is_some(),
+        "protection": protection(app, rule),
         "protection_url": format!("{api}/protection"),
     })
 }
 
+/// GitHub's `branch-protection`.
+fn protection(app: &config::App, rule: Option<&Rule>) -> Value {
+    let required = rule.map(|rule| rule.checks.as_slice()).unwrap_or_default();
+    let checks: Vec<_> = required
+        .iter()
+        .map(|check| {
+            let app = match check.source {
+                Source::Any => None,
+                Source::App => Some(app.id),
+            };
+            json!({ "context": check.name, "app_id": app })
+        })
+        .collect();
+    json!({
+        "enabled": rule.is_some(),
+        "required_status_checks": {
+            "enforcement_level": if checks.is_empty() { "off" } else { "everyone" },
+            "contexts": required.iter().map(|check| &check.name).collect::<Vec<_>>(),
+            "checks": checks,
+        },
+    })
+}
+
 /// GitHub's `short-branch`.
-pub(crate) fn short_branch(urls: &Urls, repository: &str, name: &str, tip: &Sha) -> Value {
+pub(crate) fn short_branch(
+    urls: &Urls,
+    (repository, name): (&str, &str),
+    rule: Option<&Rule>,
+    tip: &Sha,
+) -> Value {
     let api = format!("{}/repos/{repository}", urls.api());
     json!({
         "name": name,
         "commit": { "sha": tip, "url": format!("{api}/commits/{tip}") },
-        "protected": false,
+        "protected": rule.is_some(),
     })
 }
 
@@ -130,6 +159,19 @@ pub(crate) fn pushed(urls: &Urls, repository: &str, commit: &Commit) -> Value {
         "added": names(FileStatus::Added),
         "removed": names(FileStatus::Removed),
         "modified": names(FileStatus::Modified),
+    })
+}
+
+/// GitHub's `simple-commit`.
+pub(crate) fn simple(commit: &Commit) -> Value {
+    let name = |person: &Person| json!({ "name": person.name, "email": person.email });
+    json!({
+        "id": commit.sha,
+        "tree_id": commit.tree,
+        "message": commit.message.trim_end(),
+        "timestamp": text(commit.committer.at),
+        "author": name(&commit.author),
+        "committer": name(&commit.committer),
     })
 }
 

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use crate::clock::text;
 use crate::git::merge::Distance;
 use crate::id::RepositoryId;
+use crate::name::Sha;
+use crate::obstacle::{self, Obstacle};
 use crate::shape::{Object, Urls, account, comment, node_id, object, repository};
 use crate::state::State;
 use crate::state::comment::Subject;
-use crate::state::pull::{Mergeability, PullRequest, State as PullState};
+use crate::state::pull::{Computed, Mergeability, PullRequest, State as PullState};
 
 /// GitHub's `pull-request-simple`.
 pub(crate) fn simple(state: &State, urls: &Urls, pull: &PullRequest) -> Object {
@@ -45,7 +47,7 @@ pub(crate) fn simple(state: &State, urls: &Urls, pull: &PullRequest) -> Object {
         ),
         "author_association": account::association(state, repository, author),
         "auto_merge": null,
-        "draft": false,
+        "draft": pull.draft,
     })));
     shape
 }
@@ -59,6 +61,12 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         .values()
         .filter(|comment| comment.repository == pull.repository && comment.subject == subject)
         .count();
+    let review_comments = state
+        .review_comments
+        .values()
+        .filter(|one| one.repository == pull.repository && one.number == pull.number)
+        .count();
+    let (mergeable, mergeable_state) = merge_state(state, pull);
     let (merged, merged_by) = match &pull.state {
         PullState::Merged { by, .. } => (
             true,
@@ -66,18 +74,14 @@ pub(crate) fn full(state: &State, urls: &Urls, pull: &PullRequest, distance: Dis
         ),
         PullState::Open | PullState::Closed { .. } => (false, Value::Null),
     };
-    let mergeable = match pull.mergeable {
-        Mergeability::Clean(_) => (true, "clean"),
-        Mergeability::Conflicting => (false, "dirty"),
-    };
     shape.extend(object(json!({
         "merged": merged,
-        "mergeable": if merged { Value::Null } else { json!(mergeable.0) },
+        "mergeable": mergeable,
         "rebaseable": null,
-        "mergeable_state": if merged { "unknown" } else { mergeable.1 },
+        "mergeable_state": mergeable_state,
         "merged_by": merged_by,
         "comments": comments,
-        "review_comments": 0,
+        "review_comments": review_comments,
         "maintainer_can_modify": false,
         "commits": distance.commits,
         "additions": distance.additions,
@@ -149,7 +153,7 @@ pub(crate) fn issue(state: &State, urls: &Urls, pull: &PullRequest) -> Value {
         "closed_at": closed_at(pull),
         "author_association": account::association(state, repository, author),
         "active_lock_reason": null,
-        "draft": false,
+        "draft": pull.draft,
         "pull_request": {
             "url": format!("{api}/pulls/{number}"),
             "html_url": html,
@@ -162,6 +166,22 @@ pub(crate) fn issue(state: &State, urls: &Urls, pull: &PullRequest) -> Value {
         "performed_via_github_app": null,
         "state_reason": null,
     })
+}
+
+/// GitHub's `mergeable` and `mergeable_state`.
+fn merge_state(state: &State, pull: &PullRequest) -> (Option<bool>, &'static str) {
+    match (&pull.state, pull.computed, &pull.mergeable) {
+        (PullState::Merged { .. }, _, _) | (_, Computed::NotYet, _) => (None, "unknown"),
+        (_, Computed::Done, Mergeability::Conflicting) => (Some(false), "dirty"),
+        (_, Computed::Done, Mergeability::Clean(_)) => {
+            let word = match obstacle::find(state, pull) {
+                None => "clean",
+                Some(Obstacle::Draft) => "draft",
+                Some(Obstacle::Check { .. } | Obstacle::Queue) => "blocked",
+            };
+            (Some(true), word)
+        }
+    }
 }
 
 fn links(urls: &Urls, full_name: &str, pull: &PullRequest) -> Object {
@@ -222,12 +242,12 @@ fn merged_at(pull: &PullRequest) -> Option<String> {
     }
 }
 
-fn merge_commit(pull: &PullRequest) -> Option<String> {
-    match (&pull.state, &pull.mergeable) {
-        (PullState::Merged { commit, .. }, _) => Some(commit.to_string()),
-        (PullState::Open | PullState::Closed { .. }, Mergeability::Clean(commit)) => {
-            Some(commit.to_string())
-        }
-        (PullState::Open | PullState::Closed { .. }, Mergeability::Conflicting) => None,
+/// GitHub's `merge_commit_sha`: the merge that would be made while it is known, and what the base
+/// pointed to once it was.
+fn merge_commit(pull: &PullRequest) -> Option<&Sha> {
+    match (&pull.state, pull.computed, &pull.mergeable) {
+        (PullState::Merged { commit, .. }, _, _)
+        | (_, Computed::Done, Mergeability::Clean(commit)) => Some(commit),
+        (_, Computed::NotYet, _) | (_, _, Mergeability::Conflicting) => None,
     }
 }

@@ -21,6 +21,9 @@ pub struct PullRequest {
     pub body: Option<String>,
     /// Who opened it.
     pub author: AccountId,
+    /// Whether it is a draft, which cannot be merged.
+    #[serde(default)]
+    pub draft: bool,
     /// What it brings.
     pub head: Head,
     /// Where it wants to go.
@@ -29,6 +32,9 @@ pub struct PullRequest {
     pub state: State,
     /// Whether it would merge now.
     pub mergeable: Mergeability,
+    /// Whether GitHub would know that yet.
+    #[serde(default)]
+    pub(crate) computed: Computed,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -51,8 +57,39 @@ pub struct Head {
 pub struct Base {
     /// Its name.
     pub branch: Branch,
-    /// Its newest commit when the pull request was last looked at.
+    /// Its newest commit when the head last changed.
     pub sha: Sha,
+    /// Its newest commit, if that is another one by now.
+    #[serde(default)]
+    pub(crate) moved_to: Option<Sha>,
+}
+
+impl Base {
+    pub(crate) const fn new(branch: Branch, sha: Sha) -> Self {
+        Self {
+            branch,
+            sha,
+            moved_to: None,
+        }
+    }
+
+    /// Its newest commit.
+    #[must_use]
+    pub fn tip(&self) -> &Sha {
+        self.moved_to.as_ref().unwrap_or(&self.sha)
+    }
+
+    /// Takes note of its newest commit, with a head that is still the same.
+    pub(crate) fn follow(&mut self, tip: &Sha) {
+        self.moved_to = (*tip != self.sha).then(|| tip.clone());
+    }
+
+    /// Takes note of another head.
+    pub(crate) fn synchronize(&mut self) {
+        if let Some(tip) = self.moved_to.take() {
+            self.sha = tip;
+        }
+    }
 }
 
 /// The life of a pull request.
@@ -85,6 +122,18 @@ pub enum Mergeability {
     Clean(Sha),
     /// It conflicts with its base.
     Conflicting,
+}
+
+/// Whether GitHub would know if a pull request merges. It finds out once somebody asks, so that the
+/// first to ask after a change is told that it is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Computed {
+    /// Nobody has asked since the head or the base changed.
+    NotYet,
+    /// Somebody has.
+    #[default]
+    Done,
 }
 
 impl PullRequest {

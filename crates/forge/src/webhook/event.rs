@@ -1,6 +1,8 @@
 //! The payloads of the events.
 
+mod queue;
 mod repository;
+mod review;
 
 use std::sync::Arc;
 
@@ -20,9 +22,12 @@ use crate::state::comment::Subject;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
 
+pub(crate) use queue::{GroupAction, merge_group};
 pub(crate) use repository::{
     Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
 };
+
+pub(crate) use review::{review_comment_created, review_submitted};
 
 /// What happened to a pull request.
 #[derive(Debug, Clone)]
@@ -31,6 +36,10 @@ pub(crate) enum PullAction {
     Synchronize { before: Sha, after: Sha },
     Closed,
     Reopened,
+    ReadyForReview,
+    ConvertedToDraft,
+    Enqueued,
+    Dequeued { reason: &'static str },
     Edited { changes: Value },
 }
 
@@ -106,6 +115,13 @@ pub(crate) fn pull_request(
         PullAction::Opened => "opened",
         PullAction::Closed => "closed",
         PullAction::Reopened => "reopened",
+        PullAction::ReadyForReview => "ready_for_review",
+        PullAction::ConvertedToDraft => "converted_to_draft",
+        PullAction::Enqueued => "enqueued",
+        PullAction::Dequeued { reason } => {
+            payload.insert("reason".to_owned(), json!(reason));
+            "dequeued"
+        }
         PullAction::Synchronize { before, after } => {
             payload.insert("before".to_owned(), json!(before));
             payload.insert("after".to_owned(), json!(after));
@@ -131,7 +147,7 @@ pub(crate) async fn distance(
         let state = shared.lock();
         state.pulls.get(&(repository, number)).map(|pull| {
             let path = state.repository(repository).path.clone();
-            (path, pull.base.sha.clone(), pull.head.sha.clone())
+            (path, pull.base.tip().clone(), pull.head.sha.clone())
         })
     }) else {
         return Ok(Distance::default());

@@ -32,6 +32,7 @@ async fn a_comment_is_told_of_and_answered() {
         base: "main",
         title: "Add b",
         body: None,
+        draft: false,
     };
     let number = forge.open_pull(open).await.unwrap();
     let id = forge

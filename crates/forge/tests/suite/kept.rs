@@ -7,7 +7,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use forge::config::{App, Config};
-use forge::{Edit, Forge, OpenPull, PullState, RecordsError, Role, Sha, StartError};
+use forge::{
+    Edit, Forge, MergeMethod, MergePull, MergeQueue, OpenPull, PullState, RecordsError, Refused,
+    Role, Sha, StartError,
+};
 use futures_util::FutureExt;
 use moss_db::OpenError;
 use secrecy::ExposeSecret;
@@ -72,6 +75,7 @@ async fn with_pull(forge: &Kept) -> u64 {
         base: "main",
         title: "A change",
         body: None,
+        draft: false,
     };
     forge.forge.open_pull(open).await.unwrap()
 }
@@ -160,6 +164,95 @@ async fn a_merge_that_was_cut_off_is_settled_at_the_next_start() {
     receiver.wait("push", 4).await;
     let pushes = receiver.wait("push", 4).await;
     assert_eq!(pushes.iter().filter(is_merge).count(), 1);
+}
+
+/// A squash that was cut off once the branch was moved: nothing of it is in the head.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_squash_that_was_cut_off_is_settled_at_the_next_start() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    let number = with_pull(&first).await;
+    let path = first.forge.repository_path(REPOSITORY).unwrap();
+    let commits = async || {
+        let every = ["rev-list", "--all"];
+        let found = git(&path, &every).await;
+        String::from_utf8(found.stdout).unwrap()
+    };
+    let before = commits().await;
+    // The branch cannot be moved, so the commit is made and stays without a name.
+    let lock = path.join("refs/heads/main.lock");
+    std::fs::write(&lock, "").unwrap();
+    let wish = MergePull {
+        method: MergeMethod::Squash,
+        ..MergePull::default()
+    };
+    let cut_off = first
+        .forge
+        .merge_pull_with(REPOSITORY, number, "maya", wish);
+    assert!(matches!(cut_off.await, Err(Refused::Git(_))));
+    first.stop().await;
+    std::fs::remove_file(&lock).unwrap();
+    let every = ["cat-file", "--batch-all-objects", "--batch-check"];
+    let objects = git(&path, &every).await;
+    let objects = String::from_utf8(objects.stdout).unwrap();
+    let of_commits = objects
+        .lines()
+        .filter_map(|line| line.split_once(" commit "));
+    let made: Vec<_> = of_commits
+        .map(|(sha, _)| sha)
+        .filter(|sha| !before.contains(sha))
+        .collect();
+    let [made] = made[..] else {
+        panic!("{objects}");
+    };
+    let moved = git(&path, &["update-ref", "refs/heads/main", made]).await;
+    assert!(moved.status.success());
+    let second = Kept::start(folder.path(), None).await;
+    let pull = second.forge.find_pull(REPOSITORY, number).unwrap();
+    let merged = matches!(&pull.state, PullState::Merged { commit, .. } if commit.as_str() == made);
+    assert!(merged, "{:?}", pull.state);
+}
+
+/// The base cannot be moved: the process ends before that, or right after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_queue_that_was_cut_off_goes_on_at_the_next_start() {
+    testbed::machine::require();
+    for has_moved in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Kept::start(folder.path(), None).await;
+        let number = with_pull(&first).await;
+        let forge = &first.forge;
+        let queued = forge.set_merge_queue(REPOSITORY, "main", MergeQueue::On);
+        queued.await.unwrap();
+        let path = forge.repository_path(REPOSITORY).unwrap();
+        let lock = path.join("refs/heads/main.lock");
+        std::fs::write(&lock, "").unwrap();
+        let cut_off = forge.enqueue(REPOSITORY, number, "maya").await;
+        assert!(matches!(cut_off, Err(Refused::Git(_))), "{cut_off:?}");
+        let waiting = forge.merge_queue(REPOSITORY, "main");
+        let (branch, group) = waiting[0].group.clone().unwrap();
+        first.stop().await;
+
+        std::fs::remove_file(&lock).unwrap();
+        if has_moved {
+            let moved = ["update-ref", "refs/heads/main", group.as_str()];
+            assert!(git(&path, &moved).await.status.success());
+        }
+        let second = Kept::start(folder.path(), None).await;
+        let forge = &second.forge;
+        assert_eq!(forge.merge_queue(REPOSITORY, "main"), []);
+        let pull = forge.find_pull(REPOSITORY, number).unwrap();
+        let merged = matches!(&pull.state, PullState::Merged { commit, .. } if *commit == group);
+        assert!(merged, "{:?}", pull.state);
+        let main = forge.find_branch(REPOSITORY, "main").await.unwrap();
+        assert_eq!(main, Some(group));
+        let gone = forge
+            .find_branch(REPOSITORY, branch.as_str())
+            .await
+            .unwrap();
+        assert_eq!(gone, None);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

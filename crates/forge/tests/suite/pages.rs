@@ -27,6 +27,7 @@ async fn open(bench: &Bench, head: &str, title: &str, body: &str) -> u64 {
         base: "main",
         title,
         body: Some(body),
+        draft: false,
     };
     bench.forge.open_pull(open).await.unwrap()
 }

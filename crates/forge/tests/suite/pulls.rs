@@ -4,7 +4,8 @@ use forge::{Edit, Mergeability, OpenPull, PullState, Sha};
 
 use crate::bench::{Bench, REPOSITORY, git};
 
-async fn write(
+/// Commits a file as a person.
+pub(crate) async fn write(
     bench: &Bench,
     repository: &str,
     login: &str,
@@ -20,7 +21,8 @@ async fn write(
         .unwrap()
 }
 
-async fn branch_off(bench: &Bench, repository: &str, branch: &str) {
+/// Makes a branch of `main`.
+pub(crate) async fn branch_off(bench: &Bench, repository: &str, branch: &str) {
     let path = bench.forge.repository_path(repository).unwrap();
     assert!(
         git(&path, &["branch", branch, "main"])
@@ -30,7 +32,8 @@ async fn branch_off(bench: &Bench, repository: &str, branch: &str) {
     );
 }
 
-fn open<'text>(author: &'text str, head: &'text str) -> OpenPull<'text> {
+/// A pull request to `main`.
+pub(crate) fn open<'text>(author: &'text str, head: &'text str) -> OpenPull<'text> {
     OpenPull {
         repository: REPOSITORY,
         author,
@@ -38,6 +41,7 @@ fn open<'text>(author: &'text str, head: &'text str) -> OpenPull<'text> {
         base: "main",
         title: "A change",
         body: Some("Why"),
+        draft: false,
     }
 }
 
@@ -191,15 +195,60 @@ async fn a_conflict_is_told_and_not_merged() {
         .unwrap_err();
     assert_eq!(error.to_string(), "pull request 1 conflicts with its base");
     let token = bench.token().await;
-    let shown = bench
-        .get(&format!("/repos/{REPOSITORY}/pulls/{number}"), &token)
-        .await
-        .body;
+    let shown = looked_at_twice(&bench, number, &token).await;
     assert_eq!(
         (&shown["mergeable"], &shown["mergeable_state"]),
         (&false.into(), &"dirty".into())
     );
     assert_eq!(shown["merge_commit_sha"], serde_json::Value::Null);
+}
+
+/// A pull request by REST, where it is not known at first whether it merges.
+pub(crate) async fn looked_at_twice(bench: &Bench, number: u64, token: &str) -> serde_json::Value {
+    let one = format!("/repos/{REPOSITORY}/pulls/{number}");
+    let first = bench.get(&one, token).await.body;
+    assert_eq!(
+        (&first["mergeable"], &first["mergeable_state"]),
+        (&serde_json::Value::Null, &"unknown".into())
+    );
+    assert_eq!(first["merge_commit_sha"], serde_json::Value::Null);
+    bench.get(&one, token).await.body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_it_merges_is_found_out_once_somebody_asks() {
+    let bench = Bench::start().await;
+    let forge = &bench.forge;
+    write(&bench, REPOSITORY, "maya", "main", "a", "1").await;
+    branch_off(&bench, REPOSITORY, "topic").await;
+    write(&bench, REPOSITORY, "maya", "topic", "b", "1").await;
+    let number = forge.open_pull(open("maya", "topic")).await.unwrap();
+    let token = bench.token().await;
+    for (branch, file) in [("main", "c"), ("topic", "d")] {
+        let shown = looked_at_twice(&bench, number, &token).await;
+        assert_eq!(
+            (&shown["mergeable"], &shown["mergeable_state"]),
+            (&true.into(), &"clean".into())
+        );
+        assert!(shown["merge_commit_sha"].is_string());
+        write(&bench, REPOSITORY, "maya", branch, file, "1").await;
+    }
+    looked_at_twice(&bench, number, &token).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_base_is_where_it_was_when_the_head_changed() {
+    let bench = Bench::start().await;
+    let forge = &bench.forge;
+    let first = write(&bench, REPOSITORY, "maya", "main", "a", "1").await;
+    branch_off(&bench, REPOSITORY, "topic").await;
+    write(&bench, REPOSITORY, "maya", "topic", "b", "1").await;
+    let number = forge.open_pull(open("maya", "topic")).await.unwrap();
+    let second = write(&bench, REPOSITORY, "maya", "main", "c", "1").await;
+    let base = || forge.find_pull(REPOSITORY, number).unwrap().base;
+    assert_eq!((&base().sha, base().tip()), (&first, &second));
+    write(&bench, REPOSITORY, "maya", "topic", "d", "1").await;
+    assert_eq!((&base().sha, base().tip()), (&second, &second));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -138,6 +138,7 @@ async fn a_fork_stays_as_long_as_a_pull_request_comes_from_it() {
         base: "main",
         title: "A change",
         body: None,
+        draft: false,
     };
     let number = forge.open_pull(open).await.unwrap();
     let refused = forge.delete_repository(&fork, "rowan").await.unwrap_err();

@@ -7,6 +7,7 @@ use axum::response::Redirect;
 
 use super::{address_of, enter};
 use crate::forge::{Forge, Shared};
+use crate::git::merge::method::MergeMethod;
 use crate::name::Sha;
 use crate::page::door::{Actor, Visitor};
 use crate::page::form::Fields;
@@ -63,10 +64,15 @@ pub(crate) async fn merge(
         .text("head")?
         .parse()
         .map_err(|error| Refusal::from(Refused::Name(error)))?;
+    let method = match fields.find("method") {
+        Some(word) => read_method(&word)?,
+        None => MergeMethod::default(),
+    };
     let pull = (owner.as_str(), name.as_str(), number);
     let (name, at) = permit(&shared, &visitor, &actor, pull, |_| Deed::Merge)?;
     let wish = MergePull {
         head: Some(&seen),
+        method,
         ..MergePull::default()
     };
     let forge = Forge { shared };
@@ -74,6 +80,20 @@ pub(crate) async fn merge(
         .merge_pull_with(&name, number, &actor.person.login, wish)
         .await?;
     Ok(Redirect::to(&at))
+}
+
+/// The choices of the form, with GitHub's words.
+pub(super) const METHODS: [(&str, &str, MergeMethod); 3] = [
+    ("merge", "Create a merge commit", MergeMethod::Merge),
+    ("squash", "Squash and merge", MergeMethod::Squash),
+    ("rebase", "Rebase and merge", MergeMethod::Rebase),
+];
+
+fn read_method(word: &str) -> Result<MergeMethod, Refusal> {
+    let found = METHODS.iter().find(|(known, _, _)| *known == word);
+    found.map(|(_, _, method)| *method).ok_or_else(|| {
+        Refusal::unprocessable(format!("There is no way to merge that is called `{word}`."))
+    })
 }
 
 /// `POST /{owner}/{repo}/pull/{number}/close`

@@ -10,7 +10,7 @@ use crate::name::{Branch, Sha};
 use crate::people::{Refused, account, repository};
 use crate::pull::{self, NotOpened};
 use crate::state::State as Tables;
-use crate::state::pull::{Base, Head, Mergeability, PullRequest, State};
+use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State};
 use crate::state::repository::Repository;
 
 /// What [`Forge::open_pull`] needs.
@@ -28,6 +28,8 @@ pub struct OpenPull<'text> {
     pub title: &'text str,
     /// Its description.
     pub body: Option<&'text str>,
+    /// Whether it is a draft.
+    pub draft: bool,
 }
 
 impl Forge {
@@ -54,17 +56,16 @@ impl Forge {
                 title: open.title.to_owned(),
                 body: open.body.map(str::to_owned),
                 author,
+                draft: open.draft,
                 head: Head {
                     repository: source.id,
                     branch,
                     sha: Sha::zero(),
                 },
-                base: Base {
-                    branch: open.base.parse()?,
-                    sha: Sha::zero(),
-                },
+                base: Base::new(open.base.parse()?, Sha::zero()),
                 state: State::Open,
                 mergeable: Mergeability::Conflicting,
+                computed: Computed::NotYet,
                 created_at: now,
                 updated_at: now,
             };

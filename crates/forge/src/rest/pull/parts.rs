@@ -39,7 +39,7 @@ fn enter(
     Ok(Entered {
         name: state.full_name(record).to_string(),
         path: record.path.clone(),
-        base: pull.base.sha.clone(),
+        base: pull.base.tip().clone(),
         head: pull.head.sha.clone(),
     })
 }

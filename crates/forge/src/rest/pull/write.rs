@@ -1,17 +1,14 @@
-//! Opening, changing and merging pull requests.
+//! Opening and changing pull requests.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use serde::Deserialize;
-use serde_json::json;
 
 use super::answer;
 use crate::forge::{Forge, Shared};
-use crate::id::RepositoryId;
-use crate::name::Sha;
 use crate::people::pulls::find_source;
-use crate::people::{EditPull, MergePull, OpenPull, Refused};
+use crate::people::{EditPull, OpenPull, Refused};
 use crate::rest::caller::Caller;
 use crate::rest::comment::check_length;
 use crate::rest::failure::Failure;
@@ -24,8 +21,6 @@ use crate::state::pull::{PullRequest, State as PullState};
 use crate::state::repository::Repository;
 
 const WRITE: &[(Permission, Level)] = &[(Permission::PullRequests, Level::Write)];
-/// GitHub asks for the contents: it is a branch that is written.
-const MERGE: &[(Permission, Level)] = &[(Permission::Contents, Level::Write)];
 
 /// A pull request to open.
 #[derive(Debug, Deserialize)]
@@ -71,6 +66,7 @@ pub(crate) async fn create(
         base: &new.base,
         title,
         body: new.body.as_deref(),
+        draft: new.draft,
     };
     let number = forge.open_pull(open).await.map_err(unprocessable)?;
     created(answer(&shared, id, number).await?)
@@ -86,11 +82,6 @@ impl New {
         }
         if self.head_repo.is_some() {
             return Err(Failure::invalid("Name a fork's branch as `owner:branch`."));
-        }
-        if self.draft {
-            return Err(Failure::invalid(
-                "Draft pull requests are not supported in this repository.",
-            ));
         }
         check_length(self.body.as_deref().unwrap_or_default())?;
         check_title(self.title.as_deref().unwrap_or_default())
@@ -121,6 +112,7 @@ fn unprocessable(refused: Refused) -> Failure {
         | Refused::Forbidden { .. }
         | Refused::Conflict(_)
         | Refused::Moved(_)
+        | Refused::Blocked(_)
         | Refused::State(_)
         | Refused::Unrecorded(_)
         | Refused::Git(_) => refused.into(),
@@ -224,74 +216,6 @@ impl Change {
     }
 }
 
-fn login(state: &Tables, caller: &Caller) -> String {
+pub(super) fn login(state: &Tables, caller: &Caller) -> String {
     state.account(caller.account(state)).login.to_string()
-}
-
-/// How to merge.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Merge {
-    commit_title: Option<String>,
-    commit_message: Option<String>,
-    sha: Option<Sha>,
-    #[serde(default)]
-    merge_method: Method,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Method {
-    #[default]
-    Merge,
-    Squash,
-    Rebase,
-}
-
-/// `PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge`
-pub(crate) async fn merge(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path((owner, name, number)): Path<(String, String, u64)>,
-    Input(wish): Input<Merge>,
-) -> Answer {
-    let (name, login) = {
-        let state = shared.lock();
-        let record = caller.enter(&state, &owner, &name, MERGE)?;
-        caller.check(&state, record, Deed::Merge)?;
-        let id: RepositoryId = record.id;
-        let pull = state.pulls.get(&(id, number)).ok_or(Failure::NotFound)?;
-        if !pull.is_open() {
-            return Err(Failure::NotAllowed("Pull Request is not mergeable"));
-        }
-        let name = state.full_name(record).to_string();
-        (name, login(&state, &caller))
-    };
-    match wish.merge_method {
-        Method::Merge => {}
-        Method::Squash => {
-            let problem = "Squash merges are not allowed on this repository.";
-            return Err(Failure::NotAllowed(problem));
-        }
-        Method::Rebase => {
-            let problem = "Rebase merges are not allowed on this repository.";
-            return Err(Failure::NotAllowed(problem));
-        }
-    }
-    let forge = Forge { shared };
-    let with = MergePull {
-        head: wish.sha.as_ref(),
-        title: wish.commit_title.as_deref(),
-        message: wish.commit_message.as_deref(),
-    };
-    match forge.merge_pull_with(&name, number, &login, with).await {
-        Ok(sha) => ok(json!({
-            "sha": sha,
-            "merged": true,
-            "message": "Pull Request successfully merged",
-        })),
-        Err(Refused::Conflict(_) | Refused::State(_)) => {
-            Err(Failure::NotAllowed("Pull Request is not mergeable"))
-        }
-        Err(refused) => Err(refused.into()),
-    }
 }
