@@ -27,6 +27,8 @@ pub mod reconcile;
 mod reconsider;
 pub mod retention;
 pub mod schedule;
+mod silent;
+mod standstill;
 mod summit;
 pub mod sweep;
 pub mod view;
@@ -38,7 +40,9 @@ use std::sync::Arc;
 use service::Supervisor;
 
 pub use builder::Builder;
-pub use summit::{AskError, Standstill, Summit};
+pub use silent::SilentBuilder;
+pub use standstill::Standstill;
+pub use summit::{AskError, Summit};
 pub(crate) use wake::{Backoff, locked};
 pub use wake::{Wake, Wakes};
 

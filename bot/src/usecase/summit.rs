@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::id::{Architecture, AttemptId, BuildId, ServiceName};
-use jiff::Timestamp;
 use moss_db::Environment;
 use service::Clock;
 use service::client::Client;
@@ -13,6 +12,7 @@ use service::client::Client;
 use super::attend::Reported;
 use super::builder::Builder;
 use super::channel::{self, Channel};
+use super::standstill::Standstill;
 use super::wake::{Wakes, locked};
 use crate::config::Config;
 use crate::db::{ChangeError, Tables, Unreadable, Write, Written};
@@ -122,38 +122,7 @@ fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
     }
 }
 
-/// Why no ready build of a profile is dispatched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standstill {
-    /// The reason, for people.
-    pub reason: String,
-    /// The time at which the standstill began.
-    pub since: Timestamp,
-}
-
 impl Summit {
-    /// Stores the standstills: a reason for each profile that has ready builds and dispatches none.
-    pub(crate) fn note_standstill(&self, mut reasons: BTreeMap<Architecture, String>) {
-        let mut standstill = locked(&self.standstill);
-        standstill.retain(|profile, known| {
-            let is_same = reasons.get(profile) == Some(&known.reason);
-            if is_same {
-                reasons.remove(profile);
-            }
-            is_same
-        });
-        let since = self.clock.now();
-        for (profile, reason) in reasons {
-            tracing::info!(build.profile = %profile, reason, "standstill: no build is dispatched");
-            standstill.insert(profile, Standstill { reason, since });
-        }
-    }
-
-    /// The standstill of each profile that has one.
-    pub fn standstill(&self) -> BTreeMap<Architecture, Standstill> {
-        locked(&self.standstill).clone()
-    }
-
     /// The channel of a profile.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::{
     Success, Suspect, Target,
 };
 use crate::domain::name::RepositoryId;
+use crate::domain::silence::Silence;
 use crate::domain::trust::Trust;
 
 /// The id with a number. It is older than any real id.
@@ -110,6 +111,16 @@ fn building(progress: Progress) -> State {
         builder: "avalanche-1".parse().unwrap(),
         progress,
         since: at(10),
+        silence: None,
+    }
+}
+
+/// From 22:13 to 22:18, asked again at 22:14.
+pub(crate) fn silence() -> Silence {
+    Silence {
+        since: at(0),
+        next: at(61),
+        until: at(300),
     }
 }
 
@@ -289,6 +300,15 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
             State::Superseded {
                 by: None,
                 at: at(1),
+            },
+        ),
+        (
+            "building, silent",
+            State::Building {
+                builder: "avalanche-1".parse().unwrap(),
+                progress: Progress::Ordered,
+                since: at(10),
+                silence: Some(silence()),
             },
         ),
     ];

@@ -98,6 +98,7 @@ fn building() -> State {
         builder: builder(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     }
 }
 
