@@ -41,8 +41,8 @@ use service::Supervisor;
 
 pub use builder::Builder;
 pub use silent::SilentBuilder;
-pub use standstill::Standstill;
-pub use summit::{AskError, Summit};
+pub use standstill::RETRY;
+pub use summit::{AskError, Standstill, Summit};
 pub(crate) use wake::{Backoff, locked};
 pub use wake::{Wake, Wakes};
 

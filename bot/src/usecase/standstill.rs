@@ -5,17 +5,20 @@
 //! after a while, and only those of the builds that are next in turn.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use api::id::{Architecture, BuildId};
 use jiff::Timestamp;
 
-use super::Summit;
-use super::schedule::RETRY;
 use super::wake::locked;
+use super::{Standstill, Summit};
 use crate::db::ChangeError;
 use crate::domain::build::Event;
 use crate::domain::silence::PATIENCE;
 use crate::domain::under_way::UnderWay;
+
+/// The pause before builds are offered to the builders again.
+pub const RETRY: Duration = Duration::from_secs(5);
 
 /// How many builds are told.
 const MAX_TOLD: usize = 50;
@@ -27,17 +30,6 @@ pub(super) struct Obstacle {
     pub(super) reason: String,
     /// True when it does not pass by itself.
     pub(super) is_outage: bool,
-}
-
-/// Why no ready build of a profile is dispatched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standstill {
-    /// The reason, for people.
-    pub reason: String,
-    /// True when it does not pass by itself.
-    pub is_outage: bool,
-    /// The time at which the standstill began.
-    pub since: Timestamp,
 }
 
 impl Standstill {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::id::{Architecture, AttemptId, BuildId, ServiceName};
+use jiff::Timestamp;
 use moss_db::Environment;
 use service::Clock;
 use service::client::Client;
@@ -12,7 +13,6 @@ use service::client::Client;
 use super::attend::Reported;
 use super::builder::Builder;
 use super::channel::{self, Channel};
-use super::standstill::Standstill;
 use super::wake::{Wakes, locked};
 use crate::config::Config;
 use crate::db::{ChangeError, Tables, Unreadable, Write, Written};
@@ -133,6 +133,17 @@ impl Summit {
             profile: profile.clone(),
         })
     }
+}
+
+/// Why no ready build of a profile is dispatched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    /// The reason, for people.
+    pub reason: String,
+    /// True when it does not pass by itself.
+    pub is_outage: bool,
+    /// The time at which the standstill began.
+    pub since: Timestamp,
 }
 
 /// Why a person's request could not be answered yet.
