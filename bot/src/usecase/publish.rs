@@ -205,3 +205,24 @@ fn order(builds: &[Arc<Build>], channel: api::id::ChannelName) -> Order {
         builds: builds.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+
+    use super::*;
+    use crate::domain::build::example::at;
+
+    /// A gateway in front of vessel may answer in its place.
+    #[test]
+    fn an_absent_vessel_is_told_in_a_sentence_that_stays_true() {
+        let error = CallError::Unexpected {
+            service: "vessel".parse().unwrap(),
+            status: StatusCode::BAD_GATEWAY,
+        };
+        assert_eq!(
+            why_delayed(&error, at(0)),
+            "vessel has not answered since 22:13 UTC; summit asks again every 30 seconds"
+        );
+    }
+}
