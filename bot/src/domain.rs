@@ -13,6 +13,7 @@ pub mod plan;
 pub mod queue;
 pub mod retention;
 pub mod schedule;
+pub mod silence;
 pub mod suspect;
 pub mod tail;
 pub mod trust;

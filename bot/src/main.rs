@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser;
 
 /// Turns recipe commits into builds, check runs and published packages.
@@ -33,7 +33,7 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let config: summit::Config = service::config::load(&arguments.config)?;
     if let Some(Command::SetAside { build }) = arguments.command {
@@ -43,8 +43,10 @@ fn main() -> anyhow::Result<()> {
             "The rows of the build {build} are in {}.",
             folder.display()
         )?;
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    service::telemetry::init(&config.telemetry).context("the log filter cannot be read")?;
-    service::run(|supervisor| async move { Ok(summit::start(config, &supervisor).await?) })
+    let log = config.telemetry.clone();
+    Ok(service::run(&log, |supervisor| async move {
+        Ok(summit::start(config, &supervisor).await?)
+    }))
 }

@@ -90,13 +90,14 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let client = |name: &api::id::ServiceName, url: &url::Url| {
         Client::new(key.clone(), name.clone(), url.clone())
     };
+    let clock = Clock::system();
     let builders = config
         .builders
         .iter()
         .map(|builder| {
             let public_url = builder.public_url.as_ref().unwrap_or(&builder.url);
             let client = client(&builder.peer.name, &builder.url);
-            let known = usecase::Builder::new(client, public_url.clone());
+            let known = usecase::Builder::new(client, public_url.clone(), clock.clone());
             (builder.peer.name.clone(), Arc::new(known))
         })
         .collect();
@@ -118,7 +119,6 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         address: listener.address(),
         public_key: *key.public(),
     };
-    let clock = Clock::system();
     let (under_way, unreadable) = db.read(|txn| tables.builds_under_way(txn))?;
     let open_heads = db.read(|txn| tables.open_heads(txn))?;
     for (build, error) in &unreadable {

@@ -27,6 +27,8 @@ pub mod reconcile;
 mod reconsider;
 pub mod retention;
 pub mod schedule;
+mod silent;
+mod standstill;
 mod summit;
 pub mod sweep;
 pub mod view;
@@ -38,6 +40,8 @@ use std::sync::Arc;
 use service::Supervisor;
 
 pub use builder::Builder;
+pub use silent::SilentBuilder;
+pub use standstill::RETRY;
 pub use summit::{AskError, Standstill, Summit};
 pub(crate) use wake::{Backoff, locked};
 pub use wake::{Wake, Wakes};

@@ -58,7 +58,7 @@ pub struct Config {
     /// How long a source or stone is kept that no attempt uses, in days.
     #[serde(default = "two_months")]
     pub cache_days: u32,
-    /// How many bytes must be free on the disk; without, no attempt begins, and failures of scripts
+    /// How many bytes must be free on the disk; without, no order is taken, and failures of scripts
     /// are taken for those of the disk.
     #[serde(default = "one_gibibyte")]
     pub min_free_bytes: u64,

@@ -94,6 +94,7 @@ async fn status(State(app): State<App>) -> Result<Json<Status>, ApiError> {
         limits: app.engine.limits(),
         database: app.engine.usage(),
         free_bytes: app.engine.free_bytes(),
+        no_orders: app.engine.make_room().await,
     }))
 }
 

@@ -1,6 +1,7 @@
 //! The avalanche binary.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use avalanche::Config;
@@ -21,14 +22,14 @@ struct Arguments {
     config: PathBuf,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     avalanche::helper::run_if_requested();
     let arguments = Arguments::parse();
     let config: Config = service::config::load(&arguments.config)?;
-    service::telemetry::init(&config.telemetry).context("the log filter cannot be read")?;
-    service::run(|supervisor| async move {
+    let log = config.telemetry.clone();
+    Ok(service::run(&log, |supervisor| async move {
         avalanche::start(config, &supervisor)
             .await
             .context("cannot start")
-    })
+    }))
 }

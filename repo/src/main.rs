@@ -1,8 +1,8 @@
 //! The vessel binary: reads the configuration and runs the service.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser;
 
 /// The repository manager: takes stones into channels and serves them to moss clients.
@@ -20,9 +20,11 @@ struct Arguments {
     config: PathBuf,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let config: vessel::Config = service::config::load(&arguments.config)?;
-    service::telemetry::init(&config.log).context("cannot read the log filter")?;
-    service::run(|supervisor| async move { Ok(vessel::start(config, &supervisor).await?) })
+    let log = config.log.clone();
+    Ok(service::run(&log, |supervisor| async move {
+        Ok(vessel::start(config, &supervisor).await?)
+    }))
 }

@@ -44,9 +44,12 @@ impl Log {
         self.lock().iter().cloned().collect()
     }
 
-    /// The lines that report a fault of the service itself.
+    /// The lines that report a fault of the service itself, and those that are no strict JSON.
     pub fn errors(&self) -> Vec<String> {
-        let is_error = |line: &&String| line.contains("\"level\":\"ERROR\"");
+        let is_error = |line: &&String| match testbed::json::parse(line) {
+            Ok(line) => line["level"] == "ERROR",
+            Err(_) => true,
+        };
         self.lock().iter().filter(is_error).cloned().collect()
     }
 

@@ -36,7 +36,7 @@ fn pushes_are_planned_while_vessel_is_away() {
         stage.succeeded(&first, &["reed"]).await?;
         stage.vessel.stop().await?;
         let second = stage.push(&[Recipe::new("reed").release(2).file()]).await?;
-        waits(stage, &second, "reed", "vessel does not answer").await?;
+        waits(stage, &second, "reed", "vessel has not answered since").await?;
         // The channel's last state is known to a new process as well: the same release again is
         // nothing to build, although nobody can ask for it now.
         stage.summit.kill().await?;
@@ -45,7 +45,7 @@ fn pushes_are_planned_while_vessel_is_away() {
         let third = stage
             .push(&[bore.file(), File::new("bore/notes", "new")])
             .await?;
-        waits(stage, &third, "bore", "vessel does not answer").await?;
+        waits(stage, &third, "bore", "vessel has not answered since").await?;
 
         stage.vessel.start().await?;
         stage.succeeded(&second, &["reed"]).await?;

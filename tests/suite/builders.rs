@@ -104,7 +104,7 @@ fn a_need_is_missing_only_when_every_host_was_asked() {
             .await?;
         let words = [
             "waiting for a builder",
-            "avalanche-2 does not answer",
+            "avalanche-2 has not answered since",
             "the host of avalanche lacks cane",
         ];
         says(stage, &head, "reed", &words).await?;
@@ -166,6 +166,68 @@ fn a_build_of_a_dead_builder_goes_to_another() {
         ensure!(build.attempts == 2, "{build:?}");
         ensure!(stage.recipe_runs_on(&head).len() == 1);
         stage.avalanche.start().await
+    });
+}
+
+#[test]
+fn who_waits_for_a_silent_builder_is_told_since_when_and_until_when() {
+    Stage::play(two(), async |stage| {
+        let gate = stage.gate("reed");
+        let reed = Recipe::new("reed").build(&gate.wait());
+        let head = stage.push(&[reed.file()]).await?;
+        at_work(stage, &head, "reed", "avalanche").await?;
+        stage.avalanche.kill().await?;
+        let words = [
+            "avalanche has not answered since",
+            "summit asks again at",
+            "the build goes to another builder at",
+        ];
+        says(stage, &head, "reed", &words).await?;
+        let (_, page) = stage.get("").await?;
+        ensure!(page.contains("avalanche has not answered since"), "{page}");
+        let (_, status) = stage.get("api/v1/status").await?;
+        ensure!(
+            status.contains("\"silent_builders\":{\"avalanche\":"),
+            "{status}"
+        );
+        gate.open()?;
+        stage.avalanche.start().await?;
+        stage.succeeded(&head, &["reed"]).await?;
+        let (_, page) = stage.get("").await?;
+        ensure!(!page.contains("has not answered since"), "{page}");
+        Ok(())
+    });
+}
+
+/// Has the builder want so many bytes of its disk to be free, and starts it again.
+async fn want_free(stage: &mut Stage, bytes: u64) -> Result<()> {
+    stage.avalanche.stop().await?;
+    stage.avalanche.configure(|text| {
+        let rest = text.lines();
+        let rest = rest.filter(|line| !line.starts_with("min_free_bytes"));
+        let rest: Vec<&str> = rest.collect();
+        format!("min_free_bytes = {bytes}\n{}\n", rest.join("\n"))
+    })?;
+    stage.avalanche.start().await
+}
+
+#[test]
+fn builds_wait_for_room_on_a_builders_disk_and_none_is_lost() {
+    Stage::play(Setup::default(), async |stage| {
+        want_free(stage, 9_000_000_000_000_000_000).await?;
+        let head = stage.push(&[Recipe::new("reed").file()]).await?;
+        let words = [
+            "waiting for a builder: avalanche takes no builds: ",
+            "are free on its disk, and it wants 9000000000 GB",
+        ];
+        says(stage, &head, "reed", &words).await?;
+        let (_, page) = stage.get("").await?;
+        ensure!(page.contains("avalanche takes no builds"), "{page}");
+        want_free(stage, 1).await?;
+        let runs = stage.succeeded(&head, &["reed"]).await?;
+        let build = stage.build_of(&runs["reed"]).await?;
+        ensure!(build.attempts == 1 && build.losses.is_empty(), "{build:?}");
+        Ok(())
     });
 }
 

@@ -37,6 +37,9 @@ pub(super) struct Standing {
     /// See [`Build::answer`].
     #[serde(default)]
     pub(super) answer: Option<Answer>,
+    /// See [`Build::standstill`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) standstill: Option<String>,
     /// See [`Build::attempts`].
     pub(super) attempts: u32,
     /// See [`Build::losses`].
@@ -79,6 +82,7 @@ impl Standing {
             conflict: build.conflict.clone(),
             build_release: build.build_release,
             answer: build.answer.clone(),
+            standstill: build.standstill.clone(),
             attempts: build.attempts,
             losses: build.losses.clone(),
             logs_removed_at: build.logs_removed_at,
@@ -98,6 +102,7 @@ impl Standing {
             conflict: self.conflict,
             build_release: self.build_release,
             answer: self.answer,
+            standstill: self.standstill,
             attempts: self.attempts,
             losses: self.losses,
             logs_removed_at: self.logs_removed_at,

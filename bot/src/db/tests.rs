@@ -272,6 +272,7 @@ fn a_change_commits_state_and_effects_together() {
         builder: "avalanche-1".parse().unwrap(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     };
     store.put(&[&building]);
     let attempt = AttemptId::new(id(1), 1);

@@ -81,6 +81,10 @@ pub struct Build {
     /// Why the last request to rebuild started nothing. The next change of state clears it.
     #[serde(default)]
     pub answer: Option<Answer>,
+    /// Why no builder takes any build for its profile, as GitHub shows it. The next change of state
+    /// clears it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<String>,
     /// How many attempts were started.
     pub attempts: u32,
     /// The attempts that builders lost, before or after they succeeded.
@@ -143,6 +147,7 @@ impl Build {
             conflict: None,
             build_release: None,
             answer: None,
+            standstill: None,
             attempts: 0,
             losses: Vec::new(),
             logs_removed_at: None,

@@ -1,15 +1,19 @@
 //! Choosing a builder for a build.
 //!
 //! Three things decide: the needs that a builder's host meets, how often the builder lost this
-//! build, and its free slots. While a busy or silent builder might be able to build it, the build
-//! waits. It is held by its needs once every builder is known to lack something.
+//! build, and its free slots. While a busy or silent builder, or one that takes no orders, might be
+//! able to build it, the build waits. It is held by its needs once every builder is known to lack
+//! something.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use api::host::NoOrders;
 use api::id::ServiceName;
+use jiff::Timestamp;
 
 use super::build::{Build, Hold, Loss, named};
+use super::silence::has_not_answered;
 
 /// A builder's answer for one build at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +28,16 @@ pub struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The builder does not answer.
-    Silence,
+    Silence {
+        /// Since when.
+        since: Timestamp,
+    },
     /// The builder has just started and does not know its host yet.
     Starting,
     /// The builder builds for other architectures.
     OtherArchitectures,
+    /// The builder answers that it takes no orders. Its host supplies what the build needs.
+    NoOrders(NoOrders),
     /// The builder answers with its free slots.
     Slots {
         /// How many more attempts it takes.
@@ -59,10 +68,10 @@ pub enum Choice {
 pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
     let mut able: Vec<(&ServiceName, u32)> = Vec::new();
     let mut lacking: BTreeMap<&ServiceName, &[String]> = BTreeMap::new();
-    let mut is_one_silent = false;
+    let mut may_one_come = false;
     for builder in builders {
         match &builder.answer {
-            Answer::Silence | Answer::Starting => is_one_silent = true,
+            Answer::Silence { .. } | Answer::Starting | Answer::NoOrders(_) => may_one_come = true,
             Answer::OtherArchitectures => {}
             Answer::Slots { free, lacks } if lacks.is_empty() => able.push((&builder.name, *free)),
             Answer::Slots { lacks, .. } => drop(lacking.insert(&builder.name, lacks)),
@@ -79,7 +88,7 @@ pub fn choose(build: &Build, builders: &[Seen]) -> Choice {
     {
         return Choice::Builder((*name).clone());
     }
-    if fewest.is_some() || is_one_silent || lacking.is_empty() {
+    if fewest.is_some() || may_one_come || lacking.is_empty() {
         return Choice::Wait(why_waiting(&build.losses, builders));
     }
     Choice::Hold(hold(&lacking))
@@ -91,9 +100,6 @@ pub fn why_waiting(losses: &[Loss], builders: &[Seen]) -> String {
         return "no builder is configured".to_owned();
     }
     let all = |is_so: fn(&Answer) -> bool| builders.iter().all(|builder| is_so(&builder.answer));
-    if all(|answer| *answer == Answer::Silence) {
-        return "no builder can be reached".to_owned();
-    }
     if all(|answer| matches!(answer, Answer::Slots { free: 0, lacks } if lacks.is_empty())) {
         return "every slot of every builder is taken".to_owned();
     }
@@ -103,7 +109,23 @@ pub fn why_waiting(losses: &[Loss], builders: &[Seen]) -> String {
         .collect();
     reasons.sort_by_key(|(rank, _)| *rank);
     let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
-    reasons.join("; ")
+    let reasons = reasons.join("; ");
+    if all(|answer| matches!(answer, Answer::Silence { .. })) {
+        return format!("no builder can be reached: {reasons}");
+    }
+    reasons
+}
+
+/// True when no builder takes any build before somebody mends one.
+pub fn is_outage(builders: &[Seen]) -> bool {
+    let is_away = |answer: &Answer| match answer {
+        Answer::Silence { .. } | Answer::NoOrders(_) => true,
+        Answer::Starting | Answer::OtherArchitectures | Answer::Slots { .. } => false,
+    };
+    let is_foreign = |answer: &Answer| *answer == Answer::OtherArchitectures;
+    let mut answers = builders.iter().map(|builder| &builder.answer);
+    builders.iter().any(|builder| is_away(&builder.answer))
+        && answers.all(|answer| is_away(answer) || is_foreign(answer))
 }
 
 /// Why a builder does not get the build, with the reason's rank in the list: 0 comes first.
@@ -113,7 +135,8 @@ fn why_not(losses: &[Loss], builder: &Seen) -> (u8, String) {
         Answer::Slots { free: 0, lacks } if lacks.is_empty() => {
             (0, format!("every slot of {name} is taken"))
         }
-        Answer::Silence => (1, format!("{name} does not answer")),
+        Answer::Silence { since } => (1, has_not_answered(name, *since)),
+        Answer::NoOrders(why) => (1, format!("{name} takes no builds: {why}")),
         Answer::Starting => (1, format!("{name} is still reading its host")),
         Answer::Slots { lacks, .. } if lacks.is_empty() => match lost_by(losses, name) {
             1 => (2, format!("{name} lost it before")),

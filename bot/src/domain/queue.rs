@@ -264,6 +264,7 @@ mod tests {
                 builder: "avalanche-1".parse().unwrap(),
                 progress: Progress::Ordered,
                 since: at(0),
+                silence: None,
             };
             builds.push(building);
         }

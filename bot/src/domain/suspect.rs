@@ -1,14 +1,12 @@
 //! Suspects: failed builds that may be the reason why a need is not met.
 //!
-//! Before its first successful build, nobody knows what a recipe provides. When a new library
-//! fails, nothing tells that it would have provided `pkgconfig(x)`. So when nothing meets a need of
-//! a build, the failed builds of the same target are suspects
-//! - if only names are known of what they provide: they are new, or cannot be read; or
-//! - if the missing thing has their name, or the name of one of their packages.
+//! When nothing meets a need of a build, the failed builds of the same target are suspects
+//! - if the recipe's last manifest provides the missing thing; or
+//! - if the missing thing has the name of the recipe, or of one of its packages: before the first
+//!   successful build, names are all that is known of a recipe.
 //!
-//! A build that only lacks something itself is a suspect just by name; otherwise two such builds
-//! would hold each other. A build that waits for this one is never a suspect. A build held by
-//! suspects goes on when one of them succeeds, or when something else provides what it lacks.
+//! A build that waits for this one is never a suspect. A build held by suspects goes on when one of
+//! them succeeds, or when something else provides what it lacks.
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,15 +28,11 @@ pub fn suspects(
     let by_id: HashMap<BuildId, &Build> = head.iter().map(|build| (build.id, build)).collect();
     let names: Vec<String> = missing.iter().filter_map(|need| called(need)).collect();
     let found = head.iter().filter(|other| {
-        let is_suspect = match prospect(other, &is_lacking) {
-            Prospect::Hopeful => false,
-            Prospect::Lacking => is_called(other, &names),
-            Prospect::Dead => is_unforeseen(other) || is_called(other, &names),
-        };
-        is_suspect
-            && other.id != build.id
+        other.id != build.id
             && (other.repository, &other.target) == (build.repository, &build.target)
             && other.profile == build.profile
+            && may_provide(other, missing, &names)
+            && !may_succeed(other, &is_lacking)
             && !waits_for(other.id, build.id, &by_id)
     });
     found
@@ -49,27 +43,21 @@ pub fn suspects(
         .collect()
 }
 
-enum Prospect {
-    /// It succeeded, or still may.
-    Hopeful,
-    /// It lacks something itself.
-    Lacking,
-    /// It did not succeed, or a build before it did not.
-    Dead,
-}
-
-fn prospect(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Prospect {
+/// True when a build succeeded, or still may without help.
+fn may_succeed(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> bool {
     match &build.state {
         State::Held { by, .. } => match by {
-            Hold::Build { .. } | Hold::Suspected { .. } => Prospect::Dead,
-            Hold::Needs { .. } | Hold::Scattered { .. } => Prospect::Lacking,
-            Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft => Prospect::Hopeful,
+            Hold::Build { .. }
+            | Hold::Suspected { .. }
+            | Hold::Needs { .. }
+            | Hold::Scattered { .. } => false,
+            Hold::Approval(_) | Hold::TooLarge { .. } | Hold::Draft => true,
         },
         State::Failed(_)
         | State::Cancelled {
             by: By::PullClosed | By::GroupGone | By::RepositoryGone | By::Person { .. },
             ..
-        } => Prospect::Dead,
+        } => false,
         State::Planned
         | State::Waiting { .. }
         | State::Queued { .. }
@@ -81,22 +69,15 @@ fn prospect(build: &Build, is_lacking: impl Fn(BuildId) -> bool) -> Prospect {
             by: By::AlreadyPublished { .. },
             ..
         }
-        | State::Superseded { .. } => {
-            if is_lacking(build.id) {
-                Prospect::Lacking
-            } else {
-                Prospect::Hopeful
-            }
-        }
+        | State::Superseded { .. } => !is_lacking(build.id),
     }
 }
 
-/// True when only package names are known of what a build provides.
-fn is_unforeseen(build: &Build) -> bool {
-    build
-        .provides
-        .iter()
-        .all(|provider| !provider.contains('('))
+/// True when the last manifest of a build's recipe provides one of the `missing` things, or when one
+/// of them has the name of the recipe or of one of its packages.
+fn may_provide(build: &Build, missing: &[String], names: &[String]) -> bool {
+    let provides = &build.provides;
+    provides.iter().any(|provider| missing.contains(provider)) || is_called(build, names)
 }
 
 /// The name inside a need, without its kind.
@@ -166,15 +147,30 @@ mod tests {
     }
 
     #[test]
-    fn new_recipes_that_failed_are_suspected_of_anything() {
+    fn what_failed_is_suspected_of_what_its_last_manifest_provides() {
         let flute = example::build(1, "flute");
         let mut drum = failed(3, "drum");
-        drum.provides = vec!["drum".to_owned(), "pkgconfig(drum)".to_owned()];
-        let fine = example::build(4, "fine");
+        drum.provides = vec!["drum".to_owned(), "pkgconfig(skin)".to_owned()];
+        let mut fine = example::build(4, "fine");
+        fine.provides = drum.provides.clone();
         let head = [flute.clone(), failed(2, "reed"), drum, fine];
-        assert_eq!(suspected(&flute, "pkgconfig(other)", &head), ["reed"]);
-        // A recipe that was built before is suspected only by name.
-        assert_eq!(suspected(&flute, "cmake(Drum)", &head), ["reed", "drum"]);
+        assert_eq!(suspected(&flute, "pkgconfig(skin)", &head), ["drum"]);
+        assert_eq!(suspected(&flute, "cmake(Drum)", &head), ["drum"]);
+        assert_eq!(suspected(&flute, "pkgconfig(other)", &head), [""; 0]);
+    }
+
+    /// Nobody knows yet what they provide, but their names have nothing to do with what is missing.
+    #[test]
+    fn new_recipes_that_failed_are_suspected_by_their_names_only() {
+        let sudo = example::build(1, "sudo");
+        let head = [
+            sudo.clone(),
+            failed(2, "python-jinja"),
+            failed(3, "python-markupsafe"),
+            failed(4, "pam"),
+        ];
+        assert_eq!(suspected(&sudo, "pkgconfig(pam)", &head), ["pam"]);
+        assert_eq!(suspected(&sudo, "pkgconfig(pam)", &head[..3]), [""; 0]);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct UnderWay {
     unconcluded: BTreeMap<HeadId, usize>,
     /// The heads whose check run may say something else than it should.
     moved_heads: BTreeSet<HeadId>,
+    /// The active builds that were told of a standstill.
+    told: BTreeSet<BuildId>,
     queue: Queue,
     /// The builds that the scheduler has to look at.
     moved: BTreeSet<BuildId>,
@@ -136,7 +138,7 @@ impl UnderWay {
         }
     }
 
-    /// Updates the queue and the indexes by state and import.
+    /// Updates the queue, the builds that were told, and the indexes by state and import.
     fn sort(&mut self, id: BuildId, before: Option<&Build>, now: Option<&Build>) {
         let active = |build: &&Build| build.is_active();
         let (before, now) = (before.filter(active), now.filter(active));
@@ -146,6 +148,10 @@ impl UnderWay {
         if let Some(now) = now {
             self.queue.put(now);
         }
+        match now {
+            Some(build) if build.standstill.is_some() => self.told.insert(id),
+            Some(_) | None => self.told.remove(&id),
+        };
         refile(&mut self.stages, id, before.map(stage), now.map(stage));
         refile(
             &mut self.imports,
@@ -241,6 +247,11 @@ impl UnderWay {
             let builds = ids.iter().filter_map(|id| self.builds.get(id));
             (*import, builds.cloned().collect())
         })
+    }
+
+    /// The active builds that were told of a standstill, oldest first.
+    pub fn told(&self) -> impl Iterator<Item = BuildId> {
+        self.told.iter().copied()
     }
 
     /// The builds whose current state GitHub does not show yet, oldest first.

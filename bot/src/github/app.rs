@@ -33,7 +33,7 @@ const SHORT: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The private key cannot be read.
-    #[error("cannot read the App's private key {}", path.display())]
+    #[error("cannot read the file {} that `github.private_key` names", path.display())]
     Key {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,11 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The private key is not an RSA private key.
-    #[error("{} is no private key that an App can sign with: GitHub gives out an RSA key in PEM", path.display())]
+    #[error(
+        "`github.private_key` names {}, which is no RSA private key in PEM: take the one that GitHub \
+         gave out",
+        path.display()
+    )]
     KeyKind {
         /// The file.
         path: PathBuf,
@@ -274,6 +278,7 @@ impl App {
         Ok(client)
     }
 }
+
 /// Signs a test message. jsonwebtoken accepts a public key until the first signature.
 fn try_to_sign(pem: &[u8]) -> Result<(), jsonwebtoken::errors::Error> {
     let key = EncodingKey::from_rsa_pem(pem)?;

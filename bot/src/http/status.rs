@@ -1,6 +1,6 @@
 //! `GET /api/v1/status`: the open work of summit.
 
-use api::status::{Database, Standstill, Summit as Status};
+use api::status::{Database, SilentBuilder, Standstill, Summit as Status};
 use axum::Json;
 use axum::extract::State;
 use service::ApiError;
@@ -21,6 +21,15 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         let (reason, since) = (known.reason, known.since);
         (profile, Standstill { reason, since })
     });
+    let silent_builders = summit.silent_builders().into_iter().map(|(name, silent)| {
+        let told = SilentBuilder {
+            since: silent.silence.since,
+            next_try_at: silent.silence.next,
+            builds: silent.builds,
+            builds_leave_at: silent.silence.until,
+        };
+        (name, told)
+    });
     let usage = summit.db.usage();
     Ok(Json(Status {
         summit: summit.config.name.clone(),
@@ -32,6 +41,7 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         builds: builds.collect(),
         unreadable: summit.unreadable.clone(),
         standstill: standstill.collect(),
+        silent_builders: silent_builders.collect(),
         looks: open.looks,
         commands: open.commands,
         presses: open.presses,

@@ -45,7 +45,7 @@ impl Summit {
             match self.settle_command(row).await {
                 Ok(row) => settled.push(row),
                 Err(error) => {
-                    tracing::error!(comment.id = %id, error = %Chain(&error), "a command cannot go on");
+                    tracing::error!(comment.id = id.number(), error = %Chain(&error), "a command cannot go on");
                     round = Round::Later;
                 }
             }
@@ -55,7 +55,7 @@ impl Summit {
             match self.carry_out(row).await {
                 Ok(row) => carried_out.extend(row),
                 Err(error) => {
-                    tracing::warn!(comment.id = %id, error = %Chain(&error), "a command failed");
+                    tracing::warn!(comment.id = id.number(), error = %Chain(&error), "a command failed");
                     round = Round::Later;
                 }
             }
@@ -63,7 +63,7 @@ impl Summit {
         for (row, repository) in carried_out {
             let id = row.comment;
             if let Err(error) = self.answer_at_last(row, &repository).await {
-                tracing::warn!(comment.id = %id, error = %Chain(&error), "an answer failed");
+                tracing::warn!(comment.id = id.number(), error = %Chain(&error), "an answer failed");
                 round = Round::Later;
             }
         }
@@ -108,7 +108,7 @@ impl Summit {
             Ok(row) => Ok(Some((row, repository))),
             // A retry would be refused again. The author can write a new comment.
             Err(AskError::GitHub(error)) if error.is_permanent() => {
-                tracing::warn!(comment.id = %row.comment, %error, "a command is given up");
+                tracing::warn!(comment.id = row.comment.number(), %error, "a command is given up");
                 self.answered(row).await?;
                 Ok(None)
             }
@@ -122,7 +122,7 @@ impl Summit {
             Ok(()) => {}
             // The comment is gone or locked, so nobody can be answered.
             Err(error) if error.is_permanent() || error.is_forbidden() => {
-                tracing::warn!(comment.id = %row.comment, %error, "an answer is given up");
+                tracing::warn!(comment.id = row.comment.number(), %error, "an answer is given up");
             }
             Err(error) => return Err(error.into()),
         }

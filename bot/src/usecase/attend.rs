@@ -18,6 +18,9 @@ use std::time::Duration;
 use api::attempt::{Attempt, Credentials, Order, State as AttemptState};
 use api::claims::Scope;
 use api::id::{AttemptId, BuildId, ServiceName};
+use api::problem::Code;
+use jiff::{SignedDuration, Timestamp};
+use service::Clock;
 use service::client::{CallError, Client};
 use service::error::Chain;
 use tokio::time::Instant;
@@ -26,6 +29,7 @@ use super::keyed::{self, Wanted};
 use super::{Backoff, Summit, Wake};
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Cause, Event, Stage, State};
+use crate::domain::silence::{self, Silence};
 
 pub use reported::Reported;
 
@@ -84,6 +88,10 @@ impl Summit {
                 }
             }
             End::Lost(cause, reason) => self.lost(attempt, cause, reason).await,
+            End::Refused(reason) => {
+                tracing::info!(attempt.id = %attempt, reason, "an order is refused");
+                self.order_refused(attempt, reason).await;
+            }
             End::Final(state) => {
                 // The copy ends by itself when the builder reports the end of the log.
                 if !copied && tokio::time::timeout(LOG_GRACE, log).await.is_err() {
@@ -103,8 +111,8 @@ impl Summit {
         attempt: AttemptId,
         reported: &Wake,
     ) -> End {
-        let lease = Duration::from_secs(self.config.limits.lease_seconds.into());
-        let mut heard = Instant::now();
+        let patience = 2 * Duration::from_secs(self.config.limits.lease_seconds.into());
+        let mut heard = Heard::now(&self.clock);
         let mut backoff = Backoff::new();
         let mut seq = 0;
         loop {
@@ -116,7 +124,7 @@ impl Summit {
                     Sent::Nothing => return End::Moved,
                     Sent::Later(reason) => {
                         tracing::warn!(attempt.id = %attempt, reason, "the order cannot be sent");
-                        if heard.elapsed() > lease * 2 {
+                        if heard.at.elapsed() >= patience {
                             let reason = format!("the order cannot be sent: {reason}");
                             return End::Lost(Cause::Outage, reason);
                         }
@@ -130,7 +138,7 @@ impl Summit {
             }
             match answer {
                 Ok(now) => {
-                    heard = Instant::now();
+                    heard = Heard::now(&self.clock);
                     backoff.reset();
                     seq = now.seq;
                     if now.state.is_final() {
@@ -149,23 +157,58 @@ impl Summit {
                         Err(error) => tracing::error!(%error, "an attempt's state is not stored"),
                     }
                 }
+                Err(CallError::Refused { problem, .. }) if problem.code == Code::NoRoom => {
+                    return End::Refused(problem.message);
+                }
                 Err(error @ CallError::Refused { status, .. })
                     if status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 429) =>
                 {
                     return End::Lost(Cause::Builder, error.to_string());
                 }
                 Err(error) => {
-                    if heard.elapsed() > lease * 2 {
+                    if heard.at.elapsed() >= patience {
                         let reason = format!("{} is gone", client.service());
                         return End::Lost(Cause::Builder, reason);
                     }
                     tracing::warn!(attempt.id = %attempt, error = %Chain(&error), "no answer");
-                    backoff.wait_or(reported).await;
+                    // In time for the end of the patience.
+                    let left = patience.saturating_sub(heard.at.elapsed());
+                    let pause = backoff.take().min(left);
+                    self.tell_silence(attempt, &heard, patience, pause).await;
+                    reported.wait_at_most(pause).await;
                 }
             }
             if self.has_moved(build.id, attempt) {
                 return End::Moved;
             }
+        }
+    }
+
+    /// Stores that the builder of an attempt has not answered for a while, and when it is asked again.
+    async fn tell_silence(
+        &self,
+        attempt: AttemptId,
+        heard: &Heard,
+        patience: Duration,
+        pause: Duration,
+    ) {
+        let now = self.clock.now();
+        if now.duration_since(heard.told_at) < silence::PATIENCE {
+            return;
+        }
+        let after = |from: Timestamp, time: Duration| {
+            let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+            from.saturating_add(time).unwrap_or(Timestamp::MAX)
+        };
+        let silence = Silence {
+            since: heard.told_at,
+            next: after(now, pause),
+            until: after(heard.told_at, patience),
+        };
+        let event = Event::BuilderSilent { attempt, silence };
+        match self.change(attempt.build(), event).await {
+            Ok(_) | Err(ChangeError::Illegal(_) | ChangeError::Unknown(_)) => {}
+            Err(error) => tracing::error!(%error, "a builder's silence is not stored"),
         }
     }
 
@@ -212,12 +255,29 @@ impl Summit {
     }
 }
 
+/// When a builder last answered: on the clock of this process, and as people read it.
+struct Heard {
+    at: Instant,
+    told_at: Timestamp,
+}
+
+impl Heard {
+    fn now(clock: &Clock) -> Self {
+        Self {
+            at: Instant::now(),
+            told_at: clock.now(),
+        }
+    }
+}
+
 /// How following an attempt ended.
 enum End {
     /// The build has moved on without the attempt.
     Moved,
     /// The builder does not have the attempt any more.
     Lost(Cause, String),
+    /// The builder does not take the order.
+    Refused(String),
     /// The attempt is in a final state.
     Final(AttemptState),
 }

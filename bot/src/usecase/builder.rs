@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::claims::Scope;
-use api::host::{Lookup, LookupAnswer, Status};
+use api::host::{Lookup, LookupAnswer, NoOrders, Status};
 use api::id::Sha256;
+use jiff::Timestamp;
+use service::Clock;
 use service::client::{CallError, Client};
 use service::error::Chain;
 
 use super::desk::Desk;
 use super::wake::{Wake, locked};
+use crate::domain::silence::SilentSince;
 
 /// The timeout of a status request.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +35,12 @@ pub struct Builder {
     pub(super) status: Desk<BuilderState>,
     lookup: Desk<BuilderState>,
     host: Mutex<Host>,
+    clock: Clock,
+    /// Since when the builder does not answer.
+    silent: Mutex<SilentSince>,
+    /// Why the builder takes no orders, with the figures with which that began. People read them, and
+    /// a text that changed with every file on its disk would be written to GitHub each time.
+    no_orders: Mutex<Option<NoOrders>>,
 }
 
 /// The known facts about a builder's host. They are dropped when the host's fingerprint changes.
@@ -48,7 +57,10 @@ struct Host {
 #[derive(Debug, Clone)]
 pub(super) enum BuilderState {
     /// It did not answer.
-    Silent,
+    Silent {
+        /// Since when.
+        since: Timestamp,
+    },
     /// It is still reading its host.
     Starting,
     /// It is up, with this status.
@@ -59,13 +71,13 @@ impl BuilderState {
     pub(super) fn find(&self) -> Option<&Status> {
         match self {
             Self::Up(status) => Some(status),
-            Self::Silent | Self::Starting => None,
+            Self::Silent { .. } | Self::Starting => None,
         }
     }
 
     pub(super) fn is_silence(&self) -> bool {
         match self {
-            Self::Silent | Self::Starting => true,
+            Self::Silent { .. } | Self::Starting => true,
             Self::Up(_) => false,
         }
     }
@@ -73,13 +85,16 @@ impl BuilderState {
 
 impl Builder {
     /// A builder behind `client`; its assets lie below `public_url`.
-    pub fn new(client: Client, public_url: url::Url) -> Self {
+    pub fn new(client: Client, public_url: url::Url, clock: Clock) -> Self {
         Self {
             client,
             public_url,
             status: Desk::default(),
             lookup: Desk::default(),
             host: Mutex::default(),
+            clock,
+            silent: Mutex::default(),
+            no_orders: Mutex::default(),
         }
     }
 
@@ -94,8 +109,9 @@ impl Builder {
             let wish = self.status.wished().await;
             let asked = self.client.get::<Status>(Scope::Status, "/api/v1/status");
             let standing = match self.within(STATUS_TIMEOUT, asked).await {
-                Ok(status) => {
+                Ok(mut status) => {
                     self.is_on(status.host);
+                    status.no_orders = self.keep_figures(status.no_orders);
                     BuilderState::Up(Arc::new(status))
                 }
                 Err(standing) => standing,
@@ -188,8 +204,12 @@ impl Builder {
     ) -> Result<T, BuilderState> {
         let name = self.client.service();
         match tokio::time::timeout(limit, asked).await {
-            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Ok(answer)) => {
+                locked(&self.silent).end();
+                return Ok(answer);
+            }
             Ok(Err(error)) if error.find_status() == Some(503) => {
+                locked(&self.silent).end();
                 return Err(BuilderState::Starting);
             }
             Ok(Err(error)) => {
@@ -198,6 +218,26 @@ impl Builder {
             }
             Err(_) => tracing::warn!(builder.name = %name, "a builder takes too long to answer"),
         }
-        Err(BuilderState::Silent)
+        let since = locked(&self.silent).note(self.clock.now());
+        Err(BuilderState::Silent { since })
+    }
+
+    /// The state of a builder whose answer does not come.
+    pub(super) fn unheard(&self) -> BuilderState {
+        let since = locked(&self.silent).at(self.clock.now());
+        BuilderState::Silent { since }
+    }
+
+    /// Why the builder takes no orders, as it was when that began.
+    fn keep_figures(&self, now: Option<NoOrders>) -> Option<NoOrders> {
+        let mut kept = locked(&self.no_orders);
+        *kept = match (*kept, now) {
+            (
+                first @ Some(NoOrders::DiskFull { needed, .. }),
+                Some(NoOrders::DiskFull { needed: wanted, .. }),
+            ) if needed == wanted => first,
+            (_, now) => now,
+        };
+        *kept
     }
 }

@@ -23,6 +23,7 @@ use url::Url;
 use super::desk::Desk;
 use super::wake::{Wake, locked};
 use crate::config;
+use crate::domain::silence::{SilentSince, has_not_answered};
 
 /// How long a plan waits for vessel. After that, it uses the last index.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,12 +62,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// The reason, for people.
-    pub fn explain(&self) -> &'static str {
+    /// The reason, for people, when the channel has been out of reach `since` then.
+    pub fn explain(&self, since: Timestamp) -> String {
         match self {
-            Self::Fetch { .. } | Self::Slow { .. } => "vessel does not answer",
-            Self::Decode { .. } => "the channel's index cannot be read",
-            Self::NoProfile { .. } => "the configuration has no such profile any more",
+            Self::Fetch { .. } | Self::Slow { .. } => has_not_answered("vessel", since),
+            Self::Decode { .. } => "the channel's index cannot be read".to_owned(),
+            Self::NoProfile { .. } => "the configuration has no such profile any more".to_owned(),
         }
     }
 }
@@ -81,6 +82,8 @@ pub struct Channel {
     file: PathBuf,
     last: Mutex<Option<Last>>,
     desk: Desk<Result<Arc<Snapshot>, Arc<Error>>>,
+    /// Since when vessel does not answer.
+    silent: Mutex<SilentSince>,
 }
 
 /// The last successful read.
@@ -183,6 +186,7 @@ impl Channel {
             file,
             last: Mutex::default(),
             desk: Desk::default(),
+            silent: Mutex::default(),
         })
     }
 
@@ -226,12 +230,21 @@ impl Channel {
         })
     }
 
+    /// Since when vessel does not answer; `now` when its first answer is overdue.
+    pub(super) fn silent_since(&self, now: Timestamp) -> Timestamp {
+        locked(&self.silent).at(now)
+    }
+
     /// Reads the channel whenever somebody wishes, for ever. `wake` is woken by an answer that came too late.
     pub(super) async fn attend(&self, wake: &Wake) {
         loop {
             let wish = self.desk.wished().await;
             let read = self.snapshot().await.map_err(Arc::new);
             let is_silent = read.is_err();
+            match is_silent {
+                true => drop(locked(&self.silent).note(self.clock.now())),
+                false => locked(&self.silent).end(),
+            }
             self.desk.answer(wish, read, is_silent, wake);
         }
     }

@@ -18,6 +18,7 @@ use service::error::Chain;
 
 use super::Summit;
 use super::channel::Snapshot;
+use super::standstill::Obstacle;
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, Hold, State};
 use crate::domain::choose::{Choice, choose};
@@ -67,6 +68,7 @@ impl Summit {
         };
         if !has_queued || !is_one_ready {
             self.note_standstill(BTreeMap::new());
+            self.tell_standstill().await;
             return match has_queued {
                 true => Dispatch::Waiting,
                 false => Dispatch::Idle,
@@ -108,6 +110,7 @@ impl Summit {
             }
         }
         self.note_standstill(standstill);
+        self.tell_standstill().await;
         if self.give_up_assets(out_of_reach, unavailable).await {
             dispatch = Dispatch::Moved;
         }
@@ -124,7 +127,7 @@ impl Summit {
         builders: &Builders,
     ) -> (
         BTreeMap<Architecture, Arc<Snapshot>>,
-        BTreeMap<Architecture, String>,
+        BTreeMap<Architecture, Obstacle>,
     ) {
         let ready: BTreeSet<Architecture> = {
             let under_way = self.under_way();
@@ -138,15 +141,21 @@ impl Summit {
                 standstill.insert(profile, reason);
                 continue;
             }
-            let snapshot = match self.channel(&profile) {
+            let channel = self.channel(&profile).map_err(Arc::new);
+            let fresh = match &channel {
                 Ok(channel) => channel.fresh().await,
-                Err(error) => Err(Arc::new(error)),
+                Err(error) => Err(Arc::clone(error)),
             };
-            match snapshot {
+            match fresh {
                 Ok(snapshot) => drop(open.insert(profile, snapshot)),
                 Err(error) => {
                     tracing::warn!(error = %Chain(&error), "the channel is out of reach");
-                    standstill.insert(profile, error.explain().to_owned());
+                    let since = channel.map_or(now, |channel| channel.silent_since(now));
+                    let obstacle = Obstacle {
+                        reason: error.explain(since),
+                        is_outage: true,
+                    };
+                    standstill.insert(profile, obstacle);
                 }
             }
         }

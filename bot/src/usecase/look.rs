@@ -230,7 +230,7 @@ impl Summit {
                 Ok(done) => {
                     if let Err(error) = done.expect("repacking does not panic") {
                         let error = service::error::Chain(&error);
-                        tracing::warn!(repository.id = %repository, %error, "a mirror is not repacked");
+                        tracing::warn!(repository.id = repository.number(), %error, "a mirror is not repacked");
                     }
                     return false;
                 }
@@ -274,8 +274,8 @@ impl Summit {
         };
         let reason = service::error::Chain(&error).to_string();
         tracing::warn!(
-            repository.id = %look.repository,
-            target = %look.target,
+            repository.id = look.repository.number(),
+            look.target = %look.target,
             error = reason,
             "a look failed and is retried"
         );
@@ -294,8 +294,8 @@ impl Summit {
     async fn begin(&self, look: &Look) -> Result<Option<Look>, moss_db::Error> {
         if look.unreturned >= Look::MAX_UNRETURNED {
             tracing::error!(
-                repository.id = %look.repository,
-                target = %look.target,
+                repository.id = look.repository.number(),
+                look.target = %look.target,
                 "{} looks in a row did not come back; it is tried again, once an hour",
                 look.unreturned
             );

@@ -20,6 +20,7 @@ use super::keyed::{self, Wanted};
 use super::{Backoff, Summit};
 use crate::db::ChangeError;
 use crate::domain::build::{Build, Event, State};
+use crate::domain::silence::has_not_answered;
 
 pub(super) async fn work(summit: Arc<Summit>) {
     let follow = |import, builds| {
@@ -44,6 +45,7 @@ impl Summit {
         let mut backoff = Backoff::new();
         let path = format!("/api/v1/imports/{id}");
         let mut ordering = true;
+        let mut heard_at = self.clock.now();
         let mut answer = self
             .vessel
             .put::<Import>(Scope::Imports, &path, &order)
@@ -51,6 +53,7 @@ impl Summit {
         loop {
             match answer {
                 Ok(import) => {
+                    heard_at = self.clock.now();
                     backoff.reset();
                     if import.state.is_final() {
                         // The channel is read before the builds become published: a plan then knows
@@ -78,8 +81,8 @@ impl Summit {
                     return;
                 }
                 Err(error) => {
-                    let reason = Chain(&error).to_string();
-                    tracing::warn!(import.id = %id, error = reason, "an import waits");
+                    tracing::warn!(import.id = %id, error = %Chain(&error), "an import waits");
+                    let reason = why_delayed(&error, heard_at);
                     let delayed = Event::ImportDelayed { import: id, reason };
                     self.note_import(&builds, delayed).await;
                     backoff.wait().await;
@@ -148,6 +151,21 @@ fn is_refusal(error: &CallError) -> bool {
     matches!(error.find_status(), Some(400 | 409 | 413 | 422))
 }
 
+/// Why an import is delayed, for people. The text stays the same while vessel is away: check runs show
+/// it.
+fn why_delayed(error: &CallError, heard_at: Timestamp) -> String {
+    match error {
+        CallError::Transport { .. } | CallError::Unexpected { .. } => format!(
+            "{}; summit asks again every {} seconds",
+            has_not_answered("vessel", heard_at),
+            Backoff::LAST.as_secs()
+        ),
+        CallError::Refused { .. } | CallError::TooLarge { .. } | CallError::Unmakeable { .. } => {
+            error.to_string()
+        }
+    }
+}
+
 /// The final state of an import whose order vessel rejected.
 fn refused(error: &CallError, finished_at: Timestamp) -> ImportState {
     ImportState::Refused {
@@ -187,5 +205,26 @@ fn order(builds: &[Arc<Build>], channel: api::id::ChannelName) -> Order {
     Order {
         channel,
         builds: builds.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+
+    use super::*;
+    use crate::domain::build::example::at;
+
+    /// A gateway in front of vessel may answer in its place.
+    #[test]
+    fn an_absent_vessel_is_told_in_a_sentence_that_stays_true() {
+        let error = CallError::Unexpected {
+            service: "vessel".parse().unwrap(),
+            status: StatusCode::BAD_GATEWAY,
+        };
+        assert_eq!(
+            why_delayed(&error, at(0)),
+            "vessel has not answered since 22:13 UTC; summit asks again every 30 seconds"
+        );
     }
 }

@@ -21,7 +21,7 @@ use moss_db::Error as StorageError;
 use service::error::Chain;
 
 use super::worker::{self, Round};
-use super::{Summit, command, dispatch, locked};
+use super::{Summit, command, dispatch};
 use crate::domain::build::{Build, Refused, Shown, State};
 use crate::domain::check_run::Desired;
 use crate::domain::check_run::of_build::{desired, status};

@@ -6,21 +6,18 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::id::{BuildId, ImportId};
 use jiff::Timestamp;
 
 use super::dispatch::{Dispatch, OutOfReach};
 use super::reconsider::Considered;
+use super::standstill::RETRY;
 use super::{Backoff, Summit};
 use crate::db::{ChangeError, Tables, Write};
 use crate::domain::build::{Build, Event, Stage};
 use crate::domain::schedule::decide;
 use crate::domain::under_way::looked_at_by;
-
-/// The pause before a build is offered to the builders again.
-pub const RETRY: Duration = Duration::from_secs(5);
 
 /// How many builds one transaction visits. Webhooks wait for it.
 const BATCH: usize = 250;

@@ -126,38 +126,7 @@ fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
     }
 }
 
-/// Why no ready build of a profile is dispatched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standstill {
-    /// The reason, for people.
-    pub reason: String,
-    /// The time at which the standstill began.
-    pub since: Timestamp,
-}
-
 impl Summit {
-    /// Stores the standstills: a reason for each profile that has ready builds and dispatches none.
-    pub(crate) fn note_standstill(&self, mut reasons: BTreeMap<Architecture, String>) {
-        let mut standstill = locked(&self.standstill);
-        standstill.retain(|profile, known| {
-            let is_same = reasons.get(profile) == Some(&known.reason);
-            if is_same {
-                reasons.remove(profile);
-            }
-            is_same
-        });
-        let since = self.clock.now();
-        for (profile, reason) in reasons {
-            tracing::info!(build.profile = %profile, reason, "standstill: no build is dispatched");
-            standstill.insert(profile, Standstill { reason, since });
-        }
-    }
-
-    /// The standstill of each profile that has one.
-    pub fn standstill(&self) -> BTreeMap<Architecture, Standstill> {
-        locked(&self.standstill).clone()
-    }
-
     /// The channel of a profile.
     ///
     /// # Errors
@@ -168,6 +137,17 @@ impl Summit {
             profile: profile.clone(),
         })
     }
+}
+
+/// Why no ready build of a profile is dispatched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    /// The reason, for people.
+    pub reason: String,
+    /// True when it does not pass by itself.
+    pub is_outage: bool,
+    /// The time at which the standstill began.
+    pub since: Timestamp,
 }
 
 /// Why a person's request could not be answered yet.

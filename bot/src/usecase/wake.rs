@@ -90,7 +90,8 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(250);
-    const LAST: Duration = Duration::from_secs(30);
+    /// The longest pause.
+    pub(crate) const LAST: Duration = Duration::from_secs(30);
 
     pub(crate) fn new() -> Self {
         Self::up_to(Self::LAST)
@@ -117,6 +118,17 @@ impl Backoff {
 
     pub(crate) async fn wait(&mut self) {
         tokio::time::sleep(self.next).await;
+        self.grow();
+    }
+
+    /// The next pause, for a caller that waits by itself.
+    pub(crate) fn take(&mut self) -> Duration {
+        let pause = self.next;
+        self.grow();
+        pause
+    }
+
+    fn grow(&mut self) {
         self.next = (self.next * 2).min(self.last);
     }
 }

@@ -35,6 +35,7 @@ pub(super) async fn order(
             AcceptError::Conflict(_) => ApiError::new(Code::Conflict, error.to_string()),
             AcceptError::Impossible(_) => ApiError::new(Code::Invalid, error.to_string()),
             AcceptError::Closing => ApiError::new(Code::Unavailable, error.to_string()),
+            AcceptError::NoRoom(_) => ApiError::new(Code::NoRoom, error.to_string()),
             AcceptError::Database(_) | AcceptError::Log(_) => ApiError::internal(&error),
         })
 }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::attempt::{Attempt, Order};
+use api::host::NoOrders;
 use api::id::{AttemptId, ServiceName};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::live::{Cause, Live};
@@ -22,6 +24,7 @@ mod answer;
 mod drive;
 mod housekeeping;
 mod parts;
+mod room;
 
 pub use answer::{LogSource, ReleaseError};
 pub use housekeeping::RecoverError;
@@ -40,6 +43,8 @@ struct Inner {
     live: Mutex<HashMap<AttemptId, Arc<Live>>>,
     /// One order is taken at a time, so that no two can be for one new attempt.
     accepting: tokio::sync::Mutex<()>,
+    /// When the cache was last emptied because the disk was full.
+    emptied_at: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// Why an order was not taken.
@@ -57,6 +62,9 @@ pub enum AcceptError {
     /// The log cannot be made.
     #[error("cannot start the log of the attempt")]
     Log(#[source] std::io::Error),
+    /// It takes no orders now.
+    #[error("this builder takes no orders: {0}")]
+    NoRoom(NoOrders),
     /// avalanche is being shut down.
     #[error("the builder is shutting down")]
     Closing,
@@ -74,6 +82,7 @@ impl Engine {
             parts,
             live: Mutex::default(),
             accepting: tokio::sync::Mutex::default(),
+            emptied_at: tokio::sync::Mutex::default(),
         };
         let engine = Self {
             inner: Arc::new(inner),
@@ -98,7 +107,7 @@ impl Engine {
     /// Takes an order from `caller`, or finds that it was taken before.
     ///
     /// # Errors
-    /// When the id has another order, or this builder cannot do it.
+    /// When the id has another order, or this builder cannot do it, or not now.
     pub async fn accept(
         &self,
         id: AttemptId,
@@ -214,6 +223,9 @@ impl Engine {
             }
             let live = self.lives().get(&id).map(|live| live.attempt());
             return Ok((live.unwrap_or(before.attempt), None));
+        }
+        if let Some(lack) = self.make_room().await {
+            return Err(AcceptError::NoRoom(lack));
         }
         let log = Log::create(&parts.logs.join(log_name(id)), order.limits.log_bytes)
             .map_err(AcceptError::Log)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use api::attempt::Reason;
+use api::host::NoOrders;
 
 use super::failure::Halt;
 
@@ -26,12 +27,9 @@ impl Floor {
         self.folders.iter().filter_map(free).min().unwrap_or(0)
     }
 
-    /// Refuses an attempt that would begin without room.
-    pub(super) fn admit(&self) -> Result<(), Halt> {
-        match self.find_lack(self.free()) {
-            Some(lack) => Err(Halt::new(Reason::Internal, lack)),
-            None => Ok(()),
-        }
+    /// Why no attempt may begin now, if there is too little room.
+    pub(super) fn find_lack(&self) -> Option<NoOrders> {
+        self.lack(self.free())
     }
 
     /// What a failure means when the disk is full: scripts and tools tell it in their own words, if
@@ -41,40 +39,64 @@ impl Floor {
     }
 
     fn judged(&self, halt: Halt, free: u64) -> Halt {
-        match (halt, self.find_lack(free)) {
-            (Halt::Failed { reason, message }, Some(lack)) if may_lack_room(&reason) => Halt::new(
-                Reason::Internal,
-                format!("{lack}; so this may not mean much: {message}"),
-            ),
+        match (halt, self.lack(free)) {
+            (Halt::Failed { reason, message }, Some(lack)) if may_lack_room(&reason) => {
+                let Full { reason, why } = Full::new(lack);
+                Halt::new(
+                    reason,
+                    format!("{why}; so this may not mean much: {message}"),
+                )
+            }
             (halt, _) => halt,
         }
     }
 
-    fn find_lack(&self, free: u64) -> Option<String> {
-        (free < self.bytes).then(|| {
-            format!(
-                "the builder's disk is full: {free} bytes are free, and it needs {} (`min_free_bytes`)",
-                self.bytes
-            )
-        })
+    fn lack(&self, free: u64) -> Option<NoOrders> {
+        let needed = self.bytes;
+        (free < needed).then_some(NoOrders::DiskFull { free, needed })
     }
 }
 
-/// Whether a failure that is told of the recipe may be one of the disk.
+/// How an attempt tells that there is no room.
+struct Full {
+    reason: Reason,
+    why: String,
+}
+
+impl Full {
+    fn new(lack: NoOrders) -> Self {
+        let NoOrders::DiskFull { free, needed } = lack;
+        Self {
+            reason: Reason::DiskFull { free, needed },
+            why: format!("the builder's disk is full: {lack} (`min_free_bytes`)"),
+        }
+    }
+}
+
+/// The end of an attempt that has no room to begin.
+pub(super) fn no_room(lack: NoOrders) -> Halt {
+    let Full { reason, why } = Full::new(lack);
+    Halt::new(reason, why)
+}
+
+/// Whether a failure that is told of something else may be one of the disk.
 fn may_lack_room(reason: &Reason) -> bool {
     match reason {
-        Reason::ScriptFailed { .. } | Reason::UnpackFailed | Reason::PackagingFailed => true,
-        // Those that say exactly what they are, and those that may pass anyway.
-        Reason::CloneFailed
-        | Reason::RecipeInvalid { .. }
-        | Reason::HashMismatch { .. }
+        Reason::ScriptFailed { .. }
+        | Reason::UnpackFailed
+        | Reason::PackagingFailed
+        | Reason::CloneFailed
         | Reason::FetchFailed { .. }
+        | Reason::Internal => true,
+        // Those that say exactly what they are.
+        Reason::RecipeInvalid { .. }
+        | Reason::HashMismatch { .. }
         | Reason::SourceMissing { .. }
         | Reason::HostLacks { .. }
         | Reason::LimitReached { .. }
         | Reason::SandboxRefused
-        | Reason::Interrupted
-        | Reason::Internal => false,
+        | Reason::DiskFull { .. }
+        | Reason::Interrupted => false,
     }
 }
 
@@ -98,7 +120,12 @@ mod tests {
         };
         assert_eq!(judged(script(), 1000).0, script());
         let (reason, message) = judged(script(), 999);
-        assert!(reason.is_transient());
+        let full = Reason::DiskFull {
+            free: 999,
+            needed: 1000,
+        };
+        assert_eq!(reason, full);
+        assert_eq!(judged(Reason::Internal, 999).0, full);
         insta::assert_snapshot!(message);
         let invalid = Reason::RecipeInvalid { line: None };
         assert_eq!(judged(invalid.clone(), 0).0, invalid);
@@ -110,8 +137,8 @@ mod tests {
             folders: folders.iter().map(PathBuf::from).collect(),
             bytes,
         };
-        assert!(floor(&["/tmp"], 0).admit().is_ok());
-        assert!(floor(&["/tmp"], u64::MAX).admit().is_err());
+        assert!(floor(&["/tmp"], 0).find_lack().is_none());
+        assert!(floor(&["/tmp"], u64::MAX).find_lack().is_some());
         // /proc has no room at all.
         assert_eq!(floor(&["/tmp", "/proc"], 0).free(), 0);
     }

@@ -290,6 +290,13 @@ pub enum Reason {
     SandboxRefused,
     /// What was built cannot be packaged.
     PackagingFailed,
+    /// The builder's disk is full.
+    DiskFull {
+        /// How many bytes are free where attempts write.
+        free: u64,
+        /// How many have to be.
+        needed: u64,
+    },
     /// avalanche was stopped while the attempt ran.
     Interrupted,
     /// A fault of avalanche or its machine.
@@ -300,9 +307,11 @@ impl Reason {
     /// True when the same order may well succeed another time or elsewhere.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::CloneFailed | Self::FetchFailed { .. } | Self::Interrupted | Self::Internal => {
-                true
-            }
+            Self::CloneFailed
+            | Self::FetchFailed { .. }
+            | Self::DiskFull { .. }
+            | Self::Interrupted
+            | Self::Internal => true,
             Self::RecipeInvalid { .. }
             | Self::HashMismatch { .. }
             | Self::SourceMissing { .. }

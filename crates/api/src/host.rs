@@ -44,6 +44,88 @@ pub struct Status {
     /// How many bytes are free where attempts write, on the fullest of their file systems.
     #[serde(default)]
     pub free_bytes: u64,
+    /// Why it takes no orders now; none while it takes some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_orders: Option<NoOrders>,
+}
+
+/// Why a builder takes no orders. The text is a part of a sentence about the builder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "kebab-case")]
+pub enum NoOrders {
+    /// Too little is free where attempts write.
+    #[error("{} are free on its disk, and it wants {}", Bytes::below(*free), Bytes::above(*needed))]
+    DiskFull {
+        /// How many bytes are free, on the fullest of the file systems.
+        free: u64,
+        /// How many have to be.
+        needed: u64,
+    },
+}
+
+/// A number of bytes as people read it, to a tenth of a megabyte or gigabyte.
+struct Bytes {
+    tenths: u64,
+    unit: &'static str,
+}
+
+impl Bytes {
+    /// The number, or a little less.
+    fn below(bytes: u64) -> Self {
+        let (size, unit) = unit(bytes);
+        Self {
+            tenths: bytes / (size / 10),
+            unit,
+        }
+    }
+
+    /// The number, or a little more.
+    fn above(bytes: u64) -> Self {
+        let (size, unit) = unit(bytes);
+        Self {
+            tenths: bytes.div_ceil(size / 10),
+            unit,
+        }
+    }
+}
+
+fn unit(bytes: u64) -> (u64, &'static str) {
+    match bytes {
+        0..1_000_000_000 => (1_000_000, "MB"),
+        1_000_000_000.. => (1_000_000_000, "GB"),
+    }
+}
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, tenth) = (self.tenths / 10, self.tenths % 10);
+        match tenth {
+            0 => write!(f, "{whole} {}", self.unit),
+            tenth => write!(f, "{whole}.{tenth} {}", self.unit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_free_never_reads_as_what_is_wanted() {
+        let full = |free, needed| NoOrders::DiskFull { free, needed }.to_string();
+        assert_eq!(
+            full(2_199_999_999, 10_000_000_000),
+            "2.1 GB are free on its disk, and it wants 10 GB"
+        );
+        assert_eq!(
+            full((1 << 30) - 1, 1 << 30),
+            "1 GB are free on its disk, and it wants 1.1 GB"
+        );
+        assert_eq!(
+            full(0, 500_000_000),
+            "0 MB are free on its disk, and it wants 500 MB"
+        );
+    }
 }
 
 /// What recipes that ask for the network get.

@@ -38,6 +38,8 @@ pub enum Code {
     Internal,
     /// 503: not now; ask again.
     Unavailable,
+    /// 507: the builder takes no orders now, as its status says too. It did not take this one.
+    NoRoom,
 }
 
 impl Code {
@@ -54,6 +56,7 @@ impl Code {
             Self::Invalid => 422,
             Self::Internal => 500,
             Self::Unavailable => 503,
+            Self::NoRoom => 507,
         }
     }
 }
@@ -71,6 +74,7 @@ impl std::fmt::Display for Code {
             Self::Invalid => "invalid",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
+            Self::NoRoom => "no-room",
         })
     }
 }

@@ -39,6 +39,9 @@ pub struct Summit {
     /// Why no builder gets any of the builds that are ready, for each profile of which that is so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub standstill: BTreeMap<Architecture, Standstill>,
+    /// The builders that have builds and do not answer, shown after 30 seconds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub silent_builders: BTreeMap<ServiceName, SilentBuilder>,
     /// The builds that cannot be read in the database, with the reason. Nothing becomes of them, and all
     /// others go on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -54,6 +57,19 @@ pub struct Summit {
     /// Builds whose check run does not agree with them yet, but for those of repositories that the
     /// App cannot see any more.
     pub check_runs: u64,
+}
+
+/// A builder that does not answer about the builds that it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SilentBuilder {
+    /// When it answered last.
+    pub since: Timestamp,
+    /// When summit asks again.
+    pub next_try_at: Timestamp,
+    /// How many builds it has.
+    pub builds: u64,
+    /// When the first of them goes to another builder.
+    pub builds_leave_at: Timestamp,
 }
 
 /// Why no builder gets a build.

@@ -1,8 +1,8 @@
 //! The forge as a program: `forge --config FILE`.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Parser;
 
 /// A GitHub-compatible forge for one machine.
@@ -20,13 +20,13 @@ struct Arguments {
     config: PathBuf,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let config: forge::Config = service::config::load(&arguments.config)?;
-    service::telemetry::init(&config.log).context("cannot read the log filter")?;
-    service::run(|supervisor| async move {
+    let log = config.log.clone();
+    Ok(service::run(&log, |supervisor| async move {
         let running = forge::start(config, &supervisor).await?;
         tracing::info!(address = %running.address, url = %running.forge.url(), "the forge is open");
         Ok(running)
-    })
+    }))
 }

@@ -39,7 +39,7 @@ async fn with_id(request: Request, next: Next) -> Response {
         let answer = next.run(request).await;
         tracing::debug!(
             http.status = answer.status().as_u16(),
-            elapsed_ms = begun.elapsed().as_millis(),
+            http.milliseconds = begun.elapsed().as_millis(),
             "answered"
         );
         answer

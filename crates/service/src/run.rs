@@ -1,22 +1,38 @@
 //! The life of a service's process.
 
 use std::future::Future;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Supervisor;
+use crate::{Supervisor, telemetry};
 
 /// How long tasks may take to end.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Starts a service with `start` and keeps it until a SIGINT or SIGTERM, or the panic of a task;
-/// then shuts it down in order.
-///
-/// # Errors
-/// What `start` returns; a task that panicked; a runtime that cannot be made.
-pub fn run<R, F>(start: impl FnOnce(Supervisor) -> F) -> anyhow::Result<()>
+/// Begins to log, starts a service with `start` and keeps it until a SIGINT or SIGTERM, or the panic of
+/// a task; then shuts it down in order. An error ends the service. The process says so in the form of
+/// its log.
+pub fn run<R, F>(log: &telemetry::Config, start: impl FnOnce(Supervisor) -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<R>>,
+{
+    let result = match telemetry::init(log) {
+        Ok(()) => keep_running(start),
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry::tell_end(log.format, &error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keep_running<R, F>(start: impl FnOnce(Supervisor) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<R>>,
 {

@@ -7,6 +7,7 @@ pub mod corpus;
 pub mod disk;
 #[cfg(feature = "published")]
 pub mod http;
+pub mod json;
 pub mod machine;
 pub mod program;
 #[cfg(feature = "published")]

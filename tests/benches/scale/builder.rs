@@ -137,6 +137,7 @@ async fn status(Shared(known): Shared<Arc<Known>>) -> Json<Status> {
         limits: BTreeMap::new(),
         database: api::status::Database::default(),
         free_bytes: 1 << 40,
+        no_orders: None,
     })
 }
 

@@ -11,6 +11,7 @@ use super::{
     State, Success, Suspect, Target,
 };
 use crate::domain::name::RepositoryId;
+use crate::domain::silence::Silence;
 use crate::domain::trust::{Doubt, Stranger, Trust};
 
 /// The id with a number. It is older than any real id.
@@ -119,6 +120,16 @@ fn building(progress: Progress) -> State {
         builder: "avalanche-1".parse().unwrap(),
         progress,
         since: at(10),
+        silence: None,
+    }
+}
+
+/// From 22:13 to 22:18, asked again at 22:14.
+pub(crate) fn silence() -> Silence {
+    Silence {
+        since: at(0),
+        next: at(61),
+        until: at(300),
     }
 }
 
@@ -294,6 +305,15 @@ pub(crate) fn every_state() -> Vec<(&'static str, Build)> {
             State::Superseded {
                 by: None,
                 at: at(1),
+            },
+        ),
+        (
+            "building, silent",
+            State::Building {
+                builder: "avalanche-1".parse().unwrap(),
+                progress: Progress::Ordered,
+                since: at(10),
+                silence: Some(silence()),
             },
         ),
     ];

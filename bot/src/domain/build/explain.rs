@@ -18,15 +18,12 @@ impl Build {
                 1 => "Waiting for 1 build that it depends on.".to_owned(),
                 n => format!("Waiting for {n} builds that it depends on."),
             },
-            State::Queued { reason: None, .. } => "Ready; waiting for a builder.".to_owned(),
-            State::Queued {
-                reason: Some(reason),
+            State::Queued { reason, .. } => self.explain_queued(reason.as_deref()),
+            State::Building {
+                builder,
+                silence: Some(silence),
                 ..
-            } if self.waits_for_sources() => format!("Waiting for the next attempt: {reason}."),
-            State::Queued {
-                reason: Some(reason),
-                ..
-            } => format!("Ready; waiting for a builder: {reason}."),
+            } => silence.explain(builder),
             State::Building {
                 builder, progress, ..
             } => match progress {
@@ -79,6 +76,19 @@ impl Build {
 }
 
 impl Build {
+    /// What a standstill says goes for all builds, and is newer than the reason of this one.
+    fn explain_queued(&self, reason: Option<&str>) -> String {
+        match (self.standstill.as_deref(), reason) {
+            (None, None) => "Ready; waiting for a builder.".to_owned(),
+            (None, Some(reason)) if self.waits_for_sources() => {
+                format!("Waiting for the next attempt: {reason}.")
+            }
+            (Some(reason), _) | (None, Some(reason)) => {
+                format!("Ready; waiting for a builder: {reason}.")
+            }
+        }
+    }
+
     /// A label for people: the recipe with its version and release. It is plain text: the caller
     /// escapes it.
     pub(crate) fn label(&self) -> String {

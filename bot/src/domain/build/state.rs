@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
+use crate::domain::silence::Silence;
 use crate::domain::trust::Stranger;
 
 /// The state of a build.
@@ -36,6 +37,9 @@ pub enum State {
         progress: Progress,
         /// Since when.
         since: Timestamp,
+        /// Set while the builder does not answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        silence: Option<Silence>,
     },
     /// Built; the builder keeps the assets.
     Built(Success),
@@ -249,7 +253,7 @@ pub enum Cause {
     /// The builder failed, or it lost the assets. The build itself may be the cause of that.
     #[default]
     Builder,
-    /// The repository, a source or GitHub cannot be reached.
+    /// The repository, a source or GitHub cannot be reached, or the builder's disk is full.
     Outage,
 }
 

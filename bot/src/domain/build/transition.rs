@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{By, Cause, Hold, Progress, State};
 use super::{Annotation, Build};
+use crate::domain::silence::Silence;
 
 pub use loss::{MAX_LOST, MAX_OUTAGE, pause_after};
 
@@ -34,6 +35,11 @@ pub enum Event {
         /// The reason, as a part of a sentence.
         reason: String,
     },
+    /// No builder takes any build for its profile, or, with no reason, builders take some again.
+    Standstill {
+        /// The reason, as a part of a sentence.
+        reason: Option<String>,
+    },
     /// A builder was chosen.
     Dispatched {
         /// The builder.
@@ -49,6 +55,20 @@ pub enum Event {
         state: wire::State,
         /// The lines of the recipe that are at fault in a failure.
         annotations: Vec<Annotation>,
+    },
+    /// The builder of an attempt does not answer.
+    BuilderSilent {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Since when, and what comes of it.
+        silence: Silence,
+    },
+    /// The builder takes no orders now.
+    OrderRefused {
+        /// The attempt that there would have been.
+        attempt: AttemptId,
+        /// The reason, as a part of a sentence.
+        reason: String,
     },
     /// The builder lost the attempt, never got it, or is gone.
     AttemptLost {
@@ -131,8 +151,8 @@ pub struct IllegalTransition {
 }
 
 impl Build {
-    /// The build after `event`, and the effects to carry out. The `seq` grows only if the state
-    /// changes.
+    /// The build after `event`, and the effects to carry out. The `seq` grows only if something
+    /// changes that GitHub shows.
     ///
     /// # Errors
     /// When the state does not allow the event, for example for a report on an attempt that is not
@@ -150,8 +170,14 @@ impl Build {
         let mut next = self.clone();
         let (state, effects) = next.step(event, now).ok_or(illegal)?;
         if state != self.state {
+            let is_news = !is_asked_again(&self.state, &state);
             next.state = state;
-            next.answer = None;
+            if is_news {
+                next.answer = None;
+                next.standstill = None;
+            }
+            next.seq += u64::from(is_news);
+        } else if next.standstill != self.standstill {
             next.seq += 1;
         }
         Ok((next, effects))
@@ -196,6 +222,7 @@ impl Build {
                     builder,
                     progress: Progress::Ordered,
                     since: now,
+                    silence: None,
                 }
             }
             Event::AttemptMoved {
@@ -205,6 +232,15 @@ impl Build {
             } => {
                 return self.attempt_moved(attempt, state, annotations, now);
             }
+            Event::Standstill { reason } => {
+                if !matches!(self.state, State::Queued { .. }) {
+                    return None;
+                }
+                self.standstill = reason;
+                self.state.clone()
+            }
+            Event::BuilderSilent { attempt, silence } => self.builder_silent(attempt, silence)?,
+            Event::OrderRefused { attempt, reason } => self.order_refused(attempt, &reason, now)?,
             Event::AttemptLost {
                 attempt,
                 cause,
@@ -255,6 +291,25 @@ impl Build {
     }
 }
 
+/// True when all that changed is when summit asks a silent builder again. GitHub is not told of it: it
+/// changes every half minute.
+fn is_asked_again(before: &State, now: &State) -> bool {
+    let silence = |state: &State| match state {
+        State::Building { silence, .. } => silence.as_ref().map(|silence| silence.since),
+        State::Planned
+        | State::Waiting { .. }
+        | State::Queued { .. }
+        | State::Built(_)
+        | State::Publishing { .. }
+        | State::Published { .. }
+        | State::Held { .. }
+        | State::Failed(_)
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => None,
+    };
+    silence(before).is_some() && silence(before) == silence(now)
+}
+
 impl State {
     /// The state's name in errors and logs.
     pub fn name(&self) -> &'static str {
@@ -270,7 +325,10 @@ impl Event {
             Self::Undrafted => "undrafted",
             Self::Ready => "ready",
             Self::Delayed { .. } => "delayed",
+            Self::Standstill { .. } => "standstill",
             Self::Dispatched { .. } => "dispatched",
+            Self::BuilderSilent { .. } => "builder silent",
+            Self::OrderRefused { .. } => "order refused",
             Self::AttemptMoved { .. } => "attempt moved",
             Self::AttemptLost { .. } => "attempt lost",
             Self::AssetsGone { .. } => "assets gone",

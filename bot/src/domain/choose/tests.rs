@@ -22,7 +22,7 @@ fn lacks(name: &str, free: u32, lacks: &[&str]) -> Seen {
 }
 
 fn silent(name: &str) -> Seen {
-    seen(name, Answer::Silence)
+    seen(name, Answer::Silence { since: at(0) })
 }
 
 fn lost_on(builders: &[&str]) -> Build {
@@ -45,7 +45,20 @@ fn lost_on(builders: &[&str]) -> Build {
 fn every_builder_is_considered() {
     let foreign = seen("arm", Answer::OtherArchitectures);
     let starting = seen("b", Answer::Starting);
-    let cases: [(&str, &[Seen]); 19] = [
+    let full = seen(
+        "full",
+        Answer::NoOrders(NoOrders::DiskFull {
+            free: 2_100_000_000,
+            needed: 10_000_000_000,
+        }),
+    );
+    let cases: [(&str, &[Seen]); 22] = [
+        ("one is full", from_ref(&full)),
+        ("one is full, one is free", &[full.clone(), free("a", 1)]),
+        (
+            "one is full, one lacks",
+            &[full.clone(), lacks("a", 1, &["x"])],
+        ),
         ("one was just started", from_ref(&starting)),
         (
             "one was just started, one lacks",
@@ -85,6 +98,22 @@ fn every_builder_is_considered() {
         let _ = writeln!(table, "{name}: {choice}");
     }
     insta::assert_snapshot!(table);
+}
+
+/// Only of an outage are all builds told: slots come free by themselves.
+#[test]
+fn builders_that_somebody_has_to_mend_are_an_outage() {
+    let full = seen(
+        "f",
+        Answer::NoOrders(NoOrders::DiskFull { free: 0, needed: 1 }),
+    );
+    let foreign = seen("arm", Answer::OtherArchitectures);
+    assert!(is_outage(from_ref(&full)));
+    assert!(is_outage(&[silent("a"), full.clone(), foreign.clone()]));
+    assert!(!is_outage(&[silent("a"), free("b", 0)]));
+    assert!(!is_outage(&[full, seen("b", Answer::Starting)]));
+    assert!(!is_outage(&[foreign]));
+    assert!(!is_outage(&[]));
 }
 
 #[test]

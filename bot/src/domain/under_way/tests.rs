@@ -14,6 +14,7 @@ fn building() -> (UnderWay, Build, Build) {
         builder: "avalanche-1".parse().unwrap(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     };
     lib.attempts = 1;
     lib.shown.seq = lib.seq;

@@ -1,5 +1,6 @@
 //! The overview: the newest builds, and targets whose look failed.
 
+use api::id::ServiceName;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
@@ -10,6 +11,7 @@ use crate::domain::build::{Build, Stage};
 use crate::domain::name::RepositoryName;
 use crate::http::builds::{Asked, SHOWN};
 use crate::http::handlers::Handlers;
+use crate::usecase::SilentBuilder;
 use crate::usecase::view::WaitingView;
 
 /// A page of builds, the newest first. The first one also shows what keeps builds from being planned or
@@ -41,6 +43,7 @@ pub(super) async fn overview(
             @for (profile, standstill) in &summit.standstill() {
                 (parts::standstill(profile, standstill))
             }
+            @for (name, silent) in &summit.silent_builders() { (silent_builder(name, silent)) }
         }
         (states(asked.state()))
         @if list.rows.is_empty() && is_first && asked.state().is_none() {
@@ -95,6 +98,18 @@ fn builds(rows: &[(Build, Option<RepositoryName>)]) -> Markup {
     }
 }
 
+fn silent_builder(name: &ServiceName, silent: &SilentBuilder) -> Markup {
+    let (whose, verb) = match silent.builds {
+        1 => ("Its build".to_owned(), "goes"),
+        count => (format!("Its {count} builds"), "go"),
+    };
+    html! {
+        p { (name) " has not answered since " (time(silent.silence.since)) ". summit asks again at "
+            (time(silent.silence.next)) ". " (whose) " " (verb) " to another builder at "
+            (time(silent.silence.until)) "." }
+    }
+}
+
 fn waiting(waits: &WaitingView) -> Markup {
     html! {
         table {
@@ -136,6 +151,16 @@ mod tests {
     use crate::domain::build::example::{at, build, pull};
     use crate::domain::name::RepositoryId;
     use crate::usecase::view;
+
+    #[test]
+    fn a_silent_builder_is_shown_with_its_times() {
+        let silent = SilentBuilder {
+            silence: crate::domain::build::example::silence(),
+            builds: 2,
+        };
+        let name = "avalanche-1".parse().unwrap();
+        insta::assert_snapshot!(silent_builder(&name, &silent).into_string());
+    }
 
     /// People find the reason why a push is not planned only here.
     #[test]

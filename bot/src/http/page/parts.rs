@@ -9,8 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::domain::build::{Build, Target};
 use crate::domain::check_run::{Conclusion, Status, of_build};
 use crate::domain::name::RepositoryName;
-use crate::usecase::Standstill;
-use crate::usecase::schedule::RETRY;
+use crate::usecase::{RETRY, Standstill};
 
 /// The styles of all pages: dark mode, no scripts, no fonts from elsewhere.
 const STYLE: &str = include_str!("../page.css");

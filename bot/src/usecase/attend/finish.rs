@@ -64,6 +64,11 @@ impl Summit {
         self.settle(attempt, vec![event], None).await;
     }
 
+    pub(super) async fn order_refused(&self, attempt: AttemptId, reason: String) {
+        let event = Event::OrderRefused { attempt, reason };
+        self.settle(attempt, vec![event], None).await;
+    }
+
     /// Commits the end of an attempt in one transaction.
     async fn settle(&self, attempt: AttemptId, events: Vec<Event>, manifest: Option<Kept>) {
         let mut backoff = Backoff::new();
@@ -138,6 +143,7 @@ impl Summit {
             | Reason::LimitReached { .. }
             | Reason::SandboxRefused
             | Reason::PackagingFailed
+            | Reason::DiskFull { .. }
             | Reason::Interrupted
             | Reason::Internal => return None,
         };

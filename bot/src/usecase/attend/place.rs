@@ -30,6 +30,7 @@ impl Summit {
             | Reason::LimitReached { .. }
             | Reason::SandboxRefused
             | Reason::PackagingFailed
+            | Reason::DiskFull { .. }
             | Reason::Interrupted
             | Reason::Internal => return Vec::new(),
         };

@@ -96,8 +96,12 @@ async fn the_channel_is_as_it_was_while_vessel_is_away() {
     vessel.says(503);
     let known = channel.latest().await.unwrap();
     assert!(has_nano(&known) && known.read_at == at(1));
-    // Builders get only the present channel.
-    assert!(channel.snapshot().await.is_err());
+    // Builders get only the present channel. People read no chain of causes; the log has it.
+    let error = channel.snapshot().await.unwrap_err();
+    assert_eq!(
+        error.explain(at(0)),
+        "vessel has not answered since 22:13 UTC"
+    );
     // The next process has the stored index.
     let restarted = vessel.channel(2, &file).latest().await.unwrap();
     assert!(has_nano(&restarted));

@@ -9,9 +9,10 @@ use api::id::{Architecture, ServiceName, Sha256};
 use futures_util::future::join_all;
 
 use crate::domain::build::{Stage, State};
-use crate::domain::choose::{Answer, Seen, why_waiting};
+use crate::domain::choose::{Answer, Seen, is_outage, why_waiting};
 use crate::usecase::Summit;
 use crate::usecase::builder::{Builder, BuilderState};
+use crate::usecase::standstill::Obstacle;
 
 /// The answers of all builders in one round.
 pub(in crate::usecase) struct Builders {
@@ -55,11 +56,13 @@ impl Summit {
             .collect();
         let asked = wishes.into_iter().map(|(name, builder, wish)| async move {
             let answer = builder.status.hear(wish).await;
-            (name, builder, answer.unwrap_or(BuilderState::Silent))
+            let answer = answer.unwrap_or_else(|| builder.unheard());
+            (name, builder, answer)
         });
         let mut all = BTreeMap::new();
         for (name, builder, standing) in join_all(asked).await {
-            let slots = standing.find().map_or(0, |status| status.slots);
+            let taking = standing.find().filter(|status| status.no_orders.is_none());
+            let slots = taking.map_or(0, |status| status.slots);
             let free = slots.saturating_sub(taken.get(&name).copied().unwrap_or(0));
             let known = Known {
                 builder,
@@ -83,15 +86,19 @@ impl Builders {
     }
 
     /// Why no builder accepts a build of a profile.
-    pub(super) fn why_none(&self, profile: &Architecture) -> String {
-        why_waiting(&[], &self.seen(profile, &[]))
+    pub(super) fn why_none(&self, profile: &Architecture) -> Obstacle {
+        let seen = self.seen(profile, &[]);
+        Obstacle {
+            reason: why_waiting(&[], &seen),
+            is_outage: is_outage(&seen),
+        }
     }
 
     /// Whether a builder is available.
     pub(super) fn presence(&self, name: &ServiceName) -> Presence {
         match self.all.get(name).map(|known| &known.standing) {
             Some(BuilderState::Up(_)) => Presence::Up,
-            Some(BuilderState::Silent) => Presence::Silent,
+            Some(BuilderState::Silent { .. }) => Presence::Silent,
             Some(BuilderState::Starting) => Presence::Starting,
             None => Presence::Unknown,
         }
@@ -124,7 +131,7 @@ impl Builders {
         let able = self.all.values_mut().filter(is_able);
         let asked = able.map(|known| async move {
             if !known.builder.look_up(needs).await {
-                known.standing = BuilderState::Silent;
+                known.standing = known.builder.unheard();
                 known.free = 0;
             }
         });
@@ -148,17 +155,18 @@ impl Builders {
         all.map(|(name, known)| Seen {
             name: name.clone(),
             answer: match &known.standing {
-                BuilderState::Silent => Answer::Silence,
+                BuilderState::Silent { since } => Answer::Silence { since: *since },
                 BuilderState::Starting => Answer::Starting,
                 BuilderState::Up(status) if !status.architectures.contains(profile) => {
                     Answer::OtherArchitectures
                 }
-                BuilderState::Up(_) => match known.builder.lacks(needs) {
-                    Some(lacks) => Answer::Slots {
+                BuilderState::Up(status) => match (known.builder.lacks(needs), status.no_orders) {
+                    (Some(lacks), Some(why)) if lacks.is_empty() => Answer::NoOrders(why),
+                    (Some(lacks), _) => Answer::Slots {
                         free: known.free,
                         lacks,
                     },
-                    None => Answer::Starting,
+                    (None, _) => Answer::Starting,
                 },
             },
         })

@@ -117,8 +117,8 @@ pub(super) fn commit_plan(
     let before = tables.builds_of(txn, frame.repository, &frame.target)?;
     let builds = plan::plan(changes.candidates, frame, &others, &released);
     tracing::info!(
-        repository.id = %frame.repository,
-        target = %frame.target,
+        repository.id = frame.repository.number(),
+        look.target = %frame.target,
         commit = %frame.commit,
         builds = builds.len(),
         "planned"
@@ -265,8 +265,8 @@ pub(super) fn commit_whole(
     whole: &Build,
 ) -> Result<(), ChangeError> {
     tracing::info!(
-        repository.id = %frame.repository,
-        target = %frame.target,
+        repository.id = frame.repository.number(),
+        look.target = %frame.target,
         commit = %frame.commit,
         "{}", whole.explain()
     );

@@ -51,7 +51,10 @@ impl Summit {
         let (tables, now) = (self.tables.clone(), self.clock.now());
         self.submit(move |txn| let_go(&tables, txn, repository, now, &released))
             .await?;
-        tracing::warn!(repository.id = %repository, "the App cannot see the repository any more");
+        tracing::warn!(
+            repository.id = repository.number(),
+            "the App cannot see the repository any more"
+        );
         Ok(())
     }
 }

@@ -416,6 +416,7 @@ fn replacing_reaches_builds_under_way() {
         builder: "avalanche-1".parse().unwrap(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     };
     building.target = main();
     building.cycle = vec![id(1), id(2)];

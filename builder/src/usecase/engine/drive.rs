@@ -9,10 +9,10 @@ use secrecy::SecretString;
 
 use super::super::disk::Disk;
 use super::super::failure::Halt;
-use super::super::fetch::Cache;
 use super::super::live::{Cause, Live};
 use super::super::queue::{Slot, Turn};
 use super::super::run::{Done, Run};
+use super::super::space::no_room;
 use super::super::workspace::Workspace;
 use super::Engine;
 use crate::domain::lifecycle::Event;
@@ -104,7 +104,9 @@ impl Engine {
         slot: &Slot,
     ) -> Result<Done, Halt> {
         let parts = &self.inner.parts;
-        self.make_room().await?;
+        if let Some(lack) = self.make_room().await {
+            return Err(no_room(lack));
+        }
         let identity = parts.identity(slot.number());
         let work = parts.work.clone();
         let made =
@@ -135,24 +137,6 @@ impl Engine {
         let left = (run.helper, run.workspace);
         let _ = tokio::task::spawn_blocking(move || drop(left)).await;
         result
-    }
-
-    /// Begins no attempt on a full disk. What attempts may need again goes before an attempt does.
-    async fn make_room(&self) -> Result<(), Halt> {
-        let parts = &self.inner.parts;
-        if parts.floor.admit().is_ok() {
-            return Ok(());
-        }
-        let (cache, now) = (parts.cache.clone(), parts.clock.now());
-        let pruned = tokio::task::spawn_blocking(move || cache.prune_to(now, Cache::IN_USE)).await;
-        if let Ok(Err(error)) = pruned {
-            tracing::warn!(%error, "cannot prune the cache of a full disk");
-        }
-        tracing::warn!(
-            disk.free = parts.floor.free(),
-            "the disk is full; the cache was emptied"
-        );
-        parts.floor.admit()
     }
 
     /// Removes what an attempt has made that does not succeed: it may have been stopped when its

@@ -1,11 +1,14 @@
 //! What a recipe's sources cannot do to the builder.
 
 use api::attempt::{Phase, Reason, State};
+use api::host::NoOrders;
 use api::id::Sha256;
+use api::problem::Code;
+use service::client::CallError;
 use tar::{EntryType, Header};
 
 use super::bench::{Bench, archive};
-use super::{failure, recipe};
+use super::{failure, new_id, recipe};
 
 /// An archive of links: names and where they point.
 fn links(links: &[(&str, &str)]) -> Vec<u8> {
@@ -218,19 +221,34 @@ async fn sources_come_to_no_more_bytes_than_allowed() {
 }
 
 #[tokio::test]
-async fn a_full_disk_begins_no_attempt_and_blames_no_recipe() {
+async fn a_builder_with_a_full_disk_takes_no_orders_and_says_so() {
     let bench = Bench::with("min_free_bytes = 9000000000000000000").await;
     let text = recipe("install: |\n    true\n");
     let order = bench.repository("recipes", &[("tool/stone.yaml", &text)]);
-    let failure = failure(bench.build(&order).await.1);
-    assert!(failure.reason.is_transient());
+    let id = new_id();
+    let error = bench.order(id, &order).await.unwrap_err();
+    let CallError::Refused { problem, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(problem.code, Code::NoRoom);
     assert!(
-        failure.message.starts_with("the builder's disk is full: "),
+        problem
+            .message
+            .starts_with("this builder takes no orders: ")
+            && problem
+                .message
+                .ends_with("are free on its disk, and it wants 9000000000 GB"),
         "{}",
-        failure.message
+        problem.message
     );
     let status = bench.status().await;
-    assert!((1..9_000_000_000_000_000_000).contains(&status.free_bytes));
+    let Some(NoOrders::DiskFull { free, needed }) = status.no_orders else {
+        panic!("{status:?}");
+    };
+    assert_eq!(needed, 9_000_000_000_000_000_000);
+    assert!((1..needed).contains(&free));
+    assert!((1..needed).contains(&status.free_bytes));
+    assert!(status.attempts.is_empty());
     bench.end().await;
 }
 

@@ -59,6 +59,7 @@ fn reason() -> impl Strategy<Value = Reason> {
         any::<Option<i32>>().prop_map(|exit_status| Reason::ScriptFailed { exit_status }),
         any::<String>().prop_map(|limit| Reason::LimitReached { limit }),
         Just(Reason::SandboxRefused),
+        (any::<u64>(), any::<u64>()).prop_map(|(free, needed)| Reason::DiskFull { free, needed }),
         Just(Reason::PackagingFailed),
         Just(Reason::Interrupted),
         Just(Reason::Internal),

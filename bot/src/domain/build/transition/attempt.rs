@@ -8,6 +8,7 @@ use super::super::state::{Cause, Failure, FailureKind, Progress, State, Success}
 use super::super::{Annotation, Build};
 use super::Effect;
 use super::loss::cause_of;
+use crate::domain::silence::Silence;
 
 impl Build {
     /// The builder of `attempt` and the start of `Building`, if `attempt` is the current one.
@@ -16,6 +17,33 @@ impl Build {
             return None;
         };
         (attempt == AttemptId::new(self.id, self.attempts)).then_some((builder, *since))
+    }
+
+    /// The transition when the builder of an attempt does not answer.
+    pub(super) fn builder_silent(&self, attempt: AttemptId, silence: Silence) -> Option<State> {
+        self.current_builder(attempt)?;
+        let mut state = self.state.clone();
+        if let State::Building { silence: known, .. } = &mut state {
+            *known = Some(silence);
+        }
+        Some(state)
+    }
+
+    /// The transition when the builder did not take the order. So there was no such attempt, and the
+    /// next one has its number.
+    pub(super) fn order_refused(
+        &mut self,
+        attempt: AttemptId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Option<State> {
+        let (builder, _) = self.current_builder(attempt)?;
+        let reason = format!("{builder} did not take it: {reason}");
+        self.attempts -= 1;
+        Some(State::Queued {
+            since: now,
+            reason: Some(reason),
+        })
     }
 
     pub(super) fn attempt_moved(
@@ -31,6 +59,7 @@ impl Build {
             builder: builder.clone(),
             progress,
             since,
+            silence: None,
         };
         let release = vec![Effect::Release {
             builder: builder.clone(),

@@ -2,8 +2,9 @@
 //! people see it and the next attempt goes to another builder if possible.
 //!
 //! The number of attempts that builders may lose is limited, because the build itself may crash
-//! them. When sources cannot be reached, an attempt is short and harms nobody. These attempts are
-//! retried with growing pauses until the outage has lasted too long.
+//! them. When sources cannot be reached, an attempt is short and harms nobody; and a builder whose disk
+//! is full takes no other attempt before there is room. These attempts are retried with growing pauses
+//! until the outage has lasted too long.
 
 use api::attempt::Reason;
 use api::id::{AttemptId, BuildId, ServiceName};
@@ -43,7 +44,7 @@ pub(super) fn cause_of(reason: &Reason) -> Option<Cause> {
         return None;
     }
     Some(match reason {
-        Reason::CloneFailed | Reason::FetchFailed { .. } => Cause::Outage,
+        Reason::CloneFailed | Reason::FetchFailed { .. } | Reason::DiskFull { .. } => Cause::Outage,
         Reason::Interrupted
         | Reason::Internal
         | Reason::RecipeInvalid { .. }

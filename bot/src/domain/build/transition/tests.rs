@@ -6,7 +6,7 @@ use api::import::{Refusal, RefusalReason, State as ImportState};
 
 use super::super::state::{FailureKind, Loss, Success};
 use super::*;
-use crate::domain::build::example::{at, build, every_state, id, success};
+use crate::domain::build::example::{at, build, every_state, id, silence, success};
 
 fn attempt(number: u32) -> AttemptId {
     AttemptId::new(id(1), number)
@@ -86,6 +86,29 @@ fn every_event() -> Vec<(&'static str, Event)> {
             Event::Dispatched {
                 builder: "avalanche-2".parse().unwrap(),
                 build_release: 2,
+            },
+        ),
+        (
+            "standstill",
+            Event::Standstill {
+                reason: Some("no builder can be reached".to_owned()),
+            },
+        ),
+        (
+            "builder silent",
+            Event::BuilderSilent {
+                attempt: attempt(1),
+                silence: Silence {
+                    since: at(1),
+                    ..silence()
+                },
+            },
+        ),
+        (
+            "order refused",
+            Event::OrderRefused {
+                attempt: attempt(1),
+                reason: "its disk is full".to_owned(),
             },
         ),
         ("accepted", moved(1, AttemptState::Accepted { ahead: 0 })),
@@ -204,7 +227,8 @@ fn every_change_and_nothing_else_raises_the_number() {
     for (state, build) in every_state() {
         for (name, event) in every_event() {
             if let Ok((next, _)) = build.apply(event, at(1000)) {
-                let raised = u64::from(next.state != build.state);
+                let is_news = (&next.state, &next.standstill) != (&build.state, &build.standstill);
+                let raised = u64::from(is_news);
                 assert_eq!(next.seq, build.seq + raised, "{state} + {name}");
             }
         }
@@ -234,6 +258,7 @@ fn reports_of_stale_attempts_are_refused() {
         builder: "avalanche-1".parse().unwrap(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     };
     for state in [
         succeeded(),
@@ -465,6 +490,7 @@ fn chance_is_given_up_with_its_reason() {
         builder: "avalanche-1".parse().unwrap(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     };
     let annotations = some_annotations();
     let event = Event::AttemptMoved {
@@ -550,6 +576,131 @@ fn every_state_explains_itself() {
         let _ = writeln!(text, "import {name}: {}", publishing.explain());
     }
     insta::assert_snapshot!(text);
+}
+
+/// GitHub takes few writes: it gets one when a builder falls silent and one when it is back.
+#[test]
+fn a_silent_builder_is_told_once() {
+    let mut build = build(1, "nano");
+    build.attempts = 1;
+    let running = AttemptState::Running {
+        phase: Phase::Build,
+        since: at(0),
+    };
+    build.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Running {
+            phase: Phase::Build,
+            since: at(0),
+        },
+        since: at(0),
+        silence: None,
+    };
+    let silent = |next| Event::BuilderSilent {
+        attempt: attempt(1),
+        silence: Silence {
+            next: at(next),
+            ..silence()
+        },
+    };
+    let (first, _) = build.apply(silent(61), at(31)).unwrap();
+    assert_eq!(first.seq, build.seq + 1);
+    assert_eq!(
+        first.explain(),
+        "avalanche-1 has not answered since 22:13 UTC; summit asks again at 22:14 UTC; the build \
+         goes to another builder at 22:18 UTC."
+    );
+    let (second, _) = first.apply(silent(121), at(61)).unwrap();
+    assert_eq!(
+        second.seq, first.seq,
+        "pages show the next try, GitHub the first"
+    );
+    assert!(second.explain().contains("again at 22:15 UTC"));
+    let back = Event::AttemptMoved {
+        attempt: attempt(1),
+        state: running,
+        annotations: Vec::new(),
+    };
+    let (back, _) = second.apply(back, at(90)).unwrap();
+    assert_eq!(back.seq, first.seq + 1);
+    assert_eq!(back.state, build.state);
+}
+
+#[test]
+fn an_order_that_a_builder_does_not_take_is_no_attempt() {
+    let mut build = build(1, "nano");
+    build.attempts = 2;
+    build.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Ordered,
+        since: at(0),
+        silence: None,
+    };
+    let refused = Event::OrderRefused {
+        attempt: attempt(2),
+        reason: "its disk is full".to_owned(),
+    };
+    let (next, effects) = build.apply(refused, at(5)).unwrap();
+    assert_eq!((next.attempts, next.losses.len()), (1, 0));
+    assert_eq!(effects, []);
+    assert!(next.is_due(at(5)), "another builder can have it at once");
+    assert_eq!(
+        next.explain(),
+        "Ready; waiting for a builder: avalanche-1 did not take it: its disk is full."
+    );
+}
+
+#[test]
+fn a_full_disk_is_no_failure_of_the_recipe() {
+    let mut build = build(1, "nano");
+    build.attempts = 9;
+    build.losses = losses(Cause::Builder, MAX_LOST - 1);
+    build.state = State::Building {
+        builder: "avalanche-1".parse().unwrap(),
+        progress: Progress::Ordered,
+        since: at(0),
+        silence: None,
+    };
+    let full = Event::AttemptMoved {
+        attempt: attempt(9),
+        state: failed(Reason::DiskFull { free: 1, needed: 2 }),
+        annotations: Vec::new(),
+    };
+    let (next, _) = build.apply(full, at(5)).unwrap();
+    assert_eq!(next.state.name(), "queued");
+    assert_eq!(
+        next.losses.last().map(|loss| loss.cause),
+        Some(Cause::Outage)
+    );
+}
+
+#[test]
+fn a_standstill_is_told_once_and_forgotten_with_the_next_move() {
+    let mut build = build(1, "nano");
+    build.state = State::Queued {
+        since: at(0),
+        reason: Some("every slot of every builder is taken".to_owned()),
+    };
+    let still = |reason: Option<&str>| Event::Standstill {
+        reason: reason.map(str::to_owned),
+    };
+    let why = "avalanche-1 takes no builds";
+    let (told, _) = build.apply(still(Some(why)), at(1)).unwrap();
+    assert_eq!(told.seq, build.seq + 1);
+    assert_eq!(
+        told.explain(),
+        "Ready; waiting for a builder: avalanche-1 takes no builds."
+    );
+    let (again, _) = told.apply(still(Some(why)), at(2)).unwrap();
+    assert_eq!(again, told);
+    let (over, _) = told.apply(still(None), at(3)).unwrap();
+    assert_eq!((over.seq, &over.state), (told.seq + 1, &build.state));
+    let dispatched = Event::Dispatched {
+        builder: "avalanche-1".parse().unwrap(),
+        build_release: 1,
+    };
+    let (moved, _) = told.apply(dispatched, at(3)).unwrap();
+    assert_eq!(moved.standstill, None);
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn building() -> State {
         builder: builder(),
         progress: Progress::Ordered,
         since: at(0),
+        silence: None,
     }
 }
 

@@ -2,12 +2,12 @@
 
 use api::attempt::{self, Asset, AssetKind, Attempt, ClosureStone, Credentials, Failure, Reason};
 use api::claims::{Claims, Scope, request_digest};
-use api::host::{Holder, Limit, Lookup, LookupAnswer, Networking, Status};
+use api::host::{Holder, Limit, Lookup, LookupAnswer, Networking, NoOrders, Status};
 use api::id::{AttemptId, BuildId, ImportId, Sha256};
 use api::import::{self, BuildStones, Import, Refusal, RefusalReason, Stone};
 use api::problem::{Code, Problem};
 use api::repository::{Channel, History, Target};
-use api::status::{Database, Standstill, Summit, Vessel};
+use api::status::{Database, SilentBuilder, Standstill, Summit, Vessel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -224,7 +224,11 @@ fn status() -> Status {
         .map(|(key, most, held_by)| (key.to_owned(), Limit { most, held_by }))
         .into(),
         database: database(1_474_560),
-        free_bytes: 214_748_364_800,
+        free_bytes: 2_147_483_648,
+        no_orders: Some(NoOrders::DiskFull {
+            free: 2_147_483_648,
+            needed: 10_000_000_000,
+        }),
     }
 }
 
@@ -362,6 +366,16 @@ fn summit_status() -> Summit {
             Standstill {
                 reason: "every slot of every builder is taken".to_owned(),
                 since: at("2026-11-22T21:45:02Z"),
+            },
+        )]
+        .into(),
+        silent_builders: [(
+            at("builder-2"),
+            SilentBuilder {
+                since: at("2026-11-22T21:43:30Z"),
+                next_try_at: at("2026-11-22T21:45:31Z"),
+                builds: 2,
+                builds_leave_at: at("2026-11-22T21:53:30Z"),
             },
         )]
         .into(),

@@ -43,7 +43,7 @@ fn word(value: &impl Serialize) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-fn codes() -> [Code; 10] {
+fn codes() -> [Code; 11] {
     let all = [
         Code::Malformed,
         Code::Unauthenticated,
@@ -55,6 +55,7 @@ fn codes() -> [Code; 10] {
         Code::Invalid,
         Code::Internal,
         Code::Unavailable,
+        Code::NoRoom,
     ];
     for code in all {
         // A new code does not compile here until it is listed above.
@@ -68,7 +69,8 @@ fn codes() -> [Code; 10] {
             | Code::TooLarge
             | Code::Invalid
             | Code::Internal
-            | Code::Unavailable => assert_eq!(word(&code), code.to_string()),
+            | Code::Unavailable
+            | Code::NoRoom => assert_eq!(word(&code), code.to_string()),
         }
     }
     all
@@ -170,6 +172,7 @@ fn reasons() -> Vec<Reason> {
         },
         Reason::SandboxRefused,
         Reason::PackagingFailed,
+        Reason::DiskFull { free: 1, needed: 2 },
         Reason::Interrupted,
         Reason::Internal,
     ];
@@ -186,6 +189,7 @@ fn reasons() -> Vec<Reason> {
             | Reason::LimitReached { .. }
             | Reason::SandboxRefused
             | Reason::PackagingFailed
+            | Reason::DiskFull { .. }
             | Reason::Interrupted
             | Reason::Internal => {}
         }
