@@ -10,6 +10,7 @@ mod row;
 mod tables;
 mod wish;
 mod write;
+mod writes;
 
 pub use build::{ChangeError, Unreadable};
 pub use command::{Button, Command, CommentPlace, Press, Progress};

@@ -153,6 +153,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         wakes: Arc::default(),
         config,
     });
+    summit.restore_writes()?;
     summit.work(supervisor);
     let handlers = Handlers::new(Arc::clone(&summit), secret, supervisor.token());
     listener.serve(supervisor, "http", router(handlers, verifier));

@@ -14,6 +14,8 @@ mod command;
 mod delivery;
 mod desk;
 pub mod dispatch;
+#[cfg(test)]
+pub(crate) mod example;
 mod keyed;
 pub mod look;
 mod manifest;
@@ -32,6 +34,7 @@ pub mod sweep;
 pub mod view;
 mod wake;
 mod worker;
+mod writes;
 
 use std::sync::Arc;
 
@@ -65,6 +68,7 @@ impl Summit {
         supervisor.spawn_until_shutdown("commands", answer::work(summit()));
         supervisor.spawn_until_shutdown("presses", press::work(summit()));
         supervisor.spawn_until_shutdown("sweep", sweep::work(summit()));
+        supervisor.spawn("writes", writes::work(summit(), supervisor.token()));
         supervisor.spawn_until_shutdown("retention", retention::work(summit()));
     }
 }

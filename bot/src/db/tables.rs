@@ -93,6 +93,8 @@ pub struct Tables {
     pub commands_open: Index<u8, (u64, u64)>,
     /// Unprocessed presses of buttons, by the GUID of their webhook.
     pub presses: Table<String, Press>,
+    /// How many writes went to GitHub, by the second of the last hour.
+    pub(super) writes: Table<i64, u64>,
     /// Effects that are not carried out yet.
     pub outbox: Table<u64, Effect>,
     /// Numbers effects.
@@ -242,6 +244,7 @@ impl Schema for Tables {
             commands,
             commands_open,
             presses: opener.table("presses"),
+            writes: opener.table("writes"),
             outbox: opener.table("outbox"),
             effects: opener.sequence("effects"),
         }
