@@ -172,6 +172,11 @@ impl App {
         self.suspension.since()
     }
 
+    /// Waits until summit learns that the installation was suspended.
+    pub async fn wait_for_suspension(&self) {
+        self.suspension.wait().await;
+    }
+
     /// The installation in `organisation`; `None` when the App is not installed there. While the
     /// installation is suspended, this asks GitHub whether it still is.
     ///

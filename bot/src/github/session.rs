@@ -14,6 +14,7 @@ use octocrab::Octocrab;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::App;
 use super::call::Error;
@@ -88,11 +89,15 @@ impl Sessions {
 
 /// The suspension of the App in the organisation.
 #[derive(Debug, Default)]
-pub(super) struct Suspension(Mutex<Option<Timestamp>>);
+pub(super) struct Suspension {
+    since: Mutex<Option<Timestamp>>,
+    /// Tells that a suspension began.
+    began: Notify,
+}
 
 impl Suspension {
     fn lock(&self) -> MutexGuard<'_, Option<Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Since when the installation is suspended.
@@ -105,9 +110,15 @@ impl Suspension {
         let mut known = self.lock();
         let since = *known.get_or_insert_with(|| {
             tracing::error!(%since, "the organisation has suspended the App's installation");
+            self.began.notify_one();
             since
         });
         Error::Suspended { since }
+    }
+
+    /// Waits until a suspension begins.
+    pub(super) async fn wait(&self) {
+        self.began.notified().await;
     }
 
     fn end(&self) {

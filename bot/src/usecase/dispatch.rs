@@ -72,6 +72,13 @@ impl Summit {
                 false => Dispatch::Idle,
             };
         }
+        if let Some(suspension) = self.find_suspension() {
+            // A builder could not clone anything.
+            let ready = self.ready_profiles(now).into_iter();
+            let reasons = ready.map(|profile| (profile, suspension.reason.clone()));
+            self.note_standstill(reasons.collect());
+            return Dispatch::Waiting;
+        }
         let mut builders = self.ask_builders().await;
         let (mut open, mut standstill) = self.open_profiles(now, &builders).await;
         let mut dispatch = Dispatch::Waiting;
@@ -126,13 +133,8 @@ impl Summit {
         BTreeMap<Architecture, Arc<Snapshot>>,
         BTreeMap<Architecture, String>,
     ) {
-        let ready: BTreeSet<Architecture> = {
-            let under_way = self.under_way();
-            let ready = under_way.ready(now);
-            ready.map(|build| build.profile.clone()).collect()
-        };
         let (mut open, mut standstill) = (BTreeMap::new(), BTreeMap::new());
-        for profile in ready {
+        for profile in self.ready_profiles(now) {
             if !builders.is_one_free(&profile) {
                 let reason = builders.why_none(&profile);
                 standstill.insert(profile, reason);
@@ -151,6 +153,13 @@ impl Summit {
             }
         }
         (open, standstill)
+    }
+
+    /// The profiles with ready builds.
+    fn ready_profiles(&self, now: Timestamp) -> BTreeSet<Architecture> {
+        let under_way = self.under_way();
+        let ready = under_way.ready(now);
+        ready.map(|build| build.profile.clone()).collect()
     }
 
     /// Delays builds that lack something while an active build may still provide it; else holds
@@ -306,3 +315,6 @@ impl Summit {
         self.builders.get(name).map(|builder| &builder.client)
     }
 }
+
+#[cfg(test)]
+mod tests;

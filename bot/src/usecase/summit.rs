@@ -149,6 +149,17 @@ impl Summit {
         }
     }
 
+    /// Why nothing goes on that needs GitHub, while the installation is suspended.
+    pub fn find_suspension(&self) -> Option<Standstill> {
+        let since = self.app.suspended_since()?;
+        let organisation = &self.config.github.organisation;
+        let reason = format!(
+            "The organisation {organisation} has suspended summit's installation on GitHub. An \
+             owner of the organisation can unsuspend it under its settings, GitHub Apps"
+        );
+        Some(Standstill { reason, since })
+    }
+
     /// The standstill of each profile that has one.
     pub fn standstill(&self) -> BTreeMap<Architecture, Standstill> {
         locked(&self.standstill).clone()
