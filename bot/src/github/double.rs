@@ -119,7 +119,7 @@ impl Double {
             api_url: self.url.clone(),
             app_id: 1,
             private_key: folder.join("../crates/forge/tests/suite/app.pem"),
-            webhook_secret: PathBuf::new(),
+            webhook_secret: PathBuf::new().into(),
             organisation: "snekbook".to_owned(),
             sweep_seconds: 300,
         }
