@@ -61,8 +61,9 @@ pub struct GitHub {
     pub app_id: u64,
     /// The App's private key, in a PEM file.
     pub private_key: PathBuf,
-    /// The file with the webhook secret. White space around the secret is ignored.
-    pub webhook_secret: PathBuf,
+    /// The file with the webhook secret, or several while the secret is replaced. White space around a
+    /// secret is ignored.
+    pub webhook_secret: SecretFiles,
     /// The organisation whose recipes are built.
     pub organisation: String,
     /// Apps whose branches summit builds. GitHub says of an App that it has no role.
@@ -99,6 +100,32 @@ impl Bot {
     /// True when this is the App with the account `id`, and it may write.
     pub fn may_write(&self, id: u64) -> bool {
         self.id == id && self.role == BotRole::Write
+    }
+}
+
+/// The files with the webhook secrets: one, or a list. A webhook signed with any of them is genuine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "a path, or a list of paths")]
+pub enum SecretFiles {
+    /// One file.
+    One(PathBuf),
+    /// Several files.
+    Several(Vec<PathBuf>),
+}
+
+impl SecretFiles {
+    /// The paths of the files.
+    pub fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::One(path) => std::slice::from_ref(path),
+            Self::Several(paths) => paths,
+        }
+    }
+}
+
+impl From<PathBuf> for SecretFiles {
+    fn from(path: PathBuf) -> Self {
+        Self::One(path)
     }
 }
 
@@ -334,6 +361,22 @@ mod tests {
         assert!(profiles(&twice).is_err_and(|error| error.contains("twice")));
         let both = format!("{old}{table}\"x86_64\"");
         assert!(profiles(&both).is_err_and(|error| error.contains("architecture")));
+    }
+
+    #[test]
+    fn webhook_secrets_are_one_or_several() {
+        let example = include_str!("../summit.example.toml");
+        let key = "webhook_secret = \"/etc/snekbook/webhook-secret\"";
+        let files = |value: &str| {
+            let text = example.replace(key, &format!("webhook_secret = {value}"));
+            let config: Result<Config, _> = toml::from_str(&text);
+            config.map(|config| config.github.webhook_secret.paths().to_vec())
+        };
+        let one = files("\"/etc/snekbook/webhook-secret\"").unwrap();
+        assert_eq!(one, [PathBuf::from("/etc/snekbook/webhook-secret")]);
+        assert_eq!(files("[\"/new\", \"/old\"]").unwrap().len(), 2);
+        let error = files("7").unwrap_err().to_string();
+        assert!(error.contains("a path, or a list of paths"), "{error}");
     }
 
     #[test]

@@ -12,9 +12,12 @@ mod row;
 mod tables;
 mod wish;
 mod write;
+mod writes;
 
 pub use build::{ChangeError, Unreadable};
-pub use command::{Button, Command, CommentPlace, Press, Progress};
+pub use command::{
+    Button, Command, CommandKey, CommentKind, CommentPlace, Press, Progress, command_key,
+};
 pub use key::{RecipePlace, claim_key, look_key};
 pub use list::{Filter, Page};
 pub use look::{Look, LookFailure, Merge, Reported};

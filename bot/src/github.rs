@@ -6,11 +6,14 @@ mod call;
 mod check_run;
 mod comment;
 mod delivery;
+#[cfg(test)]
+pub(crate) mod double;
 mod etag_cache;
 mod pace;
 pub mod payload;
 mod permission;
 mod repository;
+mod session;
 
 pub use app::{App, OpenError};
 pub use call::Error;

@@ -12,7 +12,7 @@ use service::client::Client;
 use service::listen::{ListenError, Listener};
 use service::{Clock, Supervisor};
 
-use crate::config::{Builder, Config, ProfileError};
+use crate::config::{Builder, Config, ProfileError, SecretFiles};
 use crate::db::Tables;
 use crate::domain::under_way::UnderWay;
 use crate::git::Mirrors;
@@ -39,6 +39,9 @@ pub enum StartError {
     /// Reading or writing the database failed.
     #[error("cannot read what is under way")]
     UnderWay(#[from] moss_db::Error),
+    /// No file with a webhook secret is named.
+    #[error("`webhook_secret` names no file")]
+    NoSecret,
     /// The configured profiles contradict each other.
     #[error("cannot tell what is built for")]
     Profiles(#[from] ProfileError),
@@ -81,7 +84,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         })?;
     }
     let key = ServiceKey::load_or_create(config.name.clone(), &config.key)?;
-    let secret = read_secret(&config.github.webhook_secret)?;
+    let secrets = read_secrets(&config.github.webhook_secret)?;
     let app = App::open(&config.github)?;
     let profiles = config.profiles()?;
     let (db, tables) = Tables::open(&config.data, &profiles[0])?;
@@ -156,8 +159,9 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         wakes: Arc::default(),
         config,
     });
+    summit.restore_writes()?;
     summit.work(supervisor);
-    let handlers = Handlers::new(Arc::clone(&summit), secret, supervisor.token());
+    let handlers = Handlers::new(Arc::clone(&summit), secrets, supervisor.token());
     listener.serve(supervisor, "http", router(handlers, verifier));
     tracing::info!(address = %running.address, public_key = %running.public_key, "summit is up");
     Ok(running)
@@ -166,6 +170,14 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
 /// The file with the last index of a profile.
 fn kept_index(config: &Config, profile: &Architecture) -> PathBuf {
     config.data.join(format!("channel.{profile}.index"))
+}
+
+/// Reads the webhook secrets.
+fn read_secrets(files: &SecretFiles) -> Result<Vec<SecretString>, StartError> {
+    if files.paths().is_empty() {
+        return Err(StartError::NoSecret);
+    }
+    files.paths().iter().map(read_secret).collect()
 }
 
 fn read_secret(path: &PathBuf) -> Result<SecretString, StartError> {
@@ -180,4 +192,33 @@ fn read_secret(path: &PathBuf) -> Result<SecretString, StartError> {
         return Err(file(std::io::Error::other("the webhook secret is empty")));
     }
     Ok(SecretString::from(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn every_secret_is_read_and_none_may_be_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let (old, new) = (file("old", "old\n"), file("new", " new "));
+        let read = |paths: Vec<PathBuf>| {
+            let secrets = read_secrets(&SecretFiles::Several(paths))?;
+            let secrets = secrets
+                .iter()
+                .map(|secret| secret.expose_secret().to_owned());
+            Ok::<_, StartError>(secrets.collect::<Vec<_>>())
+        };
+        assert_eq!(read(vec![new.clone(), old]).unwrap(), ["new", "old"]);
+        let empty = file("empty", " \n");
+        assert!(read(vec![new, empty]).is_err(), "anyone could sign with it");
+        assert!(matches!(read(Vec::new()), Err(StartError::NoSecret)));
+    }
 }

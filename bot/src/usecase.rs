@@ -14,6 +14,8 @@ mod command;
 mod delivery;
 mod desk;
 pub mod dispatch;
+#[cfg(test)]
+pub(crate) mod example;
 mod keyed;
 pub mod look;
 mod manifest;
@@ -34,6 +36,7 @@ pub mod sweep;
 pub mod view;
 mod wake;
 mod worker;
+mod writes;
 
 use std::sync::Arc;
 
@@ -69,6 +72,7 @@ impl Summit {
         supervisor.spawn_until_shutdown("commands", answer::work(summit()));
         supervisor.spawn_until_shutdown("presses", press::work(summit()));
         supervisor.spawn_until_shutdown("sweep", sweep::work(summit()));
+        supervisor.spawn("writes", writes::work(summit(), supervisor.token()));
         supervisor.spawn_until_shutdown("retention", retention::work(summit()));
     }
 }

@@ -37,7 +37,17 @@ pub(crate) fn summit(config: &summit::Config) -> Result<String> {
             ("api_url", text(&github.api_url)),
             ("app_id", number(github.app_id)?),
             ("private_key", path(&github.private_key)),
-            ("webhook_secret", path(&github.webhook_secret)),
+            (
+                "webhook_secret",
+                Value::Array(
+                    github
+                        .webhook_secret
+                        .paths()
+                        .iter()
+                        .map(|file| path(file))
+                        .collect(),
+                ),
+            ),
             ("organisation", text(&github.organisation)),
             ("sweep_seconds", number(github.sweep_seconds)?),
         ]),

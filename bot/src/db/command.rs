@@ -15,7 +15,8 @@ use crate::domain::plan::in_order;
 pub struct Command {
     /// The repository.
     pub repository: RepositoryId,
-    /// The comment. It identifies the command, so that no command runs twice.
+    /// The number of the comment. With the place's kind it identifies the command, so that no command
+    /// runs twice.
     pub comment: CommentId,
     /// The author of the comment.
     pub author: UserId,
@@ -45,6 +46,44 @@ pub struct Command {
     pub mark: Option<Uuid>,
 }
 
+/// The key of a command: the repository, the [kind](CommentKind) of comment, and its number.
+pub type CommandKey = (u64, u8, u64);
+
+impl Command {
+    /// The key of its row.
+    pub fn key(&self) -> CommandKey {
+        command_key(self.repository, &self.place, self.comment)
+    }
+}
+
+/// The key of the command in a comment.
+pub fn command_key(
+    repository: RepositoryId,
+    place: &CommentPlace,
+    comment: CommentId,
+) -> CommandKey {
+    (repository.number(), place.kind().number(), comment.number())
+}
+
+/// A kind of comment. GitHub numbers the comments of each kind apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommentKind {
+    /// In the conversation of a pull request, which is an issue too.
+    Issue,
+    /// On a commit.
+    Commit,
+}
+
+impl CommentKind {
+    /// The number that stands for it in keys. It must never change.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Issue => 1,
+            Self::Commit => 2,
+        }
+    }
+}
+
 /// Where a comment was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "place", rename_all = "kebab-case")]
@@ -59,6 +98,16 @@ pub enum CommentPlace {
         /// The commit.
         commit: CommitSha,
     },
+}
+
+impl CommentPlace {
+    /// The kind of the comments there.
+    pub fn kind(&self) -> CommentKind {
+        match self {
+            Self::Pull { .. } => CommentKind::Issue,
+            Self::Commit { .. } => CommentKind::Commit,
+        }
+    }
 }
 
 /// A person's press of one of GitHub's buttons.

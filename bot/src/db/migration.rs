@@ -6,6 +6,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::command::{CommandKey, CommentKind};
 use crate::domain::build::NoRebuild;
 use crate::domain::tail::{code, escape};
 
@@ -279,6 +280,40 @@ fn command_of(event: &str, body: &Value, taken_at: &Value) -> Option<((u64, u64)
         "mark": Uuid::new_v4(),
     });
     Some((key, command))
+}
+
+/// Version 7 told comments apart by their numbers alone, though GitHub numbers those on commits and
+/// those on pull requests apart.
+pub(super) fn key_commands_by_kind(txn: &mut RwTxn<'_>, upgrade: &Upgrade) -> Result<(), Error> {
+    let old = upgrade.table::<(u64, u64), Value>("commands")?;
+    let mut rows = Vec::new();
+    let keys = old.iter(txn)?.keys().collect::<Result<Vec<_>, Error>>()?;
+    for key in keys {
+        let row = match old.find(txn, &key) {
+            Err(error) if error.is_of_a_row() => None,
+            row => row?,
+        };
+        let kind = match row.as_ref().and_then(|row| row["place"]["place"].as_str()) {
+            Some("pull") => Some(CommentKind::Issue),
+            Some("commit") => Some(CommentKind::Commit),
+            Some(_) | None => None,
+        };
+        match row.zip(kind) {
+            Some((row, kind)) => rows.push(((key.0, kind.number(), key.1), row)),
+            None => {
+                tracing::error!(
+                    comment.id = key.1,
+                    "a command cannot be read and is dropped"
+                );
+            }
+        }
+    }
+    old.clear(txn)?;
+    let commands = upgrade.table::<CommandKey, Value>("commands")?;
+    for (key, row) in &rows {
+        commands.put(txn, key, row)?;
+    }
+    Ok(())
 }
 
 /// The press of a button in version 6.

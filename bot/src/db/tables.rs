@@ -12,7 +12,7 @@ use moss_db::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::command::{Command, Press};
+use super::command::{Command, CommandKey, Press};
 use super::key::{recipe_key, target_key};
 use super::look::{Look, Merge};
 use super::migration;
@@ -97,12 +97,14 @@ pub struct Tables {
     pub manifests: Table<Text<AttemptId>, String>,
     /// The orders of current attempts, without credentials.
     pub orders: Table<Text<AttemptId>, attempt::Order>,
-    /// Commands in comments, by repository and comment.
-    pub commands: Indexed<(u64, u64), Command>,
+    /// Commands in comments, by repository, kind of comment and comment.
+    pub commands: Indexed<CommandKey, Command>,
     /// Commands without an answer on GitHub.
-    pub commands_open: Index<u8, (u64, u64)>,
+    pub commands_open: Index<u8, CommandKey>,
     /// Unprocessed presses of buttons, by the GUID of their webhook.
     pub presses: Table<String, Press>,
+    /// How many writes went to GitHub, by the second of the last hour.
+    pub(super) writes: Table<i64, u64>,
     /// Effects that are not carried out yet.
     pub outbox: Table<u64, Effect>,
     /// Numbers effects.
@@ -147,6 +149,7 @@ impl Schema for Tables {
         migration::part_deliveries,
         migration::take_deliveries,
         migration::look_at_heads,
+        migration::key_commands_by_kind,
     ];
 
     fn declare(opener: &mut Opener) -> Self {
@@ -265,6 +268,7 @@ impl Schema for Tables {
             commands,
             commands_open,
             presses: opener.table("presses"),
+            writes: opener.table("writes"),
             outbox: opener.table("outbox"),
             effects: opener.sequence("effects"),
         }

@@ -1,33 +1,31 @@
-//! The octocrab clients: one for the App and one for each installation.
-//!
-//! Cloning an octocrab client drops its cached token, so callers share one client in an `Arc`. When
-//! GitHub rejects a token, its client is dropped, and the next call makes a new one.
+//! The GitHub App: requests in its own name, and in that of its installations.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use octocrab::Octocrab;
 use octocrab::models::AppId;
-use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use service::Clock;
 use tokio::time::Instant;
 
 use super::call::{Answer, Caller, Error, Pause};
 use super::etag_cache::EtagCache;
 use super::pace::{Class, Pace, Turn};
+use super::session::{Sessions, Suspension, is_rejected};
 use crate::config;
-use crate::domain::name::{InstallationId, RepositoryId};
+use crate::domain::name::InstallationId;
 
 /// The longest wait for a turn to write.
 const SHORT: Duration = Duration::from_secs(5);
+
+/// How long writes wait while the installation is suspended. The sweep asks GitHub meanwhile, and wakes
+/// who waits.
+const SUSPENDED: Duration = Duration::from_secs(60);
 
 /// Why the GitHub client cannot be created.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +58,13 @@ pub enum OpenError {
 /// The GitHub App.
 #[derive(Debug)]
 pub struct App {
-    crab: Octocrab,
-    installations: Mutex<HashMap<InstallationId, Arc<Octocrab>>>,
-    pause: Pause,
-    pace: Pace,
+    pub(super) crab: Octocrab,
+    pub(super) sessions: Sessions,
+    pub(super) suspension: Suspension,
+    pub(super) pause: Pause,
+    pub(super) pace: Pace,
     watched: EtagCache,
-    clock: Clock,
+    pub(super) clock: Clock,
 }
 
 impl App {
@@ -98,7 +97,8 @@ impl App {
             .map_err(client)?;
         Ok(Self {
             crab,
-            installations: Mutex::default(),
+            sessions: Sessions::default(),
+            suspension: Suspension::default(),
             pause: Pause::default(),
             pace: Pace::default(),
             watched: EtagCache::default(),
@@ -106,11 +106,19 @@ impl App {
         })
     }
 
-    /// Takes a turn to write. Without a free turn, the error is the time until the next one.
+    /// Takes a turn to write. Without a free turn, the error is the time until the next one. There is
+    /// none while GitHub asks for a pause, or while the installation is suspended.
     ///
     /// # Errors
-    /// When the write limit is reached.
+    /// When nothing may be written now.
     pub fn take_turn(&self, class: Class) -> Result<Turn, Duration> {
+        if self.suspension.since().is_some() {
+            return Err(SUSPENDED);
+        }
+        let now = self.clock.now();
+        if let Some(until) = self.pause.until(now) {
+            return Err(until.duration_since(now).unsigned_abs());
+        }
         self.pace.take(Instant::now(), class)
     }
 
@@ -120,23 +128,64 @@ impl App {
     /// When the wait would be longer.
     pub async fn turn(&self, class: Class) -> Result<Turn, Error> {
         loop {
-            match self.take_turn(class) {
+            let pause = match self.take_turn(class) {
                 Ok(turn) => return Ok(turn),
-                Err(pause) if pause <= SHORT => tokio::time::sleep(pause).await,
-                Err(pause) => {
-                    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-                    let until = self.clock.now().saturating_add(pause);
-                    let until = until.unwrap_or(Timestamp::MAX);
-                    return Err(Error::RateLimited { until });
-                }
+                Err(pause) => pause,
+            };
+            if let Some(since) = self.suspended_since() {
+                return Err(Error::Suspended { since });
             }
+            if pause > SHORT {
+                let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+                let until = self.clock.now().saturating_add(pause);
+                let until = until.unwrap_or(Timestamp::MAX);
+                return Err(Error::RateLimited { until });
+            }
+            tokio::time::sleep(pause).await;
         }
     }
 
-    /// The installation in `organisation`; `None` when the App is not installed there.
+    /// Waits until writes were sent that are not stored yet.
+    pub async fn wait_for_unsaved_writes(&self) {
+        self.pace.wait_for_unsaved().await;
+    }
+
+    /// How many writes are not stored yet. They count as stored from now on.
+    pub fn take_unsaved_writes(&self) -> u64 {
+        self.pace.take_unsaved()
+    }
+
+    /// Counts writes as not stored again, because storing them failed.
+    pub fn return_unsaved_writes(&self, count: u64) {
+        self.pace.return_unsaved(count);
+    }
+
+    /// Counts the writes of an earlier process: how many at which time, the oldest first.
+    pub fn restore_writes(&self, writes: &[(Timestamp, u64)]) {
+        let now = self.clock.now();
+        let ages = writes.iter().flat_map(|(at, count)| {
+            // The clock may have been put back.
+            let age = Duration::try_from(now.duration_since(*at)).unwrap_or_default();
+            (0..*count).map(move |_| age)
+        });
+        self.pace.restore(Instant::now(), ages);
+    }
+
+    /// Since when an owner of the organisation has suspended the installation, as far as summit knows.
+    pub fn suspended_since(&self) -> Option<Timestamp> {
+        self.suspension.since()
+    }
+
+    /// Waits until summit learns that the installation was suspended.
+    pub async fn wait_for_suspension(&self) {
+        self.suspension.wait().await;
+    }
+
+    /// The installation in `organisation`; `None` when the App is not installed there. While the
+    /// installation is suspended, this asks GitHub whether it still is.
     ///
     /// # Errors
-    /// When the request to GitHub fails.
+    /// When the request to GitHub fails, or the installation is suspended.
     pub async fn find_installation(
         &self,
         organisation: &str,
@@ -144,38 +193,26 @@ impl App {
         #[derive(Deserialize)]
         struct Installation {
             id: InstallationId,
+            #[serde(default)]
+            suspended_at: Option<Timestamp>,
         }
         let path = format!("/orgs/{organisation}/installation");
         let answer = self
             .as_app::<Installation>(Method::GET, &path, None::<&()>)
             .await;
-        match answer {
-            Ok(answer) => Ok(Some(answer.body.id)),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error),
+        let Installation { id, suspended_at } = match answer {
+            Ok(answer) => answer.body,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if let Some(since) = suspended_at {
+            return Err(self.suspension.begin(since));
         }
-    }
-
-    /// A token for reading the contents of one repository. It lasts an hour.
-    ///
-    /// # Errors
-    /// When the request to GitHub fails.
-    pub async fn clone_token(
-        &self,
-        installation: InstallationId,
-        repository: RepositoryId,
-    ) -> Result<SecretString, Error> {
-        #[derive(Deserialize)]
-        struct Token {
-            token: SecretString,
+        if self.suspended_since().is_some() {
+            // Only a token proves that it is over.
+            self.begin_session(id).await?;
         }
-        let path = format!("/app/installations/{installation}/access_tokens");
-        let body = json!({ "repository_ids": [repository], "permissions": { "contents": "read" } });
-        Ok(self
-            .as_app::<Token>(Method::POST, &path, Some(&body))
-            .await?
-            .body
-            .token)
+        Ok(Some(id))
     }
 
     pub(super) async fn as_app<T: DeserializeOwned>(
@@ -194,29 +231,48 @@ impl App {
         path: &str,
         body: Option<&(impl Serialize + ?Sized)>,
     ) -> Result<Answer<T>, Error> {
-        let crab = self.client(installation, &method, path)?;
-        let answer = self.caller(&crab).call(method, path, body).await;
-        self.heed_token(installation, &crab, &answer);
-        answer
+        let session = self.session(installation).await?;
+        let caller = self.caller(&session.crab);
+        let answer = caller.call(method.clone(), path, body).await;
+        let answer = self.heed_session(installation, &session, answer);
+        if !answer.as_ref().is_err_and(is_rejected) {
+            return answer;
+        }
+        // GitHub can reject a token for a moment after it gave it out, and has done nothing then.
+        let session = self.session(installation).await?;
+        let answer = self.caller(&session.crab).call(method, path, body).await;
+        self.heed_session(installation, &session, answer)
     }
 
-    /// Sends a conditional GET with the last ETag. A 304 does not count against the rate limit;
-    /// this function then returns the cached answer.
+    /// Sends a conditional GET with the last ETag, if the present token got it. A 304 does not count
+    /// against the rate limit; this function then returns the cached answer.
     pub(super) async fn watch<T: DeserializeOwned + Clone + Send + Sync + 'static>(
         &self,
         installation: InstallationId,
         path: &str,
     ) -> Result<Answer<T>, Error> {
-        let crab = self.client(installation, &Method::GET, path)?;
-        let known = self.watched.find::<Answer<T>>(path);
+        let answer = self.watch_once(installation, path).await;
+        match answer {
+            Err(error) if is_rejected(&error) => self.watch_once(installation, path).await,
+            answer => answer,
+        }
+    }
+
+    async fn watch_once<T: DeserializeOwned + Clone + Send + Sync + 'static>(
+        &self,
+        installation: InstallationId,
+        path: &str,
+    ) -> Result<Answer<T>, Error> {
+        let session = self.session(installation).await?;
+        let known = self.watched.find::<Answer<T>>(path, session.token);
         let tag = known.as_ref().map(|(tag, _)| tag.as_str());
-        let answer = self.caller(&crab).get_changed::<T>(path, tag).await;
-        self.heed_token(installation, &crab, &answer);
+        let answer = self.caller(&session.crab).get_changed(path, tag).await;
+        let answer = self.heed_session(installation, &session, answer);
         let Some((answer, tag)) = answer? else {
             let (_, answer) = known.expect("only a request with a tag has no answer");
             return Ok(answer);
         };
-        self.watched.keep(path, tag, answer.clone());
+        self.watched.keep(path, session.token, tag, answer.clone());
         Ok(answer)
     }
 
@@ -226,56 +282,6 @@ impl App {
             pause: &self.pause,
             clock: &self.clock,
         }
-    }
-
-    /// Drops the client when GitHub rejected its token with 401.
-    fn heed_token<T>(
-        &self,
-        installation: InstallationId,
-        crab: &Arc<Octocrab>,
-        answer: &Result<T, Error>,
-    ) {
-        if let Err(Error::Refused { status, .. }) = &answer
-            && *status == StatusCode::UNAUTHORIZED
-        {
-            let mut clients = self.clients();
-            // Another call may have made a new client meanwhile.
-            if clients
-                .get(&installation)
-                .is_some_and(|known| Arc::ptr_eq(known, crab))
-            {
-                clients.remove(&installation);
-            }
-        }
-    }
-
-    fn clients(&self) -> MutexGuard<'_, HashMap<InstallationId, Arc<Octocrab>>> {
-        self.installations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn client(
-        &self,
-        installation: InstallationId,
-        method: &Method,
-        path: &str,
-    ) -> Result<Arc<Octocrab>, Error> {
-        let mut clients = self.clients();
-        if let Some(client) = clients.get(&installation) {
-            return Ok(Arc::clone(client));
-        }
-        let client = self
-            .crab
-            .installation(installation.number().into())
-            .map_err(|source| Error::Transport {
-                method: method.clone(),
-                path: path.to_owned(),
-                source: Box::new(source),
-            })?;
-        let client = Arc::new(client);
-        clients.insert(installation, Arc::clone(&client));
-        Ok(client)
     }
 }
 

@@ -33,6 +33,12 @@ pub enum Error {
         /// The earliest time for a retry.
         until: Timestamp,
     },
+    /// An owner of the organisation has suspended the App's installation.
+    #[error("the organisation has suspended the App's installation since {since}")]
+    Suspended {
+        /// Since when.
+        since: Timestamp,
+    },
     /// GitHub refused the request with a reason.
     #[error("GitHub answered {status} to {method} {path}: {message}")]
     Refused {
@@ -63,15 +69,18 @@ impl Error {
     /// conflict with another write, an answer that broke off.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Transport { .. } | Self::RateLimited { .. } | Self::Unreadable { .. } => false,
+            Self::Transport { .. }
+            | Self::RateLimited { .. }
+            | Self::Suspended { .. }
+            | Self::Unreadable { .. } => false,
             Self::Refused { status, .. } => {
                 self.is_missing() || matches!(status.as_u16(), 400 | 422)
             }
         }
     }
 
-    /// True when GitHub forbids the request: the App lacks a permission, the conversation is
-    /// locked, or the installation is suspended. People can change that.
+    /// True when GitHub forbids the request: the App lacks a permission, or the conversation is
+    /// locked. People can change that.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::FORBIDDEN)
     }
@@ -98,10 +107,15 @@ impl Pause {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The end of the pause, if there is one now.
+    pub(super) fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lock().until.filter(|until| now < *until)
+    }
+
     fn check(&self, now: Timestamp) -> Result<(), Error> {
-        match self.lock().until {
-            Some(until) if now < until => Err(Error::RateLimited { until }),
-            _ => Ok(()),
+        match self.until(now) {
+            Some(until) => Err(Error::RateLimited { until }),
+            None => Ok(()),
         }
     }
 

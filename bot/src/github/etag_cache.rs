@@ -1,4 +1,7 @@
 //! The cache of answers to conditional GETs, with their ETags.
+//!
+//! GitHub's ETags belong to the token that got them: with another token the same answer has another
+//! tag. A tag is sent only with its own token.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -13,22 +16,25 @@ const MOST: usize = 4096;
 pub(super) struct EtagCache(Mutex<HashMap<String, Kept>>);
 
 struct Kept {
+    /// The number of the token that got it.
+    token: u64,
     tag: String,
     answer: Box<dyn Any + Send + Sync>,
 }
 
 impl EtagCache {
-    /// The cached answer and its ETag.
-    pub(super) fn find<A: Clone + 'static>(&self, path: &str) -> Option<(String, A)> {
+    /// The cached answer and its ETag, if this token got them.
+    pub(super) fn find<A: Clone + 'static>(&self, path: &str, token: u64) -> Option<(String, A)> {
         let kept = self.lock();
-        let Kept { tag, answer } = kept.get(path)?;
-        Some((tag.clone(), answer.downcast_ref::<A>()?.clone()))
+        let kept = kept.get(path).filter(|kept| kept.token == token)?;
+        Some((kept.tag.clone(), kept.answer.downcast_ref::<A>()?.clone()))
     }
 
     /// Caches an answer with its ETag. An answer without an ETag only removes the cached one.
     pub(super) fn keep<A: Send + Sync + 'static>(
         &self,
         path: &str,
+        token: u64,
         tag: Option<String>,
         answer: A,
     ) {
@@ -39,7 +45,7 @@ impl EtagCache {
         match tag {
             Some(tag) => {
                 let answer = Box::new(answer);
-                kept.insert(path.to_owned(), Kept { tag, answer });
+                kept.insert(path.to_owned(), Kept { token, tag, answer });
             }
             None => drop(kept.remove(path)),
         }
@@ -65,23 +71,33 @@ mod tests {
     #[test]
     fn an_answer_is_kept_with_its_tag_and_only_with_one() {
         let watched = EtagCache::default();
-        assert_eq!(watched.find::<u8>("/a"), None);
-        watched.keep("/a", Some("1".to_owned()), 7_u8);
-        assert_eq!(watched.find("/a"), Some(("1".to_owned(), 7_u8)));
-        assert_eq!(watched.find::<u8>("/b"), None);
+        assert_eq!(watched.find::<u8>("/a", 1), None);
+        watched.keep("/a", 1, Some("1".to_owned()), 7_u8);
+        assert_eq!(watched.find("/a", 1), Some(("1".to_owned(), 7_u8)));
+        assert_eq!(watched.find::<u8>("/b", 1), None);
         // An answer cached as another type is not found.
-        assert_eq!(watched.find::<String>("/a"), None);
-        watched.keep("/a", None, 8_u8);
-        assert_eq!(watched.find::<u8>("/a"), None);
+        assert_eq!(watched.find::<String>("/a", 1), None);
+        watched.keep("/a", 1, None, 8_u8);
+        assert_eq!(watched.find::<u8>("/a", 1), None);
+    }
+
+    #[test]
+    fn a_tag_is_of_use_to_the_token_that_got_it_alone() {
+        let watched = EtagCache::default();
+        watched.keep("/a", 1, Some("1".to_owned()), 7_u8);
+        assert_eq!(watched.find::<u8>("/a", 2), None);
+        watched.keep("/a", 2, Some("2".to_owned()), 8_u8);
+        assert_eq!(watched.find::<u8>("/a", 1), None);
+        assert_eq!(watched.find("/a", 2), Some(("2".to_owned(), 8_u8)));
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
         let watched = EtagCache::default();
         for number in 0..=MOST {
-            watched.keep(&number.to_string(), Some("1".to_owned()), number);
+            watched.keep(&number.to_string(), 1, Some("1".to_owned()), number);
         }
         assert!(watched.lock().len() <= MOST);
-        assert!(watched.find::<usize>(&MOST.to_string()).is_some());
+        assert!(watched.find::<usize>(&MOST.to_string(), 1).is_some());
     }
 }

@@ -6,11 +6,15 @@
 //! people wait for them. Answers and remarks keep a second between each other, because GitHub
 //! notifies people of them. Progress is limited to one write per second on average, with bursts of
 //! about seven.
+//!
+//! GitHub's hour does not begin anew when summit does. So the writes of the last hour are stored, about
+//! once a second, and taken up at the start.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::call::Error;
@@ -63,7 +67,7 @@ impl Class {
 #[derive(Debug)]
 #[must_use = "a turn that is not used is given back"]
 pub struct Turn {
-    pace: Arc<Mutex<Written>>,
+    pace: Arc<Shared>,
     number: u64,
     is_sent: bool,
 }
@@ -83,12 +87,17 @@ impl Turn {
             Err(Error::Refused { status, .. }) => !status.is_server_error(),
             Err(Error::Transport { .. }) => false,
             // It was not sent, or GitHub did not count it.
-            Err(Error::RateLimited { .. }) => return result,
+            Err(Error::RateLimited { .. } | Error::Suspended { .. }) => return result,
         };
         self.is_sent = true;
-        if !is_done {
-            locked(&self.pace).forgive(self.number);
+        let mut written = self.pace.lock();
+        if is_done {
+            written.unsaved += 1;
+            self.pace.sent.notify_one();
+        } else {
+            written.forgive(self.number);
         }
+        drop(written);
         result
     }
 }
@@ -96,14 +105,21 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.is_sent {
-            locked(&self.pace).give_back(self.number);
+            self.pace.lock().give_back(self.number);
         }
     }
 }
 
 /// The rate limiter.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Arc<Mutex<Written>>);
+pub(super) struct Pace(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    written: Mutex<Written>,
+    /// Tells that a write was sent that is not stored yet.
+    sent: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Written {
@@ -115,13 +131,17 @@ struct Written {
     answers: Option<Instant>,
     /// When progress is due without a burst.
     progress: Option<Instant>,
+    /// How many writes that count in the hour are not stored yet.
+    unsaved: u64,
 }
 
 /// A turn that was taken.
 #[derive(Debug)]
 struct Taken {
     number: u64,
-    at: Instant,
+    /// When the turn is an hour old. The time at which it was taken may lie before the machine's start,
+    /// and then no [`Instant`] stands for it.
+    hour_ends: Instant,
     /// False for a write that GitHub did not do.
     counts_in_hour: bool,
 }
@@ -129,18 +149,12 @@ struct Taken {
 impl Pace {
     /// Takes a turn. Without a free turn, the error is the time until the next one.
     pub(super) fn take(&self, now: Instant, class: Class) -> Result<Turn, Duration> {
-        let mut written = locked(&self.0);
+        let mut written = self.0.lock();
         let pause = written.pause(now, class);
         if !pause.is_zero() {
             return Err(pause);
         }
-        let number = written.next;
-        written.next += 1;
-        written.turns.push_back(Taken {
-            number,
-            at: now,
-            counts_in_hour: true,
-        });
+        let number = written.push(now + HOUR);
         if let Some(end) = written.end(class) {
             *end = Some(end.map_or(now, |end| end.max(now)) + SECOND);
         }
@@ -150,16 +164,55 @@ impl Pace {
             is_sent: false,
         })
     }
+
+    /// Counts the writes of an earlier process, by how long ago they were. The oldest come first.
+    pub(super) fn restore(&self, now: Instant, ages: impl IntoIterator<Item = Duration>) {
+        let mut written = self.0.lock();
+        for age in ages {
+            written.push(now + HOUR.saturating_sub(age));
+        }
+    }
+
+    /// Waits until writes were sent that are not stored yet.
+    pub(super) async fn wait_for_unsaved(&self) {
+        while self.0.lock().unsaved == 0 {
+            self.0.sent.notified().await;
+        }
+    }
+
+    /// How many writes are not stored yet. They count as stored from now on.
+    pub(super) fn take_unsaved(&self) -> u64 {
+        std::mem::take(&mut self.0.lock().unsaved)
+    }
+
+    /// Counts writes as not stored again.
+    pub(super) fn return_unsaved(&self, count: u64) {
+        self.0.lock().unsaved += count;
+    }
 }
 
-fn locked(written: &Mutex<Written>) -> MutexGuard<'_, Written> {
-    written.lock().unwrap_or_else(PoisonError::into_inner)
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Written {
+    /// Adds a turn and returns its number.
+    fn push(&mut self, hour_ends: Instant) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.turns.push_back(Taken {
+            number,
+            hour_ends,
+            counts_in_hour: true,
+        });
+        number
+    }
+
     /// How long a write of this class has to wait.
     fn pause(&mut self, now: Instant, class: Class) -> Duration {
-        while self.turns.front().is_some_and(|turn| turn.at + HOUR <= now) {
+        while self.turns.front().is_some_and(|turn| turn.hour_ends <= now) {
             self.turns.pop_front();
         }
         let (minute, hour) = class.limits();
@@ -168,7 +221,9 @@ impl Written {
         let in_minute = newest.clone().nth(minute - 1);
         let in_hour = newest.filter(|turn| turn.counts_in_hour).nth(hour - 1);
         let over = |turn: Option<&Taken>, length: Duration| {
-            Some((turn?.at + length).saturating_duration_since(now))
+            // An hour before the end of its hour it was taken.
+            let now = now + (HOUR - length);
+            Some(turn?.hour_ends.saturating_duration_since(now))
         };
         let windows = over(in_minute, MINUTE).max(over(in_hour, HOUR));
         let ahead = class.ahead();
@@ -276,6 +331,43 @@ mod tests {
             assert!(turn.spend(refused(422)).is_err());
         }
         assert!(pace.take(at, Class::Conclusion).is_err());
+    }
+
+    /// GitHub goes on counting while summit starts anew.
+    #[test]
+    fn an_hour_that_is_spent_stays_spent_after_a_restart() {
+        let begin = Instant::now();
+        let pace = Pace::default();
+        // As many as fit into an hour, half an hour ago and twenty minutes ago.
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let ages = [(300, minutes(30)), (200, minutes(20))];
+        let ages = ages.map(|(count, age)| std::iter::repeat_n(age, count));
+        pace.restore(begin, ages.into_iter().flatten());
+        let pause = pace.take(begin, Class::Conclusion).unwrap_err();
+        assert_eq!(pause, minutes(30));
+        assert_eq!(burst(&pace, begin + minutes(30), Class::Conclusion), 80);
+        // The minute is free again, and a clock that was put back does no harm.
+        let pace = Pace::default();
+        pace.restore(begin, std::iter::repeat_n(Duration::ZERO, 80));
+        assert!(pace.take(begin, Class::Conclusion).is_err());
+        assert_eq!(burst(&pace, begin + MINUTE, Class::Conclusion), 80);
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_is_to_be_stored_once() {
+        let pace = Pace::default();
+        let begin = Instant::now();
+        drop(pace.take(begin, Class::Conclusion).unwrap());
+        let turn = pace.take(begin, Class::Conclusion).unwrap();
+        assert!(turn.spend(refused(502)).is_err());
+        assert_eq!(pace.take_unsaved(), 0, "GitHub did neither");
+        assert_eq!(burst(&pace, begin + MINUTE, Class::Conclusion), 80);
+        pace.wait_for_unsaved().await;
+        assert_eq!(pace.take_unsaved(), 80);
+        assert_eq!(pace.take_unsaved(), 0);
+        pace.return_unsaved(80);
+        pace.wait_for_unsaved().await;
+        assert_eq!(pace.take_unsaved(), 80);
     }
 
     #[test]

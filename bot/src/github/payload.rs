@@ -572,6 +572,21 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_of_an_installation_asks_for_a_sweep() {
+        for action in [
+            "created",
+            "deleted",
+            "suspend",
+            "unsuspend",
+            "new_permissions_accepted",
+        ] {
+            let body = serde_json::json!({ "action": action, "installation": { "id": 5 } });
+            let read = Payload::parse("installation", body.to_string().as_bytes());
+            assert!(matches!(read, Ok(Payload::Repositories)), "{action}");
+        }
+    }
+
+    #[test]
     fn only_comments_and_buttons_are_told_once() {
         for (event, action, expected) in [
             ("issue_comment", Some("created"), true),

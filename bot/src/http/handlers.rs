@@ -18,17 +18,17 @@ const MAX_WEBHOOK_MEMORY: usize = 128 << 20;
 #[derive(Clone)]
 pub struct Handlers {
     pub(crate) summit: Arc<Summit>,
-    pub(crate) secret: SecretString,
+    pub(crate) secrets: Arc<[SecretString]>,
     pub(crate) webhooks: Intake,
     pub(crate) stop: CancellationToken,
 }
 
 impl Handlers {
-    /// Handlers for `summit`. `secret` verifies webhooks; `stop` ends long answers.
-    pub fn new(summit: Arc<Summit>, secret: SecretString, stop: CancellationToken) -> Self {
+    /// Handlers for `summit`. Each of `secrets` verifies webhooks; `stop` ends long answers.
+    pub fn new(summit: Arc<Summit>, secrets: Vec<SecretString>, stop: CancellationToken) -> Self {
         Self {
             summit,
-            secret,
+            secrets: secrets.into(),
             webhooks: Intake::new(MAX_WEBHOOK_BODY, MAX_WEBHOOK_MEMORY),
             stop,
         }

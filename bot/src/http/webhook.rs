@@ -1,5 +1,8 @@
 //! `POST /webhook`. It answers 200 once the delivery is stored, 202 for an unknown event, 400
-//! without JSON or headers, 401 for a bad signature, and 413 for a body that is too large.
+//! without JSON or headers, 401 for a bad signature, and 413 for a body that is too large. The JSON
+//! is the body, or the field `payload` of a form.
+
+use std::sync::Arc;
 
 use api::problem::Code;
 use axum::body::Body;
@@ -7,12 +10,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use secrecy::SecretString;
 use service::ApiError;
 
 use super::handlers::Handlers;
 use crate::github::payload;
-use crate::usecase::receive::{Event, Receipt, Verified, Webhook};
+use crate::usecase::receive::{Encoding, Event, Receipt, Verified, Webhook};
 
 /// The largest body that is checked on this thread. Larger ones go to a blocking thread.
 const SMALL: usize = 256 << 10;
@@ -38,6 +42,10 @@ pub(super) async fn take(
     let guid = required("x-github-delivery")?.to_owned();
     let event = required("x-github-event")?.to_owned();
     let signature = header("x-hub-signature-256");
+    let encoding = match header(CONTENT_TYPE.as_str()) {
+        Some(media) if is_form(media) => Encoding::Form,
+        Some(_) | None => Encoding::Json,
+    };
     let body = match signature {
         Some(_) => handlers.webhooks.read(body).await.inspect_err(|error| {
             tracing::warn!(
@@ -53,8 +61,9 @@ pub(super) async fn take(
         guid: guid.clone(),
         event: event.clone(),
         body,
+        encoding,
     };
-    let verified = check(webhook, signature, &handlers.secret).await?;
+    let verified = check(webhook, signature, &handlers.secrets).await?;
     if !payload::is_known(&event) {
         tracing::info!(delivery.id = guid, event, "a webhook of an unknown event");
         return Ok((StatusCode::ACCEPTED, "the event is not known here\n").into_response());
@@ -66,25 +75,31 @@ pub(super) async fn take(
     }
 }
 
-/// Checks that GitHub signed the body and that it is JSON.
+/// True for the media type of the App's content type `application/x-www-form-urlencoded`.
+fn is_form(media: &str) -> bool {
+    let name = media.split(';').next().unwrap_or_default().trim();
+    name.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Checks that GitHub signed the body and that there is JSON in it.
 async fn check(
     webhook: Webhook,
     signature: Option<&str>,
-    secret: &SecretString,
+    secrets: &Arc<[SecretString]>,
 ) -> Result<Verified<Event>, ApiError> {
-    let (signature, secret) = (signature.map(str::to_owned), secret.clone());
+    let (signature, secrets) = (signature.map(str::to_owned), Arc::clone(secrets));
     let size = webhook.body.len();
     let check = move || {
         let guid = webhook.guid.clone();
         let verified = webhook
-            .verify(signature.as_deref(), &secret)
+            .verify(signature.as_deref(), &secrets)
             .map_err(|error| {
                 tracing::warn!(delivery.id = guid, "a webhook was refused: {error}");
                 ApiError::new(Code::Unauthenticated, error.to_string())
             })?;
         verified.parse().map_err(|error| {
             tracing::warn!(delivery.id = guid, %error, "a webhook is no JSON");
-            ApiError::new(Code::Malformed, format!("the body is no JSON: {error}"))
+            ApiError::new(Code::Malformed, error.to_string())
         })
     };
     if size <= SMALL {
@@ -92,4 +107,22 @@ async fn check(
     }
     let checked = tokio::task::spawn_blocking(check).await;
     checked.expect("hashing and reading do not panic")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_known_by_its_media_type() {
+        for media in [
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-Urlencoded ; charset=utf-8",
+        ] {
+            assert!(is_form(media), "{media}");
+        }
+        for media in ["application/json", "multipart/form-data", ""] {
+            assert!(!is_form(media), "{media}");
+        }
+    }
 }

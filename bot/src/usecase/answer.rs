@@ -263,9 +263,8 @@ impl Summit {
 
     async fn keep(&self, row: Command) -> Result<(), StorageError> {
         let tables = self.tables.clone();
-        let key = (row.repository.number(), row.comment.number());
         self.db
-            .submit(move |txn| tables.commands.put(txn, &key, &row))
+            .submit(move |txn| tables.commands.put(txn, &row.key(), &row))
             .await
     }
 
@@ -307,12 +306,11 @@ fn keep_with(
     row: Command,
 ) -> impl Fn(&Tables, &mut Write<'_, '_>, &Progress) -> Result<(), StorageError> {
     move |tables, txn, progress| {
-        let key = (row.repository.number(), row.comment.number());
         let row = Command {
             progress: Some(progress.clone()),
             ..row.clone()
         };
-        tables.commands.put(txn, &key, &row)
+        tables.commands.put(txn, &row.key(), &row)
     }
 }
 

@@ -124,6 +124,10 @@ impl Summit {
                     Sent::Nothing => return End::Moved,
                     Sent::Later(reason) => {
                         tracing::warn!(attempt.id = %attempt, reason, "the order cannot be sent");
+                        if self.find_suspension().is_some() {
+                            // That is nobody's fault here, and may last for days.
+                            heard = Heard::now(&self.clock);
+                        }
                         if heard.at.elapsed() >= patience {
                             let reason = format!("the order cannot be sent: {reason}");
                             return End::Lost(Cause::Outage, reason);

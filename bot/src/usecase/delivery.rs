@@ -5,7 +5,7 @@ use moss_db::{Error, RoTxn, RwTxn};
 use uuid::Uuid;
 
 use super::command;
-use crate::db::{Button, Command, CommentPlace, Press, Reported, Repository, Tables};
+use crate::db::{Button, Command, CommentPlace, Press, Reported, Repository, Tables, command_key};
 use crate::domain::build::Target;
 use crate::domain::name::RepositoryId;
 use crate::github::payload::{Author, Comment, Payload, Source};
@@ -240,7 +240,7 @@ impl Taking<'_> {
         if author.is_bot() {
             return Ok("bots command nothing".to_owned());
         }
-        let key = (id.number(), comment.id.number());
+        let key = command_key(id, &place, comment.id);
         if self.tables.commands.contains(txn, &key)? {
             return Ok("the command is known".to_owned());
         }

@@ -74,6 +74,18 @@ impl Summit {
                 false => Dispatch::Idle,
             };
         }
+        if let Some(suspension) = self.find_suspension() {
+            // A builder could not clone anything.
+            let ready = self.ready_profiles(now).into_iter();
+            let obstacle = Obstacle {
+                reason: suspension.reason,
+                // No check run can say so before it is over.
+                is_outage: false,
+            };
+            let obstacles = ready.map(|profile| (profile, obstacle.clone()));
+            self.note_standstill(obstacles.collect());
+            return Dispatch::Waiting;
+        }
         let mut builders = self.ask_builders().await;
         let (mut open, mut standstill) = self.open_profiles(now, &builders).await;
         let mut dispatch = Dispatch::Waiting;
@@ -129,13 +141,8 @@ impl Summit {
         BTreeMap<Architecture, Arc<Snapshot>>,
         BTreeMap<Architecture, Obstacle>,
     ) {
-        let ready: BTreeSet<Architecture> = {
-            let under_way = self.under_way();
-            let ready = under_way.ready(now);
-            ready.map(|build| build.profile.clone()).collect()
-        };
         let (mut open, mut standstill) = (BTreeMap::new(), BTreeMap::new());
-        for profile in ready {
+        for profile in self.ready_profiles(now) {
             if !builders.is_one_free(&profile) {
                 let reason = builders.why_none(&profile);
                 standstill.insert(profile, reason);
@@ -160,6 +167,13 @@ impl Summit {
             }
         }
         (open, standstill)
+    }
+
+    /// The profiles with ready builds.
+    fn ready_profiles(&self, now: Timestamp) -> BTreeSet<Architecture> {
+        let under_way = self.under_way();
+        let ready = under_way.ready(now);
+        ready.map(|build| build.profile.clone()).collect()
     }
 
     /// Delays builds that lack something while an active build may still provide it; else holds
@@ -315,3 +329,6 @@ impl Summit {
         self.builders.get(name).map(|builder| &builder.client)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,8 +145,11 @@ impl Reach {
 }
 
 impl Summit {
-    /// The repositories with wishes that are due.
+    /// The repositories with wishes that are due. None is while GitHub would let summit fetch nothing.
     async fn wanted(&self) -> Result<Wanted<RepositoryId, ()>, moss_db::Error> {
+        if self.find_suspension().is_some() {
+            return Ok(Vec::new().into());
+        }
         let tables = self.tables.clone();
         let now = self.clock.now();
         self.db

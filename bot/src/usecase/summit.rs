@@ -127,6 +127,21 @@ fn take_up(under_way: &Mutex<UnderWay>, wakes: &Wakes, written: Written) {
 }
 
 impl Summit {
+    /// Why nothing goes on that needs GitHub, while the installation is suspended.
+    pub fn find_suspension(&self) -> Option<Standstill> {
+        let since = self.app.suspended_since()?;
+        let organisation = &self.config.github.organisation;
+        let reason = format!(
+            "The organisation {organisation} has suspended summit's installation on GitHub. An \
+             owner of the organisation can unsuspend it under its settings, GitHub Apps"
+        );
+        Some(Standstill {
+            reason,
+            is_outage: true,
+            since,
+        })
+    }
+
     /// The channel of a profile.
     ///
     /// # Errors

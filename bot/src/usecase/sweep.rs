@@ -32,6 +32,7 @@ pub(super) async fn work(summit: Arc<Summit>) {
     let mut redelivered: Option<Instant> = None;
     let mut turns = Turns::default();
     loop {
+        let was_suspended = summit.app.suspended_since().is_some();
         let swept = async {
             summit.sweep(&mut turns).await?;
             // Only regular sweeps read the deliveries: the list is long and has no ETag.
@@ -41,14 +42,33 @@ pub(super) async fn work(summit: Arc<Summit>) {
             }
             Ok::<_, look::Error>(())
         };
-        if let Err(error) = swept.await {
-            tracing::warn!(error = %Chain(&error), "a sweep failed and is retried");
-            backoff.wait().await;
-            continue;
+        let swept = swept.await;
+        let is_suspended = summit.app.suspended_since().is_some();
+        if was_suspended && !is_suspended {
+            summit.wakes.go_on();
+        }
+        match swept {
+            Ok(()) => {}
+            // No webhook may tell of its end.
+            Err(_) if is_suspended => {
+                backoff.wait().await;
+                if !summit.wakes.sweep.is_woken_within(MOST_PAUSE).await {
+                    backoff.reset();
+                }
+                continue;
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "a sweep failed and is retried");
+                backoff.wait().await;
+                continue;
+            }
         }
         backoff.wait().await;
-        if !summit.wakes.sweep.is_woken_within(pause).await {
-            backoff.reset();
+        tokio::select! {
+            () = summit.app.wait_for_suspension() => {}
+            is_woken = summit.wakes.sweep.is_woken_within(pause) => if !is_woken {
+                backoff.reset();
+            }
         }
     }
 }
@@ -101,7 +121,11 @@ impl Summit {
                 Ok(Found::Nothing) => turns.note(id, &marks[&id], now),
                 Ok(Found::Moved) => {}
                 // The next repository would fail too.
-                Err(error @ look::Error::GitHub(github::Error::RateLimited { .. })) => {
+                Err(
+                    error @ look::Error::GitHub(
+                        github::Error::RateLimited { .. } | github::Error::Suspended { .. },
+                    ),
+                ) => {
                     return Err(error);
                 }
                 Err(error) => {

@@ -34,6 +34,26 @@ pub struct Wakes {
 }
 
 impl Wakes {
+    /// Wakes all workers but the sweep, which has found that they can go on.
+    pub(super) fn go_on(&self) {
+        let Self {
+            looks,
+            schedule,
+            attend,
+            publish,
+            reconcile,
+            outbox,
+            commands,
+            presses,
+            sweep: _,
+        } = self;
+        for wake in [
+            looks, schedule, attend, publish, reconcile, outbox, commands, presses,
+        ] {
+            wake.wake();
+        }
+    }
+
     /// Wakes the workers that a change of builds concerns.
     pub fn wake(&self, concerns: Concerns) {
         let concerned = [

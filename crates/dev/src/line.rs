@@ -298,7 +298,7 @@ impl Parts {
                 api_url: forge_api.parse()?,
                 app_id: forge::config::App::new(String::new(), self.secret.clone()).id,
                 private_key: keys.join("app.pem"),
-                webhook_secret: keys.join("webhook-secret"),
+                webhook_secret: keys.join("webhook-secret").into(),
                 organisation: ORGANISATION.to_owned(),
                 bots: Vec::new(),
                 sweep_seconds: options.sweep_seconds,

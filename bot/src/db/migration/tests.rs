@@ -271,6 +271,60 @@ fn what_was_answered_and_not_stored_yet_is_stored() {
     );
 }
 
+/// The tables of version 7 that this test needs.
+struct BeforeKinds {
+    commands: Table<(u64, u64), Value>,
+}
+
+impl Schema for BeforeKinds {
+    const NAME: &'static str = "summit";
+    const MIGRATIONS: &'static [Migration] = &[(|_, _| Ok(())) as Migration; 7];
+
+    fn declare(opener: &mut Opener) -> Self {
+        Self {
+            commands: opener.table("commands"),
+        }
+    }
+}
+
+/// Comments on commits and those on pull requests are numbered apart.
+#[test]
+fn commands_are_kept_by_the_kind_of_their_comment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    std::fs::create_dir(&path).unwrap();
+    let on_pull = command(&Value::Null, true);
+    let mut on_commit = command(&Value::Null, false);
+    on_commit["comment"] = 8.into();
+    let commit = CommitSha::from_bytes([1; 20]);
+    on_commit["place"] = json!({ "place": "commit", "commit": commit });
+    {
+        let (env, old) = Environment::open::<BeforeKinds>(&path, &Options::default()).unwrap();
+        let wrote = env.write(|txn| {
+            old.commands.put(txn, &(1, 7), &on_pull)?;
+            old.commands.put(txn, &(1, 8), &on_commit)?;
+            old.commands.put(txn, &(1, 9), &json!("broken"))
+        });
+        wrote.unwrap();
+    }
+    let (env, tables) = Tables::open(folder.path(), &profile()).unwrap();
+    assert_eq!(env.check().unwrap(), []);
+    let read = env.read(|txn| {
+        let rows = tables.commands.iter(txn)?;
+        let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+        assert!(rows.iter().all(|(key, row)| *key == row.key()), "{rows:?}");
+        let open = tables.commands.find_by(txn, &tables.commands_open, &0)?;
+        let open: Vec<_> = open.map(|row| row.unwrap().0).collect();
+        Ok::<_, Error>((
+            rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>(),
+            open,
+        ))
+    });
+    let (keys, open) = read.unwrap();
+    assert_eq!(keys, [(1, 1, 7), (1, 2, 8)]);
+    assert_eq!(open, [(1, 2, 8)]);
+}
+
 #[test]
 fn a_database_of_version_0_becomes_current() {
     let folder = tempfile::tempdir().unwrap();

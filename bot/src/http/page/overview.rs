@@ -39,7 +39,9 @@ pub(super) async fn overview(
             (waiting(&waits))
         }
         h1 { "Builds" }
-        @if is_first {
+        @if let Some(suspension) = summit.find_suspension() {
+            (parts::suspension(&suspension))
+        } @else if is_first {
             @for (profile, standstill) in &summit.standstill() {
                 (parts::standstill(profile, standstill))
             }

@@ -30,6 +30,14 @@ pub(super) fn standstill(profile: &Architecture, standstill: &Standstill) -> Mar
     }
 }
 
+/// Why nothing goes on that needs GitHub.
+pub(super) fn suspension(suspension: &Standstill) -> Markup {
+    html! {
+        p { "Nothing goes on since " (time(suspension.since)) ". " (suspension.reason)
+            ". summit goes on by itself then." }
+    }
+}
+
 pub(super) fn target(target: &Target, repository: Option<&RepositoryName>) -> String {
     match repository {
         Some(repository) => format!("{repository} {target}"),

@@ -2,8 +2,8 @@ use api::id::CommitSha;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::db::look_key;
 use crate::db::tests::{Store, store};
+use crate::db::{CommentKind, look_key};
 use crate::domain::build::example::{self, at, id, main, pull};
 use crate::domain::name::UserId;
 
@@ -245,6 +245,29 @@ fn a_command_is_taken_once() {
         .unwrap();
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].place, CommentPlace::Pull { number: 7 });
+}
+
+/// GitHub numbers them apart.
+#[test]
+fn comments_of_two_kinds_with_one_number_are_two_commands() {
+    let store = store();
+    let repository = source("snekbook/recipes");
+    let on_pull = with(repository.clone(), comment("/rebuild"));
+    let mut on_commit = on_pull.clone();
+    on_commit["comment"]["commit_id"] = json!("1".repeat(40));
+    for (event, body) in [("issue_comment", &on_pull), ("commit_comment", &on_commit)] {
+        assert_eq!(deliver(&store, event, body), "the command is taken");
+        assert_eq!(deliver(&store, event, body), "the command is known");
+    }
+    let open = store.env.read(|txn| {
+        let rows = store
+            .tables
+            .commands
+            .find_by(txn, &store.tables.commands_open, &0)?;
+        rows.map(|row| Ok(row?.1.place.kind()))
+            .collect::<Result<Vec<_>, Error>>()
+    });
+    assert_eq!(open.unwrap(), [CommentKind::Issue, CommentKind::Commit]);
 }
 
 /// The person is stored with the press, because the role is read later.

@@ -192,15 +192,14 @@ fn commands_are_forgotten_once_answered_long_ago() {
         let left = store.write(|txn| {
             forget_commands(&store.tables, txn, at(day * 24 * 3600))?;
             let keys = store.tables.commands.iter(txn)?;
-            keys.map(|row| Ok(row?.0.1))
+            keys.map(|row| Ok(row?.0.2))
                 .collect::<Result<Vec<u64>, StorageError>>()
         });
         left.unwrap()
     };
     let put = store.write(|txn| {
         for row in &rows {
-            let key = (row.repository.number(), row.comment.number());
-            store.tables.commands.put(txn, &key, row)?;
+            store.tables.commands.put(txn, &row.key(), row)?;
         }
         Ok::<_, StorageError>(())
     });
