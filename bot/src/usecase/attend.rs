@@ -119,8 +119,7 @@ impl Summit {
                         if self.find_suspension().is_some() {
                             // That is nobody's fault here, and may last for days.
                             heard = Instant::now();
-                        }
-                        if heard.elapsed() > lease * 2 {
+                        } else if heard.elapsed() > lease * 2 {
                             let reason = format!("the order cannot be sent: {reason}");
                             return End::Lost(Cause::Outage, reason);
                         }
@@ -232,3 +231,6 @@ enum Sent {
     Nothing,
     Later(String),
 }
+
+#[cfg(test)]
+mod tests;
