@@ -7,6 +7,7 @@ pub mod choose;
 pub mod claim;
 pub mod command;
 pub mod hope;
+pub mod missing;
 pub mod name;
 pub mod plan;
 pub mod queue;

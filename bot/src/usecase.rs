@@ -31,6 +31,7 @@ pub mod retention;
 pub mod schedule;
 mod summit;
 pub mod sweep;
+mod unread;
 pub mod view;
 mod wake;
 mod worker;

@@ -50,6 +50,8 @@ pub struct Open {
     pub presses: u64,
     /// Effects that are not done.
     pub effects: u64,
+    /// Deliveries that could not be read.
+    pub unread_deliveries: u64,
 }
 
 impl Summit {
@@ -184,6 +186,7 @@ fn count(tables: &Tables, txn: &RoTxn<'_>) -> Result<Open, Error> {
         commands: tables.commands_open.iter(txn)?.count() as u64,
         presses: tables.presses.len(txn)?,
         effects: tables.outbox.len(txn)?,
+        unread_deliveries: tables.bodies.len(txn)?,
     })
 }
 
