@@ -8,6 +8,7 @@ pub mod claim;
 pub mod command;
 pub mod head;
 pub mod hope;
+pub mod missing;
 pub mod name;
 pub mod plan;
 pub mod queue;

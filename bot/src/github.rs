@@ -14,6 +14,7 @@ pub mod payload;
 mod permission;
 mod repository;
 mod session;
+mod token;
 
 pub use app::{App, OpenError};
 pub use call::Error;

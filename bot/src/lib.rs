@@ -11,6 +11,7 @@ pub mod domain;
 pub mod git;
 pub mod github;
 pub mod http;
+pub mod operate;
 mod start;
 pub mod usecase;
 

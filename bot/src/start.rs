@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use api::claims::Scope;
 use api::id::Architecture;
 use secrecy::SecretString;
-use service::auth::{KeyError, ServiceKey, Verifier};
+use service::auth::{KeyError, Peer, ServiceKey, Verifier};
 use service::client::Client;
 use service::listen::{ListenError, Listener};
 use service::{Clock, Supervisor};
@@ -104,10 +105,14 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
             (builder.peer.name.clone(), Arc::new(known))
         })
         .collect();
-    let verifier = Verifier::new(
-        config.name.clone(),
-        config.builders.iter().map(Builder::peer),
-    );
+    // Whoever can read summit's key is an operator.
+    let operator = Peer {
+        name: config.name.clone(),
+        public_key: *key.public(),
+        scopes: vec![Scope::Operate],
+    };
+    let peers = config.builders.iter().map(Builder::peer).chain([operator]);
+    let verifier = Verifier::new(config.name.clone(), peers);
     let scheme = if config.listen.tls.is_some() {
         "https"
     } else {

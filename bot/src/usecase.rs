@@ -33,6 +33,7 @@ mod silent;
 mod standstill;
 mod summit;
 pub mod sweep;
+mod unread;
 pub mod view;
 mod wake;
 mod worker;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use forge::Conclusion::Failure;
 use forge::{CheckRun, Sha};
-use harness::{File, REPOSITORY, Recipe, Setup, Stage, WRITER};
+use harness::{File, Recipe, Setup, Stage, WRITER};
 
 fn summary(run: &CheckRun) -> String {
     run.output.summary.clone().unwrap_or_default()

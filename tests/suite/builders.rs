@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use forge::Conclusion::{Failure, Success};
 use forge::{CheckRun, Point, Sha};
 use harness::stage::LIMIT;
-use harness::{Builders, REPOSITORY, Recipe, Setup, Stage};
+use harness::{Builders, Recipe, Setup, Stage};
 use summit::domain::build::{Progress, State};
 
 fn two() -> Setup {

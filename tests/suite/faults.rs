@@ -1,7 +1,7 @@
 //! What GitHub, or a hand that slipped, must not make summit do.
 
 use anyhow::{Result, ensure};
-use harness::{REPOSITORY, Recipe, Setup, Stage};
+use harness::{Recipe, Setup, Stage};
 
 /// Nothing that is under way ends because a name in the configuration is wrong.
 #[test]

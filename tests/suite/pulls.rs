@@ -1,7 +1,7 @@
 //! Pull requests: built, shown, and never published.
 
 use anyhow::{Context as _, Result, ensure};
-use forge::Conclusion::{ActionRequired, Cancelled, Failure, Success};
+use forge::Conclusion::{ActionRequired, Cancelled, Failure};
 use forge::{Content, Mode, OpenPull, Point, Role, Sha, Subject};
 use harness::stage::LIMIT;
 use harness::{REPOSITORY, Recipe, STRANGER, Setup, Stage, WRITER};

@@ -33,6 +33,8 @@ pub struct Tables {
     pub deliveries_by_time: Index<i64, String>,
     /// Repositories that the App is installed in.
     pub repositories: Table<u64, Repository>,
+    /// Repositories that are gone and wait for an operator's word, by since when.
+    pub missing: Table<u64, Timestamp>,
     /// The profiles for which branches were planned.
     pub profiles: Table<String, ()>,
     /// The profiles for which a branch is not planned yet, by repository and target.
@@ -234,6 +236,7 @@ impl Schema for Tables {
             bodies: opener.table("bodies"),
             deliveries_by_time,
             repositories: opener.table("repositories"),
+            missing: opener.table("missing"),
             profiles: opener.table("profiles"),
             unplanned: opener.table("unplanned"),
             planned: opener.table("planned"),

@@ -243,7 +243,7 @@ impl Store {
     }
 }
 
-fn order() -> attempt::Order {
+pub(crate) fn order() -> attempt::Order {
     attempt::Order {
         recipe: "nano".parse().unwrap(),
         folder: "nano".parse().unwrap(),

@@ -1,4 +1,5 @@
-//! A GitHub for unit tests. It gives out tokens, and answers all else as the test says.
+//! A GitHub for unit tests. It gives out tokens, and answers all else as the test says. It is also an
+//! empty channel.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,6 +10,8 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
+use moss_format::index::Index;
+use moss_format::payload::Encoding;
 use serde_json::{Value, json};
 use service::Clock;
 use tokio::net::TcpListener;
@@ -158,11 +161,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return answer;
     }
     let expires_at = shared.now() + jiff::SignedDuration::from_hours(1);
-    match asked.what.ends_with("/access_tokens") {
-        true => says(
-            201,
-            &json!({ "token": format!("token-{number}"), "expires_at": expires_at }),
-        ),
-        false => says(404, &json!({ "message": "Not Found" })),
+    if asked.what.ends_with("/access_tokens") {
+        let token = format!("token-{number}");
+        return says(201, &json!({ "token": token, "expires_at": expires_at }));
     }
+    if asked.what.ends_with("/stone.index") {
+        let index = Index::new(Vec::new()).encode(&Encoding::default());
+        return index.unwrap().into_response();
+    }
+    says(404, &json!({ "message": "Not Found" }))
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use service::ApiError;
 
 use super::handlers::Handlers;
+use crate::usecase;
 
 /// Counts of open work.
 /// `GET /api/v1/status`
@@ -17,10 +18,6 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
     let unshown = unshown.map_err(|error| ApiError::internal(&error))?;
     let counts = summit.under_way().counts().into_iter();
     let builds = counts.map(|(stage, count)| (stage.name().to_owned(), count as u64));
-    let standstill = summit.standstill().into_iter().map(|(profile, known)| {
-        let (reason, since) = (known.reason, known.since);
-        (profile, Standstill { reason, since })
-    });
     let silent_builders = summit.silent_builders().into_iter().map(|(name, silent)| {
         let told = SilentBuilder {
             since: silent.silence.since,
@@ -30,6 +27,16 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         };
         (name, told)
     });
+    let standstill = summit
+        .standstill()
+        .into_iter()
+        .map(|(profile, known)| (profile, told(known)));
+    let missing = summit.missing().await;
+    let missing = missing.map_err(|error| ApiError::internal(&error))?;
+    let missing = missing
+        .into_iter()
+        .map(|one| (one.name.to_string(), one.since));
+    let suspended = summit.find_suspension().map(told);
     let usage = summit.db.usage();
     Ok(Json(Status {
         summit: summit.config.name.clone(),
@@ -39,6 +46,9 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
             map_bytes: usage.map_size(),
         },
         builds: builds.collect(),
+        suspended,
+        missing: missing.collect(),
+        unread_deliveries: open.unread_deliveries,
         unreadable: summit.unreadable.clone(),
         standstill: standstill.collect(),
         silent_builders: silent_builders.collect(),
@@ -48,4 +58,9 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         effects: open.effects,
         check_runs: unshown.len() as u64 + open.heads,
     }))
+}
+
+fn told(standstill: usecase::Standstill) -> Standstill {
+    let usecase::Standstill { reason, since, .. } = standstill;
+    Standstill { reason, since }
 }

@@ -127,8 +127,7 @@ impl Summit {
                         if self.find_suspension().is_some() {
                             // That is nobody's fault here, and may last for days.
                             heard = Heard::now(&self.clock);
-                        }
-                        if heard.at.elapsed() >= patience {
+                        } else if heard.at.elapsed() >= patience {
                             let reason = format!("the order cannot be sent: {reason}");
                             return End::Lost(Cause::Outage, reason);
                         }
@@ -292,3 +291,6 @@ enum Sent {
     Nothing,
     Later(String),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! A summit for unit tests, before a GitHub of their own.
+//! A summit for unit tests, with a GitHub of their own. Its channel is empty.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -35,6 +35,7 @@ impl Example {
         config.data = folder.path().to_owned();
         config.key = folder.path().join("key.pem");
         config.github = github.config();
+        config.vessel.public_url = github.url.clone();
         let key = ServiceKey::load_or_create(config.name.clone(), &config.key).unwrap();
         let (db, tables) = Tables::open(&config.data, &profile()).unwrap();
         let index = folder.path().join("index");

@@ -20,6 +20,14 @@ use crate::github::payload::Payload;
 #[derive(Debug)]
 pub struct Verified<T>(T);
 
+impl<T> Verified<T> {
+    /// Wraps what a test made itself.
+    #[cfg(test)]
+    pub(super) fn unchecked(value: T) -> Self {
+        Self(value)
+    }
+}
+
 /// A webhook that is not verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
@@ -162,6 +170,33 @@ impl Verified<Webhook> {
     }
 }
 
+impl Verified<Event> {
+    /// Reads the body of a delivery again that was verified and kept.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub(super) fn of_kept(
+        guid: String,
+        name: String,
+        body: &RawValue,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(Self(Event {
+            content: Content::read(&name, body.get().as_bytes())?,
+            guid,
+            name,
+        }))
+    }
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The result, for people.
+    pub(super) text: String,
+    /// True when its body could be read.
+    pub(super) is_read: bool,
+}
+
 impl Summit {
     /// Commits what a webhook asks for, together with its row. When this returns, summit does not
     /// lose it any more.
@@ -169,6 +204,15 @@ impl Summit {
     /// # Errors
     /// When the database fails: then GitHub must hear of it.
     pub async fn receive(&self, event: Verified<Event>) -> Result<Receipt, Error> {
+        let taken = self.take_event(event).await?;
+        Ok(taken.map_or(Receipt::Known, |_| Receipt::New))
+    }
+
+    /// Commits an event, as [`Self::receive`] does. `None` for a known one, else what became of it.
+    pub(super) async fn take_event(
+        &self,
+        event: Verified<Event>,
+    ) -> Result<Option<Outcome>, Error> {
         let Verified(event) = event;
         let tables = self.tables.clone();
         let guid = event.guid.clone();
@@ -176,12 +220,13 @@ impl Summit {
         let now = self.clock.now();
         let wakes = Arc::clone(&self.wakes);
         // GitHub may hang up before the commit, and then nobody waits here any more.
-        let committed = move |taken| match taken {
-            None => Receipt::Known,
-            Some((delivery, taken)) => {
-                announce(&wakes, &guid, &delivery, &taken);
-                Receipt::New
-            }
+        let committed = move |taken: Option<(Delivery, Taken)>| {
+            let (delivery, taken) = taken?;
+            announce(&wakes, &guid, &delivery, &taken);
+            Some(Outcome {
+                text: delivery.outcome,
+                is_read: !taken.is_odd,
+            })
         };
         let take = move |txn: &mut RwTxn<'_>| take(&tables, txn, event, &organisation, now);
         self.db.submit_then(take, committed).await
@@ -219,11 +264,17 @@ fn take(
         name,
         content,
     } = event;
-    if tables.deliveries.contains(txn, &guid)? {
-        return Ok(None);
-    }
+    // One that could not be read is read again: this process may be able to.
+    let known = match tables.bodies.contains(txn, &guid)? {
+        true => tables.deliveries.find(txn, &guid)?,
+        false if tables.deliveries.contains(txn, &guid)? => return Ok(None),
+        false => None,
+    };
     let taken = match content {
-        Content::Read(payload) => heed(tables, txn, *payload, organisation, &guid, now)?,
+        Content::Read(payload) => {
+            tables.bodies.delete(txn, &guid)?;
+            heed(tables, txn, *payload, organisation, &guid, now)?
+        }
         // A sweep finds pushes and pull requests, but neither comments nor presses.
         Content::Odd { reason, body } => {
             tables.bodies.put(txn, &guid, &body)?;
@@ -235,7 +286,7 @@ fn take(
     };
     let delivery = Delivery {
         event: name,
-        received_at: now,
+        received_at: known.map_or(now, |known| known.received_at),
         outcome: taken.outcome.clone(),
     };
     tables.deliveries.put(txn, &guid, &delivery)?;

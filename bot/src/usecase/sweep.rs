@@ -1,5 +1,6 @@
 //! Asks GitHub at intervals, and at the start, for changes whose webhooks may have been lost.
 
+mod absent;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -19,6 +20,7 @@ use crate::domain::build::{Build, Hold, Target};
 use crate::domain::name::RepositoryId;
 use crate::domain::trust::Origin;
 use crate::github::{self, Class, Pull};
+pub use absent::{LetGoError, Missing};
 use turn::Turns;
 
 /// The longest pause before a requested sweep or a retry.
@@ -107,11 +109,7 @@ impl Summit {
             }
         }
         self.keep_repositories(found.clone()).await?;
-        for (id, row) in seen {
-            if !found.contains_key(&id) {
-                self.let_go_if_gone(id, &row).await?;
-            }
-        }
+        self.settle_absent(&seen, &found).await?;
         let chosen = turns.choose(&marks);
         let marks: BTreeMap<RepositoryId, github::Mark> = marks.into_iter().collect();
         for id in chosen {
@@ -132,32 +130,6 @@ impl Summit {
                     tracing::warn!(repository.name = %row.name, error = %Chain(&error), "a repository was not swept");
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Lets go of a repository that the list lacks, if GitHub says that it is gone. The list alone
-    /// proves nothing: it can shift while its pages are read.
-    async fn let_go_if_gone(
-        self: &Arc<Self>,
-        id: RepositoryId,
-        row: &Repository,
-    ) -> Result<(), look::Error> {
-        let gone = match self.app.is_gone(id, row).await {
-            Ok(true) => self.let_go(id).await,
-            Ok(false) => {
-                tracing::warn!(repository.name = %row.name, "the list of repositories lacks one that is there");
-                Ok(())
-            }
-            Err(error @ github::Error::RateLimited { .. }) => return Err(error.into()),
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = gone {
-            tracing::warn!(
-                repository.name = %row.name,
-                error = %Chain(&error),
-                "a lost repository cannot be given up yet"
-            );
         }
         Ok(())
     }
@@ -405,3 +377,6 @@ fn moved_pulls(
     }
     Ok(moved)
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,8 @@ pub struct Open {
     pub effects: u64,
     /// Heads that GitHub does not show as they are.
     pub heads: u64,
+    /// Deliveries that could not be read.
+    pub unread_deliveries: u64,
 }
 
 impl Summit {
@@ -187,6 +189,7 @@ fn count(tables: &Tables, txn: &RoTxn<'_>) -> Result<Open, Error> {
         presses: tables.presses.len(txn)?,
         effects: tables.outbox.len(txn)?,
         heads: tables.unshown_heads(txn)?,
+        unread_deliveries: tables.bodies.len(txn)?,
     })
 }
 

@@ -42,6 +42,8 @@ pub enum Scope {
     Status,
     /// Tell summit that an attempt has moved on.
     Reports,
+    /// Do what an operator of summit does.
+    Operate,
     /// Import assets into a channel.
     Imports,
     /// Read and move channels, streams and tags.

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod host;
 pub mod id;
 pub mod import;
+pub mod operator;
 pub mod problem;
 pub mod repository;
 pub mod status;

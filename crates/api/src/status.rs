@@ -36,6 +36,9 @@ pub struct Summit {
     /// How many builds are under way, by the name of their state; with them built ones of open pull
     /// requests, whose assets a builder keeps.
     pub builds: BTreeMap<String, u64>,
+    /// Why nothing goes on that needs GitHub, while the App's installation is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Standstill>,
     /// Why no builder gets any of the builds that are ready, for each profile of which that is so.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub standstill: BTreeMap<Architecture, Standstill>,
@@ -46,6 +49,13 @@ pub struct Summit {
     /// others go on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable: BTreeMap<BuildId, String>,
+    /// The repositories that are gone and wait for an operator's word, with the time since when. All
+    /// goes on as if they were there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, Timestamp>,
+    /// Deliveries of GitHub that could not be read.
+    #[serde(default)]
+    pub unread_deliveries: u64,
     /// Branches and pull requests that are to be looked at.
     pub looks: u64,
     /// Comment commands that are not answered yet.

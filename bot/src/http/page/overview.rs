@@ -12,6 +12,7 @@ use crate::domain::name::RepositoryName;
 use crate::http::builds::{Asked, SHOWN};
 use crate::http::handlers::Handlers;
 use crate::usecase::SilentBuilder;
+use crate::usecase::sweep::Missing;
 use crate::usecase::view::WaitingView;
 
 /// A page of builds, the newest first. The first one also shows what keeps builds from being planned or
@@ -26,6 +27,12 @@ pub(super) async fn overview(
     let list = summit.list_builds(filter, before, asked.limit());
     let list = list.await.map_err(internal)?;
     let waits = summit.view_waiting(SHOWN).await.map_err(internal)?;
+    let missing = summit.missing().await.map_err(internal)?;
+    let unread = summit
+        .count_open()
+        .await
+        .map_err(internal)?
+        .unread_deliveries;
     let is_first = before.is_none();
     let busy = !waits.rows.is_empty() || list.rows.iter().any(|(b, _)| !b.is_settled());
     let refresh = if busy && is_first {
@@ -34,6 +41,7 @@ pub(super) async fn overview(
         Refresh::Never
     };
     let body = html! {
+        @if is_first { (for_operators(&missing, unread)) }
         @if is_first && !waits.rows.is_empty() {
             h1 { "Not planned yet" }
             (waiting(&waits))
@@ -60,6 +68,24 @@ pub(super) async fn overview(
         }
     };
     Ok(page("Builds", refresh, &body))
+}
+
+/// What waits for an operator.
+fn for_operators(missing: &[Missing], unread: u64) -> Markup {
+    let names = missing.iter().map(|one| one.name.to_string());
+    let names = names.collect::<Vec<_>>().join(" ");
+    html! {
+        @if let Some(first) = missing.iter().map(|one| one.since).min() {
+            h1 { "Missing repositories" }
+            p { "Since " (time(first)) ", GitHub says that these repositories are gone: " (names)
+                ". So many at once may be a fault, so summit gives none of them up. If they are gone \
+                 for good, an operator runs " code { "summit let-go " (names) } "." }
+        }
+        @if unread > 0 {
+            p { "summit could not read some deliveries of GitHub (" (unread) "). An operator lists them \
+                 with " code { "summit deliveries" } "." }
+        }
+    }
 }
 
 /// Links to the builds of each state.
@@ -162,6 +188,18 @@ mod tests {
         };
         let name = "avalanche-1".parse().unwrap();
         insta::assert_snapshot!(silent_builder(&name, &silent).into_string());
+    }
+
+    #[test]
+    fn what_waits_for_an_operator_is_shown_with_the_command() {
+        assert_eq!(for_operators(&[], 0).into_string(), "");
+        let missing = ["snekbook/a", "snekbook/b"].map(|name| Missing {
+            id: RepositoryId::new(1),
+            name: name.parse().unwrap(),
+            since: at(0),
+        });
+        let shown = for_operators(&missing, 2).into_string();
+        insta::assert_snapshot!(shown);
     }
 
     /// People find the reason why a push is not planned only here.

@@ -71,6 +71,7 @@ fn let_go(
         return Ok(());
     };
     row.gone_at = Some(now);
+    tables.missing.delete(txn, &number)?;
     tables.repositories.put(txn, &number, &row)?;
     for build in &tables.builds_of_repository(txn, repository)? {
         give_up(

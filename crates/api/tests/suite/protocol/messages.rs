@@ -5,6 +5,7 @@ use api::claims::{Claims, Scope, request_digest};
 use api::host::{Holder, Limit, Lookup, LookupAnswer, Networking, NoOrders, Status};
 use api::id::{AttemptId, BuildId, ImportId, Sha256};
 use api::import::{self, BuildStones, Import, Refusal, RefusalReason, Stone};
+use api::operator::{LetGo, Replay, UnreadDelivery};
 use api::problem::{Code, Problem};
 use api::repository::{Channel, History, Target};
 use api::status::{Database, SilentBuilder, Standstill, Summit, Vessel};
@@ -52,6 +53,9 @@ pub(crate) fn all() -> Vec<Message> {
         order("target", &target()),
         answer("vessel-status", &vessel_status()),
         answer("summit-status", &summit_status()),
+        answer("unread-deliveries", &[unread_delivery()].to_vec()),
+        answer("replay", &replay()),
+        order("let-go", &let_go()),
     ]);
     all
 }
@@ -379,12 +383,38 @@ fn summit_status() -> Summit {
             },
         )]
         .into(),
+        suspended: None,
         unreadable: std::collections::BTreeMap::new(),
+        missing: [("snekbook/recipes".to_owned(), at("2026-11-22T21:40:00Z"))].into(),
+        unread_deliveries: 1,
         looks: 1,
         commands: 0,
         effects: 0,
         presses: 0,
         check_runs: 3,
+    }
+}
+
+fn unread_delivery() -> UnreadDelivery {
+    UnreadDelivery {
+        guid: "72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned(),
+        event: "issue_comment".to_owned(),
+        received_at: at("2026-11-22T21:45:02Z"),
+        reason: "its body is not as GitHub describes it: missing field `comment`".to_owned(),
+    }
+}
+
+fn replay() -> Replay {
+    Replay {
+        guid: unread_delivery().guid,
+        is_read: true,
+        outcome: "the command is taken".to_owned(),
+    }
+}
+
+fn let_go() -> LetGo {
+    LetGo {
+        repositories: vec!["snekbook/recipes".to_owned()],
     }
 }
 

@@ -76,18 +76,23 @@ fn codes() -> [Code; 11] {
     all
 }
 
-fn scopes() -> [Scope; 5] {
+fn scopes() -> [Scope; 6] {
     let all = [
         Scope::Attempts,
         Scope::Status,
         Scope::Reports,
+        Scope::Operate,
         Scope::Imports,
         Scope::Channels,
     ];
     for scope in all {
         match scope {
-            Scope::Attempts | Scope::Status | Scope::Reports | Scope::Imports | Scope::Channels => {
-            }
+            Scope::Attempts
+            | Scope::Status
+            | Scope::Reports
+            | Scope::Operate
+            | Scope::Imports
+            | Scope::Channels => {}
         }
     }
     all

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::response::IntoResponse as _;
+use http::StatusCode;
 use http::header::ETAG;
 
 use super::*;
