@@ -30,6 +30,9 @@ pub struct Config {
     /// People and their tokens.
     #[serde(default)]
     pub users: BTreeMap<String, User>,
+    /// Other Apps' accounts and their tokens, by slug. Their login is `slug[bot]`.
+    #[serde(default)]
+    pub bots: BTreeMap<String, User>,
     /// Repositories, as `owner/name`.
     #[serde(default)]
     pub repositories: BTreeMap<String, Repository>,
@@ -128,7 +131,7 @@ impl App {
     }
 }
 
-/// A person.
+/// A person, or another App's account.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
@@ -164,6 +167,7 @@ impl Config {
             app,
             organisations: Vec::new(),
             users: BTreeMap::new(),
+            bots: BTreeMap::new(),
             repositories: BTreeMap::new(),
             log: service::telemetry::Config::default(),
         }

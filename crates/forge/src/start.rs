@@ -18,15 +18,15 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, User};
 use crate::forge::{Forge, Parts, Reach, Shared};
 use crate::git::GitError;
 use crate::git::backend::{Backend, BackendError};
-use crate::name::Login;
 use crate::people::Refused;
 use crate::records::{Records, RecordsError, Unrecorded};
 use crate::shape::Urls;
 use crate::state::access::TokenDigest;
+use crate::state::account::bot_login;
 use crate::webhook::send;
 use crate::{page, people, push, rest, smart};
 
@@ -91,9 +91,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let backend = Backend::find().await?;
     let app_key =
         DecodingKey::from_rsa_pem(config.app.public_key.as_bytes()).map_err(StartError::Key)?;
-    let bot: Login = format!("{}[bot]", config.app.slug)
-        .parse()
-        .map_err(StartError::Slug)?;
+    let bot = bot_login(&config.app.slug).map_err(StartError::Slug)?;
     let listener = Listener::bind(&config.listen).await?;
     let address = listener.address();
     let url = match &config.public_url {
@@ -216,13 +214,22 @@ async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
             .map_err(named(format!("the organisation {login}")))?;
     }
     let mut tokens = BTreeMap::new();
+    let mut give = |user: &User, id| {
+        if let Some(token) = &user.token {
+            tokens.insert(TokenDigest::of(token.expose_secret()), id);
+        }
+    };
     for (login, user) in &config.users {
         let id = forge
             .ensure_user(login)
             .map_err(named(format!("the user {login}")))?;
-        if let Some(token) = &user.token {
-            tokens.insert(TokenDigest::of(token.expose_secret()), id);
-        }
+        give(user, id);
+    }
+    for (slug, user) in &config.bots {
+        let id = forge
+            .ensure_bot(slug)
+            .map_err(named(format!("the bot {slug}")))?;
+        give(user, id);
     }
     forge.shared.lock().tokens.configure(&tokens);
     for name in config.repository_names()? {

@@ -40,6 +40,17 @@ impl Forge {
         }
     }
 
+    /// The bot of that slug, made as by [`Self::create_bot`] where it is not there yet.
+    ///
+    /// # Errors
+    /// When the slug is none.
+    pub fn ensure_bot(&self, slug: &str) -> Result<AccountId, Refused> {
+        match self.find_account(&format!("{slug}[bot]")) {
+            Some(account) => Ok(account.id),
+            None => self.create_bot(slug),
+        }
+    }
+
     /// Gives a person a token that the caller chose, which does not expire. Again it does nothing.
     ///
     /// # Errors

@@ -60,6 +60,16 @@ impl Forge {
         self.insert_account(&mut self.shared.lock(), login, Kind::User)
     }
 
+    /// Makes the account of another App, whose login is `slug[bot]`. Its roles let it do what those of
+    /// a person do, and still nobody learns of them: its permission is `none` for all who ask.
+    ///
+    /// # Errors
+    /// When the slug is none or taken.
+    pub fn create_bot(&self, slug: &str) -> Result<AccountId, Refused> {
+        let login = state::account::bot_login(slug)?;
+        self.insert_account(&mut self.shared.lock(), login.as_str(), Kind::Bot)
+    }
+
     fn insert_account(
         &self,
         state: &mut State,
@@ -67,7 +77,8 @@ impl Forge {
         kind: Kind,
     ) -> Result<AccountId, Refused> {
         let parsed: Login = login.parse()?;
-        if state.find_account(login).is_some() || login.ends_with("[bot]") {
+        let has_room = kind == Kind::Bot || !login.ends_with("[bot]");
+        if state.find_account(login).is_some() || !has_room {
             return Err(Refused::taken("account", login));
         }
         let id = AccountId::new(state.next_id());

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod bots;
 mod browser;
 mod checks;
 mod cli;
