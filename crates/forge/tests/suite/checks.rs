@@ -215,8 +215,17 @@ async fn an_unchanged_answer_costs_nothing() {
     let again = bench
         .request(http::Method::GET, &url)
         .bearer_auth(&token)
-        .header("if-none-match", tag);
+        .header("if-none-match", tag.clone());
     let again = bench.answer(again).await;
     assert_eq!(again.status, 304);
     assert_eq!(again.headers["x-ratelimit-remaining"], "4999");
+
+    // A tag is good for the token that got it, and for no other of the same installation.
+    let other = bench
+        .request(http::Method::GET, &url)
+        .bearer_auth(bench.token().await)
+        .header("if-none-match", tag.clone());
+    let other = bench.answer(other).await;
+    assert_eq!((other.status, &other.body), (200, &first.body));
+    assert_ne!(other.headers["etag"], tag);
 }
