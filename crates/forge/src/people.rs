@@ -1,6 +1,7 @@
 //! What people do, as methods of [`Forge`].
 
 mod ensure;
+mod installations;
 pub(crate) mod pulls;
 mod repositories;
 mod setup;

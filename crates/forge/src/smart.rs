@@ -21,6 +21,7 @@ use crate::forge::Shared;
 use crate::git::backend::{self, Answer, BackendError, Session};
 use crate::id::{AccountId, RepositoryId};
 use crate::push;
+use crate::rest::SUSPENDED;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
 use crate::state::repository::Right;
@@ -36,6 +37,7 @@ enum Wish {
 enum Client {
     Nobody,
     Wrong,
+    Suspended,
     Known { account: AccountId, right: Right },
 }
 
@@ -221,6 +223,7 @@ fn admit(
     match identify(shared, &state, repository, headers) {
         Client::Nobody => Err(Box::new(challenge("Authentication is needed."))),
         Client::Wrong => Err(Box::new(challenge("Invalid username or token."))),
+        Client::Suspended => Err(Box::new(plain(StatusCode::FORBIDDEN, SUSPENDED))),
         Client::Known { account, right } => match (repository, wish) {
             (Some(repository), Wish::Read) if right >= Right::Pull => Ok((repository, account)),
             (Some(repository), Wish::Write) if right >= Right::Push => Ok((repository, account)),
@@ -246,6 +249,9 @@ fn identify(
         return Client::Nobody;
     };
     if let Some(grant) = state.tokens.find_grant(&secret, shared.clock.now()) {
+        if state.suspensions.contains_key(&grant.installation) {
+            return Client::Suspended;
+        }
         let reached = repository.is_some_and(|repository| {
             grant.reaches(repository)
                 && state.installation_of(state.repository(repository)) == Some(grant.installation)

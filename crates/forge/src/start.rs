@@ -22,11 +22,12 @@ use crate::config::{Config, User};
 use crate::forge::{Forge, Parts, Reach, Shared};
 use crate::git::GitError;
 use crate::git::backend::{Backend, BackendError};
+use crate::name::Login;
 use crate::people::Refused;
 use crate::records::{Records, RecordsError, Unrecorded};
 use crate::shape::Urls;
 use crate::state::access::TokenDigest;
-use crate::state::account::bot_login;
+use crate::state::account::{Kind, bot_login};
 use crate::webhook::send;
 use crate::{page, people, push, rest, smart};
 
@@ -209,6 +210,10 @@ async fn answer_when_recorded(
 async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
     let named = |what: String| move |source| StartError::Content { what, source };
     for login in &config.organisations {
+        // The App may have been taken away from one that is there, and that stays so.
+        if is_organisation(forge, login) {
+            continue;
+        }
         forge
             .ensure_organisation(login.as_str())
             .map_err(named(format!("the organisation {login}")))?;
@@ -246,6 +251,11 @@ async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+fn is_organisation(forge: &Forge, login: &Login) -> bool {
+    let found = forge.find_account(login.as_str());
+    found.is_some_and(|account| account.kind == Kind::Organisation)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod check_run;
 pub(crate) mod comment;
+pub(crate) mod installation;
 pub(crate) mod pull;
 pub(crate) mod repository;
 pub(crate) mod table;
@@ -19,6 +20,7 @@ use self::access::Tokens;
 use self::account::{Account, Kind};
 use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
+use self::installation::Suspension;
 use self::pull::PullRequest;
 use self::repository::{Repository, Role, Standing};
 use self::table::Table;
@@ -37,6 +39,8 @@ pub(crate) struct State {
     pub(crate) accounts: Table<AccountId, Account>,
     by_login: BTreeMap<String, AccountId>,
     pub(crate) installations: Table<InstallationId, AccountId>,
+    /// The installations that are suspended.
+    pub(crate) suspensions: Table<InstallationId, Suspension>,
     pub(crate) repositories: Table<RepositoryId, Repository>,
     /// Deleted repositories whose folders are still to be removed.
     pub(crate) leftovers: Table<RepositoryId, ()>,
@@ -94,6 +98,7 @@ impl State {
             accounts: Table::default(),
             by_login: BTreeMap::new(),
             installations: Table::default(),
+            suspensions: Table::default(),
             repositories: Table::default(),
             leftovers: Table::default(),
             refs: Table::default(),
@@ -196,16 +201,22 @@ impl State {
         )
     }
 
-    /// The installation that covers a repository: the one on its owner, unless the App was taken
-    /// out of it.
+    /// The installation that covers a repository: the one on its owner, unless that is suspended or
+    /// the App was taken out of the repository.
     pub(crate) fn installation_of(&self, repository: &Repository) -> Option<InstallationId> {
         match repository.standing {
             Standing::Here => {}
             Standing::WithoutApp | Standing::Deleted => return None,
         }
+        self.installation_on(repository.owner)
+            .filter(|id| !self.suspensions.contains_key(id))
+    }
+
+    /// The installation on an account, be it suspended or not.
+    pub(crate) fn installation_on(&self, account: AccountId) -> Option<InstallationId> {
         self.installations
             .iter()
-            .find(|(_, account)| **account == repository.owner)
+            .find(|(_, on)| **on == account)
             .map(|(id, _)| *id)
     }
 

@@ -80,9 +80,9 @@ pub struct Event {
     /// `opened`, `created` …, where the event has one.
     pub action: Option<Cow<'static, str>>,
     /// The installation it is sent for.
-    pub installation: InstallationId,
+    pub installation: Option<InstallationId>,
     /// The repository it is about.
-    pub repository: RepositoryId,
+    pub repository: Option<RepositoryId>,
     /// The JSON, byte for byte as signed and sent.
     #[serde(with = "body_text")]
     pub body: Bytes,
@@ -99,10 +99,20 @@ impl Event {
 }
 
 /// What an App is told without asking for it.
-const UNASKED: [&str; 1] = ["installation_repositories"];
+const UNASKED: [&str; 2] = ["installation", "installation_repositories"];
 
-/// Makes an event and sends it as the mode says. Nothing happens where the App is not installed
-/// or not told of such events.
+/// Whom an event is sent for, and what it is about.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    installation: Option<InstallationId>,
+    repository: Option<RepositoryId>,
+}
+
+/// The name of an event and what happened.
+pub(crate) type Name = (&'static str, Option<&'static str>);
+
+/// Makes an event about a repository and sends it as the mode says. Nothing happens where the App
+/// is not installed or not told of such events.
 pub(crate) fn emit(
     shared: &Arc<Shared>,
     state: &mut State,
@@ -114,6 +124,35 @@ pub(crate) fn emit(
     let Some(installation) = state.installation_of(repository) else {
         return;
     };
+    let source = Source {
+        installation: Some(installation),
+        repository: Some(repository.id),
+    };
+    send_as_mode_says(shared, state, source, (event, action), &payload);
+}
+
+/// Makes an event about an installation, which may be suspended or be gone when it is sent.
+pub(crate) fn emit_for(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    installation: InstallationId,
+    name: Name,
+    payload: &Value,
+) {
+    let source = Source {
+        installation: Some(installation),
+        repository: None,
+    };
+    send_as_mode_says(shared, state, source, name, payload);
+}
+
+fn send_as_mode_says(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    source: Source,
+    (event, action): Name,
+    payload: &Value,
+) {
     let is_wanted = shared.app.events.iter().any(|wanted| wanted == event);
     if !is_wanted && !UNASKED.contains(&event) {
         return;
@@ -122,8 +161,8 @@ pub(crate) fn emit(
         guid: Uuid::new_v4(),
         event: event.into(),
         action: action.map(Into::into),
-        installation,
-        repository: repository.id,
+        installation: source.installation,
+        repository: source.repository,
         body: Bytes::from(payload.to_string()),
         made_at: shared.clock.now(),
     };

@@ -10,11 +10,12 @@ use crate::people::{Refused, account};
 use crate::state::account::Kind;
 
 impl Forge {
-    /// The organisation of that login, made as by [`Self::create_organisation`] where it is not there
-    /// yet.
+    /// The App's installation on the organisation of that login, which is made as by
+    /// [`Self::create_organisation`] where it is not there yet.
     ///
     /// # Errors
-    /// When the login is none, or an account that is no organisation has it.
+    /// When the login is none, when an account that is no organisation has it, or when the App was
+    /// taken away from it.
     pub fn ensure_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
         let installed = {
             let state = self.shared.lock();

@@ -13,6 +13,7 @@ use crate::state::access::{Grant, TokenDigest, UserToken};
 use crate::state::account::Account;
 use crate::state::check_run::{CheckRun, Suite};
 use crate::state::comment::Comment;
+use crate::state::installation::Suspension;
 use crate::state::pull::PullRequest;
 use crate::state::repository::Repository;
 use crate::state::table::Table;
@@ -124,6 +125,7 @@ macro_rules! tables {
 tables! {
     accounts: AccountId => Account, at accounts;
     installations: InstallationId => AccountId, at installations;
+    suspensions: InstallationId => Suspension, at suspensions;
     repositories: RepositoryId => Repository, at repositories;
     leftovers: RepositoryId => (), at leftovers;
     refs: (RepositoryId, String) => Sha, at refs;

@@ -18,6 +18,7 @@ use crate::state::access::{Grant, Selection, TokenDigest};
 use crate::state::account::{Account, Kind};
 use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
+use crate::state::installation::Suspension;
 use crate::state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
 use crate::state::repository::{Repository, Role, Standing};
 use crate::webhook::log::{Delivery, Outgoing};
@@ -31,6 +32,7 @@ enum Change {
     },
     Repository(usize),
     Role(usize, usize),
+    Suspend(usize),
     Stand(usize, Standing),
     Ref(usize, u8, Option<u8>),
     Follow(usize),
@@ -57,6 +59,7 @@ fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|is_user| Change::Account { is_user }),
         row.clone().prop_map(Change::Repository),
         (row.clone(), row.clone()).prop_map(|(one, other)| Change::Role(one, other)),
+        row.clone().prop_map(Change::Suspend),
         (row.clone(), standing()).prop_map(|(of, standing)| Change::Stand(of, standing)),
         (row.clone(), 0..4_u8, any::<Option<u8>>())
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
@@ -113,6 +116,10 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (of, who) = (pick(&state.repositories, of)?, pick(&state.accounts, who)?);
             let record = state.repositories.get_mut(&of)?;
             record.roles.insert(who, Role::Write);
+        }
+        Change::Suspend(which) => {
+            let (id, by) = (pick(&state.installations, which)?, state.bot);
+            state.suspensions.insert(id, Suspension { by, at: at() });
         }
         Change::Stand(of, standing) => {
             let of = pick(&state.repositories, of)?;
@@ -300,8 +307,8 @@ fn put(state: &mut State, text: &str) {
         guid: Uuid::from_u128(7),
         event: "push".into(),
         action: None,
-        installation: InstallationId::new(1),
-        repository: RepositoryId::new(1),
+        installation: Some(InstallationId::new(1)),
+        repository: Some(RepositoryId::new(1)),
         body: Bytes::from(serde_json::to_vec(text).unwrap()),
         made_at: at(),
     };
@@ -389,6 +396,7 @@ fn the_form_of_the_rows_is_kept() {
         Change::Account { is_user: false },
         Change::Repository(1),
         Change::Role(0, 0),
+        Change::Suspend(0),
         Change::Ref(0, 1, Some(4)),
         Change::Follow(0),
         Change::Pull(0),

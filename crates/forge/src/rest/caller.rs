@@ -31,6 +31,8 @@ const MAX_LIFE: i64 = 600;
 /// How far the App's clock may be ahead.
 const MAX_SKEW: i64 = 60;
 
+/// What GitHub says to the App and its tokens while an installation is suspended.
+pub(crate) const SUSPENDED: &str = "This installation has been suspended";
 const NOT_ACCESSIBLE: &str = "Resource not accessible by integration";
 const NO_JWT: &str = "A JSON web token could not be decoded";
 
@@ -58,6 +60,9 @@ impl Caller {
         }
         let state = shared.lock();
         if let Some(grant) = state.tokens.find_grant(&token, shared.clock.now()) {
+            if state.suspensions.contains_key(&grant.installation) {
+                return Err(Failure::Forbidden(SUSPENDED));
+            }
             return Ok(Self::Installation(grant.clone()));
         }
         state

@@ -14,6 +14,17 @@ pub(crate) fn brief(state: &State, urls: &Urls, repository: &Repository) -> Valu
     Value::Object(base(state, urls, repository))
 }
 
+/// The few fields by which the events of installations name a repository.
+pub(crate) fn mention(state: &State, repository: &Repository) -> Value {
+    json!({
+        "id": repository.id,
+        "node_id": node_id("R", repository.id),
+        "name": repository.name,
+        "full_name": state.full_name(repository).to_string(),
+        "private": true,
+    })
+}
+
 /// GitHub's `full-repository`, as one account sees it.
 pub(crate) fn full(
     state: &State,

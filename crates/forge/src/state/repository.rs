@@ -33,6 +33,13 @@ pub(crate) struct Repository {
     pub(crate) refs_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
+impl Repository {
+    /// Whether the App is in it where it is installed on the owner.
+    pub(crate) fn has_app(&self) -> bool {
+        self.standing == Standing::Here
+    }
+}
+
 /// Where the bare repository of that owner and name lies in the data.
 pub(crate) fn folder(data: &Path, owner: &Login, name: &RepositoryName) -> PathBuf {
     data.join("git")

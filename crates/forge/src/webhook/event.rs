@@ -1,5 +1,6 @@
 //! The payloads of the events.
 
+mod installation;
 mod repository;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::state::comment::Subject;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
 
+pub(crate) use installation::{InstallationAction, installation};
 pub(crate) use repository::{
     Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
 };

@@ -23,10 +23,19 @@ struct Kept {
 
 impl Kept {
     async fn start(data: &Path, webhooks: Option<&Receiver>) -> Self {
+        Self::start_with(data, webhooks, |_| {}).await
+    }
+
+    async fn start_with(
+        data: &Path,
+        webhooks: Option<&Receiver>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let supervisor = Supervisor::new();
         let mut app = App::new(include_str!("app.pub.pem").to_owned(), SECRET.into());
         app.webhook_url = webhooks.map(|receiver| receiver.url.parse().unwrap());
-        let config = Config::loopback(data.to_owned(), app);
+        let mut config = Config::loopback(data.to_owned(), app);
+        change(&mut config);
         let begun = Instant::now();
         let forge = loop {
             match forge::start(config.clone(), &supervisor).await {
@@ -119,6 +128,26 @@ async fn a_start_finds_people_repositories_and_what_they_did() {
         .comment_on_pull(REPOSITORY, number, "maya", "Again")
         .unwrap();
     assert!(again > comment, "ids go on from where they were");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_stays_suspended_and_gone() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    let forge = &first.forge;
+    forge.create_organisation("other").unwrap();
+    forge.uninstall_app("other", "maya").unwrap();
+    forge.suspend_installation("snekbook", "maya").unwrap();
+    first.stop().await;
+    let named = |config: &mut Config| config.organisations.push("other".parse().unwrap());
+    let second = Kept::start_with(folder.path(), None, named).await;
+    let forge = &second.forge;
+    assert!(!forge.has_app(REPOSITORY));
+    forge.unsuspend_installation("snekbook", "maya").unwrap();
+    assert!(forge.has_app(REPOSITORY));
+    assert!(forge.ensure_organisation("other").is_err());
+    forge.reinstall_app("other", "maya").unwrap();
 }
 
 /// The refs are as a process leaves them that ends between git's work and the forge's.

@@ -15,6 +15,7 @@ mod comments;
 mod deliveries;
 mod faults;
 mod forms;
+mod installations;
 mod kept;
 mod pages;
 mod pulls;

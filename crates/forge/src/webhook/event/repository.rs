@@ -8,7 +8,7 @@ use super::envelope;
 use crate::forge::Shared;
 use crate::id::AccountId;
 use crate::name::Branch;
-use crate::shape::{self, node_id};
+use crate::shape;
 use crate::state::State;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
@@ -91,13 +91,7 @@ pub(crate) fn app_moved(
         return;
     };
     let urls = &shared.urls;
-    let it = json!([{
-        "id": record.id,
-        "node_id": node_id("R", record.id),
-        "name": record.name,
-        "full_name": state.full_name(record).to_string(),
-        "private": true,
-    }]);
+    let it = json!([shape::repository::mention(state, record)]);
     let (word, added, removed) = match change {
         Change::Added => ("added", it, json!([])),
         Change::Removed => ("removed", json!([]), it),
