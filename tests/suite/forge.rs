@@ -459,7 +459,7 @@ async fn deliveries(caller: &Caller) -> Result<()> {
 /// Errors of all kinds.
 async fn refusals(caller: &Caller, token: &str) -> Result<()> {
     let jwt = Caller::jwt()?;
-    let mint = "/app/installations/1/access_tokens";
+    let mint = "/app/installations/99/access_tokens";
     caller.ask(Method::POST, mint, &jwt, None, 404).await?;
     caller
         .ask(Method::GET, ORGANISATION, token, None, 401)

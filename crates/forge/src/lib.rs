@@ -34,8 +34,8 @@ pub use git::GitError;
 pub use git::backend::BackendError;
 pub use git::commit::Edit;
 pub use id::{
-    AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, PullId, ReactionId,
-    RepositoryId,
+    AccountId, CheckRunId, CheckSuiteId, CommentId, CommentKind, DeliveryId, InstallationId,
+    PullId, ReactionId, RepositoryId,
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
 pub use people::{EditPull, MergePull, OpenPull, Refused};

@@ -264,6 +264,7 @@ mod tests {
 
     use super::*;
     use crate::config::App;
+    use crate::id::AccountId;
 
     /// The longest that anything here takes.
     const LIMIT: Duration = Duration::from_secs(60);
@@ -284,9 +285,9 @@ mod tests {
                 panic!("while it only reads");
             }),
             std::thread::spawn(move || {
-                shared.lock().next_id();
+                let _id: AccountId = shared.lock().next_id();
                 let mut state = shared.lock();
-                state.next_id();
+                let _id: AccountId = state.next_id();
                 panic!("in the middle of a change");
             }),
         ] {

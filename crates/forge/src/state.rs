@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod check_run;
 pub(crate) mod comment;
+pub(crate) mod counter;
 pub(crate) mod installation;
 pub(crate) mod pull;
 pub(crate) mod repository;
@@ -20,12 +21,14 @@ use self::access::Tokens;
 use self::account::{Account, Kind};
 use self::check_run::{CheckRun, Suite};
 use self::comment::Comment;
+use self::counter::Counters;
 use self::installation::Suspension;
 use self::pull::PullRequest;
 use self::repository::{Repository, Role, Standing};
 use self::table::Table;
 use crate::id::{
-    AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
+    AccountId, CheckRunId, CheckSuiteId, CommentId, CommentKind, InstallationId, Numbered,
+    RepositoryId,
 };
 use crate::name::{Branch, FullName, Login, RepositoryName, Sha};
 use crate::webhook::log::Log;
@@ -33,9 +36,9 @@ use crate::webhook::log::Log;
 /// The tables. Held under one lock, never across an await or a git operation.
 #[derive(Debug)]
 pub(crate) struct State {
-    last_id: u64,
-    /// The last id of which the database was told.
-    told_id: u64,
+    counters: Counters,
+    /// Those of which the database was told.
+    told_counters: Option<Counters>,
     pub(crate) accounts: Table<AccountId, Account>,
     by_login: BTreeMap<String, AccountId>,
     pub(crate) installations: Table<InstallationId, AccountId>,
@@ -66,7 +69,8 @@ pub(crate) struct State {
 /// What there is once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
-    last_id: u64,
+    #[serde(flatten)]
+    counters: Counters,
     bot: AccountId,
     started_at: Timestamp,
 }
@@ -74,13 +78,14 @@ pub(crate) struct Head {
 impl State {
     /// Tables with nothing but the App's bot.
     pub(crate) fn new(bot: Login, now: Timestamp) -> Self {
-        let id = AccountId::new(FIRST_ID);
+        let mut counters = Counters::default();
+        let id = AccountId::numbered(counters.next(AccountId::SEQUENCE));
         let mut state = Self::empty(&Head {
-            last_id: FIRST_ID,
+            counters,
             bot: id,
             started_at: now,
         });
-        state.told_id = 0;
+        state.told_counters = None;
         state.insert_account(Account {
             id,
             login: bot,
@@ -93,8 +98,8 @@ impl State {
     /// Tables to be filled with the rows that an earlier process wrote.
     pub(crate) fn empty(head: &Head) -> Self {
         Self {
-            last_id: head.last_id,
-            told_id: head.last_id,
+            counters: head.counters.clone(),
+            told_counters: Some(head.counters.clone()),
             accounts: Table::default(),
             by_login: BTreeMap::new(),
             installations: Table::default(),
@@ -140,21 +145,25 @@ impl State {
 
     /// What there is once, if it changed since the last call.
     pub(crate) fn take_head(&mut self) -> Option<Head> {
-        if self.told_id == self.last_id {
+        if self.told_counters.as_ref() == Some(&self.counters) {
             return None;
         }
-        self.told_id = self.last_id;
+        self.told_counters = Some(self.counters.clone());
         Some(Head {
-            last_id: self.last_id,
+            counters: self.counters.clone(),
             bot: self.bot,
             started_at: self.started_at,
         })
     }
 
-    /// The next number of the one id counter.
-    pub(crate) fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
+    /// The next id of its kind.
+    pub(crate) fn next_id<T: Numbered>(&mut self) -> T {
+        T::numbered(self.counters.next(T::SEQUENCE))
+    }
+
+    /// The id of the next comment of a kind.
+    pub(crate) fn next_comment(&mut self, kind: CommentKind) -> CommentId {
+        CommentId::new(kind, self.counters.next(kind.sequence()))
     }
 
     pub(crate) fn insert_account(&mut self, account: Account) {
@@ -296,7 +305,7 @@ impl State {
         if let Some(suite) = found {
             return (suite.id, Novelty::Known);
         }
-        let id = CheckSuiteId::new(self.next_id());
+        let id = self.next_id();
         let suite = Suite {
             id,
             repository,
@@ -309,7 +318,7 @@ impl State {
     }
 
     pub(crate) fn insert_repository(&mut self, mut repository: Repository) -> RepositoryId {
-        let id = RepositoryId::new(self.next_id());
+        let id = self.next_id();
         repository.id = id;
         self.repositories.insert(id, repository);
         id
@@ -326,7 +335,7 @@ impl State {
     }
 
     pub(crate) fn insert_pull(&mut self, mut pull: PullRequest) {
-        pull.id = PullId::new(self.next_id());
+        pull.id = self.next_id();
         self.pulls.insert((pull.repository, pull.number), pull);
     }
 
@@ -361,6 +370,3 @@ pub(crate) enum Novelty {
     New,
     Known,
 }
-
-/// Above every pull request number, so that a number taken for an id finds nothing.
-const FIRST_ID: u64 = 10_001;

@@ -175,7 +175,7 @@ fn send_as_mode_says(
         }
         Mode::Lose => {
             let now = shared.clock.now();
-            let id = crate::id::DeliveryId::new(state.next_id());
+            let id = state.next_id();
             let row = log::Delivery::lost(id, event, now);
             state.deliveries.insert(row, now);
         }

@@ -83,7 +83,7 @@ impl Forge {
                 record.standing = Standing::Here;
             }
         }
-        let id = InstallationId::new(state.next_id());
+        let id = state.next_id();
         state.installations.insert(id, on);
         self.tell(&mut state, id, by, InstallationAction::Created);
         Ok(id)

@@ -47,7 +47,7 @@ impl Forge {
     pub fn create_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
         let mut state = self.shared.lock();
         let id = self.insert_account(&mut state, login, Kind::Organisation)?;
-        let installation = InstallationId::new(state.next_id());
+        let installation: InstallationId = state.next_id();
         state.installations.insert(installation, id);
         Ok(installation)
     }
@@ -81,7 +81,7 @@ impl Forge {
         if state.find_account(login).is_some() || !has_room {
             return Err(Refused::taken("account", login));
         }
-        let id = AccountId::new(state.next_id());
+        let id = state.next_id();
         let created_at = self.shared.clock.now();
         state.insert_account(Account {
             id,

@@ -76,7 +76,8 @@ impl Forge {
         ))
     }
 
-    /// A comment with its reactions.
+    /// A comment with its reactions. That its number is the number of another kind of comment too
+    /// is likely.
     #[must_use]
     pub fn find_comment(&self, id: CommentId) -> Option<Comment> {
         self.shared.lock().comments.get(&id).cloned()
@@ -90,7 +91,10 @@ impl Forge {
             return Vec::new();
         };
         let here = |comment: &&Comment| comment.repository == repository.id;
-        state.comments.values().filter(here).cloned().collect()
+        let mut comments: Vec<_> = state.comments.values().filter(here).cloned().collect();
+        // The table has one kind after the other.
+        comments.sort_by_key(|comment| comment.created_at);
+        comments
     }
 
     /// All check runs of a repository, oldest first.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::migration;
 use moss_db::{Error, Migration, Opener, RoTxn, RwTxn, Schema};
 
 use crate::id::{
@@ -35,7 +36,7 @@ macro_rules! tables {
 
         impl Schema for Tables {
             const NAME: &'static str = "forge";
-            const MIGRATIONS: &'static [Migration] = &[];
+            const MIGRATIONS: &'static [Migration] = &[migration::number_comments_by_kind];
 
             fn declare(opener: &mut Opener) -> Self {
                 Self {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::id::{AccountId, CheckRunId, CommentId, DeliveryId, InstallationId, RepositoryId};
+use crate::id::{AccountId, CommentKind, InstallationId, RepositoryId};
 use crate::name::{Branch, Sha};
 use crate::push;
 use crate::state::access::{Grant, Selection, TokenDigest};
@@ -156,7 +156,7 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (author, id) = (state.bot, state.next_id());
             let key = pick(&state.comments, which)?;
             state.comments.get_mut(&key)?.reactions.push(Reaction {
-                id: crate::id::ReactionId::new(id),
+                id,
                 author,
                 content: Content::Rocket,
                 created_at: at(),
@@ -198,11 +198,11 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
 }
 
 fn account(state: &mut State, is_user: bool) {
-    let id = AccountId::new(state.next_id());
+    let id: AccountId = state.next_id();
     let kind = if is_user {
         Kind::User
     } else {
-        let installation = InstallationId::new(state.next_id());
+        let installation = state.next_id();
         state.installations.insert(installation, id);
         Kind::Organisation
     };
@@ -216,7 +216,7 @@ fn account(state: &mut State, is_user: bool) {
 
 fn repository(state: &mut State, owner: usize) -> Option<()> {
     let owner = pick(&state.accounts, owner)?;
-    let name = format!("r{}", state.next_id()).parse().unwrap();
+    let name = format!("r{}", state.repositories.len()).parse().unwrap();
     state.insert_repository(Repository {
         id: RepositoryId::new(0),
         owner,
@@ -264,7 +264,7 @@ fn pull(state: &mut State, of: usize) -> Option<()> {
 
 fn comment(state: &mut State, of: usize, body: String) -> Option<()> {
     let repository = pick(&state.repositories, of)?;
-    let id = CommentId::new(state.next_id());
+    let id = state.next_comment(CommentKind::Issue);
     let comment = Comment {
         id,
         repository,
@@ -282,7 +282,7 @@ fn comment(state: &mut State, of: usize, body: String) -> Option<()> {
 fn run(state: &mut State, of: usize) -> Option<()> {
     let repository = pick(&state.repositories, of)?;
     let (suite, _) = state.suite(repository, &sha(1), None, at());
-    let id = CheckRunId::new(state.next_id());
+    let id = state.next_id();
     let run = CheckRun {
         id,
         repository,
@@ -302,7 +302,7 @@ fn run(state: &mut State, of: usize) -> Option<()> {
 }
 
 fn put(state: &mut State, text: &str) {
-    let id = DeliveryId::new(state.next_id());
+    let id = state.next_id();
     let event = Event {
         guid: Uuid::from_u128(7),
         event: "push".into(),
@@ -322,7 +322,7 @@ fn put(state: &mut State, text: &str) {
 fn end(state: &mut State, which: usize) -> Option<()> {
     let outgoing = pick(&state.deliveries.outgoing, which)?;
     let Outgoing { event, .. } = state.deliveries.outgoing.remove(&outgoing)?;
-    let id = DeliveryId::new(state.next_id());
+    let id = state.next_id();
     let row = Delivery::lost(id, event, at());
     state.deliveries.insert(row, at());
     Some(())
@@ -331,7 +331,7 @@ fn end(state: &mut State, which: usize) -> Option<()> {
 /// What a start would read: rows, and what there is once.
 fn seen(records: &Records) -> (BTreeMap<&'static str, Vec<String>>, String) {
     let mut state = records.lock();
-    let next = state.next_id();
+    let next: AccountId = state.next_id();
     let once = format!("{next} {} {}", state.bot, state.started_at);
     (tables::contents(&state), once)
 }
@@ -378,7 +378,7 @@ fn rows_that_the_log_forgets_leave_the_database() {
         let late = at() + SignedDuration::from_hours(73);
         let id = *state.deliveries.outgoing.first_key_value().unwrap().0;
         let event = state.deliveries.outgoing.remove(&id).unwrap().event;
-        let row = Delivery::lost(DeliveryId::new(state.next_id()), event, late);
+        let row = Delivery::lost(state.next_id(), event, late);
         state.deliveries.insert(row, late);
     }
     drop(records);

@@ -52,7 +52,7 @@ pub(crate) async fn create(
         )));
     }
     let mut state = shared.lock();
-    run.id = CheckRunId::new(state.next_id());
+    run.id = state.next_id();
     run.suite = state.suite(repository, &run.head_sha, None, now).0;
     let id = run.id;
     state.check_runs.insert(id, run);

@@ -215,7 +215,7 @@ pub(crate) fn write(
     author: crate::id::AccountId,
     body: String,
 ) -> CommentId {
-    let id = CommentId::new(state.next_id());
+    let id = state.next_comment(subject.kind());
     let now = shared.clock.now();
     let comment = Comment {
         id,
@@ -233,28 +233,15 @@ pub(crate) fn write(
     id
 }
 
-/// The comment of that id in that repository, if it is of the kind asked for.
+/// A comment in that repository, to be changed.
 pub(super) fn find(
     state: &mut Tables,
     repository: RepositoryId,
     id: CommentId,
-    kind: Kind,
 ) -> Result<&mut Comment, Failure> {
     state
         .comments
         .get_mut(&id)
-        .filter(|comment| {
-            let is = match comment.subject {
-                Subject::Pull(_) => Kind::Pull,
-                Subject::Commit { .. } => Kind::Commit,
-            };
-            comment.repository == repository && is == kind
-        })
+        .filter(|comment| comment.repository == repository)
         .ok_or(Failure::NotFound)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Pull,
-    Commit,
 }

@@ -55,7 +55,7 @@ pub(crate) fn resume(shared: &Arc<Shared>) {
 }
 
 fn put_out(state: &mut State, event: Event, redelivery: Redelivery) -> DeliveryId {
-    let id = DeliveryId::new(state.next_id());
+    let id = state.next_id();
     let outgoing = Outgoing { event, redelivery };
     state.deliveries.outgoing.insert(id, outgoing);
     id
@@ -83,7 +83,7 @@ async fn deliver(flight: Flight, url: Url, outgoing: DeliveryId) {
         return;
     }
     let (delivered_at, began) = (shared.clock.now(), Instant::now());
-    let id = DeliveryId::new(shared.lock().next_id());
+    let id = shared.lock().next_id();
     let headers = headers(shared, &event);
     shared.traffic.webhook(&event);
     let outcome = send(&shared.client, &url, &headers, &event).await;

@@ -1,6 +1,6 @@
 //! Comments and reactions.
 
-use forge::{Content, Edit, OpenPull, Subject};
+use forge::{CommentId, CommentKind, Content, Edit, OpenPull, Subject};
 use serde_json::json;
 
 use crate::bench::{Bench, REPOSITORY};
@@ -114,7 +114,18 @@ async fn a_comment_is_told_of_and_answered() {
         .filter(|comment| is_commit(&comment.subject))
         .count();
     assert_eq!(count, 2);
+    // The first of each kind has the number 1, and is another comment.
+    assert_eq!((id.number(), on_commit.number()), (1, 1));
+    assert_eq!(
+        (id.kind(), on_commit.kind()),
+        (CommentKind::Issue, CommentKind::Commit)
+    );
+    let of = |id| forge.find_comment(id).unwrap().reactions.len();
+    let before = (of(id), of(on_commit));
     let cross = format!("/repos/{REPOSITORY}/issues/comments/{on_commit}/reactions");
     let answer = bench.post(&cross, &token, json!({ "content": "+1" })).await;
-    assert_eq!(answer.status, 404, "another kind");
+    assert_eq!(answer.status, 201);
+    assert_eq!((of(id), of(on_commit)), (before.0 + 1, before.1));
+    let third = CommentId::new(CommentKind::Commit, 3);
+    assert!(forge.find_comment(third).is_none());
 }
