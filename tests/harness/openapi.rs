@@ -237,7 +237,7 @@ impl OpenApi {
     /// An answer whose status the operation does not list: only a general one, with GitHub's
     /// general error, will do.
     fn judge_undeclared(&self, exchange: &Exchange) -> Vec<String> {
-        const GENERAL: [u16; 11] = [304, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503];
+        const GENERAL: [u16; 12] = [304, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504];
         if !GENERAL.contains(&exchange.status) {
             return vec!["GitHub does not answer with this status here".to_owned()];
         }

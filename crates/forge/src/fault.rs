@@ -6,17 +6,25 @@
 //! service must survive: killed before its request was heard, and killed before it heard that it
 //! was.
 
+mod outage;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use self::outage::Armament;
+
+pub use self::outage::{NeverMet, Outage};
 
 /// Where requests are held or fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     method: String,
     path: Vec<String>,
+    query: Vec<(String, String)>,
     moment: Moment,
 }
 
@@ -41,8 +49,22 @@ impl Point {
                 .split('/')
                 .map(str::to_owned)
                 .collect(),
+            query: Vec::new(),
             moment: Moment::Asked,
         }
+    }
+
+    /// Every REST route. Git and webhooks pass.
+    #[must_use]
+    pub fn all_rest() -> Self {
+        Self::rest("*", ALL)
+    }
+
+    /// The same point for requests alone whose query says so, such as `page=2`.
+    #[must_use]
+    pub fn with_query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// A clone or fetch: the request for the pack.
@@ -64,9 +86,21 @@ impl Point {
         self
     }
 
-    fn matches(&self, method: &str, path: &str, moment: Moment) -> bool {
+    /// Whether a request is at this point. `target` is its path, and its query if it has one.
+    fn matches(&self, method: &str, target: &str, moment: Moment) -> bool {
         if self.moment != moment || (self.method != "*" && self.method != method) {
             return false;
+        }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let asks = |(name, value): &(String, String)| {
+            let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+            pairs.any(|pair| pair == (name.into(), value.into()))
+        };
+        if !self.query.iter().all(asks) {
+            return false;
+        }
+        if self.path == [ALL] {
+            return method != WEBHOOK && !is_git(path);
         }
         let mut segments = path.trim_start_matches('/').split('/');
         for pattern in &self.path {
@@ -82,6 +116,15 @@ impl Point {
     }
 }
 
+/// Stands for all REST routes.
+const ALL: &str = "**";
+
+/// Whether git asks at that path.
+fn is_git(path: &str) -> bool {
+    const GIT: [&str; 3] = ["/info/refs", "/git-upload-pack", "/git-receive-pack"];
+    GIT.iter().any(|end| path.ends_with(end))
+}
+
 /// Stands in for a method in the points of webhooks.
 const WEBHOOK: &str = "WEBHOOK";
 
@@ -90,18 +133,37 @@ const WEBHOOK: &str = "WEBHOOK";
 pub enum Failure {
     /// With this status and an error in GitHub's shape.
     Status(u16),
-    /// As GitHub's secondary limit: 403 or 429 with `retry-after` seconds.
+    /// As GitHub's secondary limit: 403 or 429, with `retry-after` or without.
     SecondaryLimit {
         /// 403 or 429.
         status: u16,
         /// The seconds.
-        retry_after: u64,
+        retry_after: Option<u64>,
     },
     /// As the hourly limit: 403, nothing remaining, and when the hour is over.
     HourlyLimit {
         /// In how many seconds that is.
         resets_in: u64,
     },
+    /// The connection ends in the middle of the answer's body: with [`Point::done`] of the answer
+    /// that there would be, else of an error with the status 502.
+    Reset,
+    /// Not at all, only late by so much of real time.
+    Slow(Duration),
+}
+
+impl Failure {
+    /// The status of the answer, unless that is cut off.
+    pub(crate) fn status(self) -> Option<StatusCode> {
+        match self {
+            Self::Status(status) | Self::SecondaryLimit { status, .. } => {
+                let status = StatusCode::from_u16(status);
+                Some(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+            }
+            Self::HourlyLimit { .. } => Some(StatusCode::FORBIDDEN),
+            Self::Reset | Self::Slow(_) => None,
+        }
+    }
 }
 
 /// The points now armed. A forge has its own; whoever stands in front of another service can have
@@ -116,6 +178,7 @@ struct Armed {
     last: u64,
     pauses: Vec<(u64, Point, Arc<Gate>)>,
     failures: Vec<(Point, Failure)>,
+    outages: Vec<Armament>,
 }
 
 #[derive(Debug)]
@@ -226,14 +289,40 @@ impl Faults {
         self.pass(WEBHOOK, event, Moment::Asked, stop).await;
     }
 
-    /// The failure for this request, which it uses up.
-    pub(crate) fn take_failure(&self, method: &str, path: &str, moment: Moment) -> Option<Failure> {
+    /// Waits where a pause holds this point or where requests are slow, and gives the failure of the
+    /// request.
+    pub(crate) async fn meet(
+        &self,
+        method: &str,
+        target: &str,
+        moment: Moment,
+        stop: &CancellationToken,
+    ) -> Option<Failure> {
+        self.pass(method, target, moment, stop).await;
+        match self.take_failure(method, target, moment)? {
+            Failure::Slow(by) => {
+                tokio::select! {
+                    () = tokio::time::sleep(by) => {}
+                    () = stop.cancelled() => {}
+                }
+                None
+            }
+            failure => Some(failure),
+        }
+    }
+
+    /// The failure for this request, which it uses up, or that of an outage, which goes on.
+    fn take_failure(&self, method: &str, path: &str, moment: Moment) -> Option<Failure> {
         let mut armed = self.lock();
         let position = armed
             .failures
             .iter()
-            .position(|(point, _)| point.matches(method, path, moment))?;
-        Some(armed.failures.remove(position).1)
+            .position(|(point, _)| point.matches(method, path, moment));
+        if let Some(position) = position {
+            return Some(armed.failures.remove(position).1);
+        }
+        let mut outages = armed.outages.iter();
+        outages.find_map(|outage| outage.meet(method, path, moment))
     }
 }
 
@@ -266,7 +355,18 @@ mod tests {
         assert!(!point.matches("POST", "/repos/a/b", Moment::Asked));
         assert!(!point.matches("POST", "/repos/a/b/check-runs", Moment::Done));
         assert!(Point::rest("*", "/app/**").matches("GET", "/app/hook/deliveries", Moment::Asked));
-        assert!(Point::upload_pack().matches("POST", "/a/b.git/git-upload-pack", Moment::Asked));
+        let git = "/a/b.git/git-upload-pack";
+        assert!(Point::upload_pack().matches("POST", git, Moment::Asked));
+        let all = Point::all_rest();
+        assert!(
+            all.matches("GET", "/app", Moment::Asked) && all.matches("POST", "/", Moment::Asked)
+        );
+        assert!(!all.matches("POST", git, Moment::Asked), "no REST");
+        assert!(!all.matches(WEBHOOK, "push", Moment::Asked), "no REST");
+        let second = Point::rest("GET", "/app").with_query("page", "2");
+        assert!(second.matches("GET", "/app?per_page=1&page=2", Moment::Asked));
+        assert!(!second.matches("GET", "/app?page=20", Moment::Asked));
+        assert!(!second.matches("GET", "/app", Moment::Asked));
     }
 
     #[tokio::test]

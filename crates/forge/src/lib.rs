@@ -28,7 +28,7 @@ mod traffic;
 mod webhook;
 
 pub use config::Config;
-pub use fault::{Failure, Faults, Moment, NeverHeld, Pause, Point};
+pub use fault::{Failure, Faults, Moment, NeverHeld, NeverMet, Outage, Pause, Point};
 pub use forge::{Forge, TimedOut};
 pub use git::GitError;
 pub use git::backend::BackendError;

@@ -103,19 +103,11 @@ async fn serve(
 ) -> Response {
     let path = request.uri().path().to_owned();
     let stop = shared.supervisor.token();
-    shared
-        .faults
-        .pass(request.method().as_str(), &path, Moment::Asked, &stop)
-        .await;
-    if shared
-        .faults
-        .take_failure(request.method().as_str(), &path, Moment::Asked)
-        .is_some()
-    {
-        return plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The forge fails as it was told to.",
-        );
+    let method = request.method().as_str();
+    let met = shared.faults.meet(method, &path, Moment::Asked, &stop);
+    if let Some(failure) = met.await {
+        let status = failure.status().unwrap_or(StatusCode::BAD_GATEWAY);
+        return plain(status, "The forge fails as it was told to.");
     }
     let name = name.strip_suffix(".git").unwrap_or(name);
     let (repository, account) = match admit(&shared, owner, name, wish, request.headers()) {

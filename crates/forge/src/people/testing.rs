@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::fault::{Failure, Pause, Point};
+use crate::fault::{Failure, Outage, Pause, Point};
 use crate::forge::Forge;
 use crate::id::DeliveryId;
 use crate::people::Refused;
@@ -76,6 +76,19 @@ impl Forge {
     /// Makes the next request that comes to a point fail. Called twice, the next two.
     pub fn fail_next(&self, point: Point, failure: Failure) {
         self.shared.faults.fail_next(point, failure);
+    }
+
+    /// Makes the next requests that come to a point fail, so many of them.
+    pub fn fail_times(&self, point: &Point, failure: Failure, times: usize) {
+        for _ in 0..times {
+            self.fail_next(point.clone(), failure);
+        }
+    }
+
+    /// Makes all requests that come to a point fail for as long as the [`Outage`] lives.
+    #[must_use = "dropping the outage ends it"]
+    pub fn fail_all(&self, point: Point, failure: Failure) -> Outage {
+        self.shared.faults.fail_all(point, failure)
     }
 
     /// The failures that no request has met yet, oldest first.

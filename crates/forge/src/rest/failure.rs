@@ -75,10 +75,7 @@ impl Failure {
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Git(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unrecorded => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Injected(
-                fault::Failure::Status(status) | fault::Failure::SecondaryLimit { status, .. },
-            ) => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::Injected(fault::Failure::HourlyLimit { .. }) => StatusCode::FORBIDDEN,
+            Self::Injected(failure) => failure.status().unwrap_or(StatusCode::BAD_GATEWAY),
         }
     }
 
@@ -101,7 +98,9 @@ impl Failure {
             Self::Invalid { message, .. } => message,
             Self::Git(_) => "Server Error",
             Self::Unrecorded => "Service unavailable",
-            Self::Injected(fault::Failure::Status(_)) => "The forge fails as it was told to",
+            Self::Injected(
+                fault::Failure::Status(_) | fault::Failure::Reset | fault::Failure::Slow(_),
+            ) => "The forge fails as it was told to",
             Self::Injected(fault::Failure::SecondaryLimit { .. }) => {
                 "You have exceeded a secondary rate limit. Please wait a few minutes before you \
                  try again."
@@ -174,7 +173,11 @@ impl IntoResponse for Failure {
             body["errors"] = errors;
         }
         let mut response = (status, axum::Json(body)).into_response();
-        if let Self::Injected(fault::Failure::SecondaryLimit { retry_after, .. }) = self {
+        if let Self::Injected(fault::Failure::SecondaryLimit {
+            retry_after: Some(retry_after),
+            ..
+        }) = self
+        {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
