@@ -237,6 +237,7 @@ impl Parts {
             users: Default::default(),
             bots: Default::default(),
             repositories: Default::default(),
+            secondary_limits: None,
             log: service::telemetry::Config::default(),
         }
     }

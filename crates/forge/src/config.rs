@@ -36,9 +36,32 @@ pub struct Config {
     /// Repositories, as `owner/name`.
     #[serde(default)]
     pub repositories: BTreeMap<String, Repository>,
+    /// Whether callers that ask too much in a short time are refused, and how.
+    #[serde(default)]
+    pub secondary_limits: Option<SecondaryLimits>,
     /// How logs are written.
     #[serde(default)]
     pub log: service::telemetry::Config,
+}
+
+/// How a caller is refused that is beyond a secondary limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryLimits {
+    /// The answer's status: GitHub gives 403 or 429.
+    pub status: u16,
+    /// Whether the answer names the time to wait.
+    pub retry_after: Wait,
+}
+
+/// Whether an answer has `retry-after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wait {
+    /// It has.
+    Named,
+    /// It has not: the caller waits for a minute at least.
+    Unnamed,
 }
 
 /// The GitHub App that the forge knows.
@@ -169,6 +192,7 @@ impl Config {
             users: BTreeMap::new(),
             bots: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            secondary_limits: None,
             log: service::telemetry::Config::default(),
         }
     }

@@ -21,6 +21,7 @@ use crate::name::Sha;
 use crate::page::session::Sessions;
 use crate::records::{Guard, Records, Unrecorded};
 use crate::rest::limit::Limits;
+use crate::rest::limit::secondary::Secondary;
 use crate::shape::Urls;
 use crate::state::comment::Subject;
 use crate::traffic::Traffic;
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Arc<Faults>,
     pub(crate) traffic: Traffic,
     pub(crate) limits: Limits,
+    pub(crate) secondary: Secondary,
     revision: watch::Sender<u64>,
     pub(crate) data: PathBuf,
     pub(crate) backend: Backend,
@@ -104,6 +106,7 @@ impl Shared {
             faults: Arc::default(),
             traffic: Traffic::default(),
             limits: Limits::default(),
+            secondary: Secondary::default(),
             revision: watch::Sender::new(0),
             data: parts.data,
             backend: parts.backend,

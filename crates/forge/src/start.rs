@@ -122,6 +122,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         reach: reach(address, &url),
         known_tokens: known_tokens(&config),
     }));
+    shared.secondary.enforce(config.secondary_limits);
     let forge = Forge {
         shared: Arc::clone(&shared),
     };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::config::SecondaryLimits;
 use crate::fault::{Failure, Outage, Pause, Point};
 use crate::forge::Forge;
 use crate::id::DeliveryId;
@@ -89,6 +90,11 @@ impl Forge {
     #[must_use = "dropping the outage ends it"]
     pub fn fail_all(&self, point: Point, failure: Failure) -> Outage {
         self.shared.faults.fail_all(point, failure)
+    }
+
+    /// Refuses callers that are beyond a secondary limit from now on, or no more.
+    pub fn set_secondary_limits(&self, limits: Option<SecondaryLimits>) {
+        self.shared.secondary.enforce(limits);
     }
 
     /// The failures that no request has met yet, oldest first.

@@ -97,6 +97,10 @@ async fn answer(shared: &Arc<Shared>, mut request: Request, next: Next) -> Respo
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
+    let (now, path) = (shared.clock.now(), request.uri().path());
+    if let Err(limit) = shared.secondary.admit(&caller, &method, path, now) {
+        return injected(limit);
+    }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
     match meet(Moment::Done).await {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use forge::config::{SecondaryLimits, Wait};
 use forge::{Failure, Point};
 use serde_json::json;
 
@@ -71,6 +72,42 @@ async fn a_limit_may_not_say_for_how_long() {
     let limited = bench.get("/installation/repositories", &token).await;
     assert_eq!(limited.status, 429);
     assert!(!limited.headers.contains_key("retry-after"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_too_much_waits() {
+    let bench = Bench::start().await;
+    let tree = bench.work_tree("maya").await;
+    tree.push("main").await;
+    let sha = tree.git(&["rev-parse", "HEAD"]).await;
+    let token = bench.token().await;
+    bench.forge.set_secondary_limits(Some(SecondaryLimits {
+        status: 403,
+        retry_after: Wait::Named,
+    }));
+    let path = format!("/repos/{REPOSITORY}/commits/{sha}/comments");
+    let comment = async || {
+        let body = json!({ "body": "Built." });
+        bench.post(&path, &token, body).await
+    };
+    for _ in 0..80 {
+        assert_eq!(comment().await.status, 201);
+    }
+    let refused = comment().await;
+    assert_eq!(refused.status, 403, "{}", refused.body);
+    let message = refused.body["message"].as_str().unwrap();
+    assert!(message.contains("secondary rate limit"), "{message}");
+    let wait = refused.headers["retry-after"].to_str().unwrap();
+    let wait = Duration::from_secs(wait.parse().unwrap());
+    assert!(wait <= Duration::from_secs(60), "{wait:?}");
+    assert_eq!(bench.forge.comments(REPOSITORY).len(), 80);
+    assert_eq!(
+        bench.get("/installation/repositories", &token).await.status,
+        200
+    );
+    bench.forge.advance_clock(wait);
+    assert_eq!(comment().await.status, 201);
+    bench.forge.set_secondary_limits(None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
