@@ -9,6 +9,7 @@
 mod headers;
 mod schema;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -134,11 +135,12 @@ impl OpenApi {
     fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let method = method.to_ascii_lowercase();
         let paths = self.document.get("paths")?.as_object()?;
+        let path = by_name(path);
         paths
             .iter()
             .filter_map(|(template, path_item)| {
                 let operation = path_item.get(&method)?;
-                let rank = rank(template, path)?;
+                let rank = rank(template, &path)?;
                 let found = Operation {
                     template,
                     path_item,
@@ -237,7 +239,9 @@ impl OpenApi {
     /// An answer whose status the operation does not list: only a general one, with GitHub's
     /// general error, will do.
     fn judge_undeclared(&self, exchange: &Exchange) -> Vec<String> {
-        const GENERAL: [u16; 12] = [304, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504];
+        const GENERAL: [u16; 14] = [
+            301, 304, 307, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504,
+        ];
         if !GENERAL.contains(&exchange.status) {
             return vec!["GitHub does not answer with this status here".to_owned()];
         }
@@ -319,6 +323,16 @@ fn errors(validator: &Validator, value: &Value, prefix: &str) -> Vec<String> {
 fn pointer(found: &Operation<'_>, exchange: &Exchange) -> String {
     let template = found.template.replace('~', "~0").replace('/', "~1");
     format!("/paths/{template}/{}", exchange.method.to_ascii_lowercase())
+}
+
+/// The path of a repository's name in the place of that of its id, which GitHub has and does not
+/// describe.
+fn by_name(path: &str) -> Cow<'_, str> {
+    let Some(tail) = path.strip_prefix("/repositories/") else {
+        return path.into();
+    };
+    let rest = tail.split_once('/').map(|(_, rest)| format!("/{rest}"));
+    format!("/repos/owner/name{}", rest.unwrap_or_default()).into()
 }
 
 /// How well a template fits a path: the number of its literal segments. None where it does not.

@@ -57,7 +57,7 @@ macro_rules! ids {
             const SEQUENCE: Sequence = Sequence::$sequence;
 
             fn numbered(number: u64) -> Self {
-                Self(number)
+                Self::new(number)
             }
         }
 

@@ -48,7 +48,7 @@ pub use state::check_run::{
 };
 pub use state::comment::{Comment, Content, Reaction, Subject};
 pub use state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
-pub use state::repository::Role;
+pub use state::repository::{Role, Visibility};
 pub use traffic::{Body, Exchange, Headers};
 pub use webhook::log::{Delivery, Outcome};
 pub use webhook::{Event, Mode, Order, Redelivery};

@@ -4,6 +4,7 @@ mod ensure;
 mod installations;
 pub(crate) mod pulls;
 mod repositories;
+mod settings;
 mod setup;
 mod talk;
 mod testing;
@@ -95,6 +96,15 @@ fn repository<'state>(state: &'state State, name: &str) -> Result<&'state Reposi
     name.split_once('/')
         .and_then(|(owner, name)| state.find_repository(owner, name))
         .ok_or_else(|| Refused::missing("repository", name))
+}
+
+/// Refuses a change of what is in an archived repository.
+fn refuse_archived(repository: &Repository) -> Result<(), Refused> {
+    if repository.is_archived() {
+        let problem = format!("the repository {} is archived", repository.name);
+        return Err(Refused::State(problem));
+    }
+    Ok(())
 }
 
 /// Refuses a person who may not write to a repository.

@@ -22,9 +22,9 @@ use crate::git::backend::{self, Answer, BackendError, Session};
 use crate::id::{AccountId, RepositoryId};
 use crate::push;
 use crate::rest::SUSPENDED;
-use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
 use crate::state::repository::Right;
+use crate::state::{self, State as Tables};
 
 /// What a git client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,11 +115,13 @@ async fn serve(
         Err(refusal) => return *refusal,
     };
     let (parts, body) = request.into_parts();
+    let root = state::repository::root(&shared.data);
     let (path, user) = {
         let state = shared.lock();
-        let full_name = state.full_name(state.repository(repository));
+        let path = &state.repository(repository).path;
+        let folder = path.strip_prefix(&root).unwrap_or(path);
         (
-            format!("/{full_name}.git/{tail}"),
+            format!("/{}/{tail}", folder.display()),
             state.account(account).login.to_string(),
         )
     };
@@ -131,7 +133,6 @@ async fn serve(
         user,
         body,
     };
-    let root = shared.data.join("git");
     let session = match shared.backend.start(&root, request) {
         Ok(session) => session,
         Err(error) => return broken(&error),
@@ -210,14 +211,19 @@ fn admit(
 ) -> Result<(RepositoryId, AccountId), Box<Response>> {
     let state = shared.lock();
     let repository = state
-        .find_repository(owner, name)
+        .find_by_any_name(owner, name)
         .map(|repository| repository.id);
+    let is_archived = |id| state.repository(id).is_archived();
     match identify(shared, &state, repository, headers) {
         Client::Nobody => Err(Box::new(challenge("Authentication is needed."))),
         Client::Wrong => Err(Box::new(challenge("Invalid username or token."))),
         Client::Suspended => Err(Box::new(plain(StatusCode::FORBIDDEN, SUSPENDED))),
         Client::Known { account, right } => match (repository, wish) {
             (Some(repository), Wish::Read) if right >= Right::Pull => Ok((repository, account)),
+            (Some(repository), Wish::Write) if right >= Right::Push && is_archived(repository) => {
+                let text = "This repository was archived so it is read-only.";
+                Err(Box::new(plain(StatusCode::FORBIDDEN, text)))
+            }
             (Some(repository), Wish::Write) if right >= Right::Push => Ok((repository, account)),
             (Some(_), Wish::Write) if right >= Right::Pull => Err(Box::new(plain(
                 StatusCode::FORBIDDEN,

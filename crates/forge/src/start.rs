@@ -241,13 +241,18 @@ async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
     for name in config.repository_names()? {
         let settings = &config.repositories[&name.to_string()];
         let what = format!("the repository {name}");
-        forge
+        let id = forge
             .ensure_repository_on(&name.to_string(), settings.default_branch.clone())
             .await
             .map_err(named(what.clone()))?;
+        // It may have been renamed.
+        let name = {
+            let state = forge.shared.lock();
+            state.full_name(state.repository(id)).to_string()
+        };
         for (login, role) in &settings.roles {
             forge
-                .set_role(&name.to_string(), login, role.clone())
+                .set_role(&name, login, role.clone())
                 .map_err(named(what.clone()))?;
         }
     }

@@ -24,7 +24,7 @@ use self::comment::Comment;
 use self::counter::Counters;
 use self::installation::Suspension;
 use self::pull::PullRequest;
-use self::repository::{Repository, Role, Standing};
+use self::repository::{Repository, Role, Standing, Visibility};
 use self::table::Table;
 use crate::id::{
     AccountId, CheckRunId, CheckSuiteId, CommentId, CommentKind, InstallationId, Numbered,
@@ -45,6 +45,8 @@ pub(crate) struct State {
     /// The installations that are suspended.
     pub(crate) suspensions: Table<InstallationId, Suspension>,
     pub(crate) repositories: Table<RepositoryId, Repository>,
+    /// The names, in lower case, that repositories had until they were renamed or transferred.
+    pub(crate) old_names: Table<(AccountId, String), RepositoryId>,
     /// Deleted repositories whose folders are still to be removed.
     pub(crate) leftovers: Table<RepositoryId, ()>,
     /// What branches and tags pointed to when they were last settled, by their full names.
@@ -105,6 +107,7 @@ impl State {
             installations: Table::default(),
             suspensions: Table::default(),
             repositories: Table::default(),
+            old_names: Table::default(),
             leftovers: Table::default(),
             refs: Table::default(),
             pushers: Table::default(),
@@ -131,7 +134,9 @@ impl State {
         let mut repositories = BTreeMap::clone(&self.repositories);
         for record in repositories.values_mut() {
             let owner = &self.account(record.owner).login;
-            record.path = repository::folder(data, owner, &record.name);
+            let made_at = || repository::folder(owner, &record.name);
+            let folder = record.folder.clone().unwrap_or_else(made_at);
+            record.path = repository::root(data).join(folder);
         }
         self.repositories = Table::from(repositories);
         self.deliveries.wait_for_address();
@@ -196,6 +201,45 @@ impl State {
         })
     }
 
+    /// The repository that had a name until it was renamed or transferred, unless another one has
+    /// taken it.
+    pub(crate) fn find_moved(&self, owner: &str, name: &str) -> Option<&Repository> {
+        if self.find_repository(owner, name).is_some() {
+            return None;
+        }
+        let key = (self.find_account(owner)?.id, name.to_ascii_lowercase());
+        let moved = self.repository(*self.old_names.get(&key)?);
+        (moved.standing != Standing::Deleted).then_some(moved)
+    }
+
+    /// The repository that has a name, or had it.
+    pub(crate) fn find_by_any_name(&self, owner: &str, name: &str) -> Option<&Repository> {
+        self.find_repository(owner, name)
+            .or_else(|| self.find_moved(owner, name))
+    }
+
+    /// Gives a repository another owner and name, which must be free. The old one leads to it.
+    pub(crate) fn move_repository(
+        &mut self,
+        id: RepositoryId,
+        owner: AccountId,
+        name: RepositoryName,
+    ) {
+        self.old_names
+            .remove(&(owner, name.as_str().to_ascii_lowercase()));
+        let record = self.repository(id);
+        let was = (record.owner, record.name.as_str().to_ascii_lowercase());
+        let made_at = repository::folder(&self.account(record.owner).login, &record.name);
+        self.old_names.insert(was, id);
+        let record = self
+            .repositories
+            .get_mut(&id)
+            .expect("repositories are never removed");
+        record.folder.get_or_insert(made_at);
+        record.owner = owner;
+        record.name = name;
+    }
+
     /// The repositories that were not deleted.
     pub(crate) fn standing_repositories(&self) -> impl Iterator<Item = &Repository> {
         self.repositories
@@ -242,8 +286,17 @@ impl State {
         }
     }
 
-    /// What an account may do in a repository.
+    /// What an account may do in a repository: what it was given there, and to read what is public.
     pub(crate) fn role(&self, repository: &Repository, account: AccountId) -> Role {
+        let given = self.given_role(repository, account);
+        match repository.visibility {
+            Visibility::Public if given == Role::None => Role::Read,
+            Visibility::Public | Visibility::Private => given,
+        }
+    }
+
+    /// The role that an account was given in a repository.
+    pub(crate) fn given_role(&self, repository: &Repository, account: AccountId) -> Role {
         if repository.owner == account {
             return Role::Admin;
         }
@@ -318,6 +371,8 @@ impl State {
     }
 
     pub(crate) fn insert_repository(&mut self, mut repository: Repository) -> RepositoryId {
+        let name = repository.name.as_str().to_ascii_lowercase();
+        self.old_names.remove(&(repository.owner, name));
         let id = self.next_id();
         repository.id = id;
         self.repositories.insert(id, repository);

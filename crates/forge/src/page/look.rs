@@ -46,7 +46,7 @@ pub(crate) fn enter(
     let state = shared.lock();
     let name = name.strip_suffix(".git").unwrap_or(name);
     state
-        .find_repository(owner, name)
+        .find_by_any_name(owner, name)
         .filter(|record| may_look(shared, &state, visitor, record))
         .map(|record| place(&state, visitor, record))
         .ok_or_else(Refusal::missing)

@@ -63,7 +63,8 @@ impl Forge {
         Ok(())
     }
 
-    /// The repository `owner/name`, made as by [`Self::create_repository`] where it is not there yet.
+    /// The repository that has the name `owner/name` or had it until it was renamed, made as by
+    /// [`Self::create_repository`] where there is none.
     ///
     /// # Errors
     /// When the name is none, the owner is missing, or git fails.
@@ -81,9 +82,14 @@ impl Forge {
         name: &str,
         default_branch: Branch,
     ) -> Result<RepositoryId, Refused> {
-        match self.repository_id(name) {
-            Ok(id) => Ok(id),
-            Err(_) => self.create_repository_on(name, default_branch).await,
+        let known = name.split_once('/').and_then(|(owner, own)| {
+            let state = self.shared.lock();
+            let found = state.find_by_any_name(owner, own);
+            found.map(|record| record.id)
+        });
+        match known {
+            Some(id) => Ok(id),
+            None => self.create_repository_on(name, default_branch).await,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::people::{Refused, account, repository};
 use crate::push;
 use crate::state::State;
 use crate::state::repository::{Repository, Standing};
-use crate::webhook::event::{self, AppChange};
+use crate::webhook::event::{self, AppChange, RepositoryAction};
 
 impl Forge {
     /// Deletes a repository with all that is in it. Its name is free then; what is made under it
@@ -39,7 +39,13 @@ impl Forge {
             stand(&mut state, id, Standing::Deleted);
             push::forget(&mut state, id);
             state.leftovers.insert(id, ());
-            event::repository_deleted(&self.shared, &mut state, &record, person);
+            event::repository(
+                &self.shared,
+                &mut state,
+                &record,
+                person,
+                &RepositoryAction::Deleted,
+            );
             record.path
         };
         self.shared.changed();
@@ -79,7 +85,8 @@ impl Forge {
             };
             let before = std::mem::replace(&mut record.default_branch, branch);
             let record = record.clone();
-            event::default_branch_changed(&self.shared, &mut state, &record, &before, person);
+            let action = RepositoryAction::DefaultBranch { from: before };
+            event::repository(&self.shared, &mut state, &record, person, &action);
         }
         self.shared.changed();
         Ok(())

@@ -1,7 +1,7 @@
 //! Accounts, repositories, roles and tokens.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -14,10 +14,10 @@ use crate::git::refs::{self, Refs};
 use crate::git::{self, GitError};
 use crate::id::{AccountId, InstallationId, RepositoryId};
 use crate::name::{Branch, FullName, Login, Sha};
-use crate::people::{Refused, account, repository};
+use crate::people::{Refused, account, refuse_archived, repository};
 use crate::push;
 use crate::state::account::{Account, Kind};
-use crate::state::repository::{Repository, Role, Standing};
+use crate::state::repository::{Activity, Repository, Role, Standing, Visibility};
 use crate::state::{self, State};
 use crate::webhook::{event, send};
 
@@ -144,9 +144,16 @@ impl Forge {
             return Err(Refused::taken("repository", name));
         }
         let owner = account(&state, name.owner().as_str())?;
-        let login = &state.account(owner).login;
-        let path = state::repository::folder(&self.shared.data, login, name.name());
-        Ok(Place { name, owner, path })
+        let root = state::repository::root(&self.shared.data);
+        let own = state::repository::folder(&state.account(owner).login, name.name());
+        let folder = free_folder(&state, owner, &name, &root);
+        let path = root.join(folder.as_ref().unwrap_or(&own));
+        Ok(Place {
+            name,
+            owner,
+            folder,
+            path,
+        })
     }
 
     fn insert_repository(
@@ -169,6 +176,9 @@ impl Forge {
             parent,
             standing: Standing::Here,
             roles: BTreeMap::new(),
+            folder: place.folder,
+            activity: Activity::Active,
+            visibility: Visibility::Private,
             path: place.path,
             last_number: 0,
             created_at: now,
@@ -291,6 +301,7 @@ impl Forge {
         let (id, path, person) = {
             let state = self.shared.lock();
             let record = repository(&state, name)?;
+            refuse_archived(record)?;
             (record.id, record.path.clone(), account(&state, login)?)
         };
         let edits: Vec<_> = edits
@@ -314,5 +325,23 @@ impl Forge {
 struct Place {
     name: FullName,
     owner: AccountId,
+    /// Below the folder of all, if not where its name says.
+    folder: Option<String>,
     path: PathBuf,
+}
+
+/// Where a repository is to be made, if a renamed one lies where its name says.
+fn free_folder(state: &State, owner: AccountId, name: &FullName, root: &Path) -> Option<String> {
+    let taken: BTreeSet<_> = state
+        .standing_repositories()
+        .map(|record| record.path.as_path())
+        .collect();
+    let is_free = |folder: &String| !taken.contains(root.join(folder).as_path());
+    let login = &state.account(owner).login;
+    if is_free(&state::repository::folder(login, name.name())) {
+        return None;
+    }
+    (2..)
+        .map(|attempt| state::repository::other_folder(login, name.name(), attempt))
+        .find(is_free)
 }

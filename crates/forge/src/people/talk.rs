@@ -4,7 +4,7 @@ use crate::forge::{Forge, blocking};
 use crate::git::commit;
 use crate::id::{AccountId, CheckRunId, CheckSuiteId, CommentId};
 use crate::name::Sha;
-use crate::people::{Refused, account, repository, writer};
+use crate::people::{Refused, account, refuse_archived, repository, writer};
 use crate::rest::comment;
 use crate::state::check_run::{CheckRun, Status};
 use crate::state::comment::{Comment, Subject};
@@ -24,7 +24,9 @@ impl Forge {
     ) -> Result<CommentId, Refused> {
         let mut state = self.shared.lock();
         let author = account(&state, login)?;
-        let id = repository(&state, name)?.id;
+        let record = repository(&state, name)?;
+        refuse_archived(record)?;
+        let id = record.id;
         if !state.pulls.contains_key(&(id, number)) {
             return Err(Refused::missing("pull request", number));
         }
@@ -60,7 +62,9 @@ impl Forge {
         }
         let mut state = self.shared.lock();
         let author = account(&state, login)?;
-        let id = repository(&state, name)?.id;
+        let record = repository(&state, name)?;
+        refuse_archived(record)?;
+        let id = record.id;
         let subject = Subject::Commit {
             sha: sha.clone(),
             path: None,

@@ -128,6 +128,7 @@ tables! {
     installations: InstallationId => AccountId, at installations;
     suspensions: InstallationId => Suspension, at suspensions;
     repositories: RepositoryId => Repository, at repositories;
+    old_names: (AccountId, String) => RepositoryId, at old_names;
     leftovers: RepositoryId => (), at leftovers;
     refs: (RepositoryId, String) => Sha, at refs;
     pushers: RepositoryId => AccountId, at pushers;

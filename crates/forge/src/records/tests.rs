@@ -20,7 +20,7 @@ use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
 use crate::state::installation::Suspension;
 use crate::state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
-use crate::state::repository::{Repository, Role, Standing};
+use crate::state::repository::{Activity, Repository, Role, Standing, Visibility};
 use crate::webhook::log::{Delivery, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
@@ -33,6 +33,7 @@ enum Change {
     Repository(usize),
     Role(usize, usize),
     Suspend(usize),
+    Rename(usize, u8),
     Stand(usize, Standing),
     Ref(usize, u8, Option<u8>),
     Follow(usize),
@@ -60,6 +61,7 @@ fn change() -> impl Strategy<Value = Change> {
         row.clone().prop_map(Change::Repository),
         (row.clone(), row.clone()).prop_map(|(one, other)| Change::Role(one, other)),
         row.clone().prop_map(Change::Suspend),
+        (row.clone(), any::<u8>()).prop_map(|(of, name)| Change::Rename(of, name)),
         (row.clone(), standing()).prop_map(|(of, standing)| Change::Stand(of, standing)),
         (row.clone(), 0..4_u8, any::<Option<u8>>())
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
@@ -120,6 +122,11 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
         Change::Suspend(which) => {
             let (id, by) = (pick(&state.installations, which)?, state.bot);
             state.suspensions.insert(id, Suspension { by, at: at() });
+        }
+        Change::Rename(which, name) => {
+            let id = pick(&state.repositories, which)?;
+            let owner = state.repository(id).owner;
+            state.move_repository(id, owner, format!("n{name}").parse().ok()?);
         }
         Change::Stand(of, standing) => {
             let of = pick(&state.repositories, of)?;
@@ -225,6 +232,9 @@ fn repository(state: &mut State, owner: usize) -> Option<()> {
         parent: pick(&state.repositories, 0),
         standing: Standing::Here,
         roles: BTreeMap::new(),
+        folder: None,
+        activity: Activity::Active,
+        visibility: Visibility::Private,
         path: std::path::PathBuf::new(),
         last_number: 0,
         created_at: at(),
@@ -397,6 +407,7 @@ fn the_form_of_the_rows_is_kept() {
         Change::Repository(1),
         Change::Role(0, 0),
         Change::Suspend(0),
+        Change::Rename(0, 7),
         Change::Ref(0, 1, Some(4)),
         Change::Follow(0),
         Change::Pull(0),

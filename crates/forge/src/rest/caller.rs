@@ -106,8 +106,7 @@ impl Caller {
         match self {
             Self::App => Err(Failure::Forbidden(NOT_ACCESSIBLE)),
             Self::Installation(grant) => {
-                let installed = state.installation_of(repository) == Some(grant.installation);
-                if !installed || !grant.reaches(repository.id) {
+                if !self.may_see(state, repository) {
                     return Err(Failure::NotFound);
                 }
                 let allowed = any_of
@@ -120,10 +119,10 @@ impl Caller {
                 }
             }
             Self::User(account) => {
-                let right = state.role(repository, *account).right();
-                if right < Right::Pull {
+                if !self.may_see(state, repository) {
                     return Err(Failure::NotFound);
                 }
+                let right = state.role(repository, *account).right();
                 let allowed = any_of.iter().any(|(permission, level)| {
                     needed(*permission, *level).is_some_and(|needed| right >= needed)
                 });
@@ -135,6 +134,18 @@ impl Caller {
                     ))
                 }
             }
+        }
+    }
+
+    /// Whether a repository is there for the caller.
+    pub(crate) fn may_see(&self, state: &State, repository: &Repository) -> bool {
+        match self {
+            Self::App => false,
+            Self::Installation(grant) => {
+                let installation = state.installation_of(repository);
+                installation == Some(grant.installation) && grant.reaches(repository.id)
+            }
+            Self::User(account) => state.role(repository, *account).right() >= Right::Pull,
         }
     }
 

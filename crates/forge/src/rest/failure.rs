@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     NotAllowed(&'static str),
     /// 409: things are not as the caller believes.
     Conflict(&'static str),
+    /// 301, or 307 for what is no reading: the repository has another name by now.
+    Renamed { status: StatusCode, url: String },
     /// 404: it is not there, or not for this caller.
     NotFound,
     /// 400: no JSON.
@@ -69,6 +71,7 @@ impl Failure {
             Self::NoUserAgent | Self::Forbidden(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Renamed { status, .. } => *status,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unreadable | Self::UnknownVersion => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -92,6 +95,7 @@ impl Failure {
                  User-Agent header"
             }
             Self::UnknownVersion => "The requested version of the REST API is not supported",
+            Self::Renamed { status, .. } => status.canonical_reason().unwrap_or_default(),
             Self::NotFound => "Not Found",
             Self::Unreadable => "Problems parsing JSON",
             Self::TooLarge => "Payload too large",
@@ -172,7 +176,15 @@ impl IntoResponse for Failure {
         if let Some(errors) = self.problems() {
             body["errors"] = errors;
         }
+        if let Self::Renamed { url, .. } = &self {
+            body["url"] = json!(url);
+        }
         let mut response = (status, axum::Json(body)).into_response();
+        if let Self::Renamed { url, .. } = &self
+            && let Ok(location) = HeaderValue::from_str(url)
+        {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
         if let Self::Injected(fault::Failure::SecondaryLimit {
             retry_after: Some(retry_after),
             ..

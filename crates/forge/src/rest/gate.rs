@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fault::{self, Moment};
 use crate::forge::Shared;
+use crate::rest::address;
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::limit::Cost;
@@ -100,6 +101,9 @@ async fn answer(shared: &Arc<Shared>, mut request: Request, next: Next) -> Respo
     let (now, path) = (shared.clock.now(), request.uri().path());
     if let Err(limit) = shared.secondary.admit(&caller, &method, path, now) {
         return injected(limit);
+    }
+    if let Err(failure) = address::check(shared, &caller, &method, request.uri()) {
+        return failure.into_response();
     }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;

@@ -22,9 +22,7 @@ use crate::state::repository::Repository;
 use crate::webhook::emit;
 
 pub(crate) use installation::{InstallationAction, installation};
-pub(crate) use repository::{
-    Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
-};
+pub(crate) use repository::{Change as AppChange, RepositoryAction, app_moved, forked, repository};
 
 /// What happened to a pull request.
 #[derive(Debug, Clone)]

@@ -31,6 +31,21 @@ impl Kept {
         webhooks: Option<&Receiver>,
         change: impl FnOnce(&mut Config),
     ) -> Self {
+        let kept = Self::start_bare(data, webhooks, change).await;
+        let forge = &kept.forge;
+        forge.ensure_organisation("snekbook").unwrap();
+        forge.ensure_user("maya").unwrap();
+        forge.ensure_repository(REPOSITORY).await.unwrap();
+        forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
+        kept
+    }
+
+    /// With nothing in it but what the configuration has.
+    async fn start_bare(
+        data: &Path,
+        webhooks: Option<&Receiver>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let supervisor = Supervisor::new();
         let mut app = App::new(include_str!("app.pub.pem").to_owned(), SECRET.into());
         app.webhook_url = webhooks.map(|receiver| receiver.url.parse().unwrap());
@@ -48,10 +63,6 @@ impl Kept {
                 started => break started.unwrap().forge,
             }
         };
-        forge.ensure_organisation("snekbook").unwrap();
-        forge.ensure_user("maya").unwrap();
-        forge.ensure_repository(REPOSITORY).await.unwrap();
-        forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
         Self { forge, supervisor }
     }
 
@@ -148,6 +159,40 @@ async fn an_installation_stays_suspended_and_gone() {
     assert!(forge.has_app(REPOSITORY));
     assert!(forge.ensure_organisation("other").is_err());
     forge.reinstall_app("other", "maya").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_repository_is_found_by_both_names() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    let sha = first.commit("main", "a").await;
+    let forge = &first.forge;
+    forge
+        .rename_repository(REPOSITORY, "maya", "ports")
+        .unwrap();
+    first.stop().await;
+    // What is configured by its old name is not made anew.
+    let named = |config: &mut Config| {
+        let settings = forge::config::Repository {
+            default_branch: "main".parse().unwrap(),
+            roles: [("maya".to_owned(), Role::Admin)].into(),
+        };
+        config
+            .users
+            .insert("maya".to_owned(), forge::config::User::default());
+        config.repositories.insert(REPOSITORY.to_owned(), settings);
+    };
+    let second = Kept::start_bare(folder.path(), None, named).await;
+    let found = second.forge.find_branch("snekbook/ports", "main").await;
+    assert_eq!(found.unwrap(), Some(sha));
+    assert!(second.forge.repository_path(REPOSITORY).is_err());
+    second.forge.create_repository(REPOSITORY).await.unwrap();
+    second.stop().await;
+    let third = Kept::start(folder.path(), None).await;
+    let path = |name| third.forge.repository_path(name).unwrap();
+    assert_ne!(path(REPOSITORY), path("snekbook/ports"));
+    assert!(path(REPOSITORY).exists());
 }
 
 /// The refs are as a process leaves them that ends between git's work and the forge's.

@@ -21,4 +21,5 @@ mod pages;
 mod pulls;
 mod repositories;
 mod rest_people;
+mod settings;
 mod tokens;
