@@ -1,5 +1,6 @@
 //! What people do, as methods of [`Forge`].
 
+mod edit_comment;
 mod ensure;
 mod installations;
 pub(crate) mod pulls;

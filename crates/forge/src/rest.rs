@@ -66,6 +66,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/issues/{number}/comments",
             get(comment::list).post(comment::create),
         )
+        .route(
+            "/issues/comments/{id}",
+            get(comment::show)
+                .patch(comment::edit)
+                .delete(comment::remove),
+        )
         .route("/issues/comments/{id}/reactions", post(reaction::on_pull))
         .route("/comments/{id}/reactions", post(reaction::on_commit));
     let routes = Router::new()

@@ -1,5 +1,7 @@
 //! Comments on pull requests and commits, and reactions to them.
 
+mod one;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
@@ -19,7 +21,9 @@ use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
 use crate::state::comment::{Comment, Subject};
-use crate::webhook::event;
+use crate::webhook::event::{self, CommentAction};
+
+pub(crate) use one::{edit, remove, show};
 
 pub(super) const READ: &[(Permission, Level)] = &[
     (Permission::Issues, Level::Read),
@@ -227,8 +231,8 @@ pub(crate) fn write(
         updated_at: now,
         reactions: Vec::new(),
     };
-    state.comments.insert(id, comment);
-    event::comment_created(shared, state, id);
+    state.comments.insert(id, comment.clone());
+    event::comment(shared, state, &comment, author, &CommentAction::Created);
     shared.changed();
     id
 }
