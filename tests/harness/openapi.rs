@@ -302,6 +302,12 @@ fn correct(document: &mut Value) -> Result<()> {
             .with_context(|| format!("an error has fields: {pointer}"))?;
         fields.insert("status".to_owned(), json!({ "type": "string" }));
     }
+    // The description of the suites has it, and GitHub's pages say it of the runs.
+    document
+        .pointer_mut("/components/schemas/check-run/properties/conclusion/enum")
+        .and_then(Value::as_array_mut)
+        .context("a check run has conclusions")?
+        .push(json!("stale"));
     Ok(())
 }
 

@@ -87,6 +87,9 @@ pub struct App {
     pub webhook_url: Option<Url>,
     /// What webhooks are signed with.
     pub webhook_secret: SecretString,
+    /// The form of a webhook's body.
+    #[serde(default)]
+    pub webhook_content_type: ContentType,
     /// What the App may do at most.
     #[serde(default = "App::default_permissions")]
     pub permissions: Permissions,
@@ -107,6 +110,7 @@ impl App {
             public_key,
             webhook_url: None,
             webhook_secret,
+            webhook_content_type: ContentType::default(),
             permissions: Self::default_permissions(),
             events: Self::default_events(),
         }
@@ -151,6 +155,33 @@ impl App {
         ]
         .map(str::to_owned)
         .to_vec()
+    }
+}
+
+/// The form of a webhook's body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentType {
+    /// The JSON itself.
+    #[default]
+    Json,
+    /// A form whose field `payload` has the JSON.
+    Form,
+}
+
+impl ContentType {
+    pub(crate) const fn header(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Form => "form",
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod edit_comment;
 mod ensure;
+mod hook;
 mod installations;
 pub(crate) mod pulls;
 mod repositories;

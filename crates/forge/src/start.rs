@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -133,6 +134,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     push::catch_up(&shared).await;
     shared.recorded().await?;
     send::resume(&shared);
+    supervisor.spawn_until_shutdown("forge stale runs", end_overdue_runs(Arc::clone(&shared)));
     let watched = Arc::clone(&shared);
     supervisor.spawn_until_shutdown("forge records", async move {
         watched.broken_off().await;
@@ -140,6 +142,18 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     });
     listener.serve(supervisor, "forge", router(shared));
     Ok(Running { address, forge })
+}
+
+/// How often the forge looks for check runs that were unfinished for too long.
+const LOOK: Duration = Duration::from_secs(3600);
+
+async fn end_overdue_runs(shared: Arc<Shared>) {
+    loop {
+        let now = shared.clock.now();
+        shared.lock().end_overdue_runs(now);
+        shared.changed();
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Only this machine reaches a forge that listens on loopback, unless something there passes on
@@ -266,8 +280,6 @@ fn is_organisation(forge: &Forge, login: &Login) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::App;
     use crate::id::AccountId;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use self::access::Tokens;
 use self::account::{Account, Kind};
-use self::check_run::{CheckRun, Suite};
+use self::check_run::{CheckRun, Conclusion, Status, Suite};
 use self::comment::Comment;
 use self::counter::Counters;
 use self::installation::Suspension;
@@ -340,6 +340,34 @@ impl State {
         let mut names = BTreeSet::new();
         self.runs_on(repository, sha)
             .filter(move |run| names.insert(run.name.as_str()))
+    }
+
+    /// How the newest check runs on a commit ended together, once all of them have.
+    pub(crate) fn verdict(&self, repository: RepositoryId, sha: &Sha) -> Option<Conclusion> {
+        let conclusions: Option<Vec<_>> = self
+            .newest_runs_on(repository, sha)
+            .map(|run| run.status.conclusion())
+            .collect();
+        Conclusion::of_suite(conclusions?)
+    }
+
+    /// Ends the check runs that were unfinished for too long. As on GitHub, nobody is told.
+    pub(crate) fn end_overdue_runs(&mut self, now: Timestamp) {
+        let overdue: Vec<_> = self
+            .check_runs
+            .values()
+            .filter(|run| run.is_overdue(now))
+            .map(|run| run.id)
+            .collect();
+        for id in overdue {
+            if let Some(run) = self.check_runs.get_mut(&id) {
+                let conclusion = Conclusion::Stale;
+                run.status = Status::Completed {
+                    conclusion,
+                    at: now,
+                };
+            }
+        }
     }
 
     /// The suite of the App on a commit, made if there is none. The second value tells whether

@@ -7,6 +7,7 @@
 
 pub(crate) mod body_text;
 pub(crate) mod event;
+pub(crate) mod hook;
 pub(crate) mod log;
 pub(crate) mod send;
 
@@ -83,7 +84,7 @@ pub struct Event {
     pub installation: Option<InstallationId>,
     /// The repository it is about.
     pub repository: Option<RepositoryId>,
-    /// The JSON, byte for byte as signed and sent.
+    /// The JSON, byte for byte as it is sent, or as it stands in the form that is sent.
     #[serde(with = "body_text")]
     pub body: Bytes,
     /// When it happened.
@@ -99,7 +100,10 @@ impl Event {
 }
 
 /// What an App is told without asking for it.
-const UNASKED: [&str; 2] = ["installation", "installation_repositories"];
+const UNASKED: [&str; 3] = ["installation", "installation_repositories", "ping"];
+
+/// As large as a payload may be, in bytes: GitHub sends nothing in the place of a larger one.
+const MAX_PAYLOAD: usize = 25 * 1024 * 1024;
 
 /// Whom an event is sent for, and what it is about.
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +150,18 @@ pub(crate) fn emit_for(
     send_as_mode_says(shared, state, source, name, payload);
 }
 
+/// Sends a `ping` to the address that was set.
+pub(crate) fn ping(shared: &Arc<Shared>) {
+    let hook = shared.hook.settings();
+    let mut state = shared.lock();
+    let payload = hook::ping(&state, &shared.urls, &shared.app, &hook);
+    let source = Source {
+        installation: None,
+        repository: None,
+    };
+    send_as_mode_says(shared, &mut state, source, ("ping", None), &payload);
+}
+
 fn send_as_mode_says(
     shared: &Arc<Shared>,
     state: &mut State,
@@ -157,13 +173,18 @@ fn send_as_mode_says(
     if !is_wanted && !UNASKED.contains(&event) {
         return;
     }
+    let body = Bytes::from(payload.to_string());
+    if body.len() > MAX_PAYLOAD {
+        tracing::warn!(event, "a webhook is too large and is not sent");
+        return;
+    }
     let event = Event {
         guid: Uuid::new_v4(),
         event: event.into(),
         action: action.map(Into::into),
         installation: source.installation,
         repository: source.repository,
-        body: Bytes::from(payload.to_string()),
+        body,
         made_at: shared.clock.now(),
     };
     match state.deliveries.mode {

@@ -177,7 +177,10 @@ impl Verdict {
             Status::Completed { conclusion, .. } => match conclusion {
                 Conclusion::Success | Conclusion::Neutral | Conclusion::Skipped => Self::Good,
                 Conclusion::ActionRequired => Self::Open,
-                Conclusion::Cancelled | Conclusion::Failure | Conclusion::TimedOut => Self::Bad,
+                Conclusion::Cancelled
+                | Conclusion::Failure
+                | Conclusion::Stale
+                | Conclusion::TimedOut => Self::Bad,
             },
         }
     }

@@ -6,7 +6,7 @@ use crate::forge::{Forge, Shared, blocking};
 use crate::git::{self, GitError};
 use crate::id::RepositoryId;
 use crate::name::Branch;
-use crate::people::{Refused, account, repository};
+use crate::people::{Refused, account, refuse_archived, repository};
 use crate::push;
 use crate::state::State;
 use crate::state::repository::{Repository, Standing};
@@ -52,6 +52,24 @@ impl Forge {
         self.shared.recorded().await?;
         blocking(move || git::remove(&path)).await?;
         self.shared.lock().leftovers.remove(&id);
+        Ok(())
+    }
+
+    /// Deletes a branch as a person, as a push would, webhooks included.
+    ///
+    /// # Errors
+    /// When something is missing, the repository is archived, or git fails.
+    pub async fn delete_branch(&self, name: &str, by: &str, branch: &str) -> Result<(), Refused> {
+        let branch: Branch = branch.parse()?;
+        let (id, path, person) = {
+            let state = self.shared.lock();
+            let record = repository(&state, name)?;
+            refuse_archived(record)?;
+            (record.id, record.path.clone(), account(&state, by)?)
+        };
+        let turn = push::begin(&self.shared, id, person).await?;
+        blocking(move || git::delete_branch(&path, &branch)).await?;
+        push::settle(&self.shared, turn).await?;
         Ok(())
     }
 

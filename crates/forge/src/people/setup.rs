@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
 use crate::config;
 use crate::forge::{Forge, blocking};
@@ -19,7 +18,7 @@ use crate::push;
 use crate::state::account::{Account, Kind};
 use crate::state::repository::{Activity, Repository, Role, Standing, Visibility};
 use crate::state::{self, State};
-use crate::webhook::{event, send};
+use crate::webhook::event;
 
 impl Forge {
     /// Where the forge is reached.
@@ -32,12 +31,6 @@ impl Forge {
     #[must_use]
     pub fn api_url(&self) -> String {
         self.shared.urls.api()
-    }
-
-    /// Sends webhooks there from now on, those first that waited for an address. With None they wait.
-    pub fn set_webhook_url(&self, url: Option<Url>) {
-        self.shared.set_webhook_url(url);
-        send::resume(&self.shared);
     }
 
     /// Makes an organisation and installs the App on it, for all its repositories.

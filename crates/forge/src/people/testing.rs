@@ -103,9 +103,13 @@ impl Forge {
         self.shared.faults.armed_failures()
     }
 
-    /// Moves the forge's clock forward: tokens expire, deliveries are forgotten.
+    /// Moves the forge's clock forward: tokens expire, deliveries are forgotten, check runs turn
+    /// stale.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.clock.advance(by);
+        let now = self.shared.clock.now();
+        self.shared.lock().end_overdue_runs(now);
+        self.shared.changed();
     }
 
     /// Ends all installation tokens at once.

@@ -2,6 +2,7 @@
 
 mod comment;
 mod installation;
+mod reference;
 mod repository;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::webhook::emit;
 
 pub(crate) use comment::{CommentAction, comment};
 pub(crate) use installation::{InstallationAction, installation};
+pub(crate) use reference::reference;
 pub(crate) use repository::{Change as AppChange, RepositoryAction, app_moved, forked, repository};
 
 /// What happened to a pull request.
