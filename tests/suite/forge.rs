@@ -18,7 +18,7 @@ const ORGANISATION: &str = "/orgs/snekbook/installation";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The webhooks that the calls below make the forge send.
-const WEBHOOKS: [(&str, Option<&str>); 34] = [
+const WEBHOOKS: [(&str, Option<&str>); 35] = [
     ("create", None),
     ("delete", None),
     ("fork", None),

@@ -1,5 +1,6 @@
 //! What people do, as methods of [`Forge`].
 
+mod create;
 mod edit_comment;
 mod ensure;
 mod hook;

@@ -29,8 +29,6 @@ use axum::routing::{any, get, post, put};
 use crate::forge::Shared;
 use crate::rest::failure::Failure;
 
-pub(crate) use caller::SUSPENDED;
-
 /// Below which the REST API lies.
 pub(crate) const BASE: &str = "/api/v3";
 

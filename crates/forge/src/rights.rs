@@ -65,6 +65,9 @@ impl Denied {
     }
 }
 
+/// What GitHub says to the App and its tokens while an installation is suspended.
+pub(crate) const SUSPENDED: &str = "This installation has been suspended";
+
 /// What GitHub's API says to who would change what is in an archived repository.
 pub(crate) const ARCHIVED: &str = "Repository was archived so is read-only.";
 

@@ -21,7 +21,7 @@ use crate::forge::Shared;
 use crate::git::backend::{self, Answer, BackendError, Session};
 use crate::id::{AccountId, RepositoryId};
 use crate::push;
-use crate::rest::SUSPENDED;
+use crate::rights::SUSPENDED;
 use crate::state::access::{Level, Permission};
 use crate::state::repository::Right;
 use crate::state::{self, State as Tables};

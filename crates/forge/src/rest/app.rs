@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use crate::forge::Shared;
 use crate::id::{InstallationId, RepositoryId};
-use crate::rest::caller::{Caller, SUSPENDED};
+use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::Input;
 use crate::rest::output::{Answer, created, ok};
+use crate::rights::SUSPENDED;
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Grant, Level, Permission, Permissions, Selection};

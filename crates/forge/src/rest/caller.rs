@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::forge::Shared;
 use crate::id::AccountId;
 use crate::rest::failure::Failure;
-use crate::rights::{self, Deed};
+use crate::rights::{self, Deed, SUSPENDED};
 use crate::state::State;
 use crate::state::access::{Grant, Level, Permission};
 use crate::state::repository::{Repository, Right};
@@ -31,8 +31,6 @@ const MAX_LIFE: i64 = 600;
 /// How far the App's clock may be ahead.
 const MAX_SKEW: i64 = 60;
 
-/// What GitHub says to the App and its tokens while an installation is suspended.
-pub(crate) const SUSPENDED: &str = "This installation has been suspended";
 const NOT_ACCESSIBLE: &str = "Resource not accessible by integration";
 const NO_JWT: &str = "A JSON web token could not be decoded";
 
