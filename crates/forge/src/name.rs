@@ -145,7 +145,7 @@ impl FromStr for FullName {
 }
 
 fn is_login(text: &str) -> bool {
-    // The App's bot is called `slug[bot]`; only the forge itself makes such a login.
+    // The account of an App is called `slug[bot]`.
     let text = text.strip_suffix("[bot]").unwrap_or(text);
     (1..=39).contains(&text.len())
         && text

@@ -1,5 +1,6 @@
 //! The REST calls that summit makes, and those that people need beside it, under `/api/v3` as GitHub Enterprise has them.
 
+mod address;
 mod app;
 mod caller;
 mod check_run;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 
 use crate::forge::Shared;
 use crate::rest::failure::Failure;
@@ -66,9 +67,15 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/issues/{number}/comments",
             get(comment::list).post(comment::create),
         )
+        .route(
+            "/issues/comments/{id}",
+            get(comment::show)
+                .patch(comment::edit)
+                .delete(comment::remove),
+        )
         .route("/issues/comments/{id}/reactions", post(reaction::on_pull))
         .route("/comments/{id}/reactions", post(reaction::on_commit));
-    Router::new()
+    let routes = Router::new()
         .route("/app/installations/{id}/access_tokens", post(app::mint))
         .route("/app/hook/deliveries", get(delivery::list))
         .route("/app/hook/deliveries/{id}/attempts", post(delivery::again))
@@ -88,6 +95,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&shared), gate::gate))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared));
+    let by_id = {
+        let (shared, routes) = (Arc::clone(&shared), routes.clone());
+        any(move |request| address::serve_by_id(shared.clone(), routes.clone(), request))
+    };
+    routes
+        .route("/repositories/{id}", by_id.clone())
+        .route("/repositories/{id}/{*rest}", by_id)
+        .layer(from_fn_with_state(shared, gate::gate))
 }

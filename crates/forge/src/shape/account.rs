@@ -119,7 +119,7 @@ pub(crate) fn association(
     repository: &Repository,
     account: &Account,
 ) -> &'static str {
-    match state.role(repository, account.id).right() {
+    match state.given_role(repository, account.id).right() {
         Right::None => "NONE",
         Right::Pull | Right::Triage | Right::Push | Right::Maintain | Right::Admin => "CONTRIBUTOR",
     }

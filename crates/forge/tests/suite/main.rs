@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod bots;
 mod browser;
 mod checks;
 mod cli;
@@ -14,6 +15,7 @@ mod comments;
 mod deliveries;
 mod faults;
 mod forms;
+mod installations;
 mod kept;
 mod merging;
 mod pages;
@@ -22,5 +24,6 @@ mod queue;
 mod repositories;
 mod rest_people;
 mod reviews;
+mod settings;
 mod teams;
 mod tokens;
