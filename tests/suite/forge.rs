@@ -256,6 +256,8 @@ async fn code(caller: &Caller, token: &str) -> Result<u64> {
     forge.reopen_pull(REPOSITORY, number, "maya").await?;
     for end in [
         "/branches/main",
+        "/git/matching-refs/heads",
+        "/git/matching-refs/tags",
         "/pulls?state=all&base=main&per_page=1",
         "/pulls?head=rowan:feature/xz&sort=created&direction=asc",
         "/pulls/1",

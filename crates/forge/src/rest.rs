@@ -16,6 +16,7 @@ mod output;
 mod page;
 pub(crate) mod pull;
 mod reaction;
+mod reference;
 mod repository;
 mod team;
 mod user;
@@ -45,6 +46,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/commits/{*rest}",
             get(commit::below).post(comment::on_commit),
         )
+        .route("/git/matching-refs/{*beginning}", get(reference::matching))
         .route("/pulls", get(pull::list).post(pull::create))
         .route("/pulls/{number}", get(pull::show).patch(pull::update))
         .route("/pulls/{number}/merge", put(pull::merge))

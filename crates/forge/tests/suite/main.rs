@@ -21,6 +21,7 @@ mod merging;
 mod pages;
 mod pulls;
 mod queue;
+mod references;
 mod repositories;
 mod rest_people;
 mod reviews;
