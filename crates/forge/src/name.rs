@@ -92,6 +92,14 @@ impl Sha {
     }
 }
 
+impl Login {
+    /// The login as it stands in a URL: a bot's has brackets, which a URL may not have.
+    pub(crate) fn in_url(&self) -> impl fmt::Display + '_ {
+        const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'-');
+        percent_encoding::utf8_percent_encode(&self.0, KEPT)
+    }
+}
+
 impl Branch {
     pub(crate) fn reference(&self) -> String {
         format!("refs/heads/{}", self.0)

@@ -128,6 +128,8 @@ impl Forge {
             .web()
             .split_once("://")
             .expect("the forge's address has a scheme");
+        let login: Login = login.parse()?;
+        let login = login.in_url();
         Ok(format!(
             "{scheme}://{login}:{}@{rest}/{name}.git",
             token.expose_secret()

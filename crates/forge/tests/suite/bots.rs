@@ -20,8 +20,7 @@ async fn a_bot_pushes_and_nobody_learns_that_it_may() {
 
     bench.forge.set_role(REPOSITORY, BOT, Role::Write).unwrap();
     let token = bench.user_token(BOT);
-    let url = bench.forge.clone_url(REPOSITORY);
-    let url = url.replace("://", &format!("://x-access-token:{token}@"));
+    let url = bench.forge.push_url(REPOSITORY, BOT).unwrap();
     let tree = bench.folder.path().join("renovate");
     let folder = tree.to_str().unwrap();
     for arguments in [

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 
-use super::{READ, Text, WRITE, check_body, find};
+use super::{READ, Text, WRITE, check_body};
 use crate::forge::{Forge, Shared};
 use crate::id::{AccountId, CommentId, CommentKind};
 use crate::rest::caller::Caller;
@@ -25,8 +25,8 @@ pub(crate) async fn show(
     caller: Caller,
     Path((owner, name, number)): Place,
 ) -> Answer {
-    let mut state = shared.lock();
-    let id = enter(&mut state, &caller, (&owner, &name, number), READ)?;
+    let state = shared.lock();
+    let id = enter(&state, &caller, (&owner, &name, number), READ)?;
     answer(&shared, &state, id)
 }
 
@@ -68,14 +68,18 @@ fn answer(shared: &Shared, state: &Tables, id: CommentId) -> Answer {
 }
 
 fn enter(
-    state: &mut Tables,
+    state: &Tables,
     caller: &Caller,
     (owner, name, number): (&str, &str, u64),
     needs: &[(Permission, Level)],
 ) -> Result<CommentId, Failure> {
     let repository = caller.enter(state, owner, name, needs)?.id;
-    let id = CommentId::new(CommentKind::Issue, number);
-    Ok(find(state, repository, id)?.id)
+    state
+        .comments
+        .get(&CommentId::new(CommentKind::Issue, number))
+        .filter(|comment| comment.repository == repository)
+        .map(|comment| comment.id)
+        .ok_or(Failure::NotFound)
 }
 
 /// Lets on an App, a comment's author, and whoever may write to the repository.
@@ -84,8 +88,8 @@ fn changeable(
     caller: &Caller,
     place: (&str, &str, u64),
 ) -> Result<(CommentId, AccountId), Failure> {
-    let mut state = shared.lock();
-    let id = enter(&mut state, caller, place, WRITE)?;
+    let state = shared.lock();
+    let id = enter(&state, caller, place, WRITE)?;
     let comment = state.comments.get(&id).ok_or(Failure::NotFound)?;
     let may = match caller {
         Caller::App | Caller::Installation(_) => true,

@@ -102,7 +102,9 @@ enum Content {
 impl Request {
     fn of(method: &Method, path: &str) -> Self {
         let is_read = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
-        let creates = !is_read && *method != Method::DELETE && path.starts_with("/repos/");
+        let below = ["/repos/", "/repositories/"];
+        let is_below = below.iter().any(|folder| path.starts_with(folder));
+        let creates = is_below && !is_read && *method != Method::DELETE;
         Self {
             points: if is_read { 1 } else { 5 },
             content: if creates {
