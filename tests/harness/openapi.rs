@@ -9,6 +9,7 @@
 mod headers;
 mod schema;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -134,11 +135,12 @@ impl OpenApi {
     fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let method = method.to_ascii_lowercase();
         let paths = self.document.get("paths")?.as_object()?;
+        let path = by_name(path);
         paths
             .iter()
             .filter_map(|(template, path_item)| {
                 let operation = path_item.get(&method)?;
-                let rank = rank(template, path)?;
+                let rank = rank(template, &path)?;
                 let found = Operation {
                     template,
                     path_item,
@@ -222,6 +224,8 @@ impl OpenApi {
         match (&exchange.response, content) {
             (Body::Empty, Value::Null) => Vec::new(),
             (Body::Empty, _) => vec!["the answer lacks its body".to_owned()],
+            // Some errors are described without their body.
+            (Body::Json(_), Value::Null) if status >= 400 => self.judge_undeclared(exchange),
             (_, Value::Null) => vec!["the answer may not have a body".to_owned()],
             (Body::Other(_), _) => vec!["the answer is no JSON".to_owned()],
             (Body::Json(body), content) => {
@@ -237,7 +241,9 @@ impl OpenApi {
     /// An answer whose status the operation does not list: only a general one, with GitHub's
     /// general error, will do.
     fn judge_undeclared(&self, exchange: &Exchange) -> Vec<String> {
-        const GENERAL: [u16; 11] = [304, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503];
+        const GENERAL: [u16; 14] = [
+            301, 304, 307, 400, 401, 403, 404, 413, 422, 429, 500, 502, 503, 504,
+        ];
         if !GENERAL.contains(&exchange.status) {
             return vec!["GitHub does not answer with this status here".to_owned()];
         }
@@ -298,6 +304,21 @@ fn correct(document: &mut Value) -> Result<()> {
             .with_context(|| format!("an error has fields: {pointer}"))?;
         fields.insert("status".to_owned(), json!({ "type": "string" }));
     }
+    // The description of the suites has it, and GitHub's pages say it of the runs.
+    document
+        .pointer_mut("/components/schemas/check-run/properties/conclusion/enum")
+        .and_then(Value::as_array_mut)
+        .context("a check run has conclusions")?
+        .push(json!("stale"));
+    // The other events of suites have it among those that an App is told of.
+    document
+        .pointer_mut(
+            "/components/schemas/webhook-check-suite-rerequested/properties/check_suite\
+             /properties/app/properties/events/items/enum",
+        )
+        .and_then(Value::as_array_mut)
+        .context("an App is told of events")?
+        .push(json!("merge_group"));
     Ok(())
 }
 
@@ -319,6 +340,16 @@ fn errors(validator: &Validator, value: &Value, prefix: &str) -> Vec<String> {
 fn pointer(found: &Operation<'_>, exchange: &Exchange) -> String {
     let template = found.template.replace('~', "~0").replace('/', "~1");
     format!("/paths/{template}/{}", exchange.method.to_ascii_lowercase())
+}
+
+/// The path of a repository's name in the place of that of its id, which GitHub has and does not
+/// describe.
+fn by_name(path: &str) -> Cow<'_, str> {
+    let Some(tail) = path.strip_prefix("/repositories/") else {
+        return path.into();
+    };
+    let rest = tail.split_once('/').map(|(_, rest)| format!("/{rest}"));
+    format!("/repos/owner/name{}", rest.unwrap_or_default()).into()
 }
 
 /// How well a template fits a path: the number of its literal segments. None where it does not.

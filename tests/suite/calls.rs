@@ -17,10 +17,16 @@ fn sources(folder: &str) -> Vec<String> {
         .collect()
 }
 
-/// A path with a star for each part that varies. A repository's full name is two of them.
+/// A path with a star for each part that varies. A repository's full name is two of them, and how
+/// refs begin is one, whatever slashes it has.
 fn template(path: &str) -> String {
+    const REFS: &str = "/git/matching-refs/";
     let path = path.split('?').next().unwrap_or(path);
     let path = path.replacen("/repos/{}", "/repos/{owner}/{name}", 1);
+    let path = match path.split_once(REFS) {
+        Some((repository, _)) => format!("{repository}{REFS}{{ref}}"),
+        None => path,
+    };
     let parts = path
         .split('/')
         .map(|part| if part.starts_with('{') { "*" } else { part });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use forge::config::{App, Config};
-use forge::{CheckRunId, Edit, Failure, Forge, OpenPull, Point, Role};
+use forge::{CheckRunId, Edit, Failure, Forge, OpenPull, Point, Role, Visibility};
 use harness::openapi::{OpenApi, Sender};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::Method;
@@ -20,7 +20,9 @@ const ORGANISATION: &str = "/orgs/snekbook/installation";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The events that the App is told of by no default.
-const UNASKED: [&str; 4] = [
+const UNASKED: [&str; 6] = [
+    "create",
+    "delete",
     "fork",
     "merge_group",
     "pull_request_review",
@@ -28,8 +30,11 @@ const UNASKED: [&str; 4] = [
 ];
 
 /// The webhooks that the calls below make the forge send.
-const WEBHOOKS: [(&str, Option<&str>); 18] = [
+const WEBHOOKS: [(&str, Option<&str>); 35] = [
+    ("create", None),
+    ("delete", None),
     ("fork", None),
+    ("ping", None),
     ("push", None),
     ("pull_request", Some("opened")),
     ("pull_request", Some("synchronize")),
@@ -37,15 +42,29 @@ const WEBHOOKS: [(&str, Option<&str>); 18] = [
     ("pull_request", Some("closed")),
     ("pull_request", Some("reopened")),
     ("issue_comment", Some("created")),
+    ("issue_comment", Some("edited")),
+    ("issue_comment", Some("deleted")),
     ("commit_comment", Some("created")),
     ("check_run", Some("created")),
     ("check_run", Some("completed")),
     ("check_run", Some("rerequested")),
     ("check_run", Some("requested_action")),
     ("check_suite", Some("requested")),
+    ("check_suite", Some("completed")),
     ("check_suite", Some("rerequested")),
+    ("installation", Some("suspend")),
+    ("installation", Some("unsuspend")),
+    ("installation", Some("deleted")),
+    ("installation", Some("created")),
     ("installation_repositories", Some("removed")),
     ("installation_repositories", Some("added")),
+    ("repository", Some("edited")),
+    ("repository", Some("renamed")),
+    ("repository", Some("transferred")),
+    ("repository", Some("archived")),
+    ("repository", Some("unarchived")),
+    ("repository", Some("publicized")),
+    ("repository", Some("privatized")),
     ("repository", Some("deleted")),
 ];
 
@@ -167,8 +186,10 @@ async fn answers_are_as_github_describes_them() -> Result<()> {
     people(&caller, &token).await?;
     by_rest(&caller).await?;
     gone(&caller, &token).await?;
+    moved(&caller, &token).await?;
     deliveries(&caller).await?;
     refusals(&caller, &token).await?;
+    installations(&caller, &token).await?;
     ensure!(caller.forge.traffic().len() > 40, "all calls were made");
     for wanted in WEBHOOKS {
         let sent = caller.forge.sent_webhooks();
@@ -235,6 +256,8 @@ async fn code(caller: &Caller, token: &str) -> Result<u64> {
     forge.reopen_pull(REPOSITORY, number, "maya").await?;
     for end in [
         "/branches/main",
+        "/git/matching-refs/heads",
+        "/git/matching-refs/tags",
         "/pulls?state=all&base=main&per_page=1",
         "/pulls?head=rowan:feature/xz&sort=created&direction=asc",
         "/pulls/1",
@@ -243,6 +266,8 @@ async fn code(caller: &Caller, token: &str) -> Result<u64> {
     }
     forge.merge_pull(REPOSITORY, number, "maya").await?;
     caller.get(&path("/pulls/1"), token).await?;
+    caller.commit("brief", "a", "1\n").await?;
+    forge.delete_branch(REPOSITORY, "maya", "brief").await?;
     Ok(number)
 }
 
@@ -339,6 +364,13 @@ async fn comments(caller: &Caller, token: &str, number: u64) -> Result<()> {
         .await?;
     let again = Some(json!({ "content": "eyes" }));
     caller.ask(Method::POST, &react, token, again, 200).await?;
+    let one = path(&format!("/issues/comments/{on_pull}"));
+    caller.get(&one, token).await?;
+    caller
+        .patch(&one, token, json!({ "body": "/cancel" }))
+        .await?;
+    caller.ask(Method::DELETE, &one, token, None, 204).await?;
+    caller.ask(Method::GET, &one, token, None, 404).await?;
     let react = path(&format!("/comments/{on_commit}/reactions"));
     caller
         .post(&react, token, json!({ "content": "-1" }))
@@ -449,6 +481,71 @@ async fn gone(caller: &Caller, token: &str) -> Result<()> {
     Ok(())
 }
 
+/// A repository whose settings are changed, and one that comes from a person.
+async fn moved(caller: &Caller, token: &str) -> Result<()> {
+    let forge = &caller.forge;
+    forge.create_organisation("other")?;
+    let (old, new) = ("snekbook/old", "snekbook/new");
+    let id = forge.create_repository(old).await?;
+    let edits = [("file", Edit::Put(b"1\n".to_vec()))];
+    for branch in ["main", "topic"] {
+        forge
+            .commit(old, "maya", branch, "Write a file", &edits)
+            .await?;
+    }
+    forge
+        .set_default_branch(old, "maya", "topic".parse()?)
+        .await?;
+    forge.rename_repository(old, "maya", "new")?;
+    // Clients follow a redirection, and both are on record.
+    caller
+        .get(&format!("/repos/{old}/branches/main"), token)
+        .await?;
+    caller.get(&format!("/repositories/{id}"), token).await?;
+    forge.set_visibility(new, "maya", Visibility::Public)?;
+    caller.get(&format!("/repos/{new}"), token).await?;
+    forge.set_visibility(new, "maya", Visibility::Private)?;
+    forge.archive_repository(new, "maya")?;
+    caller.get(&format!("/repos/{new}"), token).await?;
+    let run = json!({ "name": "lz4", "head_sha": "0".repeat(40) });
+    let runs = format!("/repos/{new}/check-runs");
+    caller
+        .ask(Method::POST, &runs, token, Some(run), 403)
+        .await?;
+    forge.unarchive_repository(new, "maya")?;
+    forge.transfer_repository(new, "maya", "other")?;
+    forge.transfer_repository("rowan/recipes", "rowan", "other")?;
+    Ok(())
+}
+
+/// An installation that is suspended, taken away, and put back.
+async fn installations(caller: &Caller, token: &str) -> Result<()> {
+    let (forge, jwt) = (&caller.forge, Caller::jwt()?);
+    let own = caller.get(ORGANISATION, &jwt).await?;
+    let mint = format!("/app/installations/{}/access_tokens", own["id"]);
+    let list = "/installation/repositories";
+    forge.suspend_installation("snekbook", "maya")?;
+    caller.get(ORGANISATION, &jwt).await?;
+    caller.ask(Method::GET, list, token, None, 403).await?;
+    caller.ask(Method::POST, &mint, &jwt, None, 403).await?;
+    forge.unsuspend_installation("snekbook", "maya")?;
+    forge.uninstall_app("snekbook", "maya")?;
+    caller
+        .ask(Method::GET, ORGANISATION, &jwt, None, 404)
+        .await?;
+    caller.ask(Method::GET, list, token, None, 401).await?;
+    caller.ask(Method::POST, &mint, &jwt, None, 404).await?;
+    forge.reinstall_app("snekbook", "maya")?;
+    caller.get(ORGANISATION, &jwt).await?;
+    forge.set_webhook_url(Some("http://127.0.0.1:1/webhook".parse()?));
+    forge
+        .wait_for("the last webhooks", LIMIT, |forge| {
+            (forge.webhooks_in_flight() == 0).then_some(())
+        })
+        .await?;
+    Ok(())
+}
+
 /// The log of webhooks that nobody took.
 async fn deliveries(caller: &Caller) -> Result<()> {
     let jwt = Caller::jwt()?;
@@ -470,7 +567,7 @@ async fn deliveries(caller: &Caller) -> Result<()> {
 /// Errors of all kinds.
 async fn refusals(caller: &Caller, token: &str) -> Result<()> {
     let jwt = Caller::jwt()?;
-    let mint = "/app/installations/1/access_tokens";
+    let mint = "/app/installations/99/access_tokens";
     caller.ask(Method::POST, mint, &jwt, None, 404).await?;
     caller
         .ask(Method::GET, ORGANISATION, token, None, 401)
@@ -574,8 +671,13 @@ async fn the_judge_finds_what_github_would_not_say() -> Result<()> {
         let problems = api.judge(Sender::Service, &exchange).join("\n");
         ensure!(problems.contains(word), "{word}: {problems}");
     }
-    let sent = caller.forge.sent_webhooks();
-    let mut push = sent.into_iter().next().context("a push")?;
+    let mut push = caller
+        .forge
+        .wait_for("a push", LIMIT, |forge| {
+            let mut sent = forge.sent_webhooks().into_iter();
+            sent.find(|event| event.event == "push")
+        })
+        .await?;
     ensure!(
         api.judge_webhook(&push).is_empty(),
         "{:?}",

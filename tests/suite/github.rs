@@ -77,7 +77,7 @@ fn is_obeyed(limit: Failure, status: u16) {
 fn the_secondary_limit_is_obeyed() {
     let limit = |status| Failure::SecondaryLimit {
         status,
-        retry_after: 2,
+        retry_after: Some(2),
     };
     is_obeyed(limit(403), 403);
     is_obeyed(limit(429), 429);

@@ -235,7 +235,9 @@ impl Parts {
             app: forge::config::App::new(self.app_key.public_pem().to_owned(), self.secret.clone()),
             organisations: Vec::new(),
             users: Default::default(),
+            bots: Default::default(),
             repositories: Default::default(),
+            secondary_limits: None,
             log: service::telemetry::Config::default(),
         }
     }

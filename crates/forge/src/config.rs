@@ -30,12 +30,38 @@ pub struct Config {
     /// People and their tokens.
     #[serde(default)]
     pub users: BTreeMap<String, User>,
+    /// Other Apps' accounts and their tokens, by slug. Their login is `slug[bot]`.
+    #[serde(default)]
+    pub bots: BTreeMap<String, User>,
     /// Repositories, as `owner/name`.
     #[serde(default)]
     pub repositories: BTreeMap<String, Repository>,
+    /// Whether callers that ask too much in a short time are refused, and how.
+    #[serde(default)]
+    pub secondary_limits: Option<SecondaryLimits>,
     /// How logs are written.
     #[serde(default)]
     pub log: service::telemetry::Config,
+}
+
+/// How a caller is refused that is beyond a secondary limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryLimits {
+    /// The answer's status: GitHub gives 403 or 429.
+    pub status: u16,
+    /// Whether the answer names the time to wait.
+    pub retry_after: Wait,
+}
+
+/// Whether an answer has `retry-after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wait {
+    /// It has.
+    Named,
+    /// It has not: the caller waits for a minute at least.
+    Unnamed,
 }
 
 /// The GitHub App that the forge knows.
@@ -61,6 +87,9 @@ pub struct App {
     pub webhook_url: Option<Url>,
     /// What webhooks are signed with.
     pub webhook_secret: SecretString,
+    /// The form of a webhook's body.
+    #[serde(default)]
+    pub webhook_content_type: ContentType,
     /// What the App may do at most.
     #[serde(default = "App::default_permissions")]
     pub permissions: Permissions,
@@ -81,6 +110,7 @@ impl App {
             public_key,
             webhook_url: None,
             webhook_secret,
+            webhook_content_type: ContentType::default(),
             permissions: Self::default_permissions(),
             events: Self::default_events(),
         }
@@ -128,7 +158,34 @@ impl App {
     }
 }
 
-/// A person.
+/// The form of a webhook's body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentType {
+    /// The JSON itself.
+    #[default]
+    Json,
+    /// A form whose field `payload` has the JSON.
+    Form,
+}
+
+impl ContentType {
+    pub(crate) const fn header(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Form => "form",
+        }
+    }
+}
+
+/// A person, or another App's account.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
@@ -164,7 +221,9 @@ impl Config {
             app,
             organisations: Vec::new(),
             users: BTreeMap::new(),
+            bots: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            secondary_limits: None,
             log: service::telemetry::Config::default(),
         }
     }

@@ -6,103 +6,19 @@
 //! service must survive: killed before its request was heard, and killed before it heard that it
 //! was.
 
+mod failure;
+mod point;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// Where requests are held or fail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Point {
-    method: String,
-    path: Vec<String>,
-    moment: Moment,
-}
+use self::point::WEBHOOK;
 
-/// Whether the forge has done what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// The request has come in, nothing has happened.
-    Asked,
-    /// It has happened, the answer has not left.
-    Done,
-}
-
-impl Point {
-    /// A REST route, such as `POST /repos/*/*/check-runs`: the path without `/api/v3`. `*` stands
-    /// for one segment, `**` at the end for all that follow; the method `*` for any.
-    #[must_use]
-    pub fn rest(method: &str, path: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            path: path
-                .trim_start_matches('/')
-                .split('/')
-                .map(str::to_owned)
-                .collect(),
-            moment: Moment::Asked,
-        }
-    }
-
-    /// A clone or fetch: the request for the pack.
-    #[must_use]
-    pub fn upload_pack() -> Self {
-        Self::rest("POST", "/*/*/git-upload-pack")
-    }
-
-    /// The sending of a webhook of that event, such as `push`.
-    #[must_use]
-    pub fn webhook(event: &str) -> Self {
-        Self::rest(WEBHOOK, &format!("/{event}"))
-    }
-
-    /// The same point after the effect, before the answer.
-    #[must_use]
-    pub fn done(mut self) -> Self {
-        self.moment = Moment::Done;
-        self
-    }
-
-    fn matches(&self, method: &str, path: &str, moment: Moment) -> bool {
-        if self.moment != moment || (self.method != "*" && self.method != method) {
-            return false;
-        }
-        let mut segments = path.trim_start_matches('/').split('/');
-        for pattern in &self.path {
-            match (pattern.as_str(), segments.next()) {
-                ("**", _) => return true,
-                (_, None) => return false,
-                ("*", Some(_)) => {}
-                (literal, Some(segment)) if literal == segment => {}
-                (_, Some(_)) => return false,
-            }
-        }
-        segments.next().is_none()
-    }
-}
-
-/// Stands in for a method in the points of webhooks.
-const WEBHOOK: &str = "WEBHOOK";
-
-/// How a request fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// With this status and an error in GitHub's shape.
-    Status(u16),
-    /// As GitHub's secondary limit: 403 or 429 with `retry-after` seconds.
-    SecondaryLimit {
-        /// 403 or 429.
-        status: u16,
-        /// The seconds.
-        retry_after: u64,
-    },
-    /// As the hourly limit: 403, nothing remaining, and when the hour is over.
-    HourlyLimit {
-        /// In how many seconds that is.
-        resets_in: u64,
-    },
-}
+pub use self::failure::Failure;
+pub use self::point::{Moment, Point};
 
 /// The points now armed. A forge has its own; whoever stands in front of another service can have
 /// one too.
@@ -116,6 +32,7 @@ struct Armed {
     last: u64,
     pauses: Vec<(u64, Point, Arc<Gate>)>,
     failures: Vec<(Point, Failure)>,
+    outages: Vec<Armament>,
 }
 
 #[derive(Debug)]
@@ -132,10 +49,27 @@ pub struct Pause {
     faults: Arc<Faults>,
 }
 
+/// All requests fail at a point for as long as this lives.
+#[derive(Debug)]
+pub struct Outage {
+    id: u64,
+    met: watch::Sender<usize>,
+    faults: Arc<Faults>,
+}
+
 /// No request came to a point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no request was held within {0:?}")]
 pub struct NeverHeld(Duration);
+
+/// Too few requests met an outage in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{met} requests instead of {wanted} met the outage within {limit:?}")]
+pub struct NeverMet {
+    wanted: usize,
+    met: usize,
+    limit: Duration,
+}
 
 impl Pause {
     /// Waits until a request is held.
@@ -173,6 +107,65 @@ impl Drop for Pause {
     }
 }
 
+impl Outage {
+    /// How many requests met it.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        *self.met.borrow()
+    }
+
+    /// Waits until so many requests met it.
+    ///
+    /// # Errors
+    /// When they do not come within the limit.
+    pub async fn met(&self, wanted: usize, limit: Duration) -> Result<(), NeverMet> {
+        let mut met = self.met.subscribe();
+        let enough = met.wait_for(|count| *count >= wanted);
+        match tokio::time::timeout(limit, enough).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(NeverMet {
+                wanted,
+                met: self.count(),
+                limit,
+            }),
+        }
+    }
+
+    /// Ends it: requests are answered again.
+    pub fn end(self) {
+        // Dropping does it.
+    }
+}
+
+impl Drop for Outage {
+    fn drop(&mut self) {
+        self.faults
+            .lock()
+            .outages
+            .retain(|outage| outage.id != self.id);
+    }
+}
+
+/// An outage among what is armed.
+#[derive(Debug)]
+struct Armament {
+    id: u64,
+    point: Point,
+    failure: Failure,
+    met: watch::Sender<usize>,
+}
+
+impl Armament {
+    /// The failure for a request, if it is at this point.
+    fn meet(&self, method: &str, path: &str, moment: Moment) -> Option<Failure> {
+        if !self.point.matches(method, path, moment) {
+            return None;
+        }
+        self.met.send_modify(|count| *count += 1);
+        Some(self.failure)
+    }
+}
+
 impl Faults {
     fn lock(&self) -> MutexGuard<'_, Armed> {
         self.armed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -198,6 +191,24 @@ impl Faults {
 
     pub(crate) fn fail_next(&self, point: Point, failure: Failure) {
         self.lock().failures.push((point, failure));
+    }
+
+    pub(crate) fn fail_all(self: &Arc<Self>, point: Point, failure: Failure) -> Outage {
+        let met = watch::Sender::new(0);
+        let mut armed = self.lock();
+        armed.last += 1;
+        let id = armed.last;
+        armed.outages.push(Armament {
+            id,
+            point,
+            failure,
+            met: met.clone(),
+        });
+        Outage {
+            id,
+            met,
+            faults: Arc::clone(self),
+        }
     }
 
     pub(crate) fn armed_failures(&self) -> Vec<(Point, Failure)> {
@@ -226,14 +237,39 @@ impl Faults {
         self.pass(WEBHOOK, event, Moment::Asked, stop).await;
     }
 
-    /// The failure for this request, which it uses up.
-    pub(crate) fn take_failure(&self, method: &str, path: &str, moment: Moment) -> Option<Failure> {
+    /// Waits where a pause holds this point or where requests are slow, and gives the failure of the
+    /// request.
+    pub(crate) async fn meet(
+        &self,
+        method: &str,
+        target: &str,
+        moment: Moment,
+        stop: &CancellationToken,
+    ) -> Option<Failure> {
+        self.pass(method, target, moment, stop).await;
+        let failure = self.take_failure(method, target, moment)?;
+        let Failure::Slow(by) = failure else {
+            return Some(failure);
+        };
+        tokio::select! {
+            () = tokio::time::sleep(by) => {}
+            () = stop.cancelled() => {}
+        }
+        None
+    }
+
+    /// The failure for this request, which it uses up, or that of an outage, which goes on.
+    fn take_failure(&self, method: &str, path: &str, moment: Moment) -> Option<Failure> {
         let mut armed = self.lock();
         let position = armed
             .failures
             .iter()
-            .position(|(point, _)| point.matches(method, path, moment))?;
-        Some(armed.failures.remove(position).1)
+            .position(|(point, _)| point.matches(method, path, moment));
+        if let Some(position) = position {
+            return Some(armed.failures.remove(position).1);
+        }
+        let mut outages = armed.outages.iter();
+        outages.find_map(|outage| outage.meet(method, path, moment))
     }
 }
 
@@ -256,18 +292,6 @@ impl Drop for Held<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_point_matches_its_route_only() {
-        let point = Point::rest("POST", "/repos/*/*/check-runs");
-        assert!(point.matches("POST", "/repos/a/b/check-runs", Moment::Asked));
-        assert!(!point.matches("PATCH", "/repos/a/b/check-runs", Moment::Asked));
-        assert!(!point.matches("POST", "/repos/a/b/check-runs/1", Moment::Asked));
-        assert!(!point.matches("POST", "/repos/a/b", Moment::Asked));
-        assert!(!point.matches("POST", "/repos/a/b/check-runs", Moment::Done));
-        assert!(Point::rest("*", "/app/**").matches("GET", "/app/hook/deliveries", Moment::Asked));
-        assert!(Point::upload_pack().matches("POST", "/a/b.git/git-upload-pack", Moment::Asked));
-    }
 
     #[tokio::test]
     async fn a_pause_holds_until_it_is_dropped() {

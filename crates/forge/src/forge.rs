@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 use secrecy::SecretString;
 use service::Supervisor;
 use tokio::sync::watch;
-use url::Url;
 
 use crate::clock::Clock;
 use crate::config;
@@ -21,9 +20,11 @@ use crate::name::Sha;
 use crate::page::session::Sessions;
 use crate::records::{Guard, Records, Unrecorded};
 use crate::rest::limit::Limits;
+use crate::rest::limit::secondary::Secondary;
 use crate::shape::Urls;
 use crate::state::comment::Subject;
 use crate::traffic::Traffic;
+use crate::webhook::hook::Hook;
 
 /// A running forge. Cheap to clone; all clones are one forge.
 ///
@@ -41,12 +42,13 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) supervisor: Supervisor,
     pub(crate) client: reqwest::Client,
-    webhook_url: RwLock<Option<Url>>,
+    pub(crate) hook: Hook,
     /// Webhooks on their way.
     pub(crate) flights: AtomicUsize,
     pub(crate) faults: Arc<Faults>,
     pub(crate) traffic: Traffic,
     pub(crate) limits: Limits,
+    pub(crate) secondary: Secondary,
     revision: watch::Sender<u64>,
     pub(crate) data: PathBuf,
     pub(crate) backend: Backend,
@@ -90,7 +92,7 @@ pub(crate) enum Reach {
 
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
-        let webhook_url = parts.app.webhook_url.clone();
+        let hook = Hook::new(&parts.app);
         Self {
             records: parts.records,
             app: parts.app,
@@ -99,11 +101,12 @@ impl Shared {
             clock: parts.clock,
             supervisor: parts.supervisor,
             client: parts.client,
-            webhook_url: RwLock::new(webhook_url),
+            hook,
             flights: AtomicUsize::new(0),
             faults: Arc::default(),
             traffic: Traffic::default(),
             limits: Limits::default(),
+            secondary: Secondary::default(),
             revision: watch::Sender::new(0),
             data: parts.data,
             backend: parts.backend,
@@ -163,20 +166,6 @@ impl Shared {
         let state = self.lock();
         let all = state.comments.values();
         all.filter(|comment| about(&comment.subject)).count()
-    }
-
-    pub(crate) fn webhook_url(&self) -> Option<Url> {
-        self.webhook_url
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(crate) fn set_webhook_url(&self, url: Option<Url>) {
-        *self
-            .webhook_url
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = url;
     }
 }
 

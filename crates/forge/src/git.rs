@@ -91,6 +91,14 @@ pub(crate) fn point_head(path: &Path, branch: &Branch) -> Result<(), GitError> {
         .context("point HEAD to the default branch", path)
 }
 
+/// Deletes a branch that is there.
+pub(crate) fn delete_branch(path: &Path, branch: &Branch) -> Result<(), GitError> {
+    open(path)?
+        .find_reference(&branch.reference())
+        .and_then(|mut reference| reference.delete())
+        .context("delete a branch", path)
+}
+
 /// Removes a bare repository from the disk, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), GitError> {
     match std::fs::remove_dir_all(path) {

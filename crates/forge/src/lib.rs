@@ -30,15 +30,15 @@ mod traffic;
 mod webhook;
 
 pub use config::Config;
-pub use fault::{Failure, Faults, Moment, NeverHeld, Pause, Point};
+pub use fault::{Failure, Faults, Moment, NeverHeld, NeverMet, Outage, Pause, Point};
 pub use forge::{Forge, TimedOut};
 pub use git::GitError;
 pub use git::backend::BackendError;
 pub use git::commit::Edit;
 pub use git::merge::method::MergeMethod;
 pub use id::{
-    AccountId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, InstallationId, PullId, ReactionId,
-    RepositoryId, ReviewCommentId, ReviewId,
+    AccountId, CheckRunId, CheckSuiteId, CommentId, CommentKind, DeliveryId, InstallationId,
+    PullId, ReactionId, RepositoryId, ReviewCommentId, ReviewId,
 };
 pub use name::{Branch, FullName, Invalid, Login, RepositoryName, Sha};
 pub use obstacle::{Obstacle, Standing};
@@ -52,7 +52,7 @@ pub use state::check_run::{
 };
 pub use state::comment::{Comment, Content, Reaction, Subject};
 pub use state::pull::{Base, Head, Mergeability, PullRequest, State as PullState};
-pub use state::repository::Role;
+pub use state::repository::{Role, Visibility};
 pub use state::review::{LinePlace, Review, ReviewComment, Verdict};
 pub use state::rule::MergeQueue;
 pub use traffic::{Body, Exchange, Headers};

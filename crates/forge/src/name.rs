@@ -92,6 +92,14 @@ impl Sha {
     }
 }
 
+impl Login {
+    /// The login as it stands in a URL: a bot's has brackets, which a URL may not have.
+    pub(crate) fn in_url(&self) -> impl fmt::Display + '_ {
+        const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'-');
+        percent_encoding::utf8_percent_encode(&self.0, KEPT)
+    }
+}
+
 impl Branch {
     pub(crate) fn reference(&self) -> String {
         format!("refs/heads/{}", self.0)
@@ -145,7 +153,7 @@ impl FromStr for FullName {
 }
 
 fn is_login(text: &str) -> bool {
-    // The App's bot is called `slug[bot]`; only the forge itself makes such a login.
+    // The account of an App is called `slug[bot]`.
     let text = text.strip_suffix("[bot]").unwrap_or(text);
     (1..=39).contains(&text.len())
         && text

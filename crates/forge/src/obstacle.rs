@@ -104,6 +104,7 @@ fn standing(state: &State, repository: RepositoryId, sha: &Sha, name: &str) -> S
             Conclusion::ActionRequired
             | Conclusion::Cancelled
             | Conclusion::Failure
+            | Conclusion::Stale
             | Conclusion::TimedOut => Standing::Failing,
         },
     }

@@ -1,11 +1,16 @@
 //! What people do, as methods of [`Forge`].
 
+mod create;
+mod edit_comment;
 mod ensure;
+mod hook;
+mod installations;
 pub(crate) mod pulls;
 mod queue;
 mod repositories;
 mod reviews;
 mod rules;
+mod settings;
 mod setup;
 mod talk;
 mod teams;
@@ -113,6 +118,15 @@ fn repository<'state>(state: &'state State, name: &str) -> Result<&'state Reposi
     name.split_once('/')
         .and_then(|(owner, name)| state.find_repository(owner, name))
         .ok_or_else(|| Refused::missing("repository", name))
+}
+
+/// Refuses a change of what is in an archived repository.
+fn refuse_archived(repository: &Repository) -> Result<(), Refused> {
+    if repository.is_archived() {
+        let problem = format!("the repository {} is archived", repository.name);
+        return Err(Refused::State(problem));
+    }
+    Ok(())
 }
 
 /// Refuses a person who may not write to a repository.

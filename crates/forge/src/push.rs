@@ -175,6 +175,7 @@ fn announce(
         if silent {
             continue;
         }
+        event::reference(shared, &mut state, repository, pusher, change);
         event::push(shared, &mut state, repository, pusher, change, pushed);
         if let (Some(branch), Some(head)) = (change.branch(), &pushed.head) {
             let (suite, novelty) = state.suite(repository, &head.sha, Some(branch), now);

@@ -11,6 +11,7 @@
 //! asks for `Forge::recorded` where it tells somebody else.
 
 mod journal;
+mod migration;
 mod tables;
 
 use std::ops::{Deref, DerefMut};

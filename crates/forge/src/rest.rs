@@ -1,5 +1,6 @@
 //! The REST calls that summit makes, and those that people need beside it, under `/api/v3` as GitHub Enterprise has them.
 
+mod address;
 mod app;
 mod caller;
 mod check_run;
@@ -15,6 +16,7 @@ mod output;
 mod page;
 pub(crate) mod pull;
 mod reaction;
+mod reference;
 mod repository;
 mod team;
 mod user;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 
 use crate::forge::Shared;
 use crate::rest::failure::Failure;
@@ -44,6 +46,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/commits/{*rest}",
             get(commit::below).post(comment::on_commit),
         )
+        .route("/git/matching-refs/{*beginning}", get(reference::matching))
         .route("/pulls", get(pull::list).post(pull::create))
         .route("/pulls/{number}", get(pull::show).patch(pull::update))
         .route("/pulls/{number}/merge", put(pull::merge))
@@ -66,9 +69,15 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             "/issues/{number}/comments",
             get(comment::list).post(comment::create),
         )
+        .route(
+            "/issues/comments/{id}",
+            get(comment::show)
+                .patch(comment::edit)
+                .delete(comment::remove),
+        )
         .route("/issues/comments/{id}/reactions", post(reaction::on_pull))
         .route("/comments/{id}/reactions", post(reaction::on_commit));
-    Router::new()
+    let routes = Router::new()
         .route("/app/installations/{id}/access_tokens", post(app::mint))
         .route("/app/hook/deliveries", get(delivery::list))
         .route("/app/hook/deliveries/{id}/attempts", post(delivery::again))
@@ -88,6 +97,13 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .fallback(|| async { Failure::NotFound })
         .method_not_allowed_fallback(|| async { Failure::NotFound })
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&shared), gate::gate))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared));
+    let by_id = {
+        let (shared, routes) = (Arc::clone(&shared), routes.clone());
+        any(move |request| address::serve_by_id(shared.clone(), routes.clone(), request))
+    };
+    routes
+        .route("/repositories/{id}", by_id.clone())
+        .route("/repositories/{id}/{*rest}", by_id)
+        .layer(from_fn_with_state(shared, gate::gate))
 }

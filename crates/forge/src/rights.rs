@@ -30,32 +30,46 @@ pub(crate) enum Deed {
 
 /// A person may not do something.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "{login} may not {deed} in {repository}: that needs the role {needed} and {login} has {has}"
-)]
-pub(crate) struct Denied {
-    login: String,
-    deed: &'static str,
-    repository: String,
-    needed: &'static str,
-    has: String,
+pub(crate) enum Denied {
+    /// Their role does not suffice.
+    #[error(
+        "{login} may not {deed} in {repository}: that needs the role {needed} and {login} has {has}"
+    )]
+    Role {
+        login: String,
+        deed: &'static str,
+        repository: String,
+        /// The least role that would do.
+        needed: &'static str,
+        has: String,
+    },
+    /// Nobody may, as the repository takes no changes.
+    #[error("nobody may {deed} in {repository}: it is archived")]
+    Archived {
+        deed: &'static str,
+        repository: String,
+    },
 }
 
 impl Denied {
-    /// The least role that would do.
-    pub(crate) const fn needed(&self) -> &'static str {
-        self.needed
-    }
-
     /// What GitHub's API says of it.
     pub(crate) fn github(&self) -> &'static str {
-        match self.needed {
-            "read" => "Must have read access to repository",
-            "triage" => "Must have triage access to repository",
-            _ => "Must have push access to repository",
+        match self {
+            Self::Role { needed, .. } => match *needed {
+                "read" => "Must have read access to repository",
+                "triage" => "Must have triage access to repository",
+                _ => "Must have push access to repository",
+            },
+            Self::Archived { .. } => ARCHIVED,
         }
     }
 }
+
+/// What GitHub says to the App and its tokens while an installation is suspended.
+pub(crate) const SUSPENDED: &str = "This installation has been suspended";
+
+/// What GitHub's API says to who would change what is in an archived repository.
+pub(crate) const ARCHIVED: &str = "Repository was archived so is read-only.";
 
 impl Deed {
     fn needs(self, person: AccountId) -> Right {
@@ -88,12 +102,18 @@ pub(crate) fn check(
     person: AccountId,
     deed: Deed,
 ) -> Result<(), Denied> {
+    if repository.is_archived() && deed != Deed::Fork {
+        return Err(Denied::Archived {
+            deed: deed.words(),
+            repository: state.full_name(repository).to_string(),
+        });
+    }
     let role = state.role(repository, person);
     let needed = deed.needs(person);
     if role.right() >= needed {
         return Ok(());
     }
-    Err(Denied {
+    Err(Denied::Role {
         login: state.account(person).login.to_string(),
         deed: deed.words(),
         repository: state.full_name(repository).to_string(),

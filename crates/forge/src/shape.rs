@@ -8,6 +8,7 @@ pub(crate) mod comment;
 pub(crate) mod commit;
 pub(crate) mod delivery;
 pub(crate) mod pull;
+pub(crate) mod reference;
 pub(crate) mod repository;
 pub(crate) mod review;
 

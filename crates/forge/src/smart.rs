@@ -21,9 +21,10 @@ use crate::forge::Shared;
 use crate::git::backend::{self, Answer, BackendError, Session};
 use crate::id::{AccountId, RepositoryId};
 use crate::push;
-use crate::state::State as Tables;
+use crate::rights::SUSPENDED;
 use crate::state::access::{Level, Permission};
 use crate::state::repository::Right;
+use crate::state::{self, State as Tables};
 
 /// What a git client wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,7 @@ enum Wish {
 enum Client {
     Nobody,
     Wrong,
+    Suspended,
     Known { account: AccountId, right: Right },
 }
 
@@ -101,19 +103,11 @@ async fn serve(
 ) -> Response {
     let path = request.uri().path().to_owned();
     let stop = shared.supervisor.token();
-    shared
-        .faults
-        .pass(request.method().as_str(), &path, Moment::Asked, &stop)
-        .await;
-    if shared
-        .faults
-        .take_failure(request.method().as_str(), &path, Moment::Asked)
-        .is_some()
-    {
-        return plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The forge fails as it was told to.",
-        );
+    let method = request.method().as_str();
+    let met = shared.faults.meet(method, &path, Moment::Asked, &stop);
+    if let Some(failure) = met.await {
+        let status = failure.status().unwrap_or(StatusCode::BAD_GATEWAY);
+        return plain(status, "The forge fails as it was told to.");
     }
     let name = name.strip_suffix(".git").unwrap_or(name);
     let (repository, account) = match admit(&shared, owner, name, wish, request.headers()) {
@@ -121,11 +115,13 @@ async fn serve(
         Err(refusal) => return *refusal,
     };
     let (parts, body) = request.into_parts();
+    let root = state::repository::root(&shared.data);
     let (path, user) = {
         let state = shared.lock();
-        let full_name = state.full_name(state.repository(repository));
+        let path = &state.repository(repository).path;
+        let folder = path.strip_prefix(&root).unwrap_or(path);
         (
-            format!("/{full_name}.git/{tail}"),
+            format!("/{}/{tail}", folder.display()),
             state.account(account).login.to_string(),
         )
     };
@@ -137,7 +133,6 @@ async fn serve(
         user,
         body,
     };
-    let root = shared.data.join("git");
     let session = match shared.backend.start(&root, request) {
         Ok(session) => session,
         Err(error) => return broken(&error),
@@ -216,13 +211,19 @@ fn admit(
 ) -> Result<(RepositoryId, AccountId), Box<Response>> {
     let state = shared.lock();
     let repository = state
-        .find_repository(owner, name)
+        .find_by_any_name(owner, name)
         .map(|repository| repository.id);
+    let is_archived = |id| state.repository(id).is_archived();
     match identify(shared, &state, repository, headers) {
         Client::Nobody => Err(Box::new(challenge("Authentication is needed."))),
         Client::Wrong => Err(Box::new(challenge("Invalid username or token."))),
+        Client::Suspended => Err(Box::new(plain(StatusCode::FORBIDDEN, SUSPENDED))),
         Client::Known { account, right } => match (repository, wish) {
             (Some(repository), Wish::Read) if right >= Right::Pull => Ok((repository, account)),
+            (Some(repository), Wish::Write) if right >= Right::Push && is_archived(repository) => {
+                let text = "This repository was archived so it is read-only.";
+                Err(Box::new(plain(StatusCode::FORBIDDEN, text)))
+            }
             (Some(repository), Wish::Write) if right >= Right::Push => Ok((repository, account)),
             (Some(_), Wish::Write) if right >= Right::Pull => Err(Box::new(plain(
                 StatusCode::FORBIDDEN,
@@ -246,6 +247,9 @@ fn identify(
         return Client::Nobody;
     };
     if let Some(grant) = state.tokens.find_grant(&secret, shared.clock.now()) {
+        if state.suspensions.contains_key(&grant.installation) {
+            return Client::Suspended;
+        }
         let reached = repository.is_some_and(|repository| {
             grant.reaches(repository)
                 && state.installation_of(state.repository(repository)) == Some(grant.installation)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -18,7 +19,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, User};
 use crate::forge::{Forge, Parts, Reach, Shared};
 use crate::git::GitError;
 use crate::git::backend::{Backend, BackendError};
@@ -27,6 +28,7 @@ use crate::people::Refused;
 use crate::records::{Records, RecordsError, Unrecorded};
 use crate::shape::Urls;
 use crate::state::access::TokenDigest;
+use crate::state::account::{Kind, bot_login};
 use crate::webhook::send;
 use crate::{page, people, push, queue, rest, smart};
 
@@ -91,9 +93,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     let backend = Backend::find().await?;
     let app_key =
         DecodingKey::from_rsa_pem(config.app.public_key.as_bytes()).map_err(StartError::Key)?;
-    let bot: Login = format!("{}[bot]", config.app.slug)
-        .parse()
-        .map_err(StartError::Slug)?;
+    let bot = bot_login(&config.app.slug).map_err(StartError::Slug)?;
     let listener = Listener::bind(&config.listen).await?;
     let address = listener.address();
     let url = match &config.public_url {
@@ -123,6 +123,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
         reach: reach(address, &url),
         known_tokens: known_tokens(&config),
     }));
+    shared.secondary.enforce(config.secondary_limits);
     let forge = Forge {
         shared: Arc::clone(&shared),
     };
@@ -134,6 +135,7 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     queue::advance_all(&shared).await;
     shared.recorded().await?;
     send::resume(&shared);
+    supervisor.spawn_until_shutdown("forge stale runs", end_overdue_runs(Arc::clone(&shared)));
     let watched = Arc::clone(&shared);
     supervisor.spawn_until_shutdown("forge records", async move {
         watched.broken_off().await;
@@ -143,6 +145,18 @@ pub async fn start(config: Config, supervisor: &Supervisor) -> Result<Running, S
     supervisor.spawn_until_shutdown("forge merge queues", queues);
     listener.serve(supervisor, "forge", router(shared));
     Ok(Running { address, forge })
+}
+
+/// How often the forge looks for check runs that were unfinished for too long.
+const LOOK: Duration = Duration::from_secs(3600);
+
+async fn end_overdue_runs(shared: Arc<Shared>) {
+    loop {
+        let now = shared.clock.now();
+        shared.lock().end_overdue_runs(now);
+        shared.changed();
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Only this machine reaches a forge that listens on loopback, unless something there passes on
@@ -214,42 +228,64 @@ async fn answer_when_recorded(
 async fn fill(forge: &Forge, config: &Config) -> Result<(), StartError> {
     let named = |what: String| move |source| StartError::Content { what, source };
     for login in &config.organisations {
+        // The App may have been taken away from one that is there, and that stays so.
+        if is_organisation(forge, login) {
+            continue;
+        }
         forge
             .ensure_organisation(login.as_str())
             .map_err(named(format!("the organisation {login}")))?;
     }
     let mut tokens = BTreeMap::new();
+    let mut give = |user: &User, id| {
+        if let Some(token) = &user.token {
+            tokens.insert(TokenDigest::of(token.expose_secret()), id);
+        }
+    };
     for (login, user) in &config.users {
         let id = forge
             .ensure_user(login)
             .map_err(named(format!("the user {login}")))?;
-        if let Some(token) = &user.token {
-            tokens.insert(TokenDigest::of(token.expose_secret()), id);
-        }
+        give(user, id);
+    }
+    for (slug, user) in &config.bots {
+        let id = forge
+            .ensure_bot(slug)
+            .map_err(named(format!("the bot {slug}")))?;
+        give(user, id);
     }
     forge.shared.lock().tokens.configure(&tokens);
     for name in config.repository_names()? {
         let settings = &config.repositories[&name.to_string()];
         let what = format!("the repository {name}");
-        forge
+        let id = forge
             .ensure_repository_on(&name.to_string(), settings.default_branch.clone())
             .await
             .map_err(named(what.clone()))?;
+        // It may have been renamed.
+        let name = {
+            let state = forge.shared.lock();
+            state.full_name(state.repository(id)).to_string()
+        };
         for (login, role) in &settings.roles {
             forge
-                .set_role(&name.to_string(), login, role.clone())
+                .set_role(&name, login, role.clone())
                 .map_err(named(what.clone()))?;
         }
     }
     Ok(())
 }
 
+fn is_organisation(forge: &Forge, login: &Login) -> bool {
+    let found = forge.find_account(login.as_str());
+    found.is_some_and(|account| account.kind == Kind::Organisation)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::App;
+    use crate::id::AccountId;
 
     /// The longest that anything here takes.
     const LIMIT: Duration = Duration::from_secs(60);
@@ -270,9 +306,9 @@ mod tests {
                 panic!("while it only reads");
             }),
             std::thread::spawn(move || {
-                shared.lock().next_id();
+                let _id: AccountId = shared.lock().next_id();
                 let mut state = shared.lock();
-                state.next_id();
+                let _id: AccountId = state.next_id();
                 panic!("in the middle of a change");
             }),
         ] {

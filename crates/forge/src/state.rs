@@ -5,6 +5,8 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod check_run;
 pub(crate) mod comment;
+pub(crate) mod counter;
+pub(crate) mod installation;
 pub(crate) mod pull;
 pub(crate) mod queue;
 pub(crate) mod repository;
@@ -21,18 +23,20 @@ use serde::{Deserialize, Serialize};
 
 use self::access::Tokens;
 use self::account::{Account, Kind};
-use self::check_run::{CheckRun, Suite};
+use self::check_run::{CheckRun, Conclusion, Status, Suite};
 use self::comment::Comment;
+use self::counter::Counters;
+use self::installation::Suspension;
 use self::pull::PullRequest;
 use self::queue::Entry;
-use self::repository::{Repository, Role, Standing};
+use self::repository::{Repository, Role, Standing, Visibility};
 use self::review::{Review, ReviewComment};
 use self::rule::{MergeQueue, Rule};
 use self::table::Table;
 use self::team::Team;
 use crate::id::{
-    AccountId, CheckRunId, CheckSuiteId, CommentId, InstallationId, PullId, RepositoryId,
-    ReviewCommentId, ReviewId,
+    AccountId, CheckRunId, CheckSuiteId, CommentId, CommentKind, InstallationId, Numbered,
+    RepositoryId, ReviewCommentId, ReviewId,
 };
 use crate::name::{Branch, FullName, Login, RepositoryName, Sha};
 use crate::webhook::log::Log;
@@ -40,15 +44,19 @@ use crate::webhook::log::Log;
 /// The tables. Held under one lock, never across an await or a git operation.
 #[derive(Debug)]
 pub(crate) struct State {
-    last_id: u64,
-    /// The last id of which the database was told.
-    told_id: u64,
+    counters: Counters,
+    /// Those of which the database was told.
+    told_counters: Option<Counters>,
     pub(crate) accounts: Table<AccountId, Account>,
     by_login: BTreeMap<String, AccountId>,
     /// Teams by their organisation and their name in URLs.
     pub(crate) teams: Table<(AccountId, String), Team>,
     pub(crate) installations: Table<InstallationId, AccountId>,
+    /// The installations that are suspended.
+    pub(crate) suspensions: Table<InstallationId, Suspension>,
     pub(crate) repositories: Table<RepositoryId, Repository>,
+    /// The names, in lower case, that repositories had until they were renamed or transferred.
+    pub(crate) old_names: Table<(AccountId, String), RepositoryId>,
     /// Deleted repositories whose folders are still to be removed.
     pub(crate) leftovers: Table<RepositoryId, ()>,
     /// What branches and tags pointed to when they were last settled, by their full names.
@@ -81,7 +89,8 @@ pub(crate) struct State {
 /// What there is once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
-    last_id: u64,
+    #[serde(flatten)]
+    counters: Counters,
     bot: AccountId,
     started_at: Timestamp,
 }
@@ -89,13 +98,14 @@ pub(crate) struct Head {
 impl State {
     /// Tables with nothing but the App's bot.
     pub(crate) fn new(bot: Login, now: Timestamp) -> Self {
-        let id = AccountId::new(FIRST_ID);
+        let mut counters = Counters::default();
+        let id = AccountId::numbered(counters.next(AccountId::SEQUENCE));
         let mut state = Self::empty(&Head {
-            last_id: FIRST_ID,
+            counters,
             bot: id,
             started_at: now,
         });
-        state.told_id = 0;
+        state.told_counters = None;
         state.insert_account(Account {
             id,
             login: bot,
@@ -108,13 +118,15 @@ impl State {
     /// Tables to be filled with the rows that an earlier process wrote.
     pub(crate) fn empty(head: &Head) -> Self {
         Self {
-            last_id: head.last_id,
-            told_id: head.last_id,
+            counters: head.counters.clone(),
+            told_counters: Some(head.counters.clone()),
             accounts: Table::default(),
             by_login: BTreeMap::new(),
             teams: Table::default(),
             installations: Table::default(),
+            suspensions: Table::default(),
             repositories: Table::default(),
+            old_names: Table::default(),
             leftovers: Table::default(),
             refs: Table::default(),
             pushers: Table::default(),
@@ -146,7 +158,9 @@ impl State {
         let mut repositories = BTreeMap::clone(&self.repositories);
         for record in repositories.values_mut() {
             let owner = &self.account(record.owner).login;
-            record.path = repository::folder(data, owner, &record.name);
+            let made_at = || repository::folder(owner, &record.name);
+            let folder = record.folder.clone().unwrap_or_else(made_at);
+            record.path = repository::root(data).join(folder);
         }
         self.repositories = Table::from(repositories);
         self.deliveries.wait_for_address();
@@ -160,21 +174,25 @@ impl State {
 
     /// What there is once, if it changed since the last call.
     pub(crate) fn take_head(&mut self) -> Option<Head> {
-        if self.told_id == self.last_id {
+        if self.told_counters.as_ref() == Some(&self.counters) {
             return None;
         }
-        self.told_id = self.last_id;
+        self.told_counters = Some(self.counters.clone());
         Some(Head {
-            last_id: self.last_id,
+            counters: self.counters.clone(),
             bot: self.bot,
             started_at: self.started_at,
         })
     }
 
-    /// The next number of the one id counter.
-    pub(crate) fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
+    /// The next id of its kind.
+    pub(crate) fn next_id<T: Numbered>(&mut self) -> T {
+        T::numbered(self.counters.next(T::SEQUENCE))
+    }
+
+    /// The id of the next comment of a kind.
+    pub(crate) fn next_comment(&mut self, kind: CommentKind) -> CommentId {
+        CommentId::new(kind, self.counters.next(kind.sequence()))
     }
 
     pub(crate) fn insert_account(&mut self, account: Account) {
@@ -207,6 +225,45 @@ impl State {
         })
     }
 
+    /// The repository that had a name until it was renamed or transferred, unless another one has
+    /// taken it.
+    pub(crate) fn find_moved(&self, owner: &str, name: &str) -> Option<&Repository> {
+        if self.find_repository(owner, name).is_some() {
+            return None;
+        }
+        let key = (self.find_account(owner)?.id, name.to_ascii_lowercase());
+        let moved = self.repository(*self.old_names.get(&key)?);
+        (moved.standing != Standing::Deleted).then_some(moved)
+    }
+
+    /// The repository that has a name, or had it.
+    pub(crate) fn find_by_any_name(&self, owner: &str, name: &str) -> Option<&Repository> {
+        self.find_repository(owner, name)
+            .or_else(|| self.find_moved(owner, name))
+    }
+
+    /// Gives a repository another owner and name, which must be free. The old one leads to it.
+    pub(crate) fn move_repository(
+        &mut self,
+        id: RepositoryId,
+        owner: AccountId,
+        name: RepositoryName,
+    ) {
+        self.old_names
+            .remove(&(owner, name.as_str().to_ascii_lowercase()));
+        let record = self.repository(id);
+        let was = (record.owner, record.name.as_str().to_ascii_lowercase());
+        let made_at = repository::folder(&self.account(record.owner).login, &record.name);
+        self.old_names.insert(was, id);
+        let record = self
+            .repositories
+            .get_mut(&id)
+            .expect("repositories are never removed");
+        record.folder.get_or_insert(made_at);
+        record.owner = owner;
+        record.name = name;
+    }
+
     /// The repositories that were not deleted.
     pub(crate) fn standing_repositories(&self) -> impl Iterator<Item = &Repository> {
         self.repositories
@@ -221,16 +278,22 @@ impl State {
         )
     }
 
-    /// The installation that covers a repository: the one on its owner, unless the App was taken
-    /// out of it.
+    /// The installation that covers a repository: the one on its owner, unless that is suspended or
+    /// the App was taken out of the repository.
     pub(crate) fn installation_of(&self, repository: &Repository) -> Option<InstallationId> {
         match repository.standing {
             Standing::Here => {}
             Standing::WithoutApp | Standing::Deleted => return None,
         }
+        self.installation_on(repository.owner)
+            .filter(|id| !self.suspensions.contains_key(id))
+    }
+
+    /// The installation on an account, be it suspended or not.
+    pub(crate) fn installation_on(&self, account: AccountId) -> Option<InstallationId> {
         self.installations
             .iter()
-            .find(|(_, account)| **account == repository.owner)
+            .find(|(_, on)| **on == account)
             .map(|(id, _)| *id)
     }
 
@@ -247,8 +310,17 @@ impl State {
         }
     }
 
-    /// What an account may do in a repository.
+    /// What an account may do in a repository: what it was given there, and to read what is public.
     pub(crate) fn role(&self, repository: &Repository, account: AccountId) -> Role {
+        let given = self.given_role(repository, account);
+        match repository.visibility {
+            Visibility::Public if given == Role::None => Role::Read,
+            Visibility::Public | Visibility::Private => given,
+        }
+    }
+
+    /// The role that an account was given in a repository.
+    pub(crate) fn given_role(&self, repository: &Repository, account: AccountId) -> Role {
         if repository.owner == account {
             return Role::Admin;
         }
@@ -294,6 +366,34 @@ impl State {
             .filter(move |run| names.insert(run.name.as_str()))
     }
 
+    /// How the newest check runs on a commit ended together, once all of them have.
+    pub(crate) fn verdict(&self, repository: RepositoryId, sha: &Sha) -> Option<Conclusion> {
+        let conclusions: Option<Vec<_>> = self
+            .newest_runs_on(repository, sha)
+            .map(|run| run.status.conclusion())
+            .collect();
+        Conclusion::of_suite(conclusions?)
+    }
+
+    /// Ends the check runs that were unfinished for too long. As on GitHub, nobody is told.
+    pub(crate) fn end_overdue_runs(&mut self, now: Timestamp) {
+        let overdue: Vec<_> = self
+            .check_runs
+            .values()
+            .filter(|run| run.is_overdue(now))
+            .map(|run| run.id)
+            .collect();
+        for id in overdue {
+            if let Some(run) = self.check_runs.get_mut(&id) {
+                let conclusion = Conclusion::Stale;
+                run.status = Status::Completed {
+                    conclusion,
+                    at: now,
+                };
+            }
+        }
+    }
+
     /// The suite of the App on a commit, made if there is none. The second value tells whether
     /// it is new.
     pub(crate) fn suite(
@@ -310,7 +410,7 @@ impl State {
         if let Some(suite) = found {
             return (suite.id, Novelty::Known);
         }
-        let id = CheckSuiteId::new(self.next_id());
+        let id = self.next_id();
         let suite = Suite {
             id,
             repository,
@@ -323,7 +423,9 @@ impl State {
     }
 
     pub(crate) fn insert_repository(&mut self, mut repository: Repository) -> RepositoryId {
-        let id = RepositoryId::new(self.next_id());
+        let name = repository.name.as_str().to_ascii_lowercase();
+        self.old_names.remove(&(repository.owner, name));
+        let id = self.next_id();
         repository.id = id;
         self.repositories.insert(id, repository);
         id
@@ -340,7 +442,7 @@ impl State {
     }
 
     pub(crate) fn insert_pull(&mut self, mut pull: PullRequest) {
-        pull.id = PullId::new(self.next_id());
+        pull.id = self.next_id();
         self.pulls.insert((pull.repository, pull.number), pull);
     }
 
@@ -353,12 +455,6 @@ impl State {
     pub(crate) fn has_queue(&self, repository: RepositoryId, branch: &Branch) -> bool {
         let rule = self.find_rule(repository, branch);
         rule.is_some_and(|rule| rule.queue == MergeQueue::On)
-    }
-
-    /// The number of the next review comment. None is ever removed.
-    pub(crate) fn next_review_comment(&self) -> ReviewCommentId {
-        let last = self.review_comments.last_key_value();
-        ReviewCommentId::new(last.map_or(0, |(id, _)| id.number()) + 1)
     }
 
     /// What a branch pointed to when the repository was last settled.
@@ -392,6 +488,3 @@ pub(crate) enum Novelty {
     New,
     Known,
 }
-
-/// Above every pull request number, so that a number taken for an id finds nothing.
-const FIRST_ID: u64 = 10_001;

@@ -7,6 +7,7 @@
 
 pub(crate) mod body_text;
 pub(crate) mod event;
+pub(crate) mod hook;
 pub(crate) mod log;
 pub(crate) mod send;
 
@@ -80,10 +81,10 @@ pub struct Event {
     /// `opened`, `created` …, where the event has one.
     pub action: Option<Cow<'static, str>>,
     /// The installation it is sent for.
-    pub installation: InstallationId,
+    pub installation: Option<InstallationId>,
     /// The repository it is about.
-    pub repository: RepositoryId,
-    /// The JSON, byte for byte as signed and sent.
+    pub repository: Option<RepositoryId>,
+    /// The JSON, byte for byte as it is sent, or as it stands in the form that is sent.
     #[serde(with = "body_text")]
     pub body: Bytes,
     /// When it happened.
@@ -99,10 +100,23 @@ impl Event {
 }
 
 /// What an App is told without asking for it.
-const UNASKED: [&str; 1] = ["installation_repositories"];
+const UNASKED: [&str; 3] = ["installation", "installation_repositories", "ping"];
 
-/// Makes an event and sends it as the mode says. Nothing happens where the App is not installed
-/// or not told of such events.
+/// As large as a payload may be, in bytes: GitHub sends nothing in the place of a larger one.
+const MAX_PAYLOAD: usize = 25 * 1024 * 1024;
+
+/// Whom an event is sent for, and what it is about.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    installation: Option<InstallationId>,
+    repository: Option<RepositoryId>,
+}
+
+/// The name of an event and what happened.
+pub(crate) type Name = (&'static str, Option<&'static str>);
+
+/// Makes an event about a repository and sends it as the mode says. Nothing happens where the App
+/// is not installed or not told of such events.
 pub(crate) fn emit(
     shared: &Arc<Shared>,
     state: &mut State,
@@ -114,17 +128,63 @@ pub(crate) fn emit(
     let Some(installation) = state.installation_of(repository) else {
         return;
     };
+    let source = Source {
+        installation: Some(installation),
+        repository: Some(repository.id),
+    };
+    send_as_mode_says(shared, state, source, (event, action), &payload);
+}
+
+/// Makes an event about an installation, which may be suspended or be gone when it is sent.
+pub(crate) fn emit_for(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    installation: InstallationId,
+    name: Name,
+    payload: &Value,
+) {
+    let source = Source {
+        installation: Some(installation),
+        repository: None,
+    };
+    send_as_mode_says(shared, state, source, name, payload);
+}
+
+/// Sends a `ping` to the address that was set.
+pub(crate) fn ping(shared: &Arc<Shared>) {
+    let hook = shared.hook.settings();
+    let mut state = shared.lock();
+    let payload = hook::ping(&state, &shared.urls, &shared.app, &hook);
+    let source = Source {
+        installation: None,
+        repository: None,
+    };
+    send_as_mode_says(shared, &mut state, source, ("ping", None), &payload);
+}
+
+fn send_as_mode_says(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    source: Source,
+    (event, action): Name,
+    payload: &Value,
+) {
     let is_wanted = shared.app.events.iter().any(|wanted| wanted == event);
     if !is_wanted && !UNASKED.contains(&event) {
+        return;
+    }
+    let body = Bytes::from(payload.to_string());
+    if body.len() > MAX_PAYLOAD {
+        tracing::warn!(event, "a webhook is too large and is not sent");
         return;
     }
     let event = Event {
         guid: Uuid::new_v4(),
         event: event.into(),
         action: action.map(Into::into),
-        installation,
-        repository: repository.id,
-        body: Bytes::from(payload.to_string()),
+        installation: source.installation,
+        repository: source.repository,
+        body,
         made_at: shared.clock.now(),
     };
     match state.deliveries.mode {
@@ -136,7 +196,7 @@ pub(crate) fn emit(
         }
         Mode::Lose => {
             let now = shared.clock.now();
-            let id = crate::id::DeliveryId::new(state.next_id());
+            let id = state.next_id();
             let row = log::Delivery::lost(id, event, now);
             state.deliveries.insert(row, now);
         }

@@ -3,13 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use git2::Oid;
+use git2::{ObjectType, Oid};
 
 use crate::git::{Context, GitError};
 use crate::name::Sha;
 
 /// The branches and tags of a repository.
 pub(crate) type Refs = BTreeMap<String, Oid>;
+
+/// A ref of any kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    /// The full name: `refs/heads/main`.
+    pub(crate) name: String,
+    pub(crate) target: Sha,
+    /// What the target is: an annotated tag points to a tag.
+    pub(crate) kind: ObjectType,
+}
 
 /// What happened to one ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +76,31 @@ pub(crate) fn read(path: &Path) -> Result<Refs, GitError> {
         }
     }
     Ok(refs)
+}
+
+/// Reads all refs of any kind whose full names begin like that, by name.
+pub(crate) fn matching(path: &Path, beginning: &str) -> Result<Vec<Reference>, GitError> {
+    let repository = super::open(path)?;
+    let mut found = Vec::new();
+    let all = repository.references().context("list refs", path)?;
+    for reference in all {
+        let reference = reference.context("read a ref", path)?;
+        let (Ok(name), Some(target)) = (reference.name(), reference.target()) else {
+            continue;
+        };
+        if !name.starts_with(beginning) {
+            continue;
+        }
+        let object = repository.find_object(target, None);
+        let kind = object.context("read what a ref points to", path)?.kind();
+        found.push(Reference {
+            name: name.to_owned(),
+            target: Sha::from_oid(target),
+            kind: kind.unwrap_or(ObjectType::Any),
+        });
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
 }
 
 /// What a ref points to, if it is there.

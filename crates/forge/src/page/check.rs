@@ -164,6 +164,7 @@ fn badge(run: &CheckRun) -> Markup {
             Conclusion::ActionRequired => ("busy", "action required"),
             Conclusion::Cancelled => ("wait", "cancelled"),
             Conclusion::Skipped => ("wait", "skipped"),
+            Conclusion::Stale => ("wait", "stale"),
             Conclusion::Neutral => ("wait", "neutral"),
         },
     };

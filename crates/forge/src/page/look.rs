@@ -46,7 +46,7 @@ pub(crate) fn enter(
     let state = shared.lock();
     let name = name.strip_suffix(".git").unwrap_or(name);
     state
-        .find_repository(owner, name)
+        .find_by_any_name(owner, name)
         .filter(|record| may_look(shared, &state, visitor, record))
         .map(|record| place(&state, visitor, record))
         .ok_or_else(Refusal::missing)
@@ -177,7 +177,10 @@ impl Verdict {
             Status::Completed { conclusion, .. } => match conclusion {
                 Conclusion::Success | Conclusion::Neutral | Conclusion::Skipped => Self::Good,
                 Conclusion::ActionRequired => Self::Open,
-                Conclusion::Cancelled | Conclusion::Failure | Conclusion::TimedOut => Self::Bad,
+                Conclusion::Cancelled
+                | Conclusion::Failure
+                | Conclusion::Stale
+                | Conclusion::TimedOut => Self::Bad,
             },
         }
     }

@@ -57,10 +57,13 @@ impl IntoResponse for Refusal {
 
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Self {
-        let advice = format!(
-            "Ask who runs the forge for the role {} in it: roles stand in the forge's configuration.",
-            denied.needed()
-        );
+        let advice = match &denied {
+            Denied::Role { needed, .. } => format!(
+                "Ask who runs the forge for the role {needed} in it: roles stand in the forge's \
+                 configuration."
+            ),
+            Denied::Archived { .. } => "Fork it, and change the fork.".to_owned(),
+        };
         Self::new(
             StatusCode::FORBIDDEN,
             "Not allowed",

@@ -10,11 +10,12 @@ use crate::people::{Refused, account};
 use crate::state::account::Kind;
 
 impl Forge {
-    /// The organisation of that login, made as by [`Self::create_organisation`] where it is not there
-    /// yet.
+    /// The App's installation on the organisation of that login, which is made as by
+    /// [`Self::create_organisation`] where it is not there yet.
     ///
     /// # Errors
-    /// When the login is none, or an account that is no organisation has it.
+    /// When the login is none, when an account that is no organisation has it, or when the App was
+    /// taken away from it.
     pub fn ensure_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
         let installed = {
             let state = self.shared.lock();
@@ -40,6 +41,17 @@ impl Forge {
         }
     }
 
+    /// The bot of that slug, made as by [`Self::create_bot`] where it is not there yet.
+    ///
+    /// # Errors
+    /// When the slug is none.
+    pub fn ensure_bot(&self, slug: &str) -> Result<AccountId, Refused> {
+        match self.find_account(&format!("{slug}[bot]")) {
+            Some(account) => Ok(account.id),
+            None => self.create_bot(slug),
+        }
+    }
+
     /// Gives a person a token that the caller chose, which does not expire. Again it does nothing.
     ///
     /// # Errors
@@ -51,7 +63,8 @@ impl Forge {
         Ok(())
     }
 
-    /// The repository `owner/name`, made as by [`Self::create_repository`] where it is not there yet.
+    /// The repository that has the name `owner/name` or had it until it was renamed, made as by
+    /// [`Self::create_repository`] where there is none.
     ///
     /// # Errors
     /// When the name is none, the owner is missing, or git fails.
@@ -69,9 +82,14 @@ impl Forge {
         name: &str,
         default_branch: Branch,
     ) -> Result<RepositoryId, Refused> {
-        match self.repository_id(name) {
-            Ok(id) => Ok(id),
-            Err(_) => self.create_repository_on(name, default_branch).await,
+        let known = name.split_once('/').and_then(|(owner, own)| {
+            let state = self.shared.lock();
+            let found = state.find_by_any_name(owner, own);
+            found.map(|record| record.id)
+        });
+        match known {
+            Some(id) => Ok(id),
+            None => self.create_repository_on(name, default_branch).await,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::forge::Forge;
 use crate::id::AccountId;
 use crate::name::{Branch, Sha};
-use crate::people::{Refused, account, repository};
+use crate::people::{Refused, account, refuse_archived, repository};
 use crate::pull::{self, Changed, Step};
 use crate::shape::Object;
 use crate::state::State as Tables;
@@ -196,7 +196,9 @@ impl Forge {
     ) -> Result<(pull::Key, AccountId), Refused> {
         let state = self.shared.lock();
         let person = account(&state, by)?;
-        let key = (repository(&state, name)?.id, number);
+        let record = repository(&state, name)?;
+        refuse_archived(record)?;
+        let key = (record.id, number);
         if state.pulls.contains_key(&key) {
             Ok((key, person))
         } else {

@@ -6,11 +6,11 @@ use crate::forge::{Forge, Shared, blocking};
 use crate::git::{self, GitError};
 use crate::id::RepositoryId;
 use crate::name::Branch;
-use crate::people::{Refused, account, repository};
+use crate::people::{Refused, account, refuse_archived, repository};
 use crate::push;
 use crate::state::State;
 use crate::state::repository::{Repository, Standing};
-use crate::webhook::event::{self, AppChange};
+use crate::webhook::event::{self, AppChange, RepositoryAction};
 
 impl Forge {
     /// Deletes a repository with all that is in it. Its name is free then; what is made under it
@@ -39,13 +39,37 @@ impl Forge {
             stand(&mut state, id, Standing::Deleted);
             push::forget(&mut state, id);
             state.leftovers.insert(id, ());
-            event::repository_deleted(&self.shared, &mut state, &record, person);
+            event::repository(
+                &self.shared,
+                &mut state,
+                &record,
+                person,
+                &RepositoryAction::Deleted,
+            );
             record.path
         };
         self.shared.changed();
         self.shared.recorded().await?;
         blocking(move || git::remove(&path)).await?;
         self.shared.lock().leftovers.remove(&id);
+        Ok(())
+    }
+
+    /// Deletes a branch as a person, as a push would, webhooks included.
+    ///
+    /// # Errors
+    /// When something is missing, the repository is archived, or git fails.
+    pub async fn delete_branch(&self, name: &str, by: &str, branch: &str) -> Result<(), Refused> {
+        let branch: Branch = branch.parse()?;
+        let (id, path, person) = {
+            let state = self.shared.lock();
+            let record = repository(&state, name)?;
+            refuse_archived(record)?;
+            (record.id, record.path.clone(), account(&state, by)?)
+        };
+        let turn = push::begin(&self.shared, id, person).await?;
+        blocking(move || git::delete_branch(&path, &branch)).await?;
+        push::settle(&self.shared, turn).await?;
         Ok(())
     }
 
@@ -79,7 +103,8 @@ impl Forge {
             };
             let before = std::mem::replace(&mut record.default_branch, branch);
             let record = record.clone();
-            event::default_branch_changed(&self.shared, &mut state, &record, &before, person);
+            let action = RepositoryAction::DefaultBranch { from: before };
+            event::repository(&self.shared, &mut state, &record, person, &action);
         }
         self.shared.changed();
         Ok(())

@@ -53,7 +53,7 @@ impl Forge {
         let pull = state.pulls.get(&key);
         let pull = pull.ok_or_else(|| Refused::missing("pull request", key.1))?;
         let commit = pull.head.sha.clone();
-        let id = ReviewId::new(state.next_id());
+        let id = state.next_id();
         let review = Review {
             id,
             repository: key.0,
@@ -104,7 +104,7 @@ impl Forge {
         })?;
         let mut state = self.shared.lock();
         let review = self.submit(&mut state, key, person, "", Verdict::Comment)?;
-        let id = state.next_review_comment();
+        let id = state.next_id();
         let comment = ReviewComment {
             id,
             review,

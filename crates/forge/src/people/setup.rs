@@ -1,25 +1,20 @@
-//! Accounts, repositories, roles and tokens.
+//! Accounts, roles and tokens, and what is in repositories.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
-use crate::config;
 use crate::forge::{Forge, blocking};
+use crate::git::GitError;
 use crate::git::commit::{self, Edit};
-use crate::git::refs::{self, Refs};
-use crate::git::{self, GitError};
-use crate::id::{AccountId, InstallationId, RepositoryId};
-use crate::name::{Branch, FullName, Login, Sha};
-use crate::people::{Refused, account, repository};
+use crate::git::refs;
+use crate::id::{AccountId, InstallationId};
+use crate::name::{Branch, Login, Sha};
+use crate::people::{Refused, account, refuse_archived, repository};
 use crate::push;
 use crate::state::account::{Account, Kind};
-use crate::state::repository::{Repository, Role, Standing};
+use crate::state::repository::Role;
 use crate::state::{self, State};
-use crate::webhook::{event, send};
 
 impl Forge {
     /// Where the forge is reached.
@@ -34,12 +29,6 @@ impl Forge {
         self.shared.urls.api()
     }
 
-    /// Sends webhooks there from now on, those first that waited for an address. With None they wait.
-    pub fn set_webhook_url(&self, url: Option<Url>) {
-        self.shared.set_webhook_url(url);
-        send::resume(&self.shared);
-    }
-
     /// Makes an organisation and installs the App on it, for all its repositories.
     ///
     /// # Errors
@@ -47,7 +36,7 @@ impl Forge {
     pub fn create_organisation(&self, login: &str) -> Result<InstallationId, Refused> {
         let mut state = self.shared.lock();
         let id = self.insert_account(&mut state, login, Kind::Organisation)?;
-        let installation = InstallationId::new(state.next_id());
+        let installation: InstallationId = state.next_id();
         state.installations.insert(installation, id);
         Ok(installation)
     }
@@ -60,6 +49,16 @@ impl Forge {
         self.insert_account(&mut self.shared.lock(), login, Kind::User)
     }
 
+    /// Makes the account of another App, whose login is `slug[bot]`. Its roles let it do what those of
+    /// a person do, and still nobody learns of them: its permission is `none` for all who ask.
+    ///
+    /// # Errors
+    /// When the slug is none or taken.
+    pub fn create_bot(&self, slug: &str) -> Result<AccountId, Refused> {
+        let login = state::account::bot_login(slug)?;
+        self.insert_account(&mut self.shared.lock(), login.as_str(), Kind::Bot)
+    }
+
     fn insert_account(
         &self,
         state: &mut State,
@@ -67,10 +66,11 @@ impl Forge {
         kind: Kind,
     ) -> Result<AccountId, Refused> {
         let parsed: Login = login.parse()?;
-        if state.find_account(login).is_some() || login.ends_with("[bot]") {
+        let has_room = kind == Kind::Bot || !login.ends_with("[bot]");
+        if state.find_account(login).is_some() || !has_room {
             return Err(Refused::taken("account", login));
         }
-        let id = AccountId::new(state.next_id());
+        let id = state.next_id();
         let created_at = self.shared.clock.now();
         state.insert_account(Account {
             id,
@@ -95,114 +95,6 @@ impl Forge {
         let mut state = self.shared.lock();
         let id = account(&state, login)?;
         Ok(state.tokens.mint_user(id).into())
-    }
-
-    /// Makes a repository `owner/name` with the default branch `main`, or takes over the one
-    /// that an earlier forge left in the data folder.
-    ///
-    /// # Errors
-    /// When the name is none or taken, the owner is missing, or git fails.
-    pub async fn create_repository(&self, name: &str) -> Result<RepositoryId, Refused> {
-        self.create_repository_on(name, config::main_branch()).await
-    }
-
-    /// As [`Self::create_repository`], with another default branch.
-    ///
-    /// # Errors
-    /// When the name is none or taken, the owner is missing, or git fails.
-    pub async fn create_repository_on(
-        &self,
-        name: &str,
-        default_branch: Branch,
-    ) -> Result<RepositoryId, Refused> {
-        let full_name: FullName = name.parse()?;
-        let place = self.free_place(full_name)?;
-        let (folder, branch) = (place.path.clone(), default_branch.clone());
-        let refs = blocking(move || {
-            git::init(&folder, &branch)?;
-            refs::read(&folder)
-        });
-        let refs = refs.await?;
-        self.insert_repository(place, default_branch, &refs, None)
-    }
-
-    /// Where a repository that is not there yet is made.
-    fn free_place(&self, name: FullName) -> Result<Place, Refused> {
-        let state = self.shared.lock();
-        if state.has_repository(name.owner(), name.name()) {
-            return Err(Refused::taken("repository", name));
-        }
-        let owner = account(&state, name.owner().as_str())?;
-        let login = &state.account(owner).login;
-        let path = state::repository::folder(&self.shared.data, login, name.name());
-        Ok(Place { name, owner, path })
-    }
-
-    fn insert_repository(
-        &self,
-        place: Place,
-        default_branch: Branch,
-        refs: &Refs,
-        parent: Option<RepositoryId>,
-    ) -> Result<RepositoryId, Refused> {
-        let now = self.shared.clock.now();
-        let mut state = self.shared.lock();
-        if state.has_repository(place.name.owner(), place.name.name()) {
-            return Err(Refused::taken("repository", place.name));
-        }
-        let id = state.insert_repository(Repository {
-            id: RepositoryId::new(0),
-            owner: place.owner,
-            name: place.name.name().clone(),
-            default_branch,
-            parent,
-            standing: Standing::Here,
-            roles: BTreeMap::new(),
-            path: place.path,
-            last_number: 0,
-            created_at: now,
-            pushed_at: now,
-            refs_lock: Arc::default(),
-        });
-        push::adopt(&mut state, id, refs);
-        if let Some(parent) = parent {
-            let (parent, fork) = (
-                state.repository(parent).clone(),
-                state.repository(id).clone(),
-            );
-            event::forked(&self.shared, &mut state, &parent, &fork, place.owner);
-        }
-        drop(state);
-        self.shared.changed();
-        Ok(id)
-    }
-
-    /// Forks a repository into a person's account, under the same name.
-    ///
-    /// # Errors
-    /// When either is missing, the fork is there already, or git fails.
-    pub async fn fork(&self, parent: &str, login: &str) -> Result<FullName, Refused> {
-        let (name, parent_id, from, branch) = {
-            let state = self.shared.lock();
-            let parent = repository(&state, parent)?;
-            let owner: Login = login.parse()?;
-            let name = FullName::new(owner, parent.name.clone());
-            (
-                name,
-                parent.id,
-                parent.path.clone(),
-                parent.default_branch.clone(),
-            )
-        };
-        let place = self.free_place(name.clone())?;
-        let (into, default) = (place.path.clone(), branch.clone());
-        let refs = blocking(move || {
-            git::fork(&from, &into, &default)?;
-            refs::read(&into)
-        });
-        let refs = refs.await?;
-        self.insert_repository(place, branch, &refs, Some(parent_id))?;
-        Ok(name)
     }
 
     /// Says what a person may do in a repository.
@@ -236,6 +128,8 @@ impl Forge {
             .web()
             .split_once("://")
             .expect("the forge's address has a scheme");
+        let login: Login = login.parse()?;
+        let login = login.in_url();
         Ok(format!(
             "{scheme}://{login}:{}@{rest}/{name}.git",
             token.expose_secret()
@@ -280,6 +174,7 @@ impl Forge {
         let (id, path, person) = {
             let state = self.shared.lock();
             let record = repository(&state, name)?;
+            refuse_archived(record)?;
             (record.id, record.path.clone(), account(&state, login)?)
         };
         let edits: Vec<_> = edits
@@ -297,11 +192,4 @@ impl Forge {
         push::settle(&self.shared, turn).await?;
         Ok(sha)
     }
-}
-
-/// Where a repository is to be made.
-struct Place {
-    name: FullName,
-    owner: AccountId,
-    path: PathBuf,
 }

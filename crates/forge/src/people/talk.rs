@@ -4,7 +4,7 @@ use crate::forge::{Forge, blocking};
 use crate::git::commit;
 use crate::id::{AccountId, CheckRunId, CheckSuiteId, CommentId};
 use crate::name::Sha;
-use crate::people::{Refused, account, repository, writer};
+use crate::people::{Refused, account, refuse_archived, repository, writer};
 use crate::rest::comment;
 use crate::state::check_run::{CheckRun, Status};
 use crate::state::comment::{Comment, Subject};
@@ -24,7 +24,9 @@ impl Forge {
     ) -> Result<CommentId, Refused> {
         let mut state = self.shared.lock();
         let author = account(&state, login)?;
-        let id = repository(&state, name)?.id;
+        let record = repository(&state, name)?;
+        refuse_archived(record)?;
+        let id = record.id;
         if !state.pulls.contains_key(&(id, number)) {
             return Err(Refused::missing("pull request", number));
         }
@@ -60,7 +62,9 @@ impl Forge {
         }
         let mut state = self.shared.lock();
         let author = account(&state, login)?;
-        let id = repository(&state, name)?.id;
+        let record = repository(&state, name)?;
+        refuse_archived(record)?;
+        let id = record.id;
         let subject = Subject::Commit {
             sha: sha.clone(),
             path: None,
@@ -76,7 +80,8 @@ impl Forge {
         ))
     }
 
-    /// A comment with its reactions.
+    /// A comment with its reactions. That its number is the number of another kind of comment too
+    /// is likely.
     #[must_use]
     pub fn find_comment(&self, id: CommentId) -> Option<Comment> {
         self.shared.lock().comments.get(&id).cloned()
@@ -90,7 +95,10 @@ impl Forge {
             return Vec::new();
         };
         let here = |comment: &&Comment| comment.repository == repository.id;
-        state.comments.values().filter(here).cloned().collect()
+        let mut comments: Vec<_> = state.comments.values().filter(here).cloned().collect();
+        // The table has one kind after the other.
+        comments.sort_by_key(|comment| comment.created_at);
+        comments
     }
 
     /// All check runs of a repository, oldest first.

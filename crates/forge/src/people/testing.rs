@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::fault::{Failure, Pause, Point};
+use crate::config::SecondaryLimits;
+use crate::fault::{Failure, Outage, Pause, Point};
 use crate::forge::Forge;
 use crate::id::DeliveryId;
 use crate::people::Refused;
@@ -78,15 +79,37 @@ impl Forge {
         self.shared.faults.fail_next(point, failure);
     }
 
+    /// Makes the next requests that come to a point fail, so many of them.
+    pub fn fail_times(&self, point: &Point, failure: Failure, times: usize) {
+        for _ in 0..times {
+            self.fail_next(point.clone(), failure);
+        }
+    }
+
+    /// Makes all requests that come to a point fail for as long as the [`Outage`] lives.
+    #[must_use = "dropping the outage ends it"]
+    pub fn fail_all(&self, point: Point, failure: Failure) -> Outage {
+        self.shared.faults.fail_all(point, failure)
+    }
+
+    /// Refuses callers that are beyond a secondary limit from now on, or no more.
+    pub fn set_secondary_limits(&self, limits: Option<SecondaryLimits>) {
+        self.shared.secondary.enforce(limits);
+    }
+
     /// The failures that no request has met yet, oldest first.
     #[must_use]
     pub fn armed_failures(&self) -> Vec<(Point, Failure)> {
         self.shared.faults.armed_failures()
     }
 
-    /// Moves the forge's clock forward: tokens expire, deliveries are forgotten.
+    /// Moves the forge's clock forward: tokens expire, deliveries are forgotten, check runs turn
+    /// stale.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.clock.advance(by);
+        let now = self.shared.clock.now();
+        self.shared.lock().end_overdue_runs(now);
+        self.shared.changed();
     }
 
     /// Ends all installation tokens at once.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::migration;
 use moss_db::{Error, Migration, Opener, RoTxn, RwTxn, Schema};
 
 use crate::id::{
@@ -14,6 +15,7 @@ use crate::state::access::{Grant, TokenDigest, UserToken};
 use crate::state::account::Account;
 use crate::state::check_run::{CheckRun, Suite};
 use crate::state::comment::Comment;
+use crate::state::installation::Suspension;
 use crate::state::pull::PullRequest;
 use crate::state::queue::Entry;
 use crate::state::repository::Repository;
@@ -39,7 +41,7 @@ macro_rules! tables {
 
         impl Schema for Tables {
             const NAME: &'static str = "forge";
-            const MIGRATIONS: &'static [Migration] = &[];
+            const MIGRATIONS: &'static [Migration] = &[migration::number_comments_by_kind];
 
             fn declare(opener: &mut Opener) -> Self {
                 Self {
@@ -130,7 +132,9 @@ tables! {
     accounts: AccountId => Account, at accounts;
     teams: (AccountId, String) => Team, at teams;
     installations: InstallationId => AccountId, at installations;
+    suspensions: InstallationId => Suspension, at suspensions;
     repositories: RepositoryId => Repository, at repositories;
+    old_names: (AccountId, String) => RepositoryId, at old_names;
     leftovers: RepositoryId => (), at leftovers;
     refs: (RepositoryId, String) => Sha, at refs;
     pushers: RepositoryId => AccountId, at pushers;

@@ -11,18 +11,17 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::id::{
-    AccountId, CheckRunId, CommentId, DeliveryId, InstallationId, RepositoryId, ReviewId,
-};
+use crate::id::{AccountId, CommentKind, InstallationId, RepositoryId};
 use crate::name::{Branch, Sha};
 use crate::push;
 use crate::state::access::{Grant, Selection, TokenDigest};
 use crate::state::account::{Account, Kind};
 use crate::state::check_run::{CheckRun, Conclusion, Output, Status};
 use crate::state::comment::{Comment, Content, Reaction, Subject};
+use crate::state::installation::Suspension;
 use crate::state::pull::{Base, Computed, Head, Mergeability, PullRequest, State as PullState};
 use crate::state::queue::{Entry, Group, Stage};
-use crate::state::repository::{Repository, Role, Standing};
+use crate::state::repository::{Activity, Repository, Role, Standing, Visibility};
 use crate::state::review::{LinePlace, Review, ReviewComment, Verdict};
 use crate::state::rule::{MergeQueue, RequiredCheck, Rule, Source};
 use crate::state::team::Team;
@@ -37,6 +36,8 @@ enum Change {
     },
     Repository(usize),
     Role(usize, usize),
+    Suspend(usize),
+    Rename(usize, u8),
     Stand(usize, Standing),
     Ref(usize, u8, Option<u8>),
     Follow(usize),
@@ -67,6 +68,8 @@ fn change() -> impl Strategy<Value = Change> {
         any::<bool>().prop_map(|is_user| Change::Account { is_user }),
         row.clone().prop_map(Change::Repository),
         (row.clone(), row.clone()).prop_map(|(one, other)| Change::Role(one, other)),
+        row.clone().prop_map(Change::Suspend),
+        (row.clone(), any::<u8>()).prop_map(|(of, name)| Change::Rename(of, name)),
         (row.clone(), standing()).prop_map(|(of, standing)| Change::Stand(of, standing)),
         (row.clone(), 0..4_u8, any::<Option<u8>>())
             .prop_map(|(of, name, tip)| Change::Ref(of, name, tip)),
@@ -127,6 +130,15 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (of, who) = (pick(&state.repositories, of)?, pick(&state.accounts, who)?);
             let record = state.repositories.get_mut(&of)?;
             record.roles.insert(who, Role::Write);
+        }
+        Change::Suspend(which) => {
+            let (id, by) = (pick(&state.installations, which)?, state.bot);
+            state.suspensions.insert(id, Suspension { by, at: at() });
+        }
+        Change::Rename(which, name) => {
+            let id = pick(&state.repositories, which)?;
+            let owner = state.repository(id).owner;
+            state.move_repository(id, owner, format!("n{name}").parse().ok()?);
         }
         Change::Stand(of, standing) => {
             let of = pick(&state.repositories, of)?;
@@ -193,7 +205,7 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
             let (author, id) = (state.bot, state.next_id());
             let key = pick(&state.comments, which)?;
             state.comments.get_mut(&key)?.reactions.push(Reaction {
-                id: crate::id::ReactionId::new(id),
+                id,
                 author,
                 content: Content::Rocket,
                 created_at: at(),
@@ -235,11 +247,11 @@ fn apply(state: &mut State, change: Change) -> Option<()> {
 }
 
 fn account(state: &mut State, is_user: bool) {
-    let id = AccountId::new(state.next_id());
+    let id: AccountId = state.next_id();
     let kind = if is_user {
         Kind::User
     } else {
-        let installation = InstallationId::new(state.next_id());
+        let installation = state.next_id();
         state.installations.insert(installation, id);
         Kind::Organisation
     };
@@ -253,7 +265,7 @@ fn account(state: &mut State, is_user: bool) {
 
 fn repository(state: &mut State, owner: usize) -> Option<()> {
     let owner = pick(&state.accounts, owner)?;
-    let name = format!("r{}", state.next_id()).parse().unwrap();
+    let name = format!("r{}", state.repositories.len()).parse().unwrap();
     state.insert_repository(Repository {
         id: RepositoryId::new(0),
         owner,
@@ -262,6 +274,9 @@ fn repository(state: &mut State, owner: usize) -> Option<()> {
         parent: pick(&state.repositories, 0),
         standing: Standing::Here,
         roles: BTreeMap::new(),
+        folder: None,
+        activity: Activity::Active,
+        visibility: Visibility::Private,
         path: std::path::PathBuf::new(),
         last_number: 0,
         created_at: at(),
@@ -300,7 +315,7 @@ fn pull(state: &mut State, of: usize) -> Option<()> {
 
 fn review(state: &mut State, of: usize) -> Option<()> {
     let repository = pick(&state.repositories, of)?;
-    let review = ReviewId::new(state.next_id());
+    let review = state.next_id();
     let (author, number, commit) = (state.bot, 1, sha(1));
     let row = Review {
         id: review,
@@ -313,7 +328,7 @@ fn review(state: &mut State, of: usize) -> Option<()> {
         submitted_at: at(),
     };
     state.reviews.insert(review, row);
-    let id = state.next_review_comment();
+    let id = state.next_id();
     let row = ReviewComment {
         id,
         review,
@@ -336,7 +351,7 @@ fn review(state: &mut State, of: usize) -> Option<()> {
 
 fn comment(state: &mut State, of: usize, body: String) -> Option<()> {
     let repository = pick(&state.repositories, of)?;
-    let id = CommentId::new(state.next_id());
+    let id = state.next_comment(CommentKind::Issue);
     let comment = Comment {
         id,
         repository,
@@ -354,7 +369,7 @@ fn comment(state: &mut State, of: usize, body: String) -> Option<()> {
 fn run(state: &mut State, of: usize) -> Option<()> {
     let repository = pick(&state.repositories, of)?;
     let (suite, _) = state.suite(repository, &sha(1), None, at());
-    let id = CheckRunId::new(state.next_id());
+    let id = state.next_id();
     let run = CheckRun {
         id,
         repository,
@@ -374,13 +389,13 @@ fn run(state: &mut State, of: usize) -> Option<()> {
 }
 
 fn put(state: &mut State, text: &str) {
-    let id = DeliveryId::new(state.next_id());
+    let id = state.next_id();
     let event = Event {
         guid: Uuid::from_u128(7),
         event: "push".into(),
         action: None,
-        installation: InstallationId::new(1),
-        repository: RepositoryId::new(1),
+        installation: Some(InstallationId::new(1)),
+        repository: Some(RepositoryId::new(1)),
         body: Bytes::from(serde_json::to_vec(text).unwrap()),
         made_at: at(),
     };
@@ -394,7 +409,7 @@ fn put(state: &mut State, text: &str) {
 fn end(state: &mut State, which: usize) -> Option<()> {
     let outgoing = pick(&state.deliveries.outgoing, which)?;
     let Outgoing { event, .. } = state.deliveries.outgoing.remove(&outgoing)?;
-    let id = DeliveryId::new(state.next_id());
+    let id = state.next_id();
     let row = Delivery::lost(id, event, at());
     state.deliveries.insert(row, at());
     Some(())
@@ -403,7 +418,7 @@ fn end(state: &mut State, which: usize) -> Option<()> {
 /// What a start would read: rows, and what there is once.
 fn seen(records: &Records) -> (BTreeMap<&'static str, Vec<String>>, String) {
     let mut state = records.lock();
-    let next = state.next_id();
+    let next: AccountId = state.next_id();
     let once = format!("{next} {} {}", state.bot, state.started_at);
     (tables::contents(&state), once)
 }
@@ -450,7 +465,7 @@ fn rows_that_the_log_forgets_leave_the_database() {
         let late = at() + SignedDuration::from_hours(73);
         let id = *state.deliveries.outgoing.first_key_value().unwrap().0;
         let event = state.deliveries.outgoing.remove(&id).unwrap().event;
-        let row = Delivery::lost(DeliveryId::new(state.next_id()), event, late);
+        let row = Delivery::lost(state.next_id(), event, late);
         state.deliveries.insert(row, late);
     }
     drop(records);
@@ -468,6 +483,8 @@ fn the_form_of_the_rows_is_kept() {
         Change::Account { is_user: false },
         Change::Repository(1),
         Change::Role(0, 0),
+        Change::Suspend(0),
+        Change::Rename(0, 7),
         Change::Ref(0, 1, Some(4)),
         Change::Follow(0),
         Change::Rule(0),

@@ -13,6 +13,7 @@ use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::input::Input;
 use crate::rest::output::{Answer, created, ok};
+use crate::rights::SUSPENDED;
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Grant, Level, Permission, Permissions, Selection};
@@ -29,12 +30,7 @@ pub(crate) async fn organisation_installation(
     caller.require_app()?;
     let state = shared.lock();
     let account = state.find_account(&login).ok_or(Failure::NotFound)?.id;
-    let id = state
-        .installations
-        .iter()
-        .find(|(_, target)| **target == account)
-        .map(|(id, _)| *id)
-        .ok_or(Failure::NotFound)?;
+    let id = state.installation_on(account).ok_or(Failure::NotFound)?;
     installation(&shared, &state, id)
 }
 
@@ -66,6 +62,9 @@ pub(crate) async fn mint(
     let mut state = shared.lock();
     if !state.installations.contains_key(&id) {
         return Err(Failure::NotFound);
+    }
+    if state.suspensions.contains_key(&id) {
+        return Err(Failure::Forbidden(SUSPENDED));
     }
     let grant = Grant {
         installation: id,

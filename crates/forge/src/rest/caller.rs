@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::forge::Shared;
 use crate::id::AccountId;
 use crate::rest::failure::Failure;
-use crate::rights::{self, Deed};
+use crate::rights::{self, Deed, SUSPENDED};
 use crate::state::State;
 use crate::state::access::{Grant, Level, Permission};
 use crate::state::repository::{Repository, Right};
@@ -58,6 +58,9 @@ impl Caller {
         }
         let state = shared.lock();
         if let Some(grant) = state.tokens.find_grant(&token, shared.clock.now()) {
+            if state.suspensions.contains_key(&grant.installation) {
+                return Err(Failure::Forbidden(SUSPENDED));
+            }
             return Ok(Self::Installation(grant.clone()));
         }
         state
@@ -101,8 +104,7 @@ impl Caller {
         match self {
             Self::App => Err(Failure::Forbidden(NOT_ACCESSIBLE)),
             Self::Installation(grant) => {
-                let installed = state.installation_of(repository) == Some(grant.installation);
-                if !installed || !grant.reaches(repository.id) {
+                if !self.may_see(state, repository) {
                     return Err(Failure::NotFound);
                 }
                 let allowed = any_of
@@ -115,10 +117,10 @@ impl Caller {
                 }
             }
             Self::User(account) => {
-                let right = state.role(repository, *account).right();
-                if right < Right::Pull {
+                if !self.may_see(state, repository) {
                     return Err(Failure::NotFound);
                 }
+                let right = state.role(repository, *account).right();
                 let allowed = any_of.iter().any(|(permission, level)| {
                     needed(*permission, *level).is_some_and(|needed| right >= needed)
                 });
@@ -160,6 +162,18 @@ impl Caller {
                 .any(|((of, _), team)| *of == account && team.members.contains(person))
                 .then_some(account)
                 .ok_or(Failure::NotFound),
+        }
+    }
+
+    /// Whether a repository is there for the caller.
+    pub(crate) fn may_see(&self, state: &State, repository: &Repository) -> bool {
+        match self {
+            Self::App => false,
+            Self::Installation(grant) => {
+                let installation = state.installation_of(repository);
+                installation == Some(grant.installation) && grant.reaches(repository.id)
+            }
+            Self::User(account) => state.role(repository, *account).right() >= Right::Pull,
         }
     }
 

@@ -3,6 +3,7 @@
 mod again;
 mod input;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::forge::{Shared, blocking};
-use crate::git::commit;
+use crate::git::commit::{self, Commit};
 use crate::id::{CheckRunId, RepositoryId};
 use crate::name::Sha;
 use crate::rest::caller::Caller;
@@ -21,7 +22,7 @@ use crate::rest::page::Page;
 use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
-use crate::state::check_run::CheckRun;
+use crate::state::check_run::{CheckRun, Conclusion};
 use crate::webhook::event::{self, RunAction};
 
 pub(crate) use again::{rerequest, rerequest_suite};
@@ -43,22 +44,21 @@ pub(crate) async fn create(
     };
     let now = shared.clock.now();
     let mut run = input.check(repository, now)?;
-    let asked = run.head_sha.to_string();
-    let known = blocking(move || commit::find(&path, &asked)).await?;
-    if known.is_none() {
+    let head = Head::read(path, &run.head_sha, run.status.conclusion()).await?;
+    if matches!(head, Head::Missing) {
         return Err(Failure::invalid(format!(
             "No commit found for SHA: {}",
             run.head_sha
         )));
     }
     let mut state = shared.lock();
-    run.id = CheckRunId::new(state.next_id());
+    run.id = state.next_id();
     run.suite = state.suite(repository, &run.head_sha, None, now).0;
     let id = run.id;
     state.check_runs.insert(id, run);
     let sender = caller.account(&state);
     event::check_run(&shared, &mut state, id, sender, &RunAction::Created);
-    announce_completed(&shared, &mut state, id, &caller);
+    announce_completed(&shared, &mut state, id, &caller, &head);
     shared.changed();
     let run = find(&state, repository, id)?;
     created(shape::check_run::check_run(
@@ -69,14 +69,54 @@ pub(crate) async fn create(
     ))
 }
 
-fn announce_completed(shared: &Arc<Shared>, state: &mut Tables, id: CheckRunId, caller: &Caller) {
-    let completed = state
-        .check_runs
-        .get(&id)
-        .is_some_and(|run| run.status.conclusion().is_some());
-    if completed {
-        let sender = caller.account(state);
-        event::check_run(shared, state, id, sender, &RunAction::Completed);
+/// Tells that a run is completed, and its suite if it was the last of that.
+fn announce_completed(
+    shared: &Arc<Shared>,
+    state: &mut Tables,
+    id: CheckRunId,
+    caller: &Caller,
+    head: &Head,
+) {
+    let run = state.check_runs.get(&id);
+    let Some(run) = run.filter(|run| run.status.conclusion().is_some()) else {
+        return;
+    };
+    let suite = run.suite;
+    let verdict = state.verdict(run.repository, &run.head_sha);
+    let sender = caller.account(state);
+    event::check_run(shared, state, id, sender, &RunAction::Completed);
+    if let (Some(_), Head::Read(head)) = (verdict, head) {
+        event::check_suite(shared, state, suite, sender, "completed", head);
+    }
+}
+
+/// The commit of a check run. It is read if the run is to be completed: its suite may end with it,
+/// and the event of that tells of the commit.
+#[derive(Debug, Clone)]
+enum Head {
+    Missing,
+    There,
+    Read(Box<Commit>),
+}
+
+impl Head {
+    async fn read(
+        path: PathBuf,
+        sha: &Sha,
+        conclusion: Option<Conclusion>,
+    ) -> Result<Self, Failure> {
+        let sha = sha.clone();
+        let read = move || match conclusion {
+            Some(_) => {
+                let found = commit::read(&path, &sha)?;
+                Ok(found.map_or(Self::Missing, |commit| Self::Read(Box::new(commit))))
+            }
+            None => {
+                let found = commit::find(&path, sha.as_str())?;
+                Ok(found.map_or(Self::Missing, |_| Self::There))
+            }
+        };
+        Ok(blocking(read).await?)
     }
 }
 
@@ -88,6 +128,13 @@ pub(crate) async fn update(
     Input(input): Input<input::Update>,
 ) -> Answer {
     let now = shared.clock.now();
+    let (path, asked) = {
+        let state = shared.lock();
+        let record = caller.enter(&state, &owner, &name, WRITE)?;
+        let sha = find(&state, record.id, id)?.head_sha.clone();
+        (record.path.clone(), sha)
+    };
+    let head = Head::read(path, &asked, input.conclusion()).await?;
     let mut state = shared.lock();
     let repository = caller.enter(&state, &owner, &name, WRITE)?.id;
     let known = find(&state, repository, id)?;
@@ -95,7 +142,7 @@ pub(crate) async fn update(
     let completes = known.status.conclusion().is_none() && run.status.conclusion().is_some();
     state.check_runs.insert(id, run);
     if completes {
-        announce_completed(&shared, &mut state, id, &caller);
+        announce_completed(&shared, &mut state, id, &caller, &head);
     }
     shared.changed();
     let run = find(&state, repository, id)?;

@@ -1,5 +1,7 @@
 //! Comments on pull requests and commits, and reactions to them.
 
+mod one;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
@@ -19,7 +21,9 @@ use crate::shape;
 use crate::state::State as Tables;
 use crate::state::access::{Level, Permission};
 use crate::state::comment::{Comment, Subject};
-use crate::webhook::event;
+use crate::webhook::event::{self, CommentAction};
+
+pub(crate) use one::{edit, remove, show};
 
 pub(super) const READ: &[(Permission, Level)] = &[
     (Permission::Issues, Level::Read),
@@ -215,7 +219,7 @@ pub(crate) fn write(
     author: crate::id::AccountId,
     body: String,
 ) -> CommentId {
-    let id = CommentId::new(state.next_id());
+    let id = state.next_comment(subject.kind());
     let now = shared.clock.now();
     let comment = Comment {
         id,
@@ -227,34 +231,21 @@ pub(crate) fn write(
         updated_at: now,
         reactions: Vec::new(),
     };
-    state.comments.insert(id, comment);
-    event::comment_created(shared, state, id);
+    state.comments.insert(id, comment.clone());
+    event::comment(shared, state, &comment, author, &CommentAction::Created);
     shared.changed();
     id
 }
 
-/// The comment of that id in that repository, if it is of the kind asked for.
+/// A comment in that repository, to be changed.
 pub(super) fn find(
     state: &mut Tables,
     repository: RepositoryId,
     id: CommentId,
-    kind: Kind,
 ) -> Result<&mut Comment, Failure> {
     state
         .comments
         .get_mut(&id)
-        .filter(|comment| {
-            let is = match comment.subject {
-                Subject::Pull(_) => Kind::Pull,
-                Subject::Commit { .. } => Kind::Commit,
-            };
-            comment.repository == repository && is == kind
-        })
+        .filter(|comment| comment.repository == repository)
         .ok_or(Failure::NotFound)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Pull,
-    Commit,
 }

@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     NotAllowed(Cow<'static, str>),
     /// 409: things are not as the caller believes.
     Conflict(&'static str),
+    /// 301, or 307 for what is no reading: the repository has another name by now.
+    Renamed { status: StatusCode, url: String },
     /// 404: it is not there, or not for this caller.
     NotFound,
     /// 400: no JSON.
@@ -76,16 +78,14 @@ impl Failure {
             Self::NoUserAgent | Self::Forbidden(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::NotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Renamed { status, .. } => *status,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unreadable | Self::UnknownVersion => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Git(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unrecorded => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Injected(
-                fault::Failure::Status(status) | fault::Failure::SecondaryLimit { status, .. },
-            ) => StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::Injected(fault::Failure::HourlyLimit { .. }) => StatusCode::FORBIDDEN,
+            Self::Injected(failure) => failure.status().unwrap_or(StatusCode::BAD_GATEWAY),
         }
     }
 
@@ -102,13 +102,16 @@ impl Failure {
                  User-Agent header"
             }
             Self::UnknownVersion => "The requested version of the REST API is not supported",
+            Self::Renamed { status, .. } => status.canonical_reason().unwrap_or_default(),
             Self::NotFound => "Not Found",
             Self::Unreadable => "Problems parsing JSON",
             Self::TooLarge => "Payload too large",
             Self::Invalid { message, .. } => message,
             Self::Git(_) => "Server Error",
             Self::Unrecorded => "Service unavailable",
-            Self::Injected(fault::Failure::Status(_)) => "The forge fails as it was told to",
+            Self::Injected(
+                fault::Failure::Status(_) | fault::Failure::Reset | fault::Failure::Slow(_),
+            ) => "The forge fails as it was told to",
             Self::Injected(fault::Failure::SecondaryLimit { .. }) => {
                 "You have exceeded a secondary rate limit. Please wait a few minutes before you \
                  try again."
@@ -181,8 +184,20 @@ impl IntoResponse for Failure {
         if let Some(errors) = self.problems() {
             body["errors"] = errors;
         }
+        if let Self::Renamed { url, .. } = &self {
+            body["url"] = json!(url);
+        }
         let mut response = (status, axum::Json(body)).into_response();
-        if let Self::Injected(fault::Failure::SecondaryLimit { retry_after, .. }) = self {
+        if let Self::Renamed { url, .. } = &self
+            && let Ok(location) = HeaderValue::from_str(url)
+        {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        if let Self::Injected(fault::Failure::SecondaryLimit {
+            retry_after: Some(retry_after),
+            ..
+        }) = self
+        {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(retry_after));

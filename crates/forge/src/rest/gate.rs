@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::fault::{self, Moment};
 use crate::forge::Shared;
+use crate::rest::address;
 use crate::rest::caller::Caller;
 use crate::rest::failure::Failure;
 use crate::rest::limit::Cost;
@@ -42,7 +43,7 @@ pub(crate) async fn gate(
     let at = shared.clock.now();
     let request = Request::from_parts(parts, Body::from(body));
 
-    let response = answer(&shared, request, &method, &path, next).await;
+    let response = answer(&shared, request, next).await;
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let response = conditional(
@@ -67,28 +68,28 @@ pub(crate) async fn gate(
         status: response.status().as_u16(),
         response: Recorded::read(&body),
     });
-    *response.body_mut() = Body::from(body);
+    *response.body_mut() = body_of(&mut response, body);
     response
 }
 
 /// Answers, or fails as a test wants: before anything happens, or when it has.
-async fn answer(
-    shared: &Arc<Shared>,
-    mut request: Request,
-    method: &Method,
-    path: &str,
-    next: Next,
-) -> Response {
-    let stop = shared.supervisor.token();
-    shared
-        .faults
-        .pass(method.as_str(), path, Moment::Asked, &stop)
-        .await;
-    if let Some(failure) = shared
-        .faults
-        .take_failure(method.as_str(), path, Moment::Asked)
-    {
-        return injected(failure);
+async fn answer(shared: &Arc<Shared>, mut request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let target = request.uri().path_and_query().map(ToString::to_string);
+    let (target, stop) = (target.unwrap_or_default(), shared.supervisor.token());
+    let meet = async |moment| {
+        let faults = &shared.faults;
+        faults.meet(method.as_str(), &target, moment, &stop).await
+    };
+    if let Some(failure) = meet(Moment::Asked).await {
+        let response = injected(failure);
+        return match failure {
+            fault::Failure::Reset => cut(response),
+            fault::Failure::Status(_)
+            | fault::Failure::SecondaryLimit { .. }
+            | fault::Failure::HourlyLimit { .. }
+            | fault::Failure::Slow(_) => response,
+        };
     }
     if let Err(failure) = check_headers(request.headers()) {
         return failure.into_response();
@@ -97,19 +98,43 @@ async fn answer(
         Ok(caller) => caller,
         Err(failure) => return failure.into_response(),
     };
+    let (now, path) = (shared.clock.now(), request.uri().path());
+    if let Err(limit) = shared.secondary.admit(&caller, &method, path, now) {
+        return injected(limit);
+    }
+    if let Err(failure) = address::check(shared, &caller, &method, request.uri()) {
+        return failure.into_response();
+    }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
-    shared
-        .faults
-        .pass(method.as_str(), path, Moment::Done, &stop)
-        .await;
-    match shared
-        .faults
-        .take_failure(method.as_str(), path, Moment::Done)
-    {
+    match meet(Moment::Done).await {
+        Some(fault::Failure::Reset) => cut(response),
         Some(failure) => injected(failure),
         None => response,
     }
+}
+
+/// Marks an answer whose connection ends in the middle of its body.
+#[derive(Clone, Copy)]
+struct Cut;
+
+fn cut(mut response: Response) -> Response {
+    response.extensions_mut().insert(Cut);
+    response
+}
+
+/// The body as it is sent: whole, or its first half and then an error, which ends the connection.
+fn body_of(response: &mut Response, body: Bytes) -> Body {
+    if response.extensions().get::<Cut>().is_none() {
+        return Body::from(body);
+    }
+    let length = HeaderValue::from(body.len());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, length);
+    let half = body.slice(..body.len() / 2);
+    let end = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    Body::from_stream(futures_util::stream::iter([Ok(half), Err(end)]))
 }
 
 /// GitHub speaks to nobody who does not say what they are, nor in a version that it does not know.
@@ -138,7 +163,10 @@ fn injected(failure: fault::Failure) -> Response {
         fault::Failure::HourlyLimit { resets_in } => {
             response.extensions_mut().insert(Exhausted { resets_in });
         }
-        fault::Failure::Status(_) | fault::Failure::SecondaryLimit { .. } => {}
+        fault::Failure::Status(_)
+        | fault::Failure::SecondaryLimit { .. }
+        | fault::Failure::Reset
+        | fault::Failure::Slow(_) => {}
     }
     response
 }
@@ -152,7 +180,7 @@ fn conditional(
     if *method != Method::GET || response.status() != StatusCode::OK {
         return (response, body.clone());
     }
-    let tag = format!("W/\"{}\"", hex::encode(Sha256::digest(body)));
+    let tag = tag(asked, body);
     let known = asked
         .get(header::IF_NONE_MATCH)
         .and_then(|value| value.to_str().ok())
@@ -167,6 +195,17 @@ fn conditional(
         return (response, Bytes::new());
     }
     (response, body.clone())
+}
+
+/// The tag of a body as one token sees it: another token, also one of the same installation, never
+/// gets a 304 for it.
+fn tag(asked: &HeaderMap, body: &Bytes) -> String {
+    let mut digest = Sha256::new();
+    if let Some(credentials) = asked.get(header::AUTHORIZATION) {
+        digest.update(Sha256::digest(credentials));
+    }
+    digest.update(body);
+    format!("W/\"{}\"", hex::encode(digest.finalize()))
 }
 
 fn decorate(shared: &Shared, asked: &HeaderMap, cost: Cost, response: &mut Response) {

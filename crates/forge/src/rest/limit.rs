@@ -1,6 +1,8 @@
 //! The hourly limit: counted and reported as GitHub does. It is not enforced; tests inject the
 //! answers of a limit that is used up.
 
+pub(crate) mod secondary;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -26,6 +28,16 @@ enum Key {
     User(AccountId),
 }
 
+impl Key {
+    fn of(caller: &Caller) -> Self {
+        match caller {
+            Caller::App => Self::App,
+            Caller::Installation(grant) => Self::Installation(grant.installation),
+            Caller::User(account) => Self::User(*account),
+        }
+    }
+}
+
 /// One caller's hour.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
@@ -45,11 +57,7 @@ pub(crate) enum Cost {
 impl Limits {
     /// Counts a request and tells the caller's hour.
     pub(crate) fn count(&self, caller: &Caller, cost: Cost, now: Timestamp) -> Window {
-        let key = match caller {
-            Caller::App => Key::App,
-            Caller::Installation(grant) => Key::Installation(grant.installation),
-            Caller::User(account) => Key::User(*account),
-        };
+        let key = Key::of(caller);
         let fresh = Window {
             used: 0,
             reset: now + SignedDuration::from_hours(1),

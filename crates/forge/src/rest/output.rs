@@ -25,6 +25,11 @@ pub(crate) fn accepted(body: impl Into<Value>) -> Answer {
     Ok((StatusCode::ACCEPTED, Json(body.into())).into_response())
 }
 
+/// 204 with nothing.
+pub(crate) fn no_content() -> Answer {
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 /// 200 with JSON and the links to other pages.
 pub(crate) fn paged(body: impl Into<Value>, link: Option<&str>) -> Answer {
     let mut response = Json(body.into()).into_response();

@@ -6,9 +6,9 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 
 use crate::forge::Shared;
-use crate::id::{CommentId, ReactionId};
+use crate::id::{CommentId, CommentKind};
 use crate::rest::caller::Caller;
-use crate::rest::comment::{COMMIT, Kind, WRITE, find};
+use crate::rest::comment::{COMMIT, WRITE, find};
 use crate::rest::input::Input;
 use crate::rest::output::{Answer, created, ok};
 use crate::shape;
@@ -25,15 +25,14 @@ pub(crate) struct Emotion {
 pub(crate) async fn on_pull(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
+    Path((owner, name, number)): Path<(String, String, u64)>,
     Input(emotion): Input<Emotion>,
 ) -> Answer {
     react(
         &shared,
         &caller,
-        (&owner, &name, id),
+        (&owner, &name, CommentId::new(CommentKind::Issue, number)),
         WRITE,
-        Kind::Pull,
         emotion.content,
     )
 }
@@ -42,15 +41,14 @@ pub(crate) async fn on_pull(
 pub(crate) async fn on_commit(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
-    Path((owner, name, id)): Path<(String, String, CommentId)>,
+    Path((owner, name, number)): Path<(String, String, u64)>,
     Input(emotion): Input<Emotion>,
 ) -> Answer {
     react(
         &shared,
         &caller,
-        (&owner, &name, id),
+        (&owner, &name, CommentId::new(CommentKind::Commit, number)),
         COMMIT,
-        Kind::Commit,
         emotion.content,
     )
 }
@@ -60,19 +58,18 @@ fn react(
     caller: &Caller,
     (owner, name, id): (&str, &str, CommentId),
     needs: &[(Permission, Level)],
-    kind: Kind,
     content: Content,
 ) -> Answer {
     let mut state = shared.lock();
     let repository = caller.enter(&state, owner, name, needs)?.id;
     let author = caller.account(&state);
     let reaction = Reaction {
-        id: ReactionId::new(state.next_id()),
+        id: state.next_id(),
         author,
         content,
         created_at: shared.clock.now(),
     };
-    let comment = find(&mut state, repository, id, kind)?;
+    let comment = find(&mut state, repository, id)?;
     let same = |other: &&Reaction| other.author == author && other.content == content;
     if let Some(known) = comment.reactions.iter().find(same).cloned() {
         return ok(shape::comment::reaction(&state, &shared.urls, &known));

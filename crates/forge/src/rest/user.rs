@@ -11,6 +11,8 @@ use crate::rest::failure::Failure;
 use crate::rest::output::{Answer, ok};
 use crate::shape;
 use crate::state::access::{Level, Permission};
+use crate::state::account::Kind;
+use crate::state::repository::Role;
 
 /// `GET /user`
 pub(crate) async fn own(State(shared): State<Arc<Shared>>, caller: Caller) -> Answer {
@@ -44,6 +46,10 @@ pub(crate) async fn permission(
         &[(Permission::Metadata, Level::Read)],
     )?;
     let account = state.find_account(&login).ok_or(Failure::NotFound)?;
-    let role = state.role(repository, account.id);
+    let role = match account.kind {
+        // GitHub knows the rights of an App's account by its installation, and says nothing of them.
+        Kind::Bot => Role::None,
+        Kind::User | Kind::Organisation => state.role(repository, account.id),
+    };
     ok(shape::account::permission(&shared.urls, account, &role))
 }

@@ -11,9 +11,7 @@ use crate::state::repository::{Repository, Right, Role};
 /// GitHub's `simple-user`.
 pub(crate) fn simple(urls: &Urls, account: &Account) -> Object {
     let login = &account.login;
-    // A bot's login has brackets, which a URL may not have.
-    let in_url = percent_encoding::utf8_percent_encode(login.as_str(), LOGIN);
-    let api = format!("{}/users/{in_url}", urls.api());
+    let api = format!("{}/users/{}", urls.api(), login.in_url());
     let html = match account.kind {
         Kind::User | Kind::Organisation => format!("{}/{login}", urls.web()),
         Kind::Bot => format!(
@@ -44,8 +42,6 @@ pub(crate) fn simple(urls: &Urls, account: &Account) -> Object {
         "site_admin": false,
     }))
 }
-
-const LOGIN: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'-');
 
 /// GitHub's `public-user`.
 pub(crate) fn public(urls: &Urls, account: &Account) -> Value {
@@ -119,7 +115,7 @@ pub(crate) fn association(
     repository: &Repository,
     account: &Account,
 ) -> &'static str {
-    match state.role(repository, account.id).right() {
+    match state.given_role(repository, account.id).right() {
         Right::None => "NONE",
         Right::Pull | Right::Triage | Right::Push | Right::Maintain | Right::Admin => "CONTRIBUTOR",
     }

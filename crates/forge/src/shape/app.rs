@@ -42,6 +42,8 @@ pub(crate) fn installation(
     id: InstallationId,
 ) -> Option<Value> {
     let target = state.account(*state.installations.get(&id)?);
+    let suspension = state.suspensions.get(&id);
+    let suspended_by = suspension.map(|it| account::simple(urls, state.account(it.by)));
     let api = urls.api();
     Some(json!({
         "id": id,
@@ -64,8 +66,8 @@ pub(crate) fn installation(
         "single_file_name": null,
         "has_multiple_single_files": false,
         "single_file_paths": [],
-        "suspended_by": null,
-        "suspended_at": null,
+        "suspended_by": suspended_by,
+        "suspended_at": suspension.map(|it| text(it.at)),
     }))
 }
 

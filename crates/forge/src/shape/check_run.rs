@@ -7,7 +7,7 @@ use crate::config;
 use crate::name::Sha;
 use crate::shape::{Urls, app, commit, node_id, pull};
 use crate::state::State;
-use crate::state::check_run::{CheckRun, Status, Suite};
+use crate::state::check_run::{CheckRun, Conclusion, Status, Suite};
 
 /// GitHub's `check-run`.
 pub(crate) fn check_run(state: &State, urls: &Urls, app: &config::App, run: &CheckRun) -> Value {
@@ -98,17 +98,17 @@ fn suite_base(state: &State, urls: &Urls, app: &config::App, suite: &Suite) -> V
     let full_name = state.full_name(state.repository(suite.repository));
     let api = format!("{}/repos/{full_name}/check-suites/{}", urls.api(), suite.id);
     let runs: Vec<_> = state
-        .check_runs
-        .values()
-        .filter(|run| run.suite == suite.id)
+        .newest_runs_on(suite.repository, &suite.head_sha)
         .collect();
+    let conclusions: Option<Vec<_>> = runs.iter().map(|run| run.status.conclusion()).collect();
+    let conclusion = conclusions.and_then(Conclusion::of_suite);
     json!({
         "id": suite.id,
         "node_id": node_id("CS", suite.id),
         "head_branch": suite.head_branch,
         "head_sha": suite.head_sha,
         "status": suite_status(&runs),
-        "conclusion": null,
+        "conclusion": conclusion,
         "url": api,
         "before": null,
         "after": suite.head_sha,
@@ -124,17 +124,10 @@ fn suite_base(state: &State, urls: &Urls, app: &config::App, suite: &Suite) -> V
 }
 
 fn suite_status(runs: &[&CheckRun]) -> &'static str {
-    let completed = runs
-        .iter()
-        .filter(|run| matches!(run.status, Status::Completed { .. }))
-        .count();
-    let queued = runs
-        .iter()
-        .filter(|run| matches!(run.status, Status::Queued))
-        .count();
-    if queued == runs.len() {
+    let is = |status: fn(&Status) -> bool| runs.iter().all(|run| status(&run.status));
+    if is(|status| matches!(status, Status::Queued)) {
         "queued"
-    } else if completed == runs.len() {
+    } else if is(|status| matches!(status, Status::Completed { .. })) {
         "completed"
     } else {
         "in_progress"

@@ -15,7 +15,7 @@ pub(crate) fn comment(state: &State, urls: &Urls, app: &config::App, comment: &C
     let author = state.account(comment.author);
     let api = format!("{}/repos/{full_name}", urls.api());
     let web = format!("{}/{full_name}", urls.web());
-    let id = comment.id;
+    let id = comment.id.number();
     let mut shape = json!({
         "id": id,
         "body": comment.body,

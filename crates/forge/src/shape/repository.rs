@@ -7,11 +7,22 @@ use crate::id::AccountId;
 use crate::shape::{Object, Urls, account, node_id, object};
 use crate::state::State;
 use crate::state::account::Kind;
-use crate::state::repository::Repository;
+use crate::state::repository::{Repository, Visibility};
 
 /// GitHub's `repository`.
 pub(crate) fn brief(state: &State, urls: &Urls, repository: &Repository) -> Value {
     Value::Object(base(state, urls, repository))
+}
+
+/// The few fields by which the events of installations name a repository.
+pub(crate) fn mention(state: &State, repository: &Repository) -> Value {
+    json!({
+        "id": repository.id,
+        "node_id": node_id("R", repository.id),
+        "name": repository.name,
+        "full_name": state.full_name(repository).to_string(),
+        "private": repository.visibility == Visibility::Private,
+    })
 }
 
 /// GitHub's `full-repository`, as one account sees it.
@@ -78,8 +89,8 @@ fn base(state: &State, urls: &Urls, repository: &Repository) -> Object {
         "node_id": node_id("R", repository.id),
         "name": repository.name,
         "full_name": full_name.to_string(),
-        "private": true,
-        "visibility": "private",
+        "private": repository.visibility == Visibility::Private,
+        "visibility": repository.visibility.word(),
         "owner": account::simple(urls, owner),
         "description": null,
         "fork": repository.parent.is_some(),
@@ -99,7 +110,7 @@ fn base(state: &State, urls: &Urls, repository: &Repository) -> Object {
         "has_discussions": false,
         "forks_count": forks,
         "mirror_url": null,
-        "archived": false,
+        "archived": repository.is_archived(),
         "disabled": false,
         "open_issues_count": open,
         "license": null,

@@ -166,6 +166,12 @@ impl Tokens {
         Some(found.user)
     }
 
+    /// Ends the tokens of one installation.
+    pub(crate) fn revoke(&mut self, installation: InstallationId) {
+        self.grants
+            .retain(|_, grant| grant.installation != installation);
+    }
+
     /// Ends all installation tokens at once.
     pub(crate) fn revoke_installations(&mut self) {
         self.grants.retain(|_, _| false);

@@ -1,10 +1,10 @@
-//! Users, organisations and the App's bot.
+//! Users, organisations and the bots of Apps.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::AccountId;
-use crate::name::Login;
+use crate::name::{Invalid, Login};
 
 /// A user, an organisation or a bot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +27,14 @@ pub enum Kind {
     User,
     /// An organisation, which owns repositories and installs the App.
     Organisation,
-    /// The account the App acts as.
+    /// The account an App acts as: the forge's own, or another one that people installed.
     Bot,
+}
+
+/// The login of the account that an App of that slug acts as.
+pub(crate) fn bot_login(slug: &str) -> Result<Login, Invalid> {
+    let slug: Login = slug.parse()?;
+    format!("{slug}[bot]").parse()
 }
 
 impl Kind {

@@ -1,6 +1,6 @@
 //! Check runs, their annotations, and the suites that gather them.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CheckRunId, CheckSuiteId, RepositoryId};
@@ -52,7 +52,7 @@ pub enum Status {
     },
 }
 
-/// How a check run ended. (`stale` is set by GitHub alone, after fourteen days.)
+/// How a check run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words are GitHub's and say it all")]
@@ -63,6 +63,8 @@ pub enum Conclusion {
     Neutral,
     Success,
     Skipped,
+    /// It did not for fourteen days. No App can say so.
+    Stale,
     TimedOut,
 }
 
@@ -172,7 +174,56 @@ impl Conclusion {
             Self::Neutral => "neutral",
             Self::Success => "success",
             Self::Skipped => "skipped",
+            Self::Stale => "stale",
             Self::TimedOut => "timed_out",
         }
+    }
+}
+
+/// As long as a check run may be unfinished.
+const LIFE: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+impl CheckRun {
+    /// Whether it is unfinished and too old for that.
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.status.conclusion().is_none() && now.duration_since(self.started_at) >= LIFE
+    }
+}
+
+impl Conclusion {
+    /// How a suite ended whose runs ended so: like the gravest of them.
+    pub(crate) fn of_suite(runs: impl IntoIterator<Item = Self>) -> Option<Self> {
+        runs.into_iter()
+            .max_by_key(|conclusion| conclusion.gravity())
+    }
+
+    const fn gravity(self) -> u8 {
+        match self {
+            Self::Skipped => 0,
+            Self::Neutral => 1,
+            Self::Success => 2,
+            Self::Stale => 3,
+            Self::Cancelled => 4,
+            Self::ActionRequired => 5,
+            Self::TimedOut => 6,
+            Self::Failure => 7,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suite_ends_like_the_gravest_of_its_runs() {
+        use Conclusion::{Failure, Skipped, Success, TimedOut};
+        assert_eq!(
+            Conclusion::of_suite([Success, Failure, TimedOut]),
+            Some(Failure)
+        );
+        assert_eq!(Conclusion::of_suite([Skipped, Success]), Some(Success));
+        assert_eq!(Conclusion::of_suite([Skipped]), Some(Skipped));
+        assert_eq!(Conclusion::of_suite([]), None);
     }
 }

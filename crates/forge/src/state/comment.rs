@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, CommentId, ReactionId, RepositoryId};
+use crate::id::{AccountId, CommentId, CommentKind, ReactionId, RepositoryId};
 use crate::name::Sha;
 
 /// A comment.
@@ -45,6 +45,16 @@ pub enum Subject {
         /// The position in the file's diff.
         position: Option<u64>,
     },
+}
+
+impl Subject {
+    /// The kind of the comments on it.
+    pub(crate) const fn kind(&self) -> CommentKind {
+        match self {
+            Self::Pull(_) => CommentKind::Issue,
+            Self::Commit { .. } => CommentKind::Commit,
+        }
+    }
 }
 
 /// A reaction to a comment.

@@ -2,14 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::AccountId;
+use crate::id::{AccountId, Numbered, Sequence};
 use crate::name::{Branch, Sha};
+
+/// Where a pull request stands in its queue. The lower one is before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Place(u64);
+
+impl Numbered for Place {
+    const SEQUENCE: Sequence = Sequence::QueuePlaces;
+
+    fn numbered(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// A pull request in the queue of its base branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// The lower one is before.
-    pub(crate) place: u64,
+    pub(crate) place: Place,
     pub(crate) branch: Branch,
     /// Who put it there.
     pub(crate) by: AccountId,

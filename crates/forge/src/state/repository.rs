@@ -21,7 +21,15 @@ pub(crate) struct Repository {
     pub(crate) parent: Option<RepositoryId>,
     pub(crate) standing: Standing,
     pub(crate) roles: BTreeMap<AccountId, Role>,
-    /// Follows from the owner's login and the name, see [`folder`], so that the data can be moved.
+    /// Where the bare repository lies below the folder of all, if not at the place that [`folder`]
+    /// gives: one that is renamed stays where it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<String>,
+    #[serde(default)]
+    pub(crate) activity: Activity,
+    #[serde(default)]
+    pub(crate) visibility: Visibility,
+    /// Follows from the above, so that the data can be moved.
     #[serde(skip)]
     pub(crate) path: PathBuf,
     pub(crate) last_number: u64,
@@ -33,11 +41,61 @@ pub(crate) struct Repository {
     pub(crate) refs_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// Where the bare repository of that owner and name lies in the data.
-pub(crate) fn folder(data: &Path, owner: &Login, name: &RepositoryName) -> PathBuf {
+impl Repository {
+    pub(crate) fn is_archived(&self) -> bool {
+        self.activity == Activity::Archived
+    }
+
+    /// Whether the App is in it where it is installed on the owner.
+    pub(crate) fn has_app(&self) -> bool {
+        self.standing == Standing::Here
+    }
+}
+
+/// Whether a repository takes changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Activity {
+    #[default]
+    Active,
+    /// Everything in it stays as it is.
+    Archived,
+}
+
+/// Who may read a repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Who has a role in it.
+    #[default]
+    Private,
+    /// Every account.
+    Public,
+}
+
+impl Visibility {
+    /// GitHub's word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// The folder in the data below which all bare repositories lie.
+pub(crate) fn root(data: &Path) -> PathBuf {
     data.join("git")
-        .join(owner.as_str())
-        .join(format!("{name}.git"))
+}
+
+/// Where the bare repository of that owner and name is made, below the folder of all.
+pub(crate) fn folder(owner: &Login, name: &RepositoryName) -> String {
+    format!("{owner}/{name}.git")
+}
+
+/// Where it is made if another one lies there that was renamed. No name has a `~` in it.
+pub(crate) fn other_folder(owner: &Login, name: &RepositoryName, attempt: usize) -> String {
+    format!("{owner}/{name}~{attempt}.git")
 }
 
 /// Whether a repository is there, and for whom.

@@ -1,6 +1,9 @@
 //! The payloads of the events.
 
+mod comment;
+mod installation;
 mod queue;
+mod reference;
 mod repository;
 mod review;
 
@@ -13,19 +16,19 @@ use crate::git::GitError;
 use crate::git::commit::{Commit, History, Pushed};
 use crate::git::merge::{self, Distance};
 use crate::git::refs::Change;
-use crate::id::{AccountId, CheckRunId, CheckSuiteId, CommentId, RepositoryId};
+use crate::id::{AccountId, CheckRunId, CheckSuiteId, RepositoryId};
 use crate::name::Sha;
 use crate::shape::{self, Object, node_id, object};
 use crate::state::State;
 use crate::state::account::Kind;
-use crate::state::comment::Subject;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
 
+pub(crate) use comment::{CommentAction, comment};
+pub(crate) use installation::{InstallationAction, installation};
 pub(crate) use queue::{GroupAction, merge_group};
-pub(crate) use repository::{
-    Change as AppChange, app_moved, default_branch_changed, forked, repository_deleted,
-};
+pub(crate) use reference::reference;
+pub(crate) use repository::{Change as AppChange, RepositoryAction, app_moved, forked, repository};
 
 pub(crate) use review::{review_comment_created, review_submitted};
 
@@ -153,35 +156,6 @@ pub(crate) async fn distance(
         return Ok(Distance::default());
     };
     blocking(move || merge::distance(&path, &base, &head)).await
-}
-
-/// `issue_comment` or `commit_comment`, by what the comment is about.
-pub(crate) fn comment_created(shared: &Arc<Shared>, state: &mut State, id: CommentId) {
-    let Some(comment) = state.comments.get(&id) else {
-        return;
-    };
-    let record = state.repository(comment.repository).clone();
-    let mut payload = envelope(shared, state, &record, comment.author);
-    payload.insert("action".to_owned(), json!("created"));
-    let shape = shape::comment::comment(state, &shared.urls, &shared.app, comment);
-    payload.insert("comment".to_owned(), shape);
-    let event = match &comment.subject {
-        Subject::Pull(number) => {
-            let pull = state.pulls.get(&(record.id, *number));
-            let issue = pull.map(|pull| shape::pull::issue(state, &shared.urls, pull));
-            payload.insert("issue".to_owned(), json!(issue));
-            "issue_comment"
-        }
-        Subject::Commit { .. } => "commit_comment",
-    };
-    emit(
-        shared,
-        state,
-        &record,
-        event,
-        Some("created"),
-        Value::Object(payload),
-    );
 }
 
 /// `check_run`

@@ -43,9 +43,9 @@ pub struct Delivery {
     /// `opened`, `created` …, where the event has one.
     pub action: Option<Cow<'static, str>>,
     /// The installation it was sent for.
-    pub installation: InstallationId,
+    pub installation: Option<InstallationId>,
     /// The repository it is about.
-    pub repository: RepositoryId,
+    pub repository: Option<RepositoryId>,
     /// Where it was sent.
     pub url: String,
     /// The headers it was sent with.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
@@ -13,6 +14,7 @@ use url::Url;
 use crate::forge::Shared;
 use crate::id::DeliveryId;
 use crate::state::State;
+use crate::webhook::hook::{self, Settings};
 use crate::webhook::log::{Delivery, Outcome, Outgoing};
 use crate::webhook::{Event, Redelivery};
 
@@ -25,7 +27,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 /// lock. While it is not known where to, it waits.
 pub(crate) fn spawn(shared: &Arc<Shared>, state: &mut State, event: Event, redelivery: Redelivery) {
     let id = put_out(state, event, redelivery);
-    match shared.webhook_url() {
+    match shared.hook.settings().url {
         Some(url) => launch(shared, url, id),
         None => state.deliveries.wait(id),
     }
@@ -33,7 +35,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>, state: &mut State, event: Event, redel
 
 /// Sends an event and waits for the attempt's end.
 pub(crate) async fn now(shared: &Arc<Shared>, event: Event, redelivery: Redelivery) {
-    let Some(url) = shared.webhook_url() else {
+    let Some(url) = shared.hook.settings().url else {
         return;
     };
     let id = put_out(&mut shared.lock(), event, redelivery);
@@ -46,7 +48,7 @@ pub(crate) fn resume(shared: &Arc<Shared>) {
     // The lock comes first: what is made before it waits and is seen here, what is made after it
     // sees the address.
     let mut state = shared.lock();
-    let Some(url) = shared.webhook_url() else {
+    let Some(url) = shared.hook.settings().url else {
         return;
     };
     for id in state.deliveries.take_waiting(now) {
@@ -55,7 +57,7 @@ pub(crate) fn resume(shared: &Arc<Shared>) {
 }
 
 fn put_out(state: &mut State, event: Event, redelivery: Redelivery) -> DeliveryId {
-    let id = DeliveryId::new(state.next_id());
+    let id = state.next_id();
     let outgoing = Outgoing { event, redelivery };
     state.deliveries.outgoing.insert(id, outgoing);
     id
@@ -83,10 +85,12 @@ async fn deliver(flight: Flight, url: Url, outgoing: DeliveryId) {
         return;
     }
     let (delivered_at, began) = (shared.clock.now(), Instant::now());
-    let id = DeliveryId::new(shared.lock().next_id());
-    let headers = headers(shared, &event);
+    let id = shared.lock().next_id();
+    let settings = shared.hook.settings();
+    let sent = hook::body(settings.content_type, &event.body);
+    let headers = headers(shared, &settings, &event, &sent);
     shared.traffic.webhook(&event);
-    let outcome = send(&shared.client, &url, &headers, &event).await;
+    let outcome = send(&shared.client, &url, &headers, sent).await;
     match &outcome {
         Outcome::Answered { status, .. } => {
             tracing::debug!(delivery.guid = %event.guid, event = %event.event, status, "delivered");
@@ -135,14 +139,16 @@ impl Drop for Flight {
     }
 }
 
-fn headers(shared: &Shared, event: &Event) -> BTreeMap<String, String> {
-    let signature = sign(
-        shared.app.webhook_secret.expose_secret().as_bytes(),
-        &event.body,
-    );
+fn headers(
+    shared: &Shared,
+    hook: &Settings,
+    event: &Event,
+    body: &Bytes,
+) -> BTreeMap<String, String> {
+    let signature = sign(hook.secret.expose_secret().as_bytes(), body);
     [
         ("Accept", "*/*".to_owned()),
-        ("Content-Type", "application/json".to_owned()),
+        ("Content-Type", hook.content_type.header().to_owned()),
         ("User-Agent", "GitHub-Hookshot/forge".to_owned()),
         ("X-GitHub-Delivery", event.guid.to_string()),
         ("X-GitHub-Event", event.event.to_string()),
@@ -173,12 +179,9 @@ async fn send(
     client: &reqwest::Client,
     url: &Url,
     headers: &BTreeMap<String, String>,
-    event: &Event,
+    body: Bytes,
 ) -> Outcome {
-    let mut request = client
-        .post(url.clone())
-        .body(event.body.clone())
-        .timeout(TIMEOUT);
+    let mut request = client.post(url.clone()).body(body).timeout(TIMEOUT);
     for (name, value) in headers {
         request = request.header(name, value);
     }

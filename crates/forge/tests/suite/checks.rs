@@ -1,6 +1,6 @@
 //! The rules of check runs.
 
-use forge::Refused;
+use forge::{Conclusion, Refused};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, REPOSITORY};
@@ -215,8 +215,69 @@ async fn an_unchanged_answer_costs_nothing() {
     let again = bench
         .request(http::Method::GET, &url)
         .bearer_auth(&token)
-        .header("if-none-match", tag);
+        .header("if-none-match", tag.clone());
     let again = bench.answer(again).await;
     assert_eq!(again.status, 304);
     assert_eq!(again.headers["x-ratelimit-remaining"], "4999");
+
+    // A tag is good for the token that got it, and for no other of the same installation.
+    let other = bench
+        .request(http::Method::GET, &url)
+        .bearer_auth(bench.token().await)
+        .header("if-none-match", tag.clone());
+    let other = bench.answer(other).await;
+    assert_eq!((other.status, &other.body), (200, &first.body));
+    assert_ne!(other.headers["etag"], tag);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suite_ends_with_the_last_of_its_runs() {
+    let bench = Bench::start().await;
+    let (sha, token) = (pushed(&bench).await, bench.token().await);
+    let mut runs = Vec::new();
+    for name in ["a", "b"] {
+        let run = json!({ "name": name, "head_sha": sha });
+        let made = bench.post(&path("check-runs"), &token, run).await.body;
+        runs.push(path(&format!("check-runs/{}", made["id"])));
+    }
+    let end = async |run: &str, conclusion: &str| {
+        let body = json!({ "conclusion": conclusion });
+        assert_eq!(bench.patch(run, &token, body).await.status, 200);
+    };
+    end(&runs[0], "failure").await;
+    end(&runs[1], "success").await;
+    // The newest of a name counts: the suite ends anew.
+    let again = json!({ "name": "a", "head_sha": sha });
+    let again = bench.post(&path("check-runs"), &token, again).await.body;
+    end(&path(&format!("check-runs/{}", again["id"])), "success").await;
+    let hooks = bench.receiver.wait("check_suite", 3).await;
+    let mut completed: Vec<_> = hooks
+        .iter()
+        .filter(|hook| hook.body["action"] == "completed")
+        .map(|hook| {
+            let suite = &hook.body["check_suite"];
+            assert_eq!(suite["status"], "completed");
+            assert_eq!(suite["head_sha"], sha);
+            suite["conclusion"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    completed.sort();
+    assert_eq!(completed, ["failure", "success"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_run_turns_stale() {
+    let bench = Bench::start().await;
+    let (sha, token) = (pushed(&bench).await, bench.token().await);
+    let run = json!({ "name": "lz4", "head_sha": sha });
+    let made = bench.post(&path("check-runs"), &token, run).await.body;
+    let one = path(&format!("check-runs/{}", made["id"]));
+    let refused = bench.patch(&one, &token, json!({ "conclusion": "stale" }));
+    assert_eq!(refused.await.status, 422, "only GitHub says so");
+    let day = std::time::Duration::from_secs(24 * 3600);
+    bench.forge.advance_clock(day * 13);
+    let status = || bench.forge.check_runs(REPOSITORY)[0].status;
+    assert_eq!(status().conclusion(), None);
+    bench.forge.advance_clock(day);
+    assert_eq!(status().conclusion(), Some(Conclusion::Stale));
 }

@@ -26,10 +26,34 @@ struct Kept {
 
 impl Kept {
     async fn start(data: &Path, webhooks: Option<&Receiver>) -> Self {
+        Self::start_with(data, webhooks, |_| {}).await
+    }
+
+    async fn start_with(
+        data: &Path,
+        webhooks: Option<&Receiver>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let kept = Self::start_bare(data, webhooks, change).await;
+        let forge = &kept.forge;
+        forge.ensure_organisation("snekbook").unwrap();
+        forge.ensure_user("maya").unwrap();
+        forge.ensure_repository(REPOSITORY).await.unwrap();
+        forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
+        kept
+    }
+
+    /// With nothing in it but what the configuration has.
+    async fn start_bare(
+        data: &Path,
+        webhooks: Option<&Receiver>,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let supervisor = Supervisor::new();
         let mut app = App::new(include_str!("app.pub.pem").to_owned(), SECRET.into());
         app.webhook_url = webhooks.map(|receiver| receiver.url.parse().unwrap());
-        let config = Config::loopback(data.to_owned(), app);
+        let mut config = Config::loopback(data.to_owned(), app);
+        change(&mut config);
         let begun = Instant::now();
         let forge = loop {
             match forge::start(config.clone(), &supervisor).await {
@@ -42,10 +66,6 @@ impl Kept {
                 started => break started.unwrap().forge,
             }
         };
-        forge.ensure_organisation("snekbook").unwrap();
-        forge.ensure_user("maya").unwrap();
-        forge.ensure_repository(REPOSITORY).await.unwrap();
-        forge.set_role(REPOSITORY, "maya", Role::Write).unwrap();
         Self { forge, supervisor }
     }
 
@@ -123,6 +143,60 @@ async fn a_start_finds_people_repositories_and_what_they_did() {
         .comment_on_pull(REPOSITORY, number, "maya", "Again")
         .unwrap();
     assert!(again > comment, "ids go on from where they were");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_stays_suspended_and_gone() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    let forge = &first.forge;
+    forge.create_organisation("other").unwrap();
+    forge.uninstall_app("other", "maya").unwrap();
+    forge.suspend_installation("snekbook", "maya").unwrap();
+    first.stop().await;
+    let named = |config: &mut Config| config.organisations.push("other".parse().unwrap());
+    let second = Kept::start_with(folder.path(), None, named).await;
+    let forge = &second.forge;
+    assert!(!forge.has_app(REPOSITORY));
+    forge.unsuspend_installation("snekbook", "maya").unwrap();
+    assert!(forge.has_app(REPOSITORY));
+    assert!(forge.ensure_organisation("other").is_err());
+    forge.reinstall_app("other", "maya").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_repository_is_found_by_both_names() {
+    testbed::machine::require();
+    let folder = tempfile::tempdir().unwrap();
+    let first = Kept::start(folder.path(), None).await;
+    let sha = first.commit("main", "a").await;
+    let forge = &first.forge;
+    forge
+        .rename_repository(REPOSITORY, "maya", "ports")
+        .unwrap();
+    first.stop().await;
+    // What is configured by its old name is not made anew.
+    let named = |config: &mut Config| {
+        let settings = forge::config::Repository {
+            default_branch: "main".parse().unwrap(),
+            roles: [("maya".to_owned(), Role::Admin)].into(),
+        };
+        config
+            .users
+            .insert("maya".to_owned(), forge::config::User::default());
+        config.repositories.insert(REPOSITORY.to_owned(), settings);
+    };
+    let second = Kept::start_bare(folder.path(), None, named).await;
+    let found = second.forge.find_branch("snekbook/ports", "main").await;
+    assert_eq!(found.unwrap(), Some(sha));
+    assert!(second.forge.repository_path(REPOSITORY).is_err());
+    second.forge.create_repository(REPOSITORY).await.unwrap();
+    second.stop().await;
+    let third = Kept::start(folder.path(), None).await;
+    let path = |name| third.forge.repository_path(name).unwrap();
+    assert_ne!(path(REPOSITORY), path("snekbook/ports"));
+    assert!(path(REPOSITORY).exists());
 }
 
 /// The refs are as a process leaves them that ends between git's work and the forge's.

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod bots;
 mod browser;
 mod checks;
 mod cli;
@@ -14,13 +15,16 @@ mod comments;
 mod deliveries;
 mod faults;
 mod forms;
+mod installations;
 mod kept;
 mod merging;
 mod pages;
 mod pulls;
 mod queue;
+mod references;
 mod repositories;
 mod rest_people;
 mod reviews;
+mod settings;
 mod teams;
 mod tokens;

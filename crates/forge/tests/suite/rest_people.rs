@@ -293,7 +293,7 @@ async fn checks_are_asked_for_again() {
     assert_eq!(bench.post(&suite, &maya, json!({})).await.status, 201);
     assert_eq!(
         bench
-            .post(&path("/check-suites/1/rerequest"), &maya, json!({}))
+            .post(&path("/check-suites/99/rerequest"), &maya, json!({}))
             .await
             .status,
         404

@@ -157,7 +157,7 @@ async fn a_scoped_token_reaches_no_further() {
     );
     for scope in [
         json!({ "repositories": ["absent"] }),
-        json!({ "repository_ids": [1] }),
+        json!({ "repository_ids": [99] }),
         json!({ "permissions": { "contents": "write" } }),
         json!({ "permissions": { "colour": "write" } }),
     ] {
@@ -166,7 +166,7 @@ async fn a_scoped_token_reaches_no_further() {
     assert_eq!(
         bench
             .post(
-                "/app/installations/1/access_tokens",
+                "/app/installations/99/access_tokens",
                 &bench.jwt(),
                 json!({})
             )

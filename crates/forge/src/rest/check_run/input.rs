@@ -61,8 +61,9 @@ enum StatusWord {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(untagged)]
 enum ConclusionWord {
-    Known(Conclusion),
+    // First, so that it is not taken for a conclusion that may be set.
     Stale(Stale),
+    Known(Conclusion),
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -118,6 +119,14 @@ impl Create {
 }
 
 impl Update {
+    /// How the check run is to end.
+    pub(super) fn conclusion(&self) -> Option<Conclusion> {
+        match self.common.conclusion {
+            Some(ConclusionWord::Known(conclusion)) => Some(conclusion),
+            Some(ConclusionWord::Stale(Stale::Stale)) | None => None,
+        }
+    }
+
     /// Makes the changed check run. One that is completed is not opened again: such a request is
     /// taken and changes nothing.
     pub(super) fn apply(self, run: &CheckRun, now: Timestamp) -> Result<CheckRun, Failure> {

@@ -1,4 +1,4 @@
-//! Repositories that go, and those that the App is taken out of or put into.
+//! Repositories that change or go, and those that the App is taken out of or put into.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::envelope;
 use crate::forge::Shared;
 use crate::id::AccountId;
-use crate::name::Branch;
-use crate::shape::{self, node_id};
+use crate::name::{Branch, RepositoryName};
+use crate::shape::{self, Urls};
 use crate::state::State;
+use crate::state::account::Kind;
 use crate::state::repository::Repository;
 use crate::webhook::emit;
 
@@ -22,42 +23,80 @@ pub(crate) enum Change {
     Removed,
 }
 
-/// `repository`, of one that is deleted now. `record` is as it was before.
-pub(crate) fn repository_deleted(
+/// What happened to a repository.
+#[derive(Debug, Clone)]
+pub(crate) enum RepositoryAction {
+    Deleted,
+    DefaultBranch { from: Branch },
+    Renamed { from: RepositoryName },
+    Transferred { from: AccountId },
+    Archived,
+    Unarchived,
+    Publicized,
+    Privatized,
+}
+
+impl RepositoryAction {
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::DefaultBranch { .. } => "edited",
+            Self::Renamed { .. } => "renamed",
+            Self::Transferred { .. } => "transferred",
+            Self::Archived => "archived",
+            Self::Unarchived => "unarchived",
+            Self::Publicized => "publicized",
+            Self::Privatized => "privatized",
+        }
+    }
+
+    fn changes(&self, urls: &Urls, state: &State) -> Option<Value> {
+        match self {
+            Self::DefaultBranch { from } => Some(json!({ "default_branch": { "from": from } })),
+            Self::Renamed { from } => Some(json!({ "repository": { "name": { "from": from } } })),
+            Self::Transferred { from } => {
+                let owner = state.account(*from);
+                let from = match owner.kind {
+                    Kind::Organisation => {
+                        json!({ "organization": shape::account::organisation(urls, owner) })
+                    }
+                    Kind::User | Kind::Bot => {
+                        json!({ "user": shape::account::simple(urls, owner) })
+                    }
+                };
+                Some(json!({ "owner": { "from": from } }))
+            }
+            Self::Deleted
+            | Self::Archived
+            | Self::Unarchived
+            | Self::Publicized
+            | Self::Privatized => None,
+        }
+    }
+}
+
+/// `repository`. `record` is as it is now, and as it was before where it is deleted.
+pub(crate) fn repository(
     shared: &Arc<Shared>,
     state: &mut State,
     record: &Repository,
     sender: AccountId,
+    action: &RepositoryAction,
 ) {
     let mut payload = envelope(shared, state, record, sender);
-    payload.insert("action".to_owned(), json!("deleted"));
-    let payload = Value::Object(payload);
+    payload.insert("action".to_owned(), json!(action.word()));
+    if let Some(changes) = action.changes(&shared.urls, state) {
+        payload.insert("changes".to_owned(), changes);
+    }
+    let word = Some(action.word());
     emit(
         shared,
         state,
         record,
         "repository",
-        Some("deleted"),
-        payload,
+        word,
+        Value::Object(payload),
     );
-}
-
-/// `repository`, of one whose default branch was `before` until now.
-pub(crate) fn default_branch_changed(
-    shared: &Arc<Shared>,
-    state: &mut State,
-    record: &Repository,
-    before: &Branch,
-    sender: AccountId,
-) {
-    let mut payload = envelope(shared, state, record, sender);
-    payload.insert("action".to_owned(), json!("edited"));
-    payload.insert(
-        "changes".to_owned(),
-        json!({ "default_branch": { "from": before.as_str() } }),
-    );
-    let payload = Value::Object(payload);
-    emit(shared, state, record, "repository", Some("edited"), payload);
 }
 
 /// `fork`, which the App is told of only if it asks for it. `record` is the repository that was
@@ -91,13 +130,7 @@ pub(crate) fn app_moved(
         return;
     };
     let urls = &shared.urls;
-    let it = json!([{
-        "id": record.id,
-        "node_id": node_id("R", record.id),
-        "name": record.name,
-        "full_name": state.full_name(record).to_string(),
-        "private": true,
-    }]);
+    let it = json!([shape::repository::mention(state, record)]);
     let (word, added, removed) = match change {
         Change::Added => ("added", it, json!([])),
         Change::Removed => ("removed", json!([]), it),
