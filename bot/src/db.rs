@@ -18,6 +18,7 @@ pub use build::{ChangeError, Unreadable};
 pub use command::{
     Button, Command, CommandKey, CommentKind, CommentPlace, Press, Progress, command_key,
 };
+pub use head::Settled;
 pub use key::{RecipePlace, claim_key, look_key};
 pub use list::{Filter, Page};
 pub use look::{Look, LookFailure, Merge, Reported};

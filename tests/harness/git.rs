@@ -137,6 +137,40 @@ impl Checkout {
         Ok(())
     }
 
+    /// Goes back to what the remote has of a branch.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn reset_to(&self, branch: &str) -> Result<()> {
+        let remote = format!("origin/{branch}");
+        self.git(&["reset", "--quiet", "--hard", &remote]).await?;
+        Ok(())
+    }
+
+    /// A file of a commit, if it is there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn show(&self, commit: &Sha, path: &str) -> Result<Option<String>> {
+        let names = ["ls-tree", "--name-only", commit.as_str(), path];
+        if self.git(&names).await?.is_empty() {
+            return Ok(None);
+        }
+        let file = format!("{}:{path}", commit.as_str());
+        Ok(Some(self.git(&["show", &file]).await?))
+    }
+
+    /// Where two commits part.
+    ///
+    /// # Errors
+    /// When they have nothing in common, or git fails.
+    pub async fn merge_base(&self, one: &Sha, other: &Sha) -> Result<Sha> {
+        let base = self
+            .git(&["merge-base", one.as_str(), other.as_str()])
+            .await?;
+        Ok(base.trim().parse()?)
+    }
+
     /// The commit that is checked out.
     ///
     /// # Errors
@@ -188,7 +222,8 @@ impl Checkout {
 /// git in `folder`, as `person`. It never asks and reads no configuration but the repository's.
 fn command(folder: &Path, person: &str) -> Command {
     let mut command = Command::from(testbed::git());
-    let address = format!("{person}@example.org");
+    // The login of an App has brackets, which no address may have.
+    let address = format!("{}@example.org", person.replace(['[', ']'], "-"));
     command
         .current_dir(folder)
         .env("GIT_AUTHOR_NAME", person)

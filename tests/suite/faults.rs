@@ -1,5 +1,8 @@
 //! What GitHub, or a hand that slipped, must not make summit do.
 
+mod merging;
+mod required;
+
 use anyhow::{Result, ensure};
 use harness::{Recipe, Setup, Stage};
 

@@ -14,6 +14,15 @@ use crate::domain::build::{Shown, Target};
 use crate::domain::head::{Head, HeadId, HeadTarget};
 use crate::domain::name::RepositoryId;
 
+/// A head whose check run says what it should, and is concluded.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled {
+    /// How often something had changed when that was computed.
+    pub changes: u64,
+    /// True when none of its builds can go on.
+    pub is_over: bool,
+}
+
 fn key(id: HeadId) -> (u64, CommitSha) {
     (id.repository.number(), id.commit)
 }
@@ -167,8 +176,8 @@ impl Tables {
         Ok(())
     }
 
-    /// Stores what GitHub shows of a head. With `settled`, the number of changes at that time, it
-    /// needs no further write, unless something changed meanwhile.
+    /// Stores what GitHub shows of a head. One that is `settled` needs no further write, unless
+    /// something changed meanwhile.
     ///
     /// # Errors
     /// When the database fails.
@@ -177,18 +186,20 @@ impl Tables {
         txn: &mut Write<'_, '_>,
         id: HeadId,
         shown: Shown,
-        settled: Option<u64>,
+        settled: Option<Settled>,
     ) -> Result<(), Error> {
         let Some(mut head) = self.heads.find(txn, &key(id))? else {
             return Ok(());
         };
         head.shown = shown;
         let changes = self.heads_open.find(txn, &key(id))?.unwrap_or_default();
-        let is_settled = settled == Some(changes);
+        let settled = settled.filter(|settled| settled.changes == changes);
+        let is_settled = settled.is_some();
+        let is_over = settled.is_some_and(|settled| settled.is_over);
         if is_settled {
             self.heads_open.delete(txn, &key(id))?;
         }
-        match head.targets.is_empty() && is_settled {
+        match head.targets.is_empty() && is_over {
             true => drop(self.heads.delete(txn, &key(id))?),
             false => self.heads.put(txn, &key(id), &head)?,
         }
@@ -209,12 +220,12 @@ impl Tables {
         ids.collect()
     }
 
-    /// How many heads GitHub does not show as they are, in repositories that the App can see.
+    /// The heads that GitHub does not show as they are, in repositories that the App can see.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn unshown_heads(&self, txn: &RoTxn<'_>) -> Result<u64, Error> {
-        let mut unshown = 0;
+    pub fn unshown_heads(&self, txn: &RoTxn<'_>) -> Result<Vec<HeadId>, Error> {
+        let mut unshown = Vec::new();
         for row in self.heads_open.iter(txn)? {
             let (key, changes) = row?;
             let repository = self.repositories.find(txn, &key.0)?;
@@ -222,7 +233,10 @@ impl Tables {
                 continue;
             }
             let head = self.heads.find(txn, &key)?;
-            unshown += u64::from(head.is_some_and(|head| head.shown.seq != changes));
+            if head.is_some_and(|head| head.shown.seq != changes) {
+                let (repository, commit) = (RepositoryId::new(key.0), key.1);
+                unshown.push(HeadId { repository, commit });
+            }
         }
         Ok(unshown)
     }

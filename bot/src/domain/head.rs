@@ -26,7 +26,8 @@ pub struct Head {
     pub created_at: Timestamp,
     /// The targets that have it as their head; empty once all have moved on.
     pub targets: Vec<HeadTarget>,
-    /// The targets that were planned for it and have moved on.
+    /// The branches that were planned for it and have moved on: their builds go on, unless newer
+    /// ones take their place.
     #[serde(default)]
     pub former: Vec<HeadTarget>,
     /// What GitHub shows.
@@ -81,7 +82,8 @@ impl Head {
         let Some(of) = place.map(|place| self.targets.remove(place)) else {
             return false;
         };
-        self.former.extend(Some(of).filter(|of| of.is_planned));
+        let goes_on = of.is_planned && of.target.is_published();
+        self.former.extend(goes_on.then_some(of));
         true
     }
 }

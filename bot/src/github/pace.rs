@@ -50,7 +50,8 @@ impl Class {
             Self::Conclusion => (80, 500),
             Self::Beginning => (60, 350),
             Self::Answer => (70, 425),
-            Self::Remark | Self::Progress => (20, 120),
+            Self::Remark => (40, 120),
+            Self::Progress => (30, 120),
         }
     }
 
@@ -434,9 +435,9 @@ mod tests {
         let pace = Pace::default();
         let seconds = (0..60).map(|second| begin + SECOND * second);
         let taken: usize = seconds.map(|at| burst(&pace, at, Class::Progress)).sum();
-        assert_eq!(taken, 20);
+        assert_eq!(taken, 30);
         let end = begin + SECOND * 59;
         assert_eq!(burst(&pace, end, Class::Answer), 1);
-        assert_eq!(burst(&pace, end, Class::Beginning), 60 - 21);
+        assert_eq!(burst(&pace, end, Class::Beginning), 60 - 31);
     }
 }

@@ -37,6 +37,15 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         .into_iter()
         .map(|one| (one.name.to_string(), one.since));
     let suspended = summit.find_suspension().map(told);
+    // While builds of a head go on, their own check runs tell of them.
+    let heads = {
+        let under_way = summit.under_way();
+        let ended = open
+            .heads
+            .iter()
+            .filter(|head| !under_way.is_unconcluded(**head));
+        ended.count() as u64
+    };
     let usage = summit.db.usage();
     Ok(Json(Status {
         summit: summit.config.name.clone(),
@@ -56,7 +65,7 @@ pub(super) async fn get(State(handlers): State<Handlers>) -> Result<Json<Status>
         commands: open.commands,
         presses: open.presses,
         effects: open.effects,
-        check_runs: unshown.len() as u64 + open.heads,
+        check_runs: unshown.len() as u64 + heads,
     }))
 }
 

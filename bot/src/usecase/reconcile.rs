@@ -258,8 +258,14 @@ impl Summit {
                 && head.is_unneeded
             {
                 // An earlier process may have made one and not heard of it.
-                let found = self.app.find_check_run(&place, &desired.name, &shown.past);
-                match found.await? {
+                let found = match shown.run {
+                    Some(_) => None,
+                    None => {
+                        let find = self.app.find_check_run(&place, &desired.name, &shown.past);
+                        find.await?
+                    }
+                };
+                match found {
                     Some(run) if !run.is_completed() => shown.run = Some(run.id),
                     Some(_) | None => {
                         shown.seq = subject.seq();

@@ -6,6 +6,7 @@ use moss_db::{Error, RoTxn};
 use super::Summit;
 use crate::db::{Look, Page, Tables};
 use crate::domain::build::Build;
+use crate::domain::head::HeadId;
 use crate::domain::name::RepositoryName;
 
 pub use crate::db::Filter;
@@ -51,7 +52,7 @@ pub struct Open {
     /// Effects that are not done.
     pub effects: u64,
     /// Heads that GitHub does not show as they are.
-    pub heads: u64,
+    pub heads: Vec<HeadId>,
     /// Deliveries that could not be read.
     pub unread_deliveries: u64,
 }

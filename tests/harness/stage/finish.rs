@@ -72,7 +72,10 @@ impl Stage {
     }
 
     /// Waits until everything has come to rest.
-    async fn rest(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn rest(&mut self) -> Result<()> {
         let mut left = Vec::new();
         let rested = self
             .until_within(self.end_limit, "an end of all jobs", async |stage| {

@@ -28,7 +28,9 @@ fn counts_as(of: Conclusion) -> (u8, Conclusion) {
     match of {
         Conclusion::Failure | Conclusion::Skipped => (2, Conclusion::Failure),
         Conclusion::ActionRequired | Conclusion::Cancelled => (1, Conclusion::ActionRequired),
-        _ => (0, Conclusion::Success),
+        Conclusion::Success | Conclusion::Neutral | Conclusion::Stale | Conclusion::TimedOut => {
+            (0, Conclusion::Success)
+        }
     }
 }
 
@@ -75,7 +77,7 @@ impl Stage {
     pub fn head_run(&self, commit: &Sha) -> Option<CheckRun> {
         let repositories = self.repositories().iter();
         let runs = repositories.flat_map(|name| self.forge.check_runs_on(name, commit));
-        runs.filter(|run| run.name == HEAD).last()
+        runs.rev().find(|run| run.name == HEAD)
     }
 
     /// Waits until the check run of a head concludes so.

@@ -136,6 +136,13 @@ impl Stage {
         Ok(comment.body)
     }
 
+    /// Reads all comments by the bot that no test has read yet.
+    pub fn take_comments(&mut self) -> Vec<String> {
+        let unread = self.unread();
+        self.read.extend(unread.iter().map(|comment| comment.id));
+        unread.into_iter().map(|comment| comment.body).collect()
+    }
+
     /// Waits for the bot's reaction to a comment.
     ///
     /// # Errors

@@ -38,7 +38,11 @@ fn show(store: &Store, byte: u8, changes: Option<u64>) {
         concluded: true,
         ..Shown::default()
     };
-    let put = |txn: &mut Write<'_, '_>| store.tables.put_shown_head(txn, id(byte), shown, changes);
+    let settled = changes.map(|changes| Settled {
+        changes,
+        is_over: true,
+    });
+    let put = |txn: &mut Write<'_, '_>| store.tables.put_shown_head(txn, id(byte), shown, settled);
     store.write(put).unwrap();
 }
 

@@ -153,6 +153,9 @@ fn title(standings: &[Standing<'_>], status: Status) -> String {
     let is_planned = standings.iter().all(|one| one.of.is_planned);
     match status {
         Status::Queued | Status::InProgress if !is_planned => "Planning".to_owned(),
+        Status::Queued | Status::InProgress if !has_progress(standings) => {
+            format!("Waiting for {}", counted(counts.all))
+        }
         Status::Queued | Status::InProgress => {
             let done = format!("{} of {} done", counts.succeeded, counted(counts.all));
             match counts.failed + counts.act {
@@ -176,6 +179,12 @@ fn title(standings: &[Standing<'_>], status: Status) -> String {
             }
         }
     }
+}
+
+/// True when it has progress of its own to tell: there are builds without a check run.
+pub fn has_progress(standings: &[Standing<'_>]) -> bool {
+    let mut builds = standings.iter().flat_map(|one| &one.builds);
+    builds.any(|build| build.scope == Scope::Recipe && !build.has_check_run())
 }
 
 fn is_of_all(build: &&Build) -> bool {
@@ -222,7 +231,7 @@ fn table(standing: &Standing<'_>, base: &Url) -> String {
     }
     let mut builds: Vec<&Build> = standing.builds.iter().collect();
     builds.sort_by_key(|build| (order(build), &build.recipe, build.id));
-    if let Some(all) = builds.iter().copied().find(|build| is_of_all(build)) {
+    if let Some(all) = builds.iter().copied().find(is_of_all) {
         let _ = write!(out, "{}\n\n", escape(&clip(&all.explain(), 4_000)));
     }
     out.push_str("| Recipe | Release | State |\n|---|---|---|\n");

@@ -13,9 +13,8 @@ use moss_db::{Error as StorageError, RoTxn};
 use url::Url;
 
 use super::next::Next;
-use crate::db::Tables;
+use crate::db::{Settled, Tables};
 use crate::domain::build::{Build, By, Shown, State};
-use crate::domain::check_run::of_build::status;
 use crate::domain::check_run::of_head::{self, Standing};
 use crate::domain::check_run::{Action, Desired, Status};
 use crate::domain::head::{Head, HeadId, HeadTarget};
@@ -34,8 +33,12 @@ pub(super) struct ToShow {
     pub(super) changes: u64,
     pub(super) shown: Shown,
     pub(super) desired: Desired,
-    /// True when nothing has this head any more, and summit knows no check run of it.
+    /// True when nothing has this head any more, and summit knows no open check run of it.
     pub(super) is_unneeded: bool,
+    /// True when none of its builds can go on.
+    pub(super) is_over: bool,
+    /// True when its progress is that of check runs of recipes.
+    is_told: bool,
 }
 
 /// When the progress of each head was computed last.
@@ -117,6 +120,10 @@ impl Summit {
                 continue;
             }
             if !matches!(head.desired.status, Status::Completed(_)) {
+                // The next change or the next start looks again.
+                if head.is_told && head.shown.run.is_some() && !head.shown.concluded {
+                    continue;
+                }
                 locked(paces).0.insert(head.id, now);
             }
             wanted.push(Box::new(head));
@@ -134,6 +141,10 @@ impl Summit {
     ) -> Result<(), StorageError> {
         let is_concluded = matches!(head.desired.status, Status::Completed(_));
         let settled = (is_agreed && is_concluded).then_some(head.changes);
+        let settled = settled.map(|changes| Settled {
+            changes,
+            is_over: head.is_over,
+        });
         let (tables, id) = (self.tables.clone(), head.id);
         self.submit(move |txn| tables.put_shown_head(txn, id, shown, settled))
             .await
@@ -157,12 +168,19 @@ fn read(
         return Ok(None);
     }
     let standings = standings(tables, txn, id, &head)?;
+    let is_over = standings
+        .iter()
+        .all(|one| one.builds.iter().all(Build::is_settled));
+    let is_told = !of_head::has_progress(&standings);
     let desired = of_head::desired(&head, &standings, base, button);
-    let is_unneeded = head.targets.is_empty() && head.shown.run.is_none();
+    let is_left = head.targets.is_empty() && standings.is_empty();
+    let is_unneeded = is_left && (head.shown.run.is_none() || head.shown.concluded);
     Ok(Some(ToShow {
         id,
         changes,
         is_unneeded,
+        is_over,
+        is_told,
         shown: head.shown,
         desired,
     }))
@@ -176,9 +194,11 @@ fn standings<'a>(
     head: &'a Head,
 ) -> Result<Vec<Standing<'a>>, StorageError> {
     let mut builds = tables.newest_of_head(txn, id.repository, id.commit, None)?;
-    let count = builds.len();
+    let is_former = |build: &Build| head.former.iter().any(|of| of.target == build.target);
+    let is_superseded = builds
+        .iter()
+        .any(|build| is_former(build) && is_given_up(build));
     builds.retain(|build| !is_given_up(build));
-    let is_superseded = builds.len() < count;
     let of_targets = |targets: &'a [HeadTarget], builds: &[Build]| {
         let standings = targets.iter().map(|of| {
             let own = builds.iter().filter(|build| build.target == of.target);
@@ -190,13 +210,10 @@ fn standings<'a>(
     if !head.targets.is_empty() {
         return Ok(of_targets(&head.targets, &builds));
     }
-    // It had a verdict when its last target moved on, only GitHub does not show it yet.
-    let former = of_targets(&head.former, &builds);
-    let is_over = |build: &Build| matches!(status(build), Status::Completed(_));
-    let has_verdict = !former.is_empty() && !is_superseded && builds.iter().all(is_over);
-    Ok(match has_verdict {
-        true => former,
-        false => Vec::new(),
+    // Its builds go on, or have ended: no newer head took their place.
+    Ok(match is_superseded {
+        false => of_targets(&head.former, &builds),
+        true => Vec::new(),
     })
 }
 

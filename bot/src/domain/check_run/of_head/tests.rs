@@ -79,7 +79,12 @@ fn every_standing_has_its_words() {
         named(2, "bash", failed()),
         named(3, "zlib", State::Planned),
     ];
-    add("under way with a failure", of_pull(some.clone()));
+    add("under way", of_pull(some.clone()));
+    let mut quiet = some.clone();
+    quiet
+        .iter_mut()
+        .for_each(|build| build.own_run = OwnRun::OnFailure);
+    add("under way, too many for check runs", of_pull(quiet));
     add("a failure", of_pull(some[..2].to_vec()));
     let cancelled = State::Cancelled {
         by: crate::domain::build::By::Person {
