@@ -91,7 +91,8 @@ async fn build_pull(line: &Line) -> Vec<Build> {
     };
     forge.open_pull(open).await.unwrap();
     let ended = |forge: &forge::Forge| {
-        let runs = forge.check_runs(REPOSITORY);
+        let mut runs = forge.check_runs(REPOSITORY);
+        runs.retain(|run| run.name.starts_with("build "));
         let all = runs.len() == 2 && runs.iter().all(|run| run.status.conclusion().is_some());
         all.then_some(())
     };
