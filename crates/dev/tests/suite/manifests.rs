@@ -15,7 +15,7 @@ use summit::domain::build::{Build, State};
 
 use crate::program;
 
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Pull requests end with assets that the builder keeps, and a program builds against the library
 /// of the same pull request, which is not published.
@@ -102,7 +102,9 @@ async fn build_pull(line: &Line) -> Vec<Build> {
     let builds = builds(line).await;
     if let Err(error) = waited {
         let states: Vec<_> = builds.iter().map(|b| (&b.recipe, b.explain())).collect();
-        panic!("{error}: {states:?}");
+        let runs = forge.check_runs(REPOSITORY);
+        let runs: Vec<_> = runs.iter().map(|run| (&run.name, &run.status)).collect();
+        panic!("{error}: {states:?}, {runs:?}");
     }
     builds
 }

@@ -21,7 +21,7 @@ pub enum Failure {
         /// In how many seconds that is.
         resets_in: u64,
     },
-    /// The connection ends in the middle of the answer's body: with [`Point::done`] of the answer
+    /// The connection ends in the middle of the answer's body: with [`Point::done`](crate::Point::done) of the answer
     /// that there would be, else of an error with the status 502.
     Reset,
     /// Not at all, only late by so much of real time.
