@@ -20,7 +20,6 @@ use super::write::Write;
 use crate::domain::build::{
     Build, By, Event, Failure, FailureKind, IllegalTransition, Plan, Stage, State, Target,
 };
-use crate::domain::head::HeadId;
 use crate::domain::name::RepositoryId;
 
 /// Why a build was not changed.
@@ -135,7 +134,7 @@ impl Tables {
             self.shown.put(txn, &build.id, &build.shown)?;
         }
         self.file_unshown(txn, build)?;
-        self.touch_head(txn, head_of(build))?;
+        self.touch_head(txn, build.into())?;
         txn.note_build(build.id, Some(build.clone()));
         Ok(())
     }
@@ -544,13 +543,6 @@ impl Tables {
             }
             found => found.transpose(),
         })
-    }
-}
-
-fn head_of(build: &Build) -> HeadId {
-    HeadId {
-        repository: build.repository,
-        commit: build.commit,
     }
 }
 

@@ -36,7 +36,8 @@ impl Tables {
         let Some(head) = self.heads.find(txn, &key(id))? else {
             return Ok(None);
         };
-        let changes = self.heads_open.find(txn, &key(id))?.unwrap_or_default();
+        let changes = self.heads_open.find(txn, &key(id))?;
+        let changes = changes.unwrap_or(head.shown.seq);
         Ok(Some((head, changes)))
     }
 
@@ -163,16 +164,21 @@ impl Tables {
         Ok(())
     }
 
-    /// Counts a change of a head, if the commit is one.
+    /// Counts a change of a head, if the commit is one. The count goes on from what GitHub shows, so
+    /// that no later state has the number of an earlier one.
     ///
     /// # Errors
     /// When the database fails.
     pub(super) fn touch_head(&self, txn: &mut Write<'_, '_>, id: HeadId) -> Result<(), Error> {
-        if self.heads.contains(txn, &key(id))? {
-            let changes = self.heads_open.find(txn, &key(id))?.unwrap_or_default();
-            self.heads_open.put(txn, &key(id), &(changes + 1))?;
-            txn.note_head(id);
-        }
+        let changes = match self.heads_open.find(txn, &key(id))? {
+            Some(changes) => changes,
+            None => match self.heads.find(txn, &key(id))? {
+                Some(head) => head.shown.seq,
+                None => return Ok(()),
+            },
+        };
+        self.heads_open.put(txn, &key(id), &(changes + 1))?;
+        txn.note_head(id);
         Ok(())
     }
 
@@ -188,11 +194,10 @@ impl Tables {
         shown: Shown,
         settled: Option<Settled>,
     ) -> Result<(), Error> {
-        let Some(mut head) = self.heads.find(txn, &key(id))? else {
+        let Some((mut head, changes)) = self.find_head(txn, id)? else {
             return Ok(());
         };
         head.shown = shown;
-        let changes = self.heads_open.find(txn, &key(id))?.unwrap_or_default();
         let settled = settled.filter(|settled| settled.changes == changes);
         let is_settled = settled.is_some();
         let is_over = settled.is_some_and(|settled| settled.is_over);

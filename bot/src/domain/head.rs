@@ -7,7 +7,7 @@ use api::id::CommitSha;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::build::{Shown, Target};
+use super::build::{Build, Shown, Target};
 use super::name::RepositoryId;
 
 /// A commit of a repository.
@@ -17,6 +17,16 @@ pub struct HeadId {
     pub repository: RepositoryId,
     /// The commit.
     pub commit: CommitSha,
+}
+
+impl From<&Build> for HeadId {
+    /// The head that the check run of a build belongs to.
+    fn from(build: &Build) -> Self {
+        Self {
+            repository: build.repository,
+            commit: build.commit,
+        }
+    }
 }
 
 /// A head, and what GitHub shows of it.

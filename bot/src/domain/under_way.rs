@@ -92,7 +92,7 @@ impl UnderWay {
     fn count_of_heads(&mut self, before: Option<&Build>, now: Option<&Build>) {
         let is_open = |build: &&Build| !matches!(status(build), Status::Completed(_));
         let (old, new) = (before.filter(is_open), now.filter(is_open));
-        if let Some(old) = old.map(head_of)
+        if let Some(old) = old.map(HeadId::from)
             && let Entry::Occupied(mut open) = self.unconcluded.entry(old)
         {
             *open.get_mut() -= 1;
@@ -100,12 +100,12 @@ impl UnderWay {
                 open.remove();
             }
         }
-        if let Some(new) = new.map(head_of) {
+        if let Some(new) = new.map(HeadId::from) {
             *self.unconcluded.entry(new).or_default() += 1;
         }
         if before.map(|build| build.seq) != now.map(|build| build.seq) {
-            self.moved_heads.extend(before.map(head_of));
-            self.moved_heads.extend(now.map(head_of));
+            self.moved_heads.extend(before.map(HeadId::from));
+            self.moved_heads.extend(now.map(HeadId::from));
         }
     }
 
@@ -269,13 +269,6 @@ fn concerns(before: Option<&Build>, now: Option<&Build>) -> Concerns {
         attempts: before.and_then(attempt_of) != now.and_then(attempt_of),
         imports: new_import.is_some() && before.and_then(import) != new_import,
         check_runs: before.map(|build| build.seq) != now.map(|build| build.seq),
-    }
-}
-
-fn head_of(build: &Build) -> HeadId {
-    HeadId {
-        repository: build.repository,
-        commit: build.commit,
     }
 }
 

@@ -1,11 +1,10 @@
 //! Reconciles GitHub's check runs with the builds and their heads.
 //!
 //! A build whose `seq` is above the shown one needs a write, and so does a head of which something
-//! changed. The check run is computed from the
-//! present state, so many moves need one request only. summit looks for a run by our id before it
-//! creates one, because it may have created it before a crash. Conclusions go first, since people
-//! wait for them. A refused write is stored with its reason and retried, soon at first and then
-//! every hour.
+//! changed. The check run is computed from the present state, so many moves need one request only.
+//! summit looks for a run by our id before it creates one, because it may have created it before a
+//! crash. Conclusions go first, since people wait for them. A refused write is stored with its reason
+//! and retried, soon at first and then every hour.
 
 mod heads;
 mod next;

@@ -35,6 +35,7 @@ fn open(store: &Store) -> Vec<HeadId> {
 /// Writes what GitHub shows, after `changes`.
 fn show(store: &Store, byte: u8, changes: Option<u64>) {
     let shown = Shown {
+        seq: changes.unwrap_or_default(),
         concluded: true,
         ..Shown::default()
     };
@@ -108,6 +109,19 @@ fn what_changed_during_a_write_is_written_again() {
     assert_eq!(open(&store), [id(1)]);
     show(&store, 1, Some(changes));
     assert_eq!(open(&store), []);
+}
+
+/// Otherwise a change after the conclusion would seem to be shown.
+#[test]
+fn no_later_state_of_a_head_has_the_number_of_an_earlier_one() {
+    let store = store();
+    put(&store, 1, main());
+    let (_, before) = find(&store, 1).unwrap();
+    show(&store, 1, Some(before));
+    assert_eq!(open(&store), []);
+    put(&store, 1, pull());
+    let (head, after) = find(&store, 1).unwrap();
+    assert_eq!((head.shown.seq, after), (before, before + 1));
 }
 
 #[test]

@@ -199,22 +199,20 @@ fn standings<'a>(
         .iter()
         .any(|build| is_former(build) && is_given_up(build));
     builds.retain(|build| !is_given_up(build));
-    let of_targets = |targets: &'a [HeadTarget], builds: &[Build]| {
-        let standings = targets.iter().map(|of| {
-            let own = builds.iter().filter(|build| build.target == of.target);
-            let builds = own.cloned().collect();
-            Standing { of, builds }
-        });
-        standings.collect::<Vec<_>>()
+    let targets: &[HeadTarget] = match head.targets.is_empty() {
+        false => &head.targets,
+        true if is_superseded => &[],
+        // Its builds go on, or have ended: no newer head took their place.
+        true => &head.former,
     };
-    if !head.targets.is_empty() {
-        return Ok(of_targets(&head.targets, &builds));
-    }
-    // Its builds go on, or have ended: no newer head took their place.
-    Ok(match is_superseded {
-        false => of_targets(&head.former, &builds),
-        true => Vec::new(),
-    })
+    let standings = targets.iter().map(|of| {
+        let (own, others) = std::mem::take(&mut builds)
+            .into_iter()
+            .partition(|build| build.target == of.target);
+        builds = others;
+        Standing { of, builds: own }
+    });
+    Ok(standings.collect())
 }
 
 /// True for a build that its target does not have any more.
